@@ -1,0 +1,1 @@
+//! Chat rooms as an app: a fold over messages.

@@ -1,0 +1,1 @@
+//! Load generator and report; a client like any other.

@@ -1,0 +1,1 @@
+//! The contract between a room and its app: a pure fold.

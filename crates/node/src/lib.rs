@@ -1,0 +1,1 @@
+//! The shell: listeners, a thread per shard, mailboxes, timers, the engine link.

@@ -1,0 +1,1 @@
+//! Messages to requests; replies and notices to messages. One file per client protocol.

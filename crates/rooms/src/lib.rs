@@ -1,0 +1,1 @@
+//! Membership, presence, history, who receives what.

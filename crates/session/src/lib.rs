@@ -1,0 +1,1 @@
+//! One client's life: its identity, its limits, its end.

@@ -1,0 +1,1 @@
+//! One core's world as a single state machine.

@@ -1,0 +1,1 @@
+//! The nouns that several crates share: ids, requests, commands, records, deliveries, envelopes, close reasons.

@@ -1,0 +1,1 @@
+//! Many shards and nodes, a fake network and engine, one seed.

@@ -1,0 +1,3 @@
+//! Every chore of the project, run as `cargo xtask <chore>`.
+
+fn main() {}
