@@ -1,1 +1,29 @@
-//! The nouns that several crates share: ids, requests, commands, records, deliveries, envelopes, close reasons.
+//! The nouns that several crates share, one meaning each. Types and their own arithmetic only: nothing here decides,
+//! stores, reads a clock or knows a wire format.
+
+mod close;
+mod command;
+mod delivery;
+mod ids;
+mod position;
+mod record;
+mod refusal;
+mod time;
+
+pub use close::{CloseReason, Comeback};
+pub use command::{Act, Asked, Caller, Command, HistoryFrom, Join, ReplyTo, Standing, StepId, Tag, Verb};
+pub use delivery::{
+    Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
+    Recipients, Reply, Shown, Sight, Verdict,
+};
+pub use ids::{
+    ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
+    check_user,
+};
+pub use position::{Check, Epoch, Position, Seen};
+pub use record::{Key, Record};
+pub use refusal::{Code, Refusal};
+pub use time::{Now, Tick, Wall};
+
+/// Bytes that nobody but the app opens; cloning shares them.
+pub type Payload = bytes::Bytes;

@@ -1,0 +1,189 @@
+//! From a client's words to a command on its way to a room's home.
+
+use std::sync::Arc;
+
+use crate::{ConnectionId, Key, Payload, Position, Refusal, RoomId, User};
+
+/// How a client wrote its request, so that the answer is written the same way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// The client's own id; a request that has one always gets an answer with it.
+    pub id: Option<Arc<str>>,
+    /// The client wrote `app:name`, not the mount's short form.
+    pub full_name: bool,
+}
+
+/// What a client asks, as its protocol understood it. Not yet allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub tag: Tag,
+    pub room: RoomId,
+    pub verb: Verb,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Join { since: Option<Position>, payload: Payload },
+    Leave,
+    Act { kind: Arc<str>, payload: Payload, standing: Standing },
+    History { limit: u32, from: HistoryFrom },
+    Members,
+}
+
+/// Whether a command needs its caller to be a member of the room; the protocol's rule, checked at the home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Member,
+    Anyone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFrom {
+    Latest,
+    Before(Position),
+    After(Position),
+}
+
+/// Who asks. A command needs a caller and a room, not a membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    Connection {
+        id: ConnectionId,
+        user: Arc<User>,
+    },
+    Api {
+        key: Arc<str>,
+    },
+    /// The room's steward, doing what `due` named.
+    Duty {
+        name: Arc<str>,
+        payload: Payload,
+    },
+    /// A saga in another room.
+    Step(StepId),
+    /// What the other room answered to a step, told to the saga's own room.
+    Outcome {
+        step: StepId,
+        result: Result<Payload, Refusal>,
+    },
+}
+
+impl Caller {
+    pub fn user(&self) -> Option<&Arc<User>> {
+        match self {
+            Caller::Connection { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+}
+
+/// One step of a saga: the record that opened it, and which of that record's steps.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId {
+    pub saga: RoomId,
+    pub offset: u64,
+    pub number: u32,
+}
+
+impl StepId {
+    pub fn key(&self) -> Key {
+        Key::Step(self.saga.clone(), self.offset, self.number)
+    }
+}
+
+/// Where an answer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyTo {
+    pub connection: ConnectionId,
+    pub tag: Tag,
+}
+
+/// An allowed request on its way to the room's home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    Join(Join),
+    /// `asked`: a client's own leave takes effect at once; the end of a socket waits for the linger.
+    Leave {
+        room: RoomId,
+        connection: ConnectionId,
+        asked: bool,
+    },
+    Act(Act),
+    History {
+        room: RoomId,
+        user: Arc<User>,
+        reply: ReplyTo,
+        limit: u32,
+        from: HistoryFrom,
+    },
+    Members {
+        room: RoomId,
+        user: Arc<User>,
+        reply: ReplyTo,
+    },
+    /// The next page for a member that is catching up.
+    Page {
+        room: RoomId,
+        connection: ConnectionId,
+        ticket: u32,
+        since: Position,
+    },
+    /// A user's socket opened or ended; told to the home of the user's inbox.
+    Roster {
+        user: Arc<User>,
+        connection: ConnectionId,
+        here: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    pub room: RoomId,
+    pub connection: ConnectionId,
+    pub user: Arc<User>,
+    pub tag: Tag,
+    /// Numbers the joins of one connection: an answer to a join that was taken back is recognised by it.
+    pub ticket: u32,
+    pub since: Option<Position>,
+    pub payload: Payload,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub room: RoomId,
+    pub caller: Caller,
+    pub standing: Standing,
+    pub kind: Arc<str>,
+    pub payload: Payload,
+    pub key: Option<Key>,
+    pub reply: Option<ReplyTo>,
+}
+
+impl Command {
+    /// The home of a command is the home of this room.
+    pub fn room(&self) -> RoomId {
+        match self {
+            Command::Join(join) => join.room.clone(),
+            Command::Act(act) => act.room.clone(),
+            Command::Leave { room, .. }
+            | Command::History { room, .. }
+            | Command::Members { room, .. }
+            | Command::Page { room, .. } => room.clone(),
+            Command::Roster { user, .. } => user.person.id.inbox(),
+        }
+    }
+
+    /// Commands that keep two shards' books equal. Nobody waits for their answer, so nobody could be told `busy`: they
+    /// must arrive.
+    pub fn must_arrive(&self) -> bool {
+        matches!(self, Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. })
+    }
+
+    pub fn bytes(&self) -> usize {
+        match self {
+            Command::Act(act) => act.payload.len(),
+            Command::Join(join) => join.payload.len(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a room's home tells the shards that have its members. A delivery never causes an envelope.
+
+use std::sync::Arc;
+
+use crate::{
+    Command, ConnectionId, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId, Tag, UserId, Wall,
+};
+
+/// The tag that decides what of a record a member sees; given by `admit`, meaningful to the app alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Audience(pub u8);
+
+/// What happens to a frame when the outbox is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Never lost: the member goes on catching up from the log.
+    Record,
+    /// Only the newest of a key matters.
+    Latest(u64),
+    /// Dropped and counted.
+    Signal,
+    /// Goes into a small reserve of its own.
+    Control,
+}
+
+/// A record or a soft value as one audience sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub kind: &'static str,
+    pub payload: Payload,
+    pub sender: Option<Person>,
+    pub class: Class,
+}
+
+/// What one audience sees; `None` is "hidden from it".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    pub audience: Audience,
+    pub shown: Option<Shown>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipients {
+    Everybody,
+    EverybodyBut(ConnectionId),
+    Users(Vec<UserId>),
+}
+
+/// The author's copy of a delivery. A duplicate's ack repeats the old position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    pub to: ReplyTo,
+    pub reply: Option<Payload>,
+}
+
+/// How a join or a page continues the client's past: exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The client named no position.
+    Fresh,
+    /// All that was missed follows.
+    Resumed,
+    /// Beyond retention: here is the room as it stands.
+    Gap(Payload),
+    /// Another epoch, or a position that never was: here is the room as it stands.
+    Reset(Payload),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    pub room: RoomId,
+    pub connection: ConnectionId,
+    pub ticket: u32,
+    pub tag: Tag,
+    pub audience: Audience,
+    pub verdict: Verdict,
+    /// The head when the join was answered.
+    pub upto: Position,
+    /// Where the member stands: at `upto` it is live, before it the pages bring it there.
+    pub cursor: Position,
+    pub users: Vec<Person>,
+    pub count: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub room: RoomId,
+    pub connection: ConnectionId,
+    pub ticket: u32,
+    /// `Resumed` for an ordinary page; else the member continues from the view, at `upto`.
+    pub verdict: Verdict,
+    pub entries: Vec<PageEntry>,
+    pub upto: Position,
+    /// The page reaches the head: what follows it on this path are live deliveries.
+    pub live: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageEntry {
+    pub position: Position,
+    pub at: Wall,
+    pub shown: Option<Shown>,
+}
+
+/// Presence as told to members: at most one per room and 250 ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PresenceNews {
+    pub joined: Vec<Person>,
+    pub left: Vec<Person>,
+    pub count: u32,
+    /// The list itself, where the room is small enough for it to be sent along.
+    pub users: Option<Vec<Person>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    Soft { sights: Vec<Sight>, at: Wall },
+    Presence { news: PresenceNews, at: Wall },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Refused(Refusal),
+    /// Done, and nothing was recorded.
+    Done(Option<Payload>),
+    Members {
+        users: Vec<Person>,
+        count: u32,
+    },
+    History {
+        entries: Vec<PageEntry>,
+        upto: Position,
+    },
+}
+
+/// Why a member is none any more, without having asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parting {
+    pub room: RoomId,
+    pub connection: ConnectionId,
+    /// The join that was refused, or that is ended.
+    pub ticket: u32,
+    /// The join's own tag, if this answers it.
+    pub answers: Option<Tag>,
+    pub refusal: Refusal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Record {
+        room: RoomId,
+        position: Position,
+        at: Wall,
+        sights: Vec<Sight>,
+        acks: Vec<Ack>,
+        recipients: Recipients,
+    },
+    /// An ack that does not travel with its record: a duplicate's.
+    Acked {
+        room: RoomId,
+        position: Position,
+        at: Wall,
+        ack: Ack,
+    },
+    Joined(Joined),
+    Page(Page),
+    /// The room was read anew: every member goes on catching up from where it stands.
+    Reread {
+        room: RoomId,
+    },
+    Parted(Parting),
+    Notice {
+        room: RoomId,
+        recipients: Recipients,
+        notice: Notice,
+    },
+    Reply {
+        room: RoomId,
+        to: ReplyTo,
+        reply: Reply,
+        at: Wall,
+    },
+    /// What another room answered to a saga's step, for the saga's home.
+    Outcome {
+        step: StepId,
+        result: Result<Payload, Refusal>,
+    },
+}
+
+/// What leaves a shard for a sibling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    Command(Command),
+    Delivery(Arc<Delivery>),
+}

@@ -1,0 +1,192 @@
+//! Names of things: rooms, users, shards, connections.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Rooms hash into this many slices, fixed when a deployment is created: enough to spread over any fleet we mean to
+/// serve, few enough that one node can list all it holds in one message.
+pub const SLICES: u16 = 1024;
+
+/// Names that clients choose are at most this long, so that any engine and any broker can hold them as part of a key.
+const NAME_BYTES_MAX: usize = 128;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+/// One socket as a shard sees it. The generation makes a reused slot a different connection, so what was meant for the
+/// old one can never reach the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    pub shard: ShardId,
+    pub slot: u32,
+    pub generation: u32,
+}
+
+/// One life of one shard as publisher of presence and holder of leases. A shard that slept past its lease comes back
+/// with a higher `life`: what others dropped of the old one cannot be confused with the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation {
+    /// Drawn by the shell when the process starts.
+    pub node: u64,
+    pub shard: ShardId,
+    pub life: u32,
+}
+
+/// One of the shares of all rooms: what one node is steward of, and what one shard of a node is home of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slice(pub u16);
+
+impl Slice {
+    /// The shard of a node with `shards` shards at which this slice's rooms are at home.
+    pub fn home(self, shards: u16) -> ShardId {
+        ShardId(self.0 % shards)
+    }
+}
+
+/// A room: the app it belongs to, and its name there. Written `app:name`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId(Arc<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    Empty,
+    TooLong,
+    Character,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NameError::Empty => "must not be empty",
+            NameError::TooLong => "must be at most 128 bytes",
+            NameError::Character => "may hold only A-Z a-z 0-9 _ . : -",
+        })
+    }
+}
+
+/// The alphabet binds names that clients choose; apps may name rooms of their own as they like.
+pub fn check_name(name: &str) -> Result<(), NameError> {
+    match name.len() {
+        0 => return Err(NameError::Empty),
+        1..=NAME_BYTES_MAX => {}
+        _ => return Err(NameError::TooLong),
+    }
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+    if name.bytes().all(allowed) { Ok(()) } else { Err(NameError::Character) }
+}
+
+/// User ids come from tokens, not from clients, so any text will do as long as it cannot break a log line or a key.
+pub fn check_user(id: &str) -> Result<(), NameError> {
+    match id.len() {
+        0 => Err(NameError::Empty),
+        1..=NAME_BYTES_MAX if id.chars().any(char::is_control) => Err(NameError::Character),
+        1..=NAME_BYTES_MAX => Ok(()),
+        _ => Err(NameError::TooLong),
+    }
+}
+
+impl RoomId {
+    pub fn new(app: &str, name: &str) -> RoomId {
+        debug_assert!(!app.contains(':'), "an app's name is the part before the first colon");
+        RoomId(format!("{app}:{name}").into())
+    }
+
+    /// From the form that `as_str` gives; the part before the first colon is the app.
+    pub fn from_full(full: &str) -> Option<RoomId> {
+        full.contains(':').then(|| RoomId(full.into()))
+    }
+
+    pub fn app(&self) -> &str {
+        self.0.split_once(':').map_or("", |(app, _)| app)
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.split_once(':').map_or(&self.0, |(_, name)| name)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// FNV-1a over the full name: the same on every node and version, because stored leases and agendas depend on it.
+    pub fn slice(&self) -> Slice {
+        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        // The low bits of FNV-1a of short names are the weak ones; fold the high half in.
+        Slice(((hash ^ (hash >> 32)) % u64::from(SLICES)) as u16)
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who authenticated. Holding one does not prove anything; a [`User`] does, and only token verification makes those.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    pub fn new(id: &str) -> UserId {
+        UserId(id.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The user's inbox, a room that exists for everyone.
+    pub fn inbox(&self) -> RoomId {
+        RoomId::new("user", &self.0)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A user as others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub id: UserId,
+    pub name: Arc<str>,
+}
+
+/// What a verified token says of its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub person: Person,
+    pub role: Option<Arc<str>>,
+    /// Patterns of full room names that the token allows; absent: the app's own rules alone.
+    pub rooms: Option<Vec<Arc<str>>>,
+}
+
+impl User {
+    /// A pattern is a full or mount-relative room name; a `*` at its end stands for any rest.
+    pub fn may_enter(&self, room: &RoomId) -> bool {
+        let matches = |pattern: &str, text: &str| match pattern.strip_suffix('*') {
+            Some(start) => text.starts_with(start),
+            None => pattern == text,
+        };
+        match &self.rooms {
+            None => true,
+            Some(patterns) => patterns.iter().any(|p| matches(p, room.as_str()) || matches(p, room.name())),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Where a record stands in its room, and how a node proves that it has seen the same past.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A stretch of a room's history without loss: a counter above, the engine's start tag below. A higher epoch is a later
+/// one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    pub const FIRST_COUNTER: u32 = 1;
+
+    pub fn new(counter: u32, start_tag: u32) -> Epoch {
+        Epoch(u64::from(counter) << 32 | u64::from(start_tag))
+    }
+
+    pub fn counter(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub fn next(self, start_tag: u32) -> Epoch {
+        Epoch::new(self.counter().wrapping_add(1), start_tag)
+    }
+}
+
+/// The wire form: opaque to clients, at most 16 characters.
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl FromStr for Epoch {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Epoch, Self::Err> {
+        u64::from_str_radix(text, 16).map(Epoch)
+    }
+}
+
+/// A record's place: offsets are dense from 1 within an epoch; 0 is "before the first".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    pub epoch: Epoch,
+    pub offset: u64,
+}
+
+/// The rolling check after a record: two nodes with the same position and check have seen the same records.
+///
+/// A polynomial over per-record hashes, modulo a prime below 2^32 with a factor below 2^20: a store can roll it in
+/// whatever arithmetic it has, a Lua script's doubles included, without opening a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Check(pub u32);
+
+impl Check {
+    const PRIME: u64 = 4_294_967_291;
+    const FACTOR: u64 = 1_000_003;
+
+    #[must_use]
+    pub fn roll(self, record_hash: u32) -> Check {
+        Check(((u64::from(self.0) * Self::FACTOR + u64::from(record_hash)) % Self::PRIME) as u32)
+    }
+
+    /// The hash of one stored record, as rolled in: FNV-1a in eight-byte steps, folded to 32 bits.
+    pub fn hash(data: &[u8]) -> u32 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ data.len() as u64;
+        let (words, rest) = data.as_chunks::<8>();
+        for word in words {
+            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash ^= hash >> 29;
+        }
+        for byte in rest {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        (hash ^ (hash >> 32)) as u32
+    }
+}
+
+/// How far a node has read a room, and proof of what it read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub position: Position,
+    pub check: Check,
+}
