@@ -1,1 +1,106 @@
-//! The contract between a room and its app: a pure fold.
+//! The contract between a room and its app. A room is a log and an app is a fold: only `decide` proposes records, only
+//! `apply` changes state, only `show` lets anything out. An app never sees a socket, a clock, a lock or an engine.
+
+mod decision;
+mod host;
+mod presence;
+mod soft;
+
+use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
+
+pub use decision::{Decision, Draft, Duty, SoftDraft, Step};
+pub use host::{Fold, Host, Panicked, host};
+pub use presence::{Presence, Roll};
+pub use soft::{Soft, SoftChange, SoftValue};
+
+/// What an app needs of its rooms and its engine; the rest of the contract costs a room nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// `due` may name duties, so every append leaves word in the slice's agenda.
+    pub duties: bool,
+    /// Duties hang on who is present, so the steward follows rooms that have members anywhere.
+    pub presence_duties: bool,
+}
+
+/// Where `decide` and `due` look: the state, and the two things that are true only here and now.
+pub struct Room<'a, S> {
+    pub id: &'a RoomId,
+    pub state: &'a S,
+    pub presence: Presence<'a>,
+    pub soft: Soft<'a>,
+}
+
+/// A command as the app reads it: a kind from the client protocol and a payload that only the app opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    pub kind: &'a str,
+    pub payload: &'a Payload,
+}
+
+/// Whether `apply` knew the record. An unknown one (from a newer version) is kept, skipped and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Applied {
+    Done,
+    Unknown,
+}
+
+/// A snapshot in a format that this version cannot read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFormat(pub String);
+
+pub trait App: 'static {
+    type State: 'static;
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn start(&self, room: &RoomId) -> Self::State;
+
+    /// May this caller be here, and what will it see? Asked at the join, and again for the users that a record touches.
+    fn admit(&self, state: &Self::State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal>;
+
+    /// Whether the command must be decided on the newest state, with exactly one winner among rivals.
+    fn guarded(&self, _action: Action<'_>) -> bool {
+        false
+    }
+
+    /// On the node where the command arrived. Nothing happens but what the decision says.
+    fn decide(
+        &self,
+        now: Now,
+        room: Room<'_, Self::State>,
+        caller: &Caller,
+        action: Action<'_>,
+    ) -> Result<Decision, Refusal>;
+
+    /// Everywhere, in the log's order; total: every record that was stored must fold.
+    fn apply(&self, state: &mut Self::State, record: &Record) -> Applied;
+
+    /// The one way a record becomes a delivery; with the state as it is now, so that an edited message shows edited.
+    fn show(&self, state: &Self::State, record: &Record, audience: Audience) -> Option<Shown>;
+
+    /// The one way a soft value becomes a delivery.
+    fn glimpse(&self, _state: &Self::State, _change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
+        None
+    }
+
+    /// The whole state, for joiners and after gaps.
+    fn view(&self, state: &Self::State, audience: Audience) -> Payload;
+
+    /// The next thing to be done at a time. Never set, always read off the state.
+    fn due(&self, _now: Now, _room: Room<'_, Self::State>) -> Option<(Wall, Duty)> {
+        None
+    }
+
+    /// The saga steps that are open: sent by the steward until an outcome is recorded.
+    fn steps(&self, _state: &Self::State) -> Vec<Step> {
+        Vec::new()
+    }
+
+    /// The app's part of the snapshot: at most 1 MiB.
+    fn save(&self, state: &Self::State) -> Payload;
+
+    fn load(&self, room: &RoomId, saved: &Payload) -> Result<Self::State, UnknownFormat>;
+}

@@ -1,1 +1,11 @@
-//! The contract for logs, followers, leases and soft values, and the memory engine as a pure machine.
+//! The contract for logs, snapshots, followers, leases, claims and soft values: questions and answers as data. Engines
+//! never open payloads. The memory engine, a pure machine, lives beside its contract.
+
+mod contract;
+mod memory;
+
+pub use contract::{
+    Answer, Appended, Asked, Batch, Followed, Guarantees, Loaded, News, Nodes, Parcel, Placement, Present,
+    Question, Read, Snapshot, SoftEntry, Stored,
+};
+pub use memory::{MemoryEngine, MemoryLimits};

@@ -190,6 +190,6 @@ pub enum Delivery {
 /// What leaves a shard for a sibling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Envelope {
-    Command(Command),
+    Command(Box<Command>),
     Delivery(Arc<Delivery>),
 }

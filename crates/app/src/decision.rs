@@ -1,0 +1,71 @@
+//! What an app may ask for: records, soft values, a reply, a duty, a step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vocabulary::{Class, Payload, RoomId, UserId};
+
+/// What `decide` wants to happen. The records of one decision are stored together or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    pub records: Vec<Draft>,
+    pub soft: Vec<SoftDraft>,
+    /// Sent to the caller with the ack, or alone if nothing is recorded.
+    pub reply: Option<Payload>,
+}
+
+/// A record before it has a place and a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub kind: &'static str,
+    pub body: Payload,
+    /// Users whose membership this record may change.
+    pub touches: Vec<UserId>,
+}
+
+/// A soft value to publish; `value: None` ends it early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoftDraft {
+    pub key: Arc<str>,
+    pub value: Option<Payload>,
+    pub time_to_live: Duration,
+    pub class: Class,
+}
+
+/// What must be done at a time, once. It comes back to `decide` as `Caller::Duty`, with this name and payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duty {
+    pub name: Arc<str>,
+    pub payload: Payload,
+}
+
+/// An open step of a saga: a command for another room, named by the record that opened it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Offset of the record that opened the step, and which of its steps this is.
+    pub offset: u64,
+    pub number: u32,
+    pub room: RoomId,
+    pub kind: Arc<str>,
+    pub payload: Payload,
+}
+
+impl Decision {
+    pub fn nothing() -> Decision {
+        Decision::default()
+    }
+
+    pub fn record(kind: &'static str, body: Payload) -> Decision {
+        Decision { records: vec![Draft { kind, body, touches: Vec::new() }], ..Decision::default() }
+    }
+
+    pub fn soft(draft: SoftDraft) -> Decision {
+        Decision { soft: vec![draft], ..Decision::default() }
+    }
+
+    #[must_use]
+    pub fn with_reply(mut self, reply: Payload) -> Decision {
+        self.reply = Some(reply);
+        self
+    }
+}

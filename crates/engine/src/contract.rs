@@ -1,0 +1,283 @@
+//! Questions and answers. A question may be asked again when no answer came: keys make the second one harmless. An
+//! answer may be late; news may, where the engine says so, be repeated, reordered or missing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use vocabulary::{
+    Class, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, UserId, Wall,
+};
+
+/// What an engine promises, as data: the configuration is refused where an app needs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarantees {
+    pub nodes: Nodes,
+    /// A stored record survives the end of the process.
+    pub durable: bool,
+    pub news: News,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// Nobody else follows, so presence and soft values need not be published.
+    One,
+    Many,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Reliable,
+    /// Followers look again by themselves from time to time.
+    MayDrop,
+}
+
+/// The records of one command, under the key that makes a second asking harmless: stored together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    pub key: Key,
+    pub records: Vec<Payload>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Recognises the answer; a batch that is asked again keeps its number.
+    pub number: u64,
+    /// What the asker has seen. The engine refuses a batch from another past.
+    pub seen: Seen,
+    /// Store only if `seen` is still the end: exactly one of several rivals wins.
+    pub guarded: bool,
+    pub parcels: Vec<Parcel>,
+    /// When the room's steward should look at it next; absent: the app has no duties.
+    pub due: Option<Wall>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub offset: u64,
+    pub key: Key,
+    pub data: Payload,
+}
+
+/// A room folded up to a position. The engine sees only where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub seen: Seen,
+    pub data: Payload,
+}
+
+/// Connections of a user in a room, on one incarnation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    pub by: Incarnation,
+    pub person: Person,
+    pub count: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoftEntry {
+    pub key: Arc<str>,
+    /// Absent: ended by its publisher.
+    pub value: Option<Payload>,
+    pub at: Wall,
+    pub time_to_live: Duration,
+    pub class: Class,
+}
+
+/// A question with its asker, to whom the answer and all news go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub by: Incarnation,
+    pub question: Question,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Renews the asker's lease. `shards`: of its node, so that the slices it can be steward of are known.
+    Attend {
+        shards: u16,
+    },
+    /// Tell me of this room from now on. With `seen`: and of what came after it.
+    Follow {
+        room: RoomId,
+        seen: Option<Seen>,
+    },
+    Unfollow {
+        room: RoomId,
+    },
+    Append {
+        room: RoomId,
+        batch: Batch,
+    },
+    /// At most `limit` records after an offset.
+    Read {
+        room: RoomId,
+        epoch: Epoch,
+        after: u64,
+        limit: u32,
+        ticket: u64,
+    },
+    /// Keeps the snapshot and, from it on, may forget records up to `forget_upto`.
+    Store {
+        room: RoomId,
+        snapshot: Snapshot,
+        forget_upto: u64,
+    },
+    /// By compare-and-set on the old epoch; the base holds what the new one starts from, at offset 0.
+    BeginEpoch {
+        room: RoomId,
+        old: Epoch,
+        base: Snapshot,
+    },
+    /// When the steward should look at the room next; ignored if the log has gone on since.
+    Settle {
+        room: RoomId,
+        at: Position,
+        due: Option<Wall>,
+    },
+    /// How many connections of a person are in the room at this asker.
+    Present {
+        room: RoomId,
+        person: Person,
+        count: u32,
+    },
+    Soft {
+        room: RoomId,
+        entry: SoftEntry,
+    },
+    /// Mine from now on; the newest claim wins.
+    Claim {
+        name: Arc<str>,
+        ticket: u64,
+    },
+    /// No longer mine, if the token still is.
+    Release {
+        name: Arc<str>,
+        token: u64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Attending {
+        /// The slices that the asker is steward of.
+        slices: Vec<Slice>,
+        /// Rooms of those slices that are due within the lease.
+        due: Vec<RoomId>,
+    },
+    Followed {
+        room: RoomId,
+        outcome: Followed,
+    },
+    Appended {
+        room: RoomId,
+        number: u64,
+        outcome: Appended,
+    },
+    Read {
+        room: RoomId,
+        ticket: u64,
+        outcome: Read,
+    },
+    Stored {
+        room: RoomId,
+        upto: Position,
+    },
+    /// The epoch that now is, whoever began it.
+    EpochBegan {
+        room: RoomId,
+        epoch: Epoch,
+    },
+    Claimed {
+        name: Arc<str>,
+        ticket: u64,
+        token: u64,
+    },
+
+    // News: what nobody asked for just now.
+    /// Records were stored.
+    Grown {
+        room: RoomId,
+        epoch: Epoch,
+        records: Vec<Stored>,
+    },
+    Present {
+        room: RoomId,
+        present: Present,
+    },
+    /// A lease ended: all that this incarnation published is gone.
+    Ended {
+        incarnation: Incarnation,
+    },
+    Soft {
+        room: RoomId,
+        entry: SoftEntry,
+    },
+    /// A room of a slice that the asker is steward of wants to be looked at.
+    Due {
+        room: RoomId,
+    },
+    ClaimLost {
+        name: Arc<str>,
+        token: u64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// The room from its snapshot on; the rest, if any, is to be read.
+    Loaded(Loaded),
+    /// What came after `seen`, as far as one answer holds.
+    Continues { records: Vec<Stored>, head: Position, present: Vec<Present>, soft: Vec<SoftEntry> },
+    /// What the asker has seen is older than what is kept: load again.
+    Behind,
+    /// What the asker has seen is not this room's past.
+    Lost,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    pub snapshot: Option<Snapshot>,
+    /// Where the oldest kept record starts from.
+    pub base: u64,
+    pub records: Vec<Stored>,
+    pub head: Position,
+    pub present: Vec<Present>,
+    pub soft: Vec<SoftEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    Stored {
+        placements: Vec<Placement>,
+        head: Position,
+    },
+    /// A guarded batch lost its race.
+    Conflict {
+        head: Position,
+    },
+    Behind,
+    Lost,
+    /// Nothing was stored, and asking again soon is no use.
+    Refused,
+}
+
+/// Where one parcel of a batch went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// The offset of its first record.
+    At(u64),
+    /// Its key was stored before, there.
+    Duplicate(Position),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    Records {
+        records: Vec<Stored>,
+        head: Position,
+    },
+    /// The offset is older than what is kept.
+    Behind,
+    /// Another epoch, or beyond the end.
+    Lost,
+}

@@ -1,0 +1,278 @@
+//! The memory engine: one process's rings, as a pure machine. It holds the contract for any number of followers, so
+//! the simulator can put many nodes on it; it forgets everything when its process ends.
+
+mod leases;
+mod room;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use vocabulary::{Epoch, Incarnation, Now, RoomId, Slice, Tick, Wall};
+
+use crate::contract::{Answer, Asked, Followed, Guarantees, News, Nodes, Question, Read};
+use leases::Leases;
+use room::RoomLog;
+
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryLimits {
+    /// Records kept a room, whatever its snapshot allows: a ring in memory is not an archive.
+    pub room_records_max: usize,
+    pub room_bytes_max: usize,
+    /// Keys remembered a room: the resend promise.
+    pub keys_max: usize,
+    pub key_age_max: Duration,
+    pub lease: Duration,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        MemoryLimits {
+            room_records_max: 10_000,
+            room_bytes_max: 8 << 20,
+            keys_max: 10_000,
+            key_age_max: Duration::from_secs(24 * 3600),
+            lease: Duration::from_secs(10),
+        }
+    }
+}
+
+struct ClaimHeld {
+    by: Incarnation,
+    token: u64,
+}
+
+/// Each shard can have one of its own, because all of a room's questions come from the shard that is its home; or one
+/// serves many nodes.
+pub struct MemoryEngine {
+    limits: MemoryLimits,
+    start_tag: u32,
+    rooms: BTreeMap<RoomId, RoomLog>,
+    leases: Leases,
+    agenda: BTreeSet<(Wall, RoomId)>,
+    claims: BTreeMap<Arc<str>, ClaimHeld>,
+    tokens: u64,
+    answers: VecDeque<(Incarnation, Answer)>,
+}
+
+/// Followers get at most this many records in one answer; the rest is read on. A page of a busy room's ordinary records
+/// is some 100 KB.
+const ANSWER_RECORDS_MAX: usize = 500;
+
+impl MemoryEngine {
+    /// `start_tag` tells the lives of the engine apart: a room's first epoch carries it.
+    pub fn new(limits: MemoryLimits, start_tag: u32) -> MemoryEngine {
+        MemoryEngine {
+            limits,
+            start_tag,
+            rooms: BTreeMap::new(),
+            leases: Leases::new(limits.lease),
+            agenda: BTreeSet::new(),
+            claims: BTreeMap::new(),
+            tokens: 0,
+            answers: VecDeque::new(),
+        }
+    }
+
+    pub fn guarantees(nodes: Nodes) -> Guarantees {
+        Guarantees { nodes, durable: false, news: News::Reliable }
+    }
+
+    pub fn handle(&mut self, now: Now, asked: Asked) {
+        self.tick(now);
+        let Asked { by, question } = asked;
+        match question {
+            Question::Attend { shards } => self.attend(now, by, shards),
+            Question::Follow { room, seen } => self.follow(now, by, room, seen),
+            Question::Unfollow { room } => self.unfollow(by, &room),
+            Question::Append { room, batch } => self.append(now, by, room, batch),
+            Question::Read { room, epoch, after, limit, ticket } => {
+                let limit = (limit as usize).min(ANSWER_RECORDS_MAX);
+                let outcome = match self.rooms.get(&room) {
+                    Some(log) => log.read(epoch, after, limit),
+                    None => Read::Lost,
+                };
+                self.answer(by, Answer::Read { room, ticket, outcome });
+            }
+            Question::Store { room, snapshot, forget_upto } => {
+                let log = self
+                    .rooms
+                    .entry(room.clone())
+                    .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
+                let upto = snapshot.seen.position;
+                log.store(snapshot, forget_upto);
+                self.answer(by, Answer::Stored { room, upto });
+            }
+            Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base),
+            Question::Settle { room, at, due } => {
+                if let Some(log) = self.rooms.get_mut(&room)
+                    && log.head() == at
+                {
+                    reschedule(&mut self.agenda, &room, &mut log.due, due);
+                }
+            }
+            Question::Present { room, person, count } => {
+                let log = self
+                    .rooms
+                    .entry(room.clone())
+                    .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
+                let present = log.present(by, person, count);
+                let tell = log.others(by);
+                self.tell(tell, &Answer::Present { room: room.clone(), present });
+                self.forget_if_empty(&room);
+            }
+            Question::Soft { room, entry } => {
+                let log = self
+                    .rooms
+                    .entry(room.clone())
+                    .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
+                if log.soft(now, entry.clone()) {
+                    let tell = log.others(by);
+                    self.tell(tell, &Answer::Soft { room, entry });
+                }
+            }
+            Question::Claim { name, ticket } => self.claim(by, name, ticket),
+            Question::Release { name, token } => {
+                if self.claims.get(&name).is_some_and(|held| held.token == token) {
+                    self.claims.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Ends leases whose time has come. To be called when `next_deadline` is reached; `handle` does so too.
+    pub fn tick(&mut self, now: Now) {
+        for gone in self.leases.end(now.tick) {
+            self.end(gone);
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Tick> {
+        self.leases.next_end()
+    }
+
+    pub fn next_answer(&mut self) -> Option<(Incarnation, Answer)> {
+        self.answers.pop_front()
+    }
+
+    /// Drops the newest `count` records of every room, as a store does that promotes a stale replica.
+    /// Nothing in production calls this: it is how the simulator proves what happens then.
+    pub fn lose_tail(&mut self, count: usize) {
+        for log in self.rooms.values_mut() {
+            log.lose_tail(count);
+        }
+    }
+
+    fn first(start_tag: u32) -> Epoch {
+        Epoch::new(Epoch::FIRST_COUNTER, start_tag)
+    }
+
+    fn answer(&mut self, to: Incarnation, answer: Answer) {
+        self.answers.push_back((to, answer));
+    }
+
+    fn tell(&mut self, to: Vec<Incarnation>, answer: &Answer) {
+        self.answers.extend(to.into_iter().map(|follower| (follower, answer.clone())));
+    }
+
+    fn attend(&mut self, now: Now, by: Incarnation, shards: u16) {
+        for older in self.leases.attend(now.tick, by, shards) {
+            self.end(older);
+        }
+        let slices = self.leases.slices_of(by);
+        let horizon = now.wall + self.limits.lease;
+        let held: BTreeSet<Slice> = slices.iter().copied().collect();
+        let due = self.agenda.iter().take_while(|(at, _)| *at <= horizon);
+        let due =
+            due.filter(|(_, room)| held.contains(&room.slice())).map(|(_, room)| room.clone()).collect();
+        self.answer(by, Answer::Attending { slices, due });
+    }
+
+    fn end(&mut self, gone: Incarnation) {
+        self.claims.retain(|_, held| held.by != gone);
+        let mut tell = BTreeSet::new();
+        for log in self.rooms.values_mut() {
+            tell.extend(log.end(gone));
+        }
+        tell.extend(self.leases.alive());
+        self.rooms.retain(|_, log| !log.is_empty());
+        self.tell(tell.into_iter().collect(), &Answer::Ended { incarnation: gone });
+    }
+
+    fn follow(&mut self, now: Now, by: Incarnation, room: RoomId, seen: Option<vocabulary::Seen>) {
+        let first = Self::first(self.start_tag);
+        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
+        log.follow(by);
+        let outcome = match seen {
+            None => Followed::Loaded(log.load(now, ANSWER_RECORDS_MAX)),
+            Some(seen) => log.go_on(now, seen, ANSWER_RECORDS_MAX),
+        };
+        self.answer(by, Answer::Followed { room, outcome });
+    }
+
+    fn unfollow(&mut self, by: Incarnation, room: &RoomId) {
+        if let Some(log) = self.rooms.get_mut(room) {
+            log.unfollow(by);
+        }
+        self.forget_if_empty(room);
+    }
+
+    fn forget_if_empty(&mut self, room: &RoomId) {
+        if self.rooms.get(room).is_some_and(RoomLog::is_empty) {
+            self.rooms.remove(room);
+        }
+    }
+
+    fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
+        let first = Self::first(self.start_tag);
+        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
+        let (number, due) = (batch.number, batch.due);
+        let (outcome, records) = log.append(now, batch, &self.limits);
+        let (epoch, others) = (log.head().epoch, log.others(by));
+        if !records.is_empty() {
+            if let Some(due) = due {
+                reschedule(&mut self.agenda, &room, &mut log.due, Some(due));
+                if let Some(steward) = self.leases.steward(room.slice()) {
+                    self.answers.push_back((steward, Answer::Due { room: room.clone() }));
+                }
+            }
+            self.tell(others, &Answer::Grown { room: room.clone(), epoch, records });
+        }
+        self.answer(by, Answer::Appended { room, number, outcome });
+    }
+
+    fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Epoch, base: crate::Snapshot) {
+        let first = Self::first(self.start_tag);
+        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
+        let began = log.begin_epoch(old, base);
+        let (epoch, others) = (log.head().epoch, log.others(by));
+        if began {
+            self.tell(others, &Answer::EpochBegan { room: room.clone(), epoch });
+        }
+        self.answer(by, Answer::EpochBegan { room, epoch });
+    }
+
+    fn claim(&mut self, by: Incarnation, name: Arc<str>, ticket: u64) {
+        self.tokens += 1;
+        let token = self.tokens;
+        if let Some(old) = self.claims.insert(name.clone(), ClaimHeld { by, token }) {
+            self.answer(old.by, Answer::ClaimLost { name: name.clone(), token: old.token });
+        }
+        self.answer(by, Answer::Claimed { name, ticket, token });
+    }
+}
+
+fn reschedule(
+    agenda: &mut BTreeSet<(Wall, RoomId)>,
+    room: &RoomId,
+    held: &mut Option<Wall>,
+    due: Option<Wall>,
+) {
+    if let Some(old) = held.take() {
+        agenda.remove(&(old, room.clone()));
+    }
+    if let Some(due) = due {
+        agenda.insert((due, room.clone()));
+        *held = Some(due);
+    }
+}
