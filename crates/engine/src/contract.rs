@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{
-    Class, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, UserId, Wall,
-};
+use vocabulary::{Class, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, Wall};
 
 /// What an engine promises, as data: the configuration is refused where an app needs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -169,6 +169,12 @@ pub enum Delivery {
         room: RoomId,
     },
     Parted(Parting),
+    /// `admit` was asked again and gave the member another tag.
+    Retagged {
+        room: RoomId,
+        connection: ConnectionId,
+        audience: Audience,
+    },
     Notice {
         room: RoomId,
         recipients: Recipients,

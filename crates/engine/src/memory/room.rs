@@ -214,8 +214,7 @@ impl RoomLog {
         }
     }
 
-    /// The ring's own bound. A room without a snapshot that covers the oldest record still loses it: the bound on
-    /// memory is the stronger promise here, and followers answer the gap with the state they hold.
+    /// The ring's own bound; like every trimming it takes only what a stored snapshot covers.
     fn trim(&mut self, limits: &MemoryLimits) {
         while self.records.len() > limits.room_records_max || self.bytes > limits.room_bytes_max {
             let covered = self.snapshot.as_ref().map_or(0, |s| s.seen.position.offset);
@@ -262,19 +261,21 @@ impl RoomLog {
         true
     }
 
+    /// Whole parcels: what was stored together is lost together.
     pub(super) fn lose_tail(&mut self, count: usize) {
-        let floor = self.snapshot.as_ref().map_or(0, |s| s.seen.position.offset);
-        for _ in 0..count {
-            if self.records.back().is_none_or(|kept| kept.stored.offset <= floor) {
+        let floor = self.snapshot.as_ref().map_or(self.base.position.offset, |s| s.seen.position.offset);
+        let mut lost = 0;
+        let mut parcel = None;
+        while let Some(back) = self.records.back() {
+            if back.stored.offset <= floor || (lost >= count && parcel.as_ref() != Some(&back.stored.key)) {
                 break;
             }
-            if let Some(kept) = self.records.pop_back() {
-                self.bytes -= kept.stored.data.len();
-                if self.keys.get(&kept.stored.key).is_some_and(|at| at.offset == kept.stored.offset) {
-                    self.keys.remove(&kept.stored.key);
-                    self.key_order.retain(|(_, key)| *key != kept.stored.key);
-                }
-            }
+            let Some(kept) = self.records.pop_back() else { break };
+            lost += 1;
+            self.bytes -= kept.stored.data.len();
+            self.keys.remove(&kept.stored.key);
+            self.key_order.retain(|(_, key)| *key != kept.stored.key);
+            parcel = Some(kept.stored.key);
         }
     }
 

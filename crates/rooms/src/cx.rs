@@ -1,0 +1,106 @@
+//! What a room may know of its surroundings for the length of one call, and where its effects go.
+
+use std::collections::VecDeque;
+
+use engine::{Question, SoftEntry};
+use vocabulary::{
+    Ack, Command, Delivery, Incarnation, Key, Now, Payload, Person, Position, Refusal, Reply, ReplyTo, RoomId, ShardId,
+    StepId, Wall,
+};
+
+use crate::limits::Limits;
+
+/// What leaves `rooms`.
+#[derive(Debug)]
+pub enum Effect {
+    Deliver(ShardId, Delivery),
+    Ask(Question),
+    /// A saga's step, for another room's home on this node.
+    Command(ShardId, Command),
+}
+
+/// What happened, for metrics and for tests. Only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub records_applied: u64,
+    pub records_unknown: u64,
+    pub duplicates: u64,
+    pub conflicts: u64,
+    pub app_panics: u64,
+    pub rooms_quarantined: u64,
+    pub epochs_begun: u64,
+    pub unconfirmed: u64,
+    pub snapshots_refused: u64,
+}
+
+pub(crate) struct Cx<'a> {
+    pub now: Now,
+    pub limits: &'a Limits,
+    pub me: Incarnation,
+    pub shards: u16,
+    /// Other nodes follow the same engine, so presence and soft values are published.
+    pub publish: bool,
+    pub news_may_drop: bool,
+    pub start_tag: u32,
+    /// This node is steward of the room at hand.
+    pub steward: bool,
+    pub serial: &'a mut u64,
+    pub counts: &'a mut Counts,
+    pub effects: &'a mut VecDeque<Effect>,
+}
+
+impl Cx<'_> {
+    pub(crate) fn ask(&mut self, question: Question) {
+        self.effects.push_back(Effect::Ask(question));
+    }
+
+    pub(crate) fn deliver(&mut self, to: ShardId, delivery: Delivery) {
+        self.effects.push_back(Effect::Deliver(to, delivery));
+    }
+
+    /// A number that this shard never gives twice: batches, tickets and keys are told apart by it.
+    pub(crate) fn number(&mut self) -> u64 {
+        *self.serial += 1;
+        *self.serial
+    }
+
+    pub(crate) fn once(&mut self) -> Key {
+        // Shards of one node count by themselves; the shard's own number keeps them apart.
+        let number = self.number();
+        Key::Once { node: self.me.node ^ u64::from(self.me.shard.0).rotate_left(32), number }
+    }
+
+    pub(crate) fn reply(&mut self, room: &RoomId, to: ReplyTo, reply: Reply) {
+        let at = self.now.wall;
+        self.deliver(to.connection.shard, Delivery::Reply { room: room.clone(), to, reply, at });
+    }
+
+    pub(crate) fn acked(&mut self, room: &RoomId, position: Position, at: Wall, to: ReplyTo) {
+        self.counts.duplicates += 1;
+        let shard = to.connection.shard;
+        let ack = Ack { to, reply: None };
+        self.deliver(shard, Delivery::Acked { room: room.clone(), position, at, ack });
+    }
+
+    /// `busy` and `unknown` are no outcome: the step is sent again.
+    pub(crate) fn outcome(&mut self, step: &StepId, result: Result<Payload, Refusal>) {
+        use vocabulary::Code::{Busy, Unconfirmed};
+        if matches!(&result, Err(refusal) if matches!(refusal.code, Busy | Unconfirmed)) {
+            return;
+        }
+        let home = step.saga.slice().home(self.shards);
+        self.deliver(home, Delivery::Outcome { step: step.clone(), result });
+    }
+
+    pub(crate) fn publish_presence(&mut self, room: &RoomId, person: Person, count: u32) {
+        if self.publish {
+            self.ask(Question::Present { room: room.clone(), person, count });
+        }
+    }
+
+    pub(crate) fn publish_soft(&mut self, room: &RoomId, entry: SoftEntry) {
+        if self.publish {
+            self.ask(Question::Soft { room: room.clone(), entry });
+        }
+    }
+}

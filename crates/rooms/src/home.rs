@@ -1,0 +1,371 @@
+//! One room at its home: it sequences what the room's app decides, and tells the members what came back from the log.
+//! It never names a socket; members are ids, and what they get leaves as deliveries.
+
+mod append;
+mod load;
+mod pages;
+mod steward;
+mod tell;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use app::{Action, Host};
+use engine::{Question, Stored};
+use vocabulary::{
+    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Refusal, Reply, ReplyTo, RoomId,
+    Standing, Tick, User,
+};
+
+use crate::cx::Cx;
+use crate::log::Log;
+use crate::pipeline::{Pending, Pipeline, Waiter};
+use crate::presence::Presence;
+use crate::soft::Softs;
+use pages::Reader;
+use steward::Stewarded;
+
+/// A member as its room's home knows it.
+pub(crate) struct Seat {
+    pub user: Arc<User>,
+    pub audience: Audience,
+    pub ticket: u32,
+    pub join: Payload,
+}
+
+/// ```text
+/// Cold (no Home) ──▶ Loading ──▶ Live ──▶ Quarantined
+///                       ▲          │
+///                       └──────────┘ lost, behind, or the app panicked once
+/// ```
+pub(crate) enum Phase {
+    Loading(Loading),
+    Live(Log),
+    /// The app panicked again on the same past: readable, appends refused.
+    Quarantined(Log),
+}
+
+/// Reading a room, from nothing or anew.
+pub(crate) struct Loading {
+    /// What came meanwhile, in order.
+    pub queue: VecDeque<(Tick, Command)>,
+    pub queue_bytes: usize,
+    /// The last question that this waits for, to be asked again.
+    pub asked: Tick,
+    pub step: LoadStep,
+    /// The epoch in which this node saw what the engine no longer has: a new one must begin.
+    pub lost: Option<Epoch>,
+}
+
+pub(crate) enum LoadStep {
+    Following,
+    /// The snapshot is folded, the records after it are not all read.
+    Reading(Log),
+    /// All that survives is folded; the new epoch is proposed.
+    Rebasing(Log, Epoch),
+}
+
+pub(crate) struct Home {
+    id: RoomId,
+    host: Rc<dyn Host>,
+    notices: bool,
+    phase: Phase,
+    seats: BTreeMap<ConnectionId, Seat>,
+    presence: Presence,
+    soft: Softs,
+    pipeline: Pipeline,
+    /// Records that came before their turn, and the end of the log as far as anybody said.
+    arrived: BTreeMap<u64, Stored>,
+    known_end: u64,
+    /// A read for what is missing is on its way since then.
+    fetching: Option<Tick>,
+    readers: BTreeMap<u64, Reader>,
+    stewarded: Stewarded,
+    /// The app panicked on this past once already.
+    refolded: bool,
+    idle_since: Option<Tick>,
+    looked: Tick,
+    /// When this room wants to be woken; the index of `Rooms` agrees with it.
+    pub(crate) scheduled: Option<Tick>,
+}
+
+impl Home {
+    pub(crate) fn open(cx: &mut Cx<'_>, id: RoomId, host: Rc<dyn Host>, notices: bool) -> Home {
+        let mut home = Home {
+            id,
+            host,
+            notices,
+            phase: Phase::Loading(Loading::new(cx.now.tick, None)),
+            seats: BTreeMap::new(),
+            presence: Presence::default(),
+            soft: Softs::default(),
+            pipeline: Pipeline::default(),
+            arrived: BTreeMap::new(),
+            known_end: 0,
+            fetching: None,
+            readers: BTreeMap::new(),
+            stewarded: Stewarded::default(),
+            refolded: false,
+            idle_since: None,
+            looked: cx.now.tick,
+            scheduled: None,
+        };
+        home.follow(cx);
+        home
+    }
+
+    pub(crate) fn command(&mut self, cx: &mut Cx<'_>, command: Command) {
+        if let Phase::Loading(loading) = &mut self.phase {
+            // What keeps the books does not wait: a member that leaves is gone, whatever the room's state.
+            if let Command::Leave { connection, asked, .. } = command {
+                return self.leave_while_loading(cx, connection, asked);
+            }
+            let full = loading.queue.len() >= cx.limits.waiting_max
+                || loading.queue_bytes + command.bytes() > cx.limits.waiting_bytes_max;
+            if full && !command.must_arrive() {
+                return self.refuse(cx, command, Refusal::busy(1000));
+            }
+            loading.queue_bytes += command.bytes();
+            loading.queue.push_back((cx.now.tick, command));
+            return;
+        }
+        match command {
+            Command::Join(join) => self.join(cx, join),
+            Command::Leave { connection, asked, .. } => self.leave(cx, connection, asked),
+            Command::Act(act) => self.act(cx, act),
+            Command::History { user, reply, limit, from, .. } => self.history(cx, &user, reply, limit, from),
+            Command::Members { user, reply, .. } => self.members(cx, &user, reply),
+            Command::Page { connection, ticket, since, .. } => self.page(cx, connection, ticket, since),
+            Command::Roster { .. } => {}
+        }
+    }
+
+    pub(crate) fn log(&self) -> Option<&Log> {
+        match &self.phase {
+            Phase::Live(log) | Phase::Quarantined(log) => Some(log),
+            Phase::Loading(_) => None,
+        }
+    }
+
+    fn leave_while_loading(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
+        if let Phase::Loading(loading) = &mut self.phase {
+            let of_leaver = |command: &Command| match command {
+                Command::Join(join) => join.connection == connection,
+                Command::Page { connection: reader, .. } => *reader == connection,
+                _ => false,
+            };
+            loading.queue.retain(|(_, command)| !of_leaver(command));
+        }
+        self.leave(cx, connection, asked);
+    }
+
+    /// Refuses a command that is not going to be tried.
+    fn refuse(&self, cx: &mut Cx<'_>, command: Command, refusal: Refusal) {
+        match command {
+            Command::Join(join) => self.part(cx, &join, refusal),
+            Command::Act(act) => self.refuse_act(cx, &act, refusal),
+            Command::History { reply, .. } | Command::Members { reply, .. } => {
+                cx.reply(&self.id, reply, Reply::Refused(refusal));
+            }
+            Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. } => {}
+        }
+    }
+
+    fn refuse_act(&self, cx: &mut Cx<'_>, act: &Act, refusal: Refusal) {
+        if let Caller::Step(step) = &act.caller {
+            cx.outcome(step, Err(refusal));
+        } else if let Some(reply) = &act.reply {
+            cx.reply(&self.id, reply.clone(), Reply::Refused(refusal));
+        }
+    }
+
+    fn part(&self, cx: &mut Cx<'_>, join: &Join, refusal: Refusal) {
+        let parting = Parting {
+            room: self.id.clone(),
+            connection: join.connection,
+            ticket: join.ticket,
+            answers: Some(join.tag.clone()),
+            refusal,
+        };
+        cx.deliver(join.connection.shard, Delivery::Parted(parting));
+    }
+
+    fn act(&mut self, cx: &mut Cx<'_>, act: Act) {
+        let Phase::Live(log) = &self.phase else {
+            return self.refuse_act(cx, &act, quarantined());
+        };
+        if let Caller::Connection { id, .. } = &act.caller
+            && act.standing == Standing::Member
+            && !self.seats.contains_key(id)
+        {
+            return self.refuse_act(cx, &act, Refusal::not_in_room());
+        }
+        let key = act.key.clone().unwrap_or_else(|| cx.once());
+        if let Some(position) = log.keys().get(&key) {
+            let at = log.at();
+            return match (act.caller, act.reply) {
+                (Caller::Step(step), _) => cx.outcome(&step, Ok(Payload::new())),
+                (_, Some(to)) => cx.acked(&self.id, position, at, to),
+                (_, None) => {}
+            };
+        }
+        if self.pipeline.has(&key) {
+            if let Some(waiter) = waiter(&act.caller, act.reply, None) {
+                self.pipeline.wait(key, waiter);
+            }
+            return;
+        }
+        let guarded = match act.caller {
+            Caller::Duty { .. } | Caller::Outcome { .. } => true,
+            _ => log.fold.guarded(Action { kind: &act.kind, payload: &act.payload }),
+        };
+        let pending = Pending { act, key, guarded, rounds: 0, since: cx.now.tick };
+        // A duty is the room's own word, and there is at most one.
+        if self.pipeline.is_full(cx.limits) && !matches!(pending.act.caller, Caller::Duty { .. }) {
+            return self.refuse_act(cx, &pending.act, Refusal::busy(500));
+        }
+        self.pipeline.push(pending);
+        self.pump(cx);
+    }
+
+    fn members(&mut self, cx: &mut Cx<'_>, user: &Arc<User>, reply: ReplyTo) {
+        if let Err(refusal) = self.audience_of(&reply, user) {
+            return cx.reply(&self.id, reply, Reply::Refused(refusal));
+        }
+        let users = self.presence.list(cx.limits.presence_list_max);
+        let count = app::Roll::count(&self.presence);
+        cx.reply(&self.id, reply, Reply::Members { users, count });
+    }
+
+    /// What a caller sees of this room: a member by its join, anybody else as if joining now.
+    fn audience_of(&self, reply: &ReplyTo, user: &Arc<User>) -> Result<Audience, Refusal> {
+        if let Some(seat) = self.seats.get(&reply.connection) {
+            return Ok(seat.audience);
+        }
+        let caller = Caller::Connection { id: reply.connection, user: user.clone() };
+        match self.log() {
+            Some(log) => log.fold.admit(&caller, &Payload::new()).unwrap_or_else(|_| Err(internal())),
+            None => Err(Refusal::busy(1000)),
+        }
+    }
+
+    /// A saga's other room answered one of this room's steps.
+    pub(crate) fn outcome(
+        &mut self,
+        cx: &mut Cx<'_>,
+        step: vocabulary::StepId,
+        result: Result<Payload, Refusal>,
+    ) {
+        if !self.stewarded.forget_step(&step) || !cx.steward {
+            return;
+        }
+        let key = step.key();
+        let caller = Caller::Outcome { step, result };
+        self.command(
+            cx,
+            Command::Act(Act {
+                room: self.id.clone(),
+                caller,
+                standing: Standing::Anyone,
+                kind: "outcome".into(),
+                payload: Payload::new(),
+                key: Some(key),
+                reply: None,
+            }),
+        );
+    }
+
+    /// Nobody is here and nothing is to be done: the room can be let go once this has lasted.
+    fn is_idle(&self) -> bool {
+        self.seats.is_empty()
+            && self.presence.is_empty()
+            && self.soft.is_empty()
+            && self.pipeline.is_idle()
+            && self.readers.is_empty()
+            && !self.stewarded.is_busy()
+            && matches!(&self.phase, Phase::Live(_) | Phase::Quarantined(_))
+    }
+
+    pub(crate) fn is_over(&self, now: Tick, limits: &crate::Limits) -> bool {
+        self.idle_since.is_some_and(|since| since + limits.unfollow_after <= now)
+    }
+
+    pub(crate) fn unfollow(&self, cx: &mut Cx<'_>) {
+        cx.ask(Question::Unfollow { room: self.id.clone() });
+    }
+
+    /// Called after every command, answer and tick: what follows from the new state, and when to come back.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) -> Option<Tick> {
+        self.tell_presence(cx);
+        self.steward(cx);
+        self.idle_since = if self.is_idle() { self.idle_since.or(Some(cx.now.tick)) } else { None };
+        self.next_deadline(cx)
+    }
+
+    fn next_deadline(&self, cx: &Cx<'_>) -> Option<Tick> {
+        let again = |since: Tick| since + cx.limits.ask_again;
+        let loading = match &self.phase {
+            Phase::Loading(loading) => Some(again(loading.asked)),
+            _ => None,
+        };
+        [
+            loading,
+            self.presence.next_deadline(),
+            self.soft.next_deadline(),
+            self.pipeline.next_deadline(cx.limits),
+            self.fetching.map(again),
+            self.readers.values().map(|reader| again(reader.asked)).min(),
+            self.stewarded.next_deadline(cx),
+            self.idle_since.map(|since| since + cx.limits.unfollow_after),
+            cx.news_may_drop.then(|| self.looked + cx.limits.look_again),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub(crate) fn tick(&mut self, cx: &mut Cx<'_>) {
+        for (person, count) in self.presence.end_lingering(cx.now.tick) {
+            cx.publish_presence(&self.id, person, count);
+        }
+        let (publish, changes) = self.soft.tick(cx.now, cx.limits.soft_window);
+        for entry in publish {
+            cx.publish_soft(&self.id, entry);
+        }
+        for change in changes {
+            self.tell_soft(cx, &change);
+        }
+        self.tick_loading(cx);
+        self.tick_pipeline(cx);
+        self.tick_readers(cx);
+        if cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick {
+            self.look_again(cx);
+        }
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn check_invariants(&self, limits: &crate::Limits) {
+        self.presence.check_invariants();
+        assert!(self.pipeline.waiting.len() <= limits.waiting_max + 2, "the waiting room is bounded");
+        if let Some(log) = self.log() {
+            assert!(self.arrived.keys().all(|offset| *offset > log.head().offset), "what is applied is not waiting");
+        }
+    }
+}
+
+pub(crate) fn waiter(caller: &Caller, reply: Option<ReplyTo>, payload: Option<Payload>) -> Option<Waiter> {
+    match (caller, reply) {
+        (Caller::Step(step), _) => Some(Waiter::Saga(step.clone(), payload)),
+        (_, Some(to)) => Some(Waiter::Ack(vocabulary::Ack { to, reply: payload })),
+        (_, None) => None,
+    }
+}
+
+pub(crate) fn internal() -> Refusal {
+    Refusal::new(vocabulary::Code::Internal, "Internal server error")
+}
+
+fn quarantined() -> Refusal {
+    Refusal::new(vocabulary::Code::Internal, "Internal server error")
+}

@@ -1,0 +1,253 @@
+//! Reading a room: from nothing, anew after the engine and this node disagree, or again after its app panicked.
+
+use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
+use vocabulary::{Delivery, Epoch, Refusal, Tick};
+
+use super::{Home, LoadStep, Loading, Phase};
+use crate::cx::Cx;
+use crate::log::Log;
+
+/// What one read for loading asks for; the engine may give less.
+const LOAD_RECORDS: u32 = 500;
+
+impl Loading {
+    pub(crate) fn new(now: Tick, lost: Option<Epoch>) -> Loading {
+        Loading {
+            queue: std::collections::VecDeque::new(),
+            queue_bytes: 0,
+            asked: now,
+            step: LoadStep::Following,
+            lost,
+        }
+    }
+}
+
+impl Home {
+    pub(super) fn follow(&mut self, cx: &mut Cx<'_>) {
+        self.looked = cx.now.tick;
+        cx.ask(Question::Follow { room: self.id.clone(), seen: None });
+    }
+
+    /// Gives up what is folded and reads the room again. Commands wait; members stay where they are and catch up.
+    pub(super) fn reload(&mut self, cx: &mut Cx<'_>, lost: Option<Epoch>) {
+        if let Phase::Loading(loading) = &mut self.phase {
+            loading.step = LoadStep::Following;
+            loading.asked = cx.now.tick;
+            loading.lost = lost.or(loading.lost);
+        } else {
+            self.phase = Phase::Loading(Loading::new(cx.now.tick, lost));
+        }
+        self.arrived.clear();
+        self.known_end = 0;
+        self.fetching = None;
+        self.readers.clear();
+        self.follow(cx);
+    }
+
+    /// The same incarnation looks again, or a new one follows for the first time.
+    pub(crate) fn look_again(&mut self, cx: &mut Cx<'_>) {
+        self.looked = cx.now.tick;
+        let seen = self.log().map(Log::seen);
+        cx.ask(Question::Follow { room: self.id.clone(), seen });
+    }
+
+    pub(crate) fn republish(&mut self, cx: &mut Cx<'_>) {
+        for (person, count) in self.presence.published() {
+            cx.publish_presence(&self.id, person, count);
+        }
+    }
+
+    pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, outcome: Followed) {
+        match outcome {
+            Followed::Loaded(loaded) => self.loaded(cx, loaded),
+            Followed::Continues { records, head, present, soft } => {
+                self.hear_others(cx, present, soft);
+                self.arrive(cx, head, records);
+            }
+            Followed::Behind => self.reload(cx, None),
+            Followed::Lost => {
+                let epoch = self.log().map(|log| log.head().epoch);
+                self.reload(cx, epoch);
+            }
+        }
+    }
+
+    fn hear_others(&mut self, cx: &mut Cx<'_>, present: Vec<engine::Present>, soft: Vec<engine::SoftEntry>) {
+        self.presence.replace_elsewhere(cx.now.tick, cx.me, present);
+        for entry in soft {
+            self.hear_soft(cx, entry);
+        }
+    }
+
+    fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom) {
+        let Phase::Loading(loading) = &mut self.phase else { return };
+        if !matches!(loading.step, LoadStep::Following) {
+            return;
+        }
+        let opened = Log::open(&*self.host, &self.id, loaded.snapshot.as_ref(), loaded.head.epoch);
+        let mut log = match opened {
+            Ok(log) => log,
+            Err(_) => {
+                // A snapshot that this build cannot read: refuse to serve the room rather than forget its past.
+                cx.counts.snapshots_refused += 1;
+                loading.asked = cx.now.tick;
+                return;
+            }
+        };
+        self.known_end = loaded.head.offset;
+        let mut panicked = false;
+        for stored in loaded.records {
+            if stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err() {
+                panicked = true;
+                break;
+            }
+        }
+        loading.asked = cx.now.tick;
+        if panicked {
+            cx.counts.app_panics += 1;
+            cx.counts.rooms_quarantined += 1;
+            return self.go_live(cx, Phase::Quarantined(log));
+        }
+        loading.step = LoadStep::Reading(log);
+        self.hear_others(cx, loaded.present, loaded.soft);
+        self.go_on_loading(cx);
+    }
+
+    /// With a log in hand: read on, propose a new epoch, or go live.
+    fn go_on_loading(&mut self, cx: &mut Cx<'_>) {
+        let Phase::Loading(loading) = &mut self.phase else { return };
+        loading.asked = cx.now.tick;
+        match std::mem::replace(&mut loading.step, LoadStep::Following) {
+            LoadStep::Following => self.follow(cx),
+            LoadStep::Reading(log) if log.head().offset < self.known_end => {
+                let head = log.head();
+                loading.step = LoadStep::Reading(log);
+                self.read_on(cx, head);
+            }
+            LoadStep::Reading(log) => {
+                let head = log.head();
+                if loading.lost == Some(head.epoch) {
+                    let new = head.epoch.next(cx.start_tag);
+                    let base = log.base_of(new);
+                    loading.step = LoadStep::Rebasing(log, new);
+                    self.propose(cx, head.epoch, base);
+                } else {
+                    self.go_live(cx, Phase::Live(log));
+                }
+            }
+            LoadStep::Rebasing(log, new) => {
+                let (old, base) = (log.head().epoch, log.base_of(new));
+                loading.step = LoadStep::Rebasing(log, new);
+                self.propose(cx, old, base);
+            }
+        }
+    }
+
+    fn read_on(&mut self, cx: &mut Cx<'_>, head: vocabulary::Position) {
+        let (room, ticket) = (self.id.clone(), FETCH);
+        cx.ask(Question::Read { room, epoch: head.epoch, after: head.offset, limit: LOAD_RECORDS, ticket });
+    }
+
+    fn propose(&mut self, cx: &mut Cx<'_>, old: Epoch, base: Snapshot) {
+        cx.ask(Question::BeginEpoch { room: self.id.clone(), old, base });
+    }
+
+    pub(crate) fn epoch_began(&mut self, cx: &mut Cx<'_>, epoch: Epoch) {
+        if let Phase::Loading(loading) = &mut self.phase
+            && let LoadStep::Rebasing(..) = loading.step
+        {
+            let LoadStep::Rebasing(mut log, new) = std::mem::replace(&mut loading.step, LoadStep::Following) else {
+                return;
+            };
+            if epoch == new {
+                log.rebase(new);
+                self.known_end = 0;
+                cx.counts.epochs_begun += 1;
+                return self.go_live(cx, Phase::Live(log));
+            }
+            // Somebody else began it; start from theirs.
+            return self.reload(cx, None);
+        }
+        if self.log().is_some_and(|log| log.head().epoch != epoch) {
+            self.reload(cx, None);
+        }
+    }
+
+    /// An answer to a read that was to bring the log forward.
+    pub(super) fn fetched(&mut self, cx: &mut Cx<'_>, outcome: Read) {
+        self.fetching = None;
+        if let Phase::Loading(loading) = &mut self.phase {
+            let LoadStep::Reading(log) = &mut loading.step else { return };
+            match outcome {
+                Read::Records { records, head } if head.epoch == log.head().epoch => {
+                    self.known_end = self.known_end.max(head.offset);
+                    let mut panicked = false;
+                    for stored in records {
+                        panicked |=
+                            stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err();
+                    }
+                    if panicked {
+                        cx.counts.app_panics += 1;
+                        cx.counts.rooms_quarantined += 1;
+                        let LoadStep::Reading(log) = std::mem::replace(&mut loading.step, LoadStep::Following)
+                        else {
+                            return;
+                        };
+                        return self.go_live(cx, Phase::Quarantined(log));
+                    }
+                    self.go_on_loading(cx);
+                }
+                _ => self.reload(cx, None),
+            }
+            return;
+        }
+        match outcome {
+            Read::Records { records, head } => self.arrive(cx, head, records),
+            Read::Behind => self.reload(cx, None),
+            Read::Lost => {
+                let epoch = self.log().map(|log| log.head().epoch);
+                self.reload(cx, epoch);
+            }
+        }
+    }
+
+    pub(super) fn go_live(&mut self, cx: &mut Cx<'_>, phase: Phase) {
+        let old = std::mem::replace(&mut self.phase, phase);
+        let Phase::Loading(loading) = old else { return };
+        for shard in self.shards() {
+            cx.deliver(shard, Delivery::Reread { room: self.id.clone() });
+        }
+        self.settle_flight(cx);
+        for (since, command) in loading.queue {
+            if since + cx.limits.answer_within <= cx.now.tick && !command.must_arrive() {
+                self.refuse(cx, command, Refusal::busy(1000));
+            } else {
+                self.command(cx, command);
+            }
+        }
+        self.pump(cx);
+    }
+
+    pub(super) fn tick_loading(&mut self, cx: &mut Cx<'_>) {
+        let Phase::Loading(loading) = &mut self.phase else { return };
+        let patience = cx.limits.answer_within;
+        let mut late = Vec::new();
+        while let Some((since, command)) = loading.queue.pop_front() {
+            if since + patience > cx.now.tick {
+                loading.queue.push_front((since, command));
+                break;
+            }
+            loading.queue_bytes -= command.bytes();
+            late.push(command);
+        }
+        if loading.asked + cx.limits.ask_again <= cx.now.tick {
+            self.go_on_loading(cx);
+        }
+        for command in late {
+            self.refuse(cx, command, Refusal::busy(1000));
+        }
+    }
+}
+
+/// The ticket of reads that bring the log forward; the others are numbered from 1.
+pub(super) const FETCH: u64 = 0;

@@ -1,0 +1,157 @@
+//! What members get: records, presence and soft values as their audience sees them, once per shard.
+
+use std::collections::BTreeSet;
+
+use app::SoftChange;
+use engine::SoftEntry;
+use vocabulary::{
+    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Record, Recipients, ShardId, Sight, UserId,
+};
+
+use super::{Home, Seat};
+use crate::cx::Cx;
+use crate::pipeline::Waiter;
+use crate::soft::Change;
+
+impl Home {
+    pub(super) fn shards(&self) -> BTreeSet<ShardId> {
+        self.seats.keys().map(|connection| connection.shard).collect()
+    }
+
+    fn audiences(&self) -> BTreeSet<Audience> {
+        self.seats.values().map(|seat| seat.audience).collect()
+    }
+
+    /// A record came back from the log: its members see it, and its author's copy is the ack.
+    pub(super) fn tell_record(&mut self, cx: &mut Cx<'_>, record: &Record, waiters: Vec<Waiter>) {
+        let mut acks = Vec::new();
+        for waiter in waiters {
+            match waiter {
+                Waiter::Ack(ack) => acks.push(ack),
+                Waiter::Saga(step, reply) => cx.outcome(&step, Ok(reply.unwrap_or_default())),
+            }
+        }
+        let shards = self.shards();
+        let sights: Vec<Sight> = match super::Home::log(self) {
+            Some(log) if !shards.is_empty() => {
+                let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
+                self.audiences().into_iter().map(sight).collect()
+            }
+            _ => Vec::new(),
+        };
+        let to_author: BTreeSet<ShardId> = acks.iter().map(|ack: &Ack| ack.to.connection.shard).collect();
+        for shard in shards.union(&to_author) {
+            let here = |ack: &&Ack| ack.to.connection.shard == *shard;
+            let delivery = Delivery::Record {
+                room: self.id.clone(),
+                position: record.position,
+                at: record.at,
+                sights: sights.clone(),
+                acks: acks.iter().filter(here).cloned().collect(),
+                recipients: Recipients::Everybody,
+            };
+            cx.deliver(*shard, delivery);
+        }
+        self.admit_again(cx, &record.touches);
+    }
+
+    /// Answers those who waited for a record that is not told: it stands at a position already passed.
+    pub(super) fn tell_waiters(&mut self, cx: &mut Cx<'_>, position: Position, waiters: Vec<Waiter>) {
+        let at = self.log().map(crate::log::Log::at).unwrap_or_default();
+        for waiter in waiters {
+            match waiter {
+                Waiter::Ack(ack) => {
+                    let shard = ack.to.connection.shard;
+                    cx.deliver(shard, Delivery::Acked { room: self.id.clone(), position, at, ack });
+                }
+                Waiter::Saga(step, reply) => cx.outcome(&step, Ok(reply.unwrap_or_default())),
+            }
+        }
+    }
+
+    /// A record may have changed what these users may do here.
+    fn admit_again(&mut self, cx: &mut Cx<'_>, touched: &[UserId]) {
+        if touched.is_empty() {
+            return;
+        }
+        let Some(log) = super::Home::log(self) else { return };
+        let mut dropped = Vec::new();
+        let mut retagged = Vec::new();
+        for (connection, seat) in &self.seats {
+            if !touched.contains(&seat.user.person.id) {
+                continue;
+            }
+            let caller = Caller::Connection { id: *connection, user: seat.user.clone() };
+            match log.fold.admit(&caller, &seat.join).unwrap_or_else(|_| Err(super::internal())) {
+                Ok(audience) if audience == seat.audience => {}
+                Ok(audience) => retagged.push((*connection, audience)),
+                Err(refusal) => dropped.push((*connection, refusal)),
+            }
+        }
+        for (connection, audience) in retagged {
+            if let Some(seat) = self.seats.get_mut(&connection) {
+                seat.audience = audience;
+            }
+            cx.deliver(connection.shard, Delivery::Retagged { room: self.id.clone(), connection, audience });
+        }
+        for (connection, refusal) in dropped {
+            let Some(seat) = self.remove_seat(cx, connection, true) else { continue };
+            let room = self.id.clone();
+            let parting = Parting { room, connection, ticket: seat.ticket, answers: None, refusal };
+            cx.deliver(connection.shard, Delivery::Parted(parting));
+        }
+    }
+
+    pub(super) fn leave(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
+        self.remove_seat(cx, connection, asked);
+        self.readers.retain(|_, reader| !reader.is_for(connection));
+    }
+
+    fn remove_seat(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) -> Option<Seat> {
+        let seat = self.seats.remove(&connection)?;
+        let user = &seat.user.person.id;
+        if let Some((person, count)) = self.presence.leave(cx.now.tick, user, asked, cx.limits.linger) {
+            cx.publish_presence(&self.id, person, count);
+        }
+        Some(seat)
+    }
+
+    pub(super) fn tell_presence(&mut self, cx: &mut Cx<'_>) {
+        if self.seats.is_empty() || !self.notices {
+            return self.presence.hush();
+        }
+        let Some(news) = self.presence.news(cx.now.tick, cx.limits) else { return };
+        let notice = Notice::Presence { news, at: cx.now.wall };
+        for shard in self.shards() {
+            let (room, notice) = (self.id.clone(), notice.clone());
+            cx.deliver(shard, Delivery::Notice { room, recipients: Recipients::Everybody, notice });
+        }
+    }
+
+    pub(super) fn hear_soft(&mut self, cx: &mut Cx<'_>, entry: SoftEntry) {
+        if let Some(change) = self.soft.hear(cx.now, entry) {
+            self.tell_soft(cx, &change);
+        }
+    }
+
+    pub(super) fn tell_soft(&mut self, cx: &mut Cx<'_>, change: &Change) {
+        let Some(log) = super::Home::log(self) else { return };
+        let seen = SoftChange {
+            key: &change.key,
+            value: change.value.as_ref(),
+            before: change.before.as_ref(),
+            class: change.class,
+        };
+        let sight = |audience| Sight { audience, shown: log.fold.glimpse(&seen, audience) };
+        let sights: Vec<Sight> = self.audiences().into_iter().map(sight).collect();
+        if sights.iter().all(|sight| sight.shown.is_none()) {
+            return;
+        }
+        let recipients = change.author.map_or(Recipients::Everybody, Recipients::EverybodyBut);
+        for shard in self.shards() {
+            let notice = Notice::Soft { sights: sights.clone(), at: cx.now.wall };
+            let (room, recipients) = (self.id.clone(), recipients.clone());
+            cx.deliver(shard, Delivery::Notice { room, recipients, notice });
+        }
+    }
+}

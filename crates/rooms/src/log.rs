@@ -1,0 +1,158 @@
+//! A room's log on this node, folded: the app's state, the position and check it stands at, the keys it has seen, and
+//! the ring of its newest records. Only grows in order, one record at a time.
+
+use std::collections::VecDeque;
+
+use app::{Applied, Fold, Host, Panicked};
+use engine::{Snapshot, Stored};
+use vocabulary::{Check, Epoch, Position, Record, RoomId, Seen, Wall};
+
+use crate::format::{self, Saved, Unreadable};
+use crate::keys::Keys;
+use crate::limits::Limits;
+
+pub(crate) struct Log {
+    pub fold: Box<dyn Fold>,
+    head: Seen,
+    at: Wall,
+    keys: Keys,
+    ring: VecDeque<Record>,
+    ring_bytes: usize,
+    /// Recorded since the last snapshot.
+    fresh_records: u64,
+    fresh_bytes: usize,
+}
+
+/// What one more record was.
+pub(crate) enum Grown {
+    Record(Record, Applied),
+    /// Of a version that this build cannot read: kept, skipped, counted.
+    Foreign,
+}
+
+/// Why a room could not be folded from what the engine holds.
+#[derive(Debug)]
+pub(crate) enum Unfoldable {
+    Snapshot,
+    Panicked,
+}
+
+impl From<Unreadable> for Unfoldable {
+    fn from(_: Unreadable) -> Unfoldable {
+        Unfoldable::Snapshot
+    }
+}
+
+impl Log {
+    /// From a snapshot, or from the start of an epoch.
+    pub(crate) fn open(
+        host: &dyn Host,
+        room: &RoomId,
+        snapshot: Option<&Snapshot>,
+        epoch: Epoch,
+    ) -> Result<Log, Unfoldable> {
+        let (fold, head, at, keys) = match snapshot {
+            None => {
+                let start = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
+                (host.start(room), start, Wall::default(), Keys::default())
+            }
+            Some(snapshot) => {
+                let saved = format::read_snapshot(&snapshot.data)?;
+                let fold = host.load(room, &saved.app).map_err(|_| Unfoldable::Snapshot)?;
+                (fold, snapshot.seen, saved.at, Keys::from_saved(saved.keys))
+            }
+        };
+        Ok(Log { fold, head, at, keys, ring: VecDeque::new(), ring_bytes: 0, fresh_records: 0, fresh_bytes: 0 })
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.head
+    }
+
+    pub(crate) fn head(&self) -> Position {
+        self.head.position
+    }
+
+    /// The time of the last record; the next one's is not before it.
+    pub(crate) fn at(&self) -> Wall {
+        self.at
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The next record of the log. `stored` must be the one after the head; the caller keeps order.
+    pub(crate) fn grow(&mut self, stored: Stored, limits: &Limits) -> Result<Grown, Panicked> {
+        debug_assert_eq!(stored.offset, self.head.position.offset + 1, "a log grows in order");
+        let position = Position { epoch: self.head.position.epoch, offset: stored.offset };
+        self.head = Seen { position, check: self.head.check.roll(Check::hash(&stored.data)) };
+        self.fresh_records += 1;
+        self.fresh_bytes += stored.data.len();
+        let Ok(written) = format::read_record(&stored.data) else {
+            self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
+            return Ok(Grown::Foreign);
+        };
+        self.at = self.at.max(written.at);
+        self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
+        let record = Record {
+            position,
+            at: self.at,
+            kind: written.kind,
+            author: written.author,
+            touches: written.touches,
+            body: written.body,
+        };
+        let applied = self.fold.apply(&record)?;
+        self.keep(record.clone(), limits);
+        Ok(Grown::Record(record, applied))
+    }
+
+    fn keep(&mut self, record: Record, limits: &Limits) {
+        self.ring_bytes += record.body.len();
+        self.ring.push_back(record);
+        while self.ring.len() > limits.ring_records_max || self.ring_bytes > limits.ring_bytes_max {
+            if let Some(oldest) = self.ring.pop_front() {
+                self.ring_bytes -= oldest.body.len();
+            }
+        }
+    }
+
+    /// The records after an offset, if the ring still reaches back that far. Foreign records are not in the ring, so
+    /// the offsets in it may have holes.
+    pub(crate) fn ring_after(&self, offset: u64) -> Option<impl Iterator<Item = &Record>> {
+        let reaches = self.head.position.offset == offset
+            || self.ring.front().is_some_and(|oldest| oldest.position.offset <= offset + 1);
+        reaches.then(|| {
+            let from = self.ring.partition_point(|record| record.position.offset <= offset);
+            self.ring.range(from..)
+        })
+    }
+
+    pub(crate) fn wants_snapshot(&self, limits: &Limits) -> bool {
+        self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        self.fresh_records = 0;
+        self.fresh_bytes = 0;
+        self.snapshot_at(self.head)
+    }
+
+    fn snapshot_at(&self, seen: Seen) -> Snapshot {
+        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app: self.fold.save() };
+        Snapshot { seen, data: format::write_snapshot(&saved) }
+    }
+
+    /// What a new epoch would start from: this state, before the first record.
+    pub(crate) fn base_of(&self, epoch: Epoch) -> Snapshot {
+        self.snapshot_at(Seen { position: Position { epoch, offset: 0 }, check: Check::default() })
+    }
+
+    /// Continues under a new epoch that began from this very state.
+    pub(crate) fn rebase(&mut self, epoch: Epoch) {
+        self.head = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
+        self.ring.clear();
+        self.ring_bytes = 0;
+    }
+}

@@ -1,0 +1,104 @@
+//! What waits to be appended. One append is in flight; the rest waits in order, and an answer lets it leave.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use engine::Batch;
+use vocabulary::{Ack, Act, Key, StepId, Tick};
+
+use crate::limits::Limits;
+
+/// A command that was not decided yet.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub act: Act,
+    pub key: Key,
+    pub guarded: bool,
+    pub rounds: u32,
+    pub since: Tick,
+}
+
+/// Who is to be told when the record of a key comes back from the log.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Ack(Ack),
+    Saga(StepId, Option<vocabulary::Payload>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub batch: Batch,
+    /// A guarded command, to be decided again if it loses.
+    pub guarded: Option<Pending>,
+    pub since: Tick,
+    pub asked: Tick,
+    /// Its senders learned `unknown`; the asking goes on.
+    pub told_unknown: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pipeline {
+    pub waiting: VecDeque<Pending>,
+    waiting_bytes: usize,
+    pub flight: Option<Flight>,
+    pub waiters: BTreeMap<Key, Vec<Waiter>>,
+}
+
+impl Pipeline {
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        self.waiting.len() >= limits.waiting_max || self.waiting_bytes >= limits.waiting_bytes_max
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.flight.is_none()
+    }
+
+    pub(crate) fn push(&mut self, pending: Pending) {
+        self.waiting_bytes += pending.act.payload.len();
+        self.waiting.push_back(pending);
+    }
+
+    pub(crate) fn push_front(&mut self, pending: Pending) {
+        self.waiting_bytes += pending.act.payload.len();
+        self.waiting.push_front(pending);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Pending> {
+        let pending = self.waiting.pop_front()?;
+        self.waiting_bytes -= pending.act.payload.len();
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        Some(pending)
+    }
+
+    /// Whether a command of this key is on its way already.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.waiters.contains_key(key) || self.waiting.iter().any(|pending| pending.key == *key) || self.flies(key)
+    }
+
+    pub(crate) fn flies(&self, key: &Key) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.batch.parcels.iter().any(|parcel| parcel.key == *key))
+    }
+
+    pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {
+        self.waiters.entry(key).or_default().push(waiter);
+    }
+
+    /// Commands that waited longer than their senders will: never sent, so surely not stored.
+    pub(crate) fn expired(&mut self, now: Tick, limits: &Limits) -> Vec<Pending> {
+        let mut expired = Vec::new();
+        while self.waiting.front().is_some_and(|pending| pending.since + limits.answer_within <= now) {
+            expired.extend(self.pop());
+        }
+        expired
+    }
+
+    pub(crate) fn next_deadline(&self, limits: &Limits) -> Option<Tick> {
+        let flight = self.flight.as_ref().map(|flight| {
+            let again = flight.asked + limits.ask_again;
+            if flight.told_unknown { again } else { again.min(flight.since + limits.answer_within) }
+        });
+        let waiting = self.waiting.front().map(|pending| pending.since + limits.answer_within);
+        flight.into_iter().chain(waiting).min()
+    }
+}

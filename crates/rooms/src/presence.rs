@@ -1,0 +1,283 @@
+//! Who is in a room: the union of what every incarnation publishes, and what of its changes is due to be told.
+//! Nobody removes another's users; their entries end with its lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::Roll;
+use engine::Present;
+use vocabulary::{Incarnation, Person, PresenceNews, Tick, UserId};
+
+use crate::limits::Limits;
+
+/// Absences remembered for duties that hang on them; older ones no longer matter to any.
+const GONE_MAX: usize = 1000;
+
+#[derive(Debug)]
+struct Here {
+    name: Arc<str>,
+    /// Connections on this node.
+    mine: u32,
+    /// The last of them ended, and this is how long that is not a leave yet.
+    lingers_until: Option<Tick>,
+    elsewhere: Vec<(Incarnation, u32)>,
+}
+
+impl Here {
+    fn is_here(&self) -> bool {
+        self.mine > 0 || self.lingers_until.is_some() || !self.elsewhere.is_empty()
+    }
+
+    /// What this node tells the others: a lingering user still counts as one.
+    fn published(&self) -> u32 {
+        self.mine.max(u32::from(self.lingers_until.is_some()))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    users: BTreeMap<UserId, Here>,
+    lingering: BTreeSet<(Tick, UserId)>,
+    gone: BTreeMap<UserId, Tick>,
+    /// Changes that were not told yet. A user is in at most one of the two.
+    joined: BTreeMap<UserId, Arc<str>>,
+    left: BTreeMap<UserId, Arc<str>>,
+    tell_from: Tick,
+    list_from: Tick,
+    list_owed: bool,
+}
+
+/// What this node's own books now say of a user, for the other nodes.
+pub(crate) type Publish = (Person, u32);
+
+impl Presence {
+    pub(crate) fn join(&mut self, person: &Person) -> Option<Publish> {
+        let here = self.users.entry(person.id.clone()).or_insert_with(|| Here {
+            name: person.name.clone(),
+            mine: 0,
+            lingers_until: None,
+            elsewhere: Vec::new(),
+        });
+        let (was_here, published) = (here.is_here(), here.published());
+        here.mine += 1;
+        here.name = person.name.clone();
+        if let Some(until) = here.lingers_until.take() {
+            self.lingering.remove(&(until, person.id.clone()));
+        }
+        let now = here.published();
+        if !was_here {
+            self.came(&person.id, person.name.clone());
+        }
+        (now != published).then(|| (person.clone(), now))
+    }
+
+    /// One connection of the user less. `asked`: gone at once; else it lingers.
+    pub(crate) fn leave(&mut self, now: Tick, user: &UserId, asked: bool, linger: Duration) -> Option<Publish> {
+        let here = self.users.get_mut(user)?;
+        let published = here.published();
+        here.mine = here.mine.saturating_sub(1);
+        if here.mine == 0 && !asked {
+            let until = now + linger;
+            here.lingers_until = Some(until);
+            self.lingering.insert((until, user.clone()));
+        }
+        self.settle(now, user, published)
+    }
+
+    /// Ends lingerings whose time has come.
+    pub(crate) fn end_lingering(&mut self, now: Tick) -> Vec<Publish> {
+        let mut publish = Vec::new();
+        while let Some((until, user)) = self.lingering.first().cloned()
+            && until <= now
+        {
+            self.lingering.pop_first();
+            if let Some(here) = self.users.get_mut(&user) {
+                let published = here.published();
+                here.lingers_until = None;
+                publish.extend(self.settle(now, &user, published));
+            }
+        }
+        publish
+    }
+
+    fn settle(&mut self, now: Tick, user: &UserId, published: u32) -> Option<Publish> {
+        let here = self.users.get(user)?;
+        let changed = here.published() != published;
+        let publish = changed.then(|| (Person { id: user.clone(), name: here.name.clone() }, here.published()));
+        self.drop_if_gone(now, user);
+        publish
+    }
+
+    /// What another incarnation publishes.
+    pub(crate) fn elsewhere(&mut self, now: Tick, present: Present) {
+        let Present { by, person, count } = present;
+        let fresh = || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
+        let here = self.users.entry(person.id.clone()).or_insert_with(fresh);
+        let was_here = here.is_here();
+        here.elsewhere.retain(|(incarnation, _)| *incarnation != by);
+        if count > 0 {
+            here.elsewhere.push((by, count));
+        }
+        let is_here = here.is_here();
+        if is_here && !was_here {
+            self.came(&person.id, person.name.clone());
+        }
+        self.drop_if_gone(now, &person.id);
+    }
+
+    /// The whole of what the engine holds, in place of all that was heard piece by piece.
+    pub(crate) fn replace_elsewhere(&mut self, now: Tick, me: Incarnation, all: Vec<Present>) {
+        let held: BTreeSet<_> = all.iter().map(|present| (present.person.id.clone(), present.by)).collect();
+        let stale: Vec<_> = self
+            .users
+            .iter()
+            .flat_map(|(user, here)| here.elsewhere.iter().map(move |(by, _)| (user.clone(), *by)))
+            .filter(|entry| !held.contains(entry))
+            .collect();
+        // What is new first, so that a user who moved from one incarnation to another never seems gone.
+        for present in all.into_iter().filter(|present| !(present.by.node == me.node && present.by.shard == me.shard)) {
+            self.elsewhere(now, present);
+        }
+        for (user, by) in stale {
+            self.forget(now, &user, by);
+        }
+    }
+
+    pub(crate) fn end(&mut self, now: Tick, incarnation: Incarnation) {
+        let has = |here: &Here| here.elsewhere.iter().any(|(by, _)| *by == incarnation);
+        let users: Vec<_> = self.users.iter().filter(|(_, here)| has(here)).map(|(user, _)| user.clone()).collect();
+        for user in users {
+            self.forget(now, &user, incarnation);
+        }
+    }
+
+    fn forget(&mut self, now: Tick, user: &UserId, incarnation: Incarnation) {
+        if let Some(here) = self.users.get_mut(user) {
+            here.elsewhere.retain(|(by, _)| *by != incarnation);
+            self.drop_if_gone(now, user);
+        }
+    }
+
+    fn came(&mut self, user: &UserId, name: Arc<str>) {
+        self.gone.remove(user);
+        self.list_owed = true;
+        if self.left.remove(user).is_none() {
+            self.joined.insert(user.clone(), name);
+        }
+    }
+
+    fn drop_if_gone(&mut self, now: Tick, user: &UserId) {
+        if self.users.get(user).is_none_or(Here::is_here) {
+            return;
+        }
+        if let Some(here) = self.users.remove(user) {
+            self.list_owed = true;
+            if self.joined.remove(user).is_none() {
+                self.left.insert(user.clone(), here.name);
+            }
+            self.gone.insert(user.clone(), now);
+            if self.gone.len() > GONE_MAX
+                && let Some(oldest) = self.gone.iter().min_by_key(|(_, since)| **since).map(|(user, _)| user.clone())
+            {
+                self.gone.remove(&oldest);
+            }
+        }
+    }
+
+    /// All that this node publishes, for an incarnation that begins.
+    pub(crate) fn published(&self) -> Vec<Publish> {
+        let mine = |(user, here): (&UserId, &Here)| {
+            let person = Person { id: user.clone(), name: here.name.clone() };
+            (here.published() > 0).then(|| (person, here.published()))
+        };
+        self.users.iter().filter_map(mine).collect()
+    }
+
+    pub(crate) fn list(&self, max: usize) -> Vec<Person> {
+        let person = |(user, here): (&UserId, &Here)| Person { id: user.clone(), name: here.name.clone() };
+        self.users.iter().take(max).map(person).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.users.values().all(|here| here.published() == 0)
+    }
+
+    /// What is to be told now, if anything is and the window allows it.
+    pub(crate) fn news(&mut self, now: Tick, limits: &Limits) -> Option<PresenceNews> {
+        if now < self.tell_from || !self.has_news(now) {
+            return None;
+        }
+        let count = self.users.len();
+        let small = count < limits.presence_small && now >= self.list_from && self.list_owed;
+        let mut news = PresenceNews { count: count as u32, ..PresenceNews::default() };
+        let person = |(id, name): (UserId, Arc<str>)| Person { id, name };
+        let (joined, left) = (std::mem::take(&mut self.joined), std::mem::take(&mut self.left));
+        if count <= limits.presence_list_max {
+            news.joined = joined.into_iter().map(person).collect();
+            news.left = left.into_iter().map(person).collect();
+        } else {
+            self.list_owed = false;
+        }
+        if small {
+            news.users = Some(self.list(limits.presence_list_max));
+            self.list_owed = false;
+            self.list_from = now + limits.list_window;
+        } else if count >= limits.presence_small {
+            self.list_owed = false;
+        }
+        self.tell_from = now + limits.presence_window;
+        Some(news)
+    }
+
+    fn has_news(&self, now: Tick) -> bool {
+        !self.joined.is_empty() || !self.left.is_empty() || (self.list_owed && now >= self.list_from)
+    }
+
+    /// Forgets what was to be told: nobody is here to hear it.
+    pub(crate) fn hush(&mut self) {
+        self.joined.clear();
+        self.left.clear();
+        self.list_owed = false;
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Tick> {
+        let lingering = self.lingering.first().map(|(until, _)| *until);
+        let changes = !self.joined.is_empty() || !self.left.is_empty();
+        let telling = if changes {
+            Some(self.tell_from)
+        } else {
+            self.list_owed.then(|| self.list_from.max(self.tell_from))
+        };
+        lingering.into_iter().chain(telling).min()
+    }
+
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn check_invariants(&self) {
+        for (until, user) in &self.lingering {
+            let here = self.users.get(user).expect("a lingering user is in the books");
+            assert_eq!(here.lingers_until, Some(*until));
+        }
+        assert!(self.users.values().all(Here::is_here), "who is not here is not in the books");
+        assert!(self.joined.keys().all(|user| !self.left.contains_key(user)));
+    }
+}
+
+impl Roll for Presence {
+    fn count(&self) -> u32 {
+        self.users.len() as u32
+    }
+
+    fn users(&self) -> Vec<UserId> {
+        // The same bound as for lists that are sent; a number of its own would be one more thing to know.
+        self.users.keys().take(Limits::default().presence_list_max).cloned().collect()
+    }
+
+    fn is_here(&self, user: &UserId) -> bool {
+        self.users.contains_key(user)
+    }
+
+    fn gone_since(&self, user: &UserId) -> Option<Tick> {
+        self.gone.get(user).copied()
+    }
+}
