@@ -1,12 +1,12 @@
-//! Received bytes to events. Payloads are unmasked where they lie, in the caller's scratch buffer, and events borrow
-//! from it; only what is unfinished at the end of a feed moves to [`Pending`]. Never answers: pongs, the closing
-//! handshake and timeouts are the caller's.
+//! Received bytes to events. Payloads are unmasked where they lie, in the caller's scratch buffer, and events
+//! borrow from it; only what is unfinished at the end of a feed moves to [`Pending`]. Never answers: pongs,
+//! the closing handshake and timeouts are the caller's.
 //!
 //! ```text
-//!            ┌── whole frames: no allocation ──┐
-//!            ▼                                 │
-//!        Open(None) ─── an unfinished frame, a fragment ───▶ Open(Some) ───▶ Open(None), when all is complete
-//!            └───────────── close frame, violation ────────────┴──────────▶ Ended: takes nothing more
+//!   ┌─ whole frames: no allocation
+//!   ▼  │
+//! Open(None) ──── part of a frame, a fragment ───▶ Open(Some) ──── the rest ───▶ Open(None)
+//!   └───────────── a close frame, a violation ────────┴──────▶ Ended: takes nothing more
 //! ```
 
 use std::borrow::Cow;
@@ -45,8 +45,8 @@ pub struct Close<'a> {
     pub reason: Cow<'a, str>,
 }
 
-/// The events in the bytes of one read. After a close frame or a violation it yields nothing more, and neither does
-/// any later feed.
+/// The events in the bytes of one read. After a close frame or a violation it yields nothing more, and
+/// neither does any later feed.
 #[must_use = "bytes that are not decoded are lost, and so is the place in the stream"]
 pub struct Feed<'a> {
     decoder: &'a mut Decoder,
@@ -68,8 +68,8 @@ impl Decoder {
         matches!(self.state, State::Ended)
     }
 
-    /// The payload bytes held for an unfinished message or frame; `None` between messages. A message that stays
-    /// unfinished for too long is the caller's to cut.
+    /// The payload bytes held for an unfinished message or frame; `None` between messages. A message that
+    /// stays unfinished for too long is the caller's to cut.
     pub fn unfinished(&self) -> Option<usize> {
         match &self.state {
             State::Open(kept) => kept.as_ref().map(|pending| pending.held_bytes()),
@@ -101,6 +101,7 @@ impl Drop for Feed<'_> {
 }
 
 impl<'a> Feed<'a> {
+    #[inline]
     fn step(&mut self) -> Result<Option<Event<'a>>, Violation> {
         let rules = &self.decoder.rules;
         let State::Open(kept) = &mut self.decoder.state else {
@@ -185,6 +186,7 @@ fn whole<'a>(head: &Head, rest: &mut &'a mut [u8]) -> Cow<'a, [u8]> {
 }
 
 /// Up to so many bytes off the front.
+#[inline]
 pub(crate) fn take<'a>(rest: &mut &'a mut [u8], bytes: usize) -> &'a mut [u8] {
     let all = mem::take(rest);
     let (taken, left) = all.split_at_mut(bytes.min(all.len()));
@@ -222,8 +224,8 @@ fn close(mut payload: Cow<'_, [u8]>) -> Result<Option<Close<'_>>, Violation> {
     Ok(Some(Close { code, reason: text(reason)? }))
 }
 
-/// RFC 6455, 7.4 and the IANA registry: 1004, 1005, 1006 and 1015 are words for what happened, not to be sent; the
-/// rest below 3000 belongs to the protocol; 3000 to 4999 to libraries and apps.
+/// RFC 6455, 7.4 and the IANA registry: 1004, 1005, 1006 and 1015 are words for what happened, not to be
+/// sent; the rest below 3000 belongs to the protocol; 3000 to 4999 to libraries and apps.
 fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

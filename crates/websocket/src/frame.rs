@@ -1,5 +1,5 @@
-//! Messages to bytes. A server writes header and payload once and shares the bytes between all who receive them;
-//! a client masks. Never fragments, never compresses, never keeps state.
+//! Messages to bytes. A server writes header and payload once and shares the bytes between all who receive
+//! them; a client masks. Never fragments, never compresses, never keeps state.
 
 use crate::mask;
 

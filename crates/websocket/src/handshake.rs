@@ -1,8 +1,8 @@
-//! From a request head to a WebSocket, or to the one response that says why not (RFC 6455, 4). Never reads a body,
-//! never routes, never authenticates: it says what was asked for, and the caller decides.
+//! From a request head to a WebSocket, or to the one response that says why not (RFC 6455, 4). Never reads a
+//! body, never routes, never authenticates: it says what was asked for, and the caller decides.
 //!
-//! Strict where leniency lets a proxy and us see different requests: one `Host`, no body, line ends in full, an
-//! absolute path as the target. After anything but a 101 the connection must close.
+//! Strict where leniency lets a proxy and us see different requests: one `Host`, no body, line ends in full,
+//! an absolute path as the target. After anything but a 101 the connection must close.
 
 pub mod client;
 mod key;
@@ -20,14 +20,14 @@ pub const FIELDS_MAX: usize = 64;
 
 const VERSION: &str = "13";
 
-/// Finds the end of a head that arrives in pieces. It remembers how far it has looked, so that a head sent byte by
-/// byte costs no more than one sent at once.
+/// Finds the end of a head that arrives in pieces. It remembers how far it has looked, so that a head sent
+/// byte by byte costs no more than one sent at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reader {
     searched: usize,
 }
 
-#[derive(Debug)]
+/// Not for logs, like all that a request says: it may hold tokens. So none of it has a `Debug`.
 pub enum Head<'a> {
     Incomplete,
     /// Well-formed, but asks for no WebSocket: for an HTTP stack to go on with.
@@ -37,14 +37,13 @@ pub enum Head<'a> {
 }
 
 /// A request for a WebSocket in which everything RFC 6455 asks for holds.
-#[derive(Debug)]
 pub struct Upgrade<'a> {
     pub path: &'a str,
-    /// Without its question mark. May hold secrets: not for logs.
+    /// Without its question mark.
     pub query: Option<&'a str>,
     pub host: &'a str,
     pub origin: Option<&'a str>,
-    /// As offered, in the client's order. May hold secrets: not for logs.
+    /// As offered, in the client's order.
     pub protocols: Vec<&'a str>,
     pub authorization: Option<&'a str>,
     pub key: Key,
@@ -114,11 +113,11 @@ impl<'a> Upgrade<'a> {
             return Err(Refusal::Version);
         }
         let key = request.one("sec-websocket-key")?.and_then(Key::parse).ok_or(Refusal::Key)?;
-        let (path, query) = match request.target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (request.target, None),
-        };
-        if !path.starts_with('/') || request.target.contains('#') {
+        let (path, query) = request
+            .target
+            .split_once('?')
+            .map_or((request.target, None), |(path, query)| (path, Some(query)));
+        if !path.starts_with('/') || !request.target.is_ascii() || request.target.contains('#') {
             return Err(Refusal::Target);
         }
         Ok(Upgrade {
@@ -138,7 +137,8 @@ impl<'a> Upgrade<'a> {
 /// The answer after which frames follow. `protocol` is one that the client offered.
 pub fn response_101(key: Key, protocol: Option<&str>) -> Vec<u8> {
     let mut out = String::with_capacity(192);
-    out.push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+    out.push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+    out.push_str("Sec-WebSocket-Accept: ");
     out.push_str(&accept_key(key));
     if let Some(protocol) = protocol {
         debug_assert!(is_token(protocol), "a subprotocol that would break the head");

@@ -1,5 +1,5 @@
-//! The head of one frame: its rules are checked here, in the order of its bytes and as early as they allow, so that
-//! the same bytes meet the same end however the network cut them. Never looks at a payload.
+//! The head of one frame: its rules are checked here, in the order of its bytes and as early as they allow,
+//! so that the same bytes meet the same end however the network cut them. Never looks at a payload.
 
 use crate::Violation;
 use crate::frame::CONTROL_BYTES_MAX;
@@ -16,7 +16,8 @@ pub enum Role {
     Client,
 }
 
-/// What the handshake agreed on about the first reserved bit. permessage-deflate (RFC 7692) will be a variant.
+/// What the handshake agreed on about the first reserved bit. permessage-deflate (RFC 7692) will be a
+/// variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     Off,
@@ -25,7 +26,8 @@ pub enum Compression {
 /// How much of an unfinished message a connection may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Payload bytes of one message, over all its fragments. Checked on what a head announces, before it arrives.
+    /// Payload bytes of one message, over all its fragments. Checked on what a head announces, before it
+    /// arrives.
     pub message_bytes_max: u32,
     /// Frames of one message, empty ones included: a fragment costs work even if it carries nothing.
     pub fragments_max: u32,

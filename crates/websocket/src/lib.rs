@@ -1,8 +1,9 @@
 //! Bytes to frames to messages and back: RFC 6455, and nothing else.
 //!
-//! A connection begins with [`handshake`]; from then on a [`Decoder`] turns received bytes into [`Event`]s and
-//! [`frame`] turns messages into bytes. Whoever calls owns the socket, the buffers, the clock and the randomness:
-//! this crate never reads, waits, answers a ping, or closes anything. It allocates only for what has arrived.
+//! A connection begins with [`handshake`]; from then on a [`Decoder`] turns received bytes into [`Event`]s
+//! and [`frame`] turns messages into bytes. Whoever calls owns the socket, the buffers, the clock and the
+//! randomness: this crate never reads, waits, answers a ping, or closes anything. It allocates only for what
+//! has arrived.
 //!
 //! ```
 //! use kulkul_websocket::{Compression, Decoder, Event, Limits, Role, frame};

@@ -1,6 +1,9 @@
-//! The mask of client frames (RFC 6455, 5.3). It hides nothing; it keeps old proxies from reading frames as HTTP.
+//! The mask of client frames (RFC 6455, 5.3). It hides nothing; it keeps old proxies from reading frames as
+//! HTTP.
 
-/// Masks, or unmasks, in place. Written in chunks of eight so that the compiler turns it into vector instructions.
+/// Masks, or unmasks, in place. Written in chunks of eight so that the compiler turns it into vector
+/// instructions.
+#[inline]
 pub(crate) fn apply(mask: [u8; 4], bytes: &mut [u8]) {
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

@@ -1,5 +1,5 @@
-//! What a connection keeps between two feeds: part of a head, part of a payload, fragments of a message. It grows
-//! with the bytes that arrive, never with a length that was announced, and is freed as a whole.
+//! What a connection keeps between two feeds: part of a head, part of a payload, fragments of a message. It
+//! grows with the bytes that arrive, never with a length that was announced, and is freed as a whole.
 
 use crate::decoder::take;
 use crate::head::{Control, HEAD_BYTES_MAX, Head, Kind, Meaning, Open, Rules};
@@ -181,7 +181,8 @@ impl Message {
         }
     }
 
-    /// Of new bytes only, so that a message in many pieces costs no more than in one, and fails at the first bad byte.
+    /// Of new bytes only, so that a message in many pieces costs no more than in one, and fails at the first
+    /// bad byte.
     fn check_utf8(&mut self) -> Result<(), Violation> {
         match str::from_utf8(&self.bytes[self.utf8_bytes..]) {
             Ok(_) => self.utf8_bytes = self.bytes.len(),

@@ -1,4 +1,5 @@
-//! What a peer can do wrong in frames, and what it is told. Never says anything about the handshake or the app.
+//! What a peer can do wrong in frames, and what it is told. Never says anything about the handshake or the
+//! app.
 
 use std::fmt;
 

@@ -1,9 +1,10 @@
-//! The client's half of the handshake, for whoever plays a client: simulator, bench, tests. Never follows a redirect.
+//! The client's half of the handshake, for whoever plays a client: simulator, bench, tests. Never follows a
+//! redirect.
 
 use super::{HEAD_BYTES_MAX, Key};
 
 /// What a client asks for. `fields` go into the head as they are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Ask<'a> {
     pub host: &'a str,
     /// Path and query.

@@ -2,7 +2,7 @@
 
 use super::{FIELDS_MAX, Refusal};
 
-#[derive(Debug)]
+/// Has no `Debug`, because it may hold tokens.
 pub struct Request<'a> {
     pub method: &'a str,
     pub target: &'a str,
@@ -13,7 +13,7 @@ pub struct Request<'a> {
     pub head_bytes: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Field<'a> {
     pub name: &'a str,
     /// May hold any byte but control characters.
@@ -75,7 +75,8 @@ impl<'a> Request<'a> {
             || self.values("sec-websocket-version").next().is_some()
     }
 
-    /// Some clients say `Content-Length: 0` of a GET, once; anything more is an attempt to hide a second request.
+    /// Some clients say `Content-Length: 0` of a GET, once; anything more is an attempt to hide a second
+    /// request.
     pub(super) fn has_body(&self) -> bool {
         let mut lengths = self.values("content-length");
         let length_is_harmless = match (lengths.next(), lengths.next()) {

@@ -51,6 +51,7 @@ proptest! {
         check(Role::Client, &frame::text(&text), &format!("text {text}"));
         check(Role::Client, &frame::binary(&payload), &format!("binary {}", hex(&payload)));
         check(Role::Server, &frame::masked(Opcode::Text, mask, text.as_bytes()), &format!("text {text}"));
-        check(Role::Server, &frame::masked(Opcode::Binary, mask, &payload), &format!("binary {}", hex(&payload)));
+        let binary = frame::masked(Opcode::Binary, mask, &payload);
+        check(Role::Server, &binary, &format!("binary {}", hex(&payload)));
     }
 }

@@ -1,4 +1,5 @@
-//! What a connection may cost. A counting allocator would be unsafe code; what is held is asked of the decoder.
+//! What a connection may cost. A counting allocator would be unsafe code; what is held is asked of the
+//! decoder.
 
 use kulkul_websocket::{Compression, Decoder, Limits, Role};
 

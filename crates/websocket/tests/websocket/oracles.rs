@@ -1,5 +1,5 @@
-//! The same conversations, put to two other strict decoders. Where one differs by its own choice, the difference is
-//! listed here with its reason; anything else is a finding.
+//! The same conversations, put to two other strict decoders. Where one differs by its own choice, the
+//! difference is listed here with its reason; anything else is a finding.
 
 use std::fmt::Debug;
 
@@ -119,8 +119,9 @@ fn sockudo(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// Ours may fail sooner: at the first byte that breaks a rule, where others wait for the rest of the head, or sockudo
-/// for the whole frame. So whoever still waits gets more than any frame lacks before the verdicts are compared.
+/// Ours may fail sooner: at the first byte that breaks a rule, where others wait for the rest of the head, or
+/// sockudo for the whole frame. So whoever still waits gets more than any frame lacks before the verdicts are
+/// compared.
 fn compare(bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
     let our = ours(bytes);
     let mut their = oracle(bytes);
@@ -145,7 +146,7 @@ const ANNOUNCED_TOO_MUCH: Difference = Difference {
 };
 
 const EMPTY_LAST_FRAGMENT: Difference = Difference {
-    reason: "tokio-websockets does not finish its UTF-8 check when the last fragment is empty, and delivers the text",
+    reason: "tokio-websockets does not finish its UTF-8 check when the last fragment is empty",
     applies: |our, their| {
         let delivered = their.events.get(our.events.len());
         our.end == End::Fails(1007)
@@ -179,7 +180,7 @@ fn hostile_inputs_that_others_disagree_about() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
 
     #[test]
     fn tokio_websockets_agrees(bytes in conversation()) {

@@ -1,5 +1,5 @@
-//! The network cuts where it likes: any split of any input gives the same events. And the conversations, well-formed
-//! and less so, that this is tried with.
+//! The network cuts where it likes: any split of any input gives the same events. And the conversations,
+//! well-formed and less so, that this is tried with.
 
 use kulkul_websocket::Limits;
 use proptest::prelude::*;
@@ -9,7 +9,8 @@ use crate::script::{feed, frame, server};
 /// Small, so that conversations run into them.
 const TIGHT: Limits = Limits { message_bytes_max: 200, fragments_max: 4 };
 
-/// A client's bytes: mostly valid frames, sometimes a broken one, sometimes cut short, sometimes with a bit flipped.
+/// A client's bytes: mostly valid frames, sometimes a broken one, sometimes cut short, sometimes with a bit
+/// flipped.
 pub(crate) fn conversation() -> impl Strategy<Value = Vec<u8>> {
     let turn = prop_oneof![
         8 => message(),
@@ -86,7 +87,7 @@ fn broken() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
     #[test]
     fn any_split_gives_the_same_events(
         bytes in conversation(),
