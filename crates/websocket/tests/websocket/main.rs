@@ -1,0 +1,9 @@
+//! The crate from outside: bytes in, events out. One binary, so that it links once.
+
+mod decoding;
+mod encoding;
+mod handshake;
+mod limits;
+mod oracles;
+mod script;
+mod splits;

@@ -1,0 +1,194 @@
+//! The same conversations, put to two other strict decoders. Where one differs by its own choice, the
+//! difference is listed here with its reason; anything else is a finding.
+
+use std::fmt::Debug;
+
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use proptest::prelude::*;
+use sockudo_ws::protocol::Protocol;
+use tokio::io::AsyncWriteExt;
+
+use crate::script::{ROOMY, feed, frame, hex, server};
+use crate::splits::conversation;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Verdict {
+    events: Vec<String>,
+    end: End,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum End {
+    Waits,
+    /// With this close code.
+    Fails(u16),
+}
+
+fn ours(bytes: &[u8]) -> Verdict {
+    let mut events = Vec::new();
+    feed(&mut server(ROOMY), bytes, &mut events);
+    let end = match events.pop_if(|last| last.starts_with("fails ")) {
+        Some(line) => End::Fails(line[6..10].parse().unwrap()),
+        None => End::Waits,
+    };
+    Verdict { events, end }
+}
+
+/// A text that is not UTF-8 becomes a line that no decoder of ours could write.
+fn text(bytes: &[u8]) -> String {
+    str::from_utf8(bytes).map_or_else(|_| format!("not text {}", hex(bytes)), |text| format!("text {text}"))
+}
+
+fn is_close(line: &str) -> bool {
+    line.starts_with("close")
+}
+
+fn tokio_websockets(bytes: &[u8]) -> Verdict {
+    use tokio_websockets::{Error, Limits, Message, ServerBuilder, proto::ProtocolError};
+
+    let line = |message: &Message| match message {
+        message if message.is_ping() => format!("ping {}", hex(message.as_payload())),
+        message if message.is_pong() => format!("pong {}", hex(message.as_payload())),
+        message if message.is_binary() => format!("binary {}", hex(message.as_payload())),
+        message if message.is_text() => text(message.as_payload()),
+        message if message.as_payload().is_empty() => "close".into(),
+        message => message
+            .as_close()
+            .map_or_else(String::new, |(code, reason)| format!("close {} {reason}", u16::from(code))),
+    };
+    let drive = async {
+        // Room enough for all its pongs: nobody reads them.
+        let (mut near, far) = tokio::io::duplex(1 << 20);
+        near.write_all(bytes).await.unwrap();
+        near.shutdown().await.unwrap();
+        let limits = Limits::default().max_payload_len(Some(ROOMY.message_bytes_max as usize));
+        let mut stream = ServerBuilder::new().limits(limits).serve(far);
+        let mut verdict = Verdict { events: Vec::new(), end: End::Waits };
+        while let Some(message) = stream.next().await {
+            match message {
+                Ok(message) => verdict.events.push(line(&message)),
+                // The input ended inside a frame.
+                Err(Error::Io(_)) => break,
+                Err(error) => {
+                    verdict.end = End::Fails(match error {
+                        Error::Protocol(ProtocolError::InvalidUtf8) => 1007,
+                        Error::PayloadTooLong { .. } => 1009,
+                        _ => 1002,
+                    });
+                    break;
+                }
+            }
+            if verdict.events.last().is_some_and(|last| is_close(last)) {
+                break;
+            }
+        }
+        verdict
+    };
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(drive)
+}
+
+fn sockudo(bytes: &[u8]) -> Verdict {
+    use sockudo_ws::{Error, Message, Role};
+
+    let line = |message: &Message| match message {
+        Message::Text(bytes) => text(bytes),
+        Message::Binary(bytes) => format!("binary {}", hex(bytes)),
+        Message::Ping(bytes) => format!("ping {}", hex(bytes)),
+        Message::Pong(bytes) => format!("pong {}", hex(bytes)),
+        Message::Close(Some(close)) => format!("close {} {}", close.code, close.reason),
+        Message::Close(None) => "close".into(),
+    };
+    let bytes_max = ROOMY.message_bytes_max as usize;
+    let mut protocol = Protocol::new(Role::Server, bytes_max, bytes_max);
+    let mut messages = Vec::new();
+    let end = match protocol.process_into(&mut BytesMut::from(bytes), &mut messages) {
+        Ok(()) => End::Waits,
+        Err(Error::InvalidUtf8) => End::Fails(1007),
+        Err(Error::MessageTooLarge | Error::FrameTooLarge) => End::Fails(1009),
+        Err(_) => End::Fails(1002),
+    };
+    let mut events: Vec<String> = messages.iter().map(line).collect();
+    // It leaves it to its caller to stop at a close frame.
+    match events.iter().position(|line| is_close(line)) {
+        Some(close) => {
+            events.truncate(close + 1);
+            Verdict { events, end: End::Waits }
+        }
+        None => Verdict { events, end },
+    }
+}
+
+/// Ours may fail sooner: at the first byte that breaks a rule, where others wait for the rest of the head, or
+/// sockudo for the whole frame. So whoever still waits gets more than any frame lacks before the verdicts are
+/// compared.
+fn compare(bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
+    let our = ours(bytes);
+    let mut their = oracle(bytes);
+    if matches!(our.end, End::Fails(_)) && their.end == End::Waits {
+        their = oracle(&[bytes, &vec![0xFF; 14 + ROOMY.message_bytes_max as usize]].concat());
+    }
+    let excused = differences.iter().any(|difference| (difference.applies)(&our, &their));
+    assert!(our == their || excused, "{bytes:02x?}\n ours: {our:?}\ntheirs: {their:?}");
+}
+
+struct Difference {
+    #[expect(dead_code, reason = "for who reads the list")]
+    reason: &'static str,
+    applies: fn(&Verdict, &Verdict) -> bool,
+}
+
+const ANNOUNCED_TOO_MUCH: Difference = Difference {
+    reason: "a length with its top bit set is for us a broken rule, for them only too long",
+    applies: |our, their| {
+        our.events == their.events && (&our.end, &their.end) == (&End::Fails(1002), &End::Fails(1009))
+    },
+};
+
+const EMPTY_LAST_FRAGMENT: Difference = Difference {
+    reason: "tokio-websockets does not finish its UTF-8 check when the last fragment is empty",
+    applies: |our, their| {
+        let delivered = their.events.get(our.events.len());
+        our.end == End::Fails(1007)
+            && their.events.starts_with(&our.events)
+            && delivered.is_some_and(|line| line.starts_with("not text"))
+    },
+};
+
+#[test]
+fn hostile_inputs_that_others_disagree_about() {
+    let unmasked = [0x81, 0x05, b'h', b'e', b'l', b'l', b'o'].to_vec();
+    let long_form_16 = [0x82, 0xFE, 0, 5, 0, 0, 0, 0, 1, 2, 3, 4, 5].to_vec();
+    let long_form_64 = [0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 1, 2, 3, 4, 5].to_vec();
+    let unfinished_utf8 = frame(0x81, &[&b"\xED\xA0\x80"[..], &[b'x'; 5_000]].concat())[..1_000].to_vec();
+    let table = [
+        (unmasked, 1002),
+        (long_form_16, 1002),
+        (long_form_64, 1002),
+        (unfinished_utf8, 1007),
+        (frame(0x01, b"\xFFbad"), 1007),
+        (frame(0x88, &999u16.to_be_bytes()), 1002),
+        (frame(0x88, &1005u16.to_be_bytes()), 1002),
+        (frame(0x88, &2000u16.to_be_bytes()), 1002),
+    ];
+    for (bytes, code) in table {
+        let expected = Verdict { events: Vec::new(), end: End::Fails(code) };
+        assert_eq!(ours(&bytes), expected, "{bytes:02x?}");
+        assert_eq!(tokio_websockets(&bytes), expected, "{bytes:02x?}");
+        assert_eq!(sockudo(&bytes), expected, "{bytes:02x?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
+
+    #[test]
+    fn tokio_websockets_agrees(bytes in conversation()) {
+        compare(&bytes, tokio_websockets, &[ANNOUNCED_TOO_MUCH, EMPTY_LAST_FRAGMENT]);
+    }
+
+    #[test]
+    fn sockudo_agrees(bytes in conversation()) {
+        compare(&bytes, sockudo, &[]);
+    }
+}
