@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use engine::{Question, SoftEntry};
 use vocabulary::{
-    Ack, Command, Delivery, Incarnation, Key, Now, Payload, Person, Position, Refusal, Reply, ReplyTo, RoomId, ShardId,
-    StepId, Wall,
+    Ack, Command, Delivery, Incarnation, Key, Now, Payload, Person, Position, Refusal, Reply, ReplyTo,
+    RoomId, ShardId, StepId, Wall,
 };
 
 use crate::limits::Limits;

@@ -14,25 +14,18 @@ use std::sync::Arc;
 use app::{Action, Host};
 use engine::{Question, Stored};
 use vocabulary::{
-    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Refusal, Reply, ReplyTo, RoomId,
-    Standing, Tick, User,
+    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Refusal, Reply,
+    ReplyTo, RoomId, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
 use crate::log::Log;
 use crate::pipeline::{Pending, Pipeline, Waiter};
 use crate::presence::Presence;
+use crate::seats::Seats;
 use crate::soft::Softs;
 use pages::Reader;
 use steward::Stewarded;
-
-/// A member as its room's home knows it.
-pub(crate) struct Seat {
-    pub user: Arc<User>,
-    pub audience: Audience,
-    pub ticket: u32,
-    pub join: Payload,
-}
 
 /// ```text
 /// Cold (no Home) ──▶ Loading ──▶ Live ──▶ Quarantined
@@ -66,12 +59,30 @@ pub(crate) enum LoadStep {
     Rebasing(Log, Epoch),
 }
 
+/// What configuration says of an app's rooms.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Members are told who comes and goes.
+    pub notices: bool,
+    pub retention_records: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules { notices: true, retention_records: 1_000_000 }
+    }
+}
+
 pub(crate) struct Home {
     id: RoomId,
     host: Rc<dyn Host>,
     notices: bool,
+    /// Records kept behind a snapshot.
+    retention: u64,
+    /// Offsets up to here are known to be kept no more.
+    kept_from: u64,
     phase: Phase,
-    seats: BTreeMap<ConnectionId, Seat>,
+    seats: Seats,
     presence: Presence,
     soft: Softs,
     pipeline: Pipeline,
@@ -82,8 +93,6 @@ pub(crate) struct Home {
     fetching: Option<Tick>,
     readers: BTreeMap<u64, Reader>,
     stewarded: Stewarded,
-    /// The app panicked on this past once already.
-    refolded: bool,
     idle_since: Option<Tick>,
     looked: Tick,
     /// When this room wants to be woken; the index of `Rooms` agrees with it.
@@ -91,13 +100,15 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn open(cx: &mut Cx<'_>, id: RoomId, host: Rc<dyn Host>, notices: bool) -> Home {
+    pub(crate) fn open(cx: &mut Cx<'_>, id: RoomId, host: Rc<dyn Host>, rules: Rules) -> Home {
         let mut home = Home {
             id,
             host,
-            notices,
+            notices: rules.notices,
+            retention: rules.retention_records,
+            kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
-            seats: BTreeMap::new(),
+            seats: Seats::default(),
             presence: Presence::default(),
             soft: Softs::default(),
             pipeline: Pipeline::default(),
@@ -106,7 +117,6 @@ impl Home {
             fetching: None,
             readers: BTreeMap::new(),
             stewarded: Stewarded::default(),
-            refolded: false,
             idle_since: None,
             looked: cx.now.tick,
             scheduled: None,
@@ -193,11 +203,11 @@ impl Home {
 
     fn act(&mut self, cx: &mut Cx<'_>, act: Act) {
         let Phase::Live(log) = &self.phase else {
-            return self.refuse_act(cx, &act, quarantined());
+            return self.refuse_act(cx, &act, internal());
         };
         if let Caller::Connection { id, .. } = &act.caller
             && act.standing == Standing::Member
-            && !self.seats.contains_key(id)
+            && self.seats.get(*id).is_none()
         {
             return self.refuse_act(cx, &act, Refusal::not_in_room());
         }
@@ -240,7 +250,7 @@ impl Home {
 
     /// What a caller sees of this room: a member by its join, anybody else as if joining now.
     fn audience_of(&self, reply: &ReplyTo, user: &Arc<User>) -> Result<Audience, Refusal> {
-        if let Some(seat) = self.seats.get(&reply.connection) {
+        if let Some(seat) = self.seats.get(reply.connection) {
             return Ok(seat.audience);
         }
         let caller = Caller::Connection { id: reply.connection, user: user.clone() };
@@ -257,7 +267,7 @@ impl Home {
         step: vocabulary::StepId,
         result: Result<Payload, Refusal>,
     ) {
-        if !self.stewarded.forget_step(&step) || !cx.steward {
+        if !self.stewarded.is_open(&step) || !cx.steward {
             return;
         }
         let key = step.key();
@@ -344,12 +354,31 @@ impl Home {
         }
     }
 
+    pub(crate) fn ended(&mut self, cx: &mut Cx<'_>, incarnation: vocabulary::Incarnation) {
+        self.presence.end(cx.now.tick, incarnation);
+    }
+
+    pub(crate) fn hear_present(&mut self, cx: &mut Cx<'_>, present: engine::Present) {
+        // A shard's own earlier life is not somebody else.
+        if present.by.node != cx.me.node || present.by.shard != cx.me.shard {
+            self.presence.elsewhere(cx.now.tick, present);
+        }
+    }
+
+    pub(crate) fn hear_soft_entry(&mut self, cx: &mut Cx<'_>, entry: engine::SoftEntry) {
+        self.hear_soft(cx, entry);
+    }
+
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn check_invariants(&self, limits: &crate::Limits) {
         self.presence.check_invariants();
+        self.seats.check_invariants();
         assert!(self.pipeline.waiting.len() <= limits.waiting_max + 2, "the waiting room is bounded");
         if let Some(log) = self.log() {
-            assert!(self.arrived.keys().all(|offset| *offset > log.head().offset), "what is applied is not waiting");
+            assert!(
+                self.arrived.keys().all(|offset| *offset > log.head().offset),
+                "what is applied is not waiting"
+            );
         }
     }
 }
@@ -363,9 +392,5 @@ pub(crate) fn waiter(caller: &Caller, reply: Option<ReplyTo>, payload: Option<Pa
 }
 
 pub(crate) fn internal() -> Refusal {
-    Refusal::new(vocabulary::Code::Internal, "Internal server error")
-}
-
-fn quarantined() -> Refusal {
     Refusal::new(vocabulary::Code::Internal, "Internal server error")
 }

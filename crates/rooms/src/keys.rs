@@ -17,7 +17,14 @@ impl Keys {
     }
 
     /// The position of a command is that of its first record, so later records of the same key change nothing.
-    pub(crate) fn remember(&mut self, at: Wall, key: Key, position: Position, keys_max: usize, age_max: Duration) {
+    pub(crate) fn remember(
+        &mut self,
+        at: Wall,
+        key: Key,
+        position: Position,
+        keys_max: usize,
+        age_max: Duration,
+    ) {
         if self.seen.contains_key(&key) {
             return;
         }

@@ -1,1 +1,344 @@
-//! Membership, presence, history, who receives what.
+//! Membership, presence, history, who receives what: the homes of this shard's rooms. It asks the engine and delivers
+//! to shards by returning effects; it never names a socket, a protocol or a frame.
+
+mod cx;
+mod format;
+mod home;
+mod keys;
+mod limits;
+mod log;
+mod pipeline;
+mod presence;
+mod seats;
+mod soft;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use app::Host;
+use engine::{Answer, Asked, Guarantees, News, Nodes, Question};
+use vocabulary::{
+    Code, Command, ConnectionId, Delivery, Incarnation, Now, Parting, Payload, Refusal, Reply, RoomId,
+    SLICES, Slice, StepId, Tick, UserId,
+};
+
+use cx::Cx;
+pub use cx::{Counts, Effect};
+use home::Home;
+pub use home::Rules;
+pub use limits::Limits;
+
+/// The apps a node serves, by the prefix of their rooms.
+#[derive(Clone, Default)]
+pub struct Apps(BTreeMap<String, (Rc<dyn Host>, Rules)>);
+
+impl Apps {
+    #[must_use]
+    pub fn with(mut self, name: &str, host: Box<dyn Host>, rules: Rules) -> Apps {
+        self.0.insert(name.to_owned(), (Rc::from(host), rules));
+        self
+    }
+
+    pub fn has(&self, app: &str) -> bool {
+        self.0.contains_key(app)
+    }
+}
+
+pub struct Config {
+    pub me: Incarnation,
+    pub shards: u16,
+    pub limits: Limits,
+    pub guarantees: Guarantees,
+    /// Carried by every epoch that this node begins.
+    pub start_tag: u32,
+}
+
+/// The homes of one shard.
+pub struct Rooms {
+    apps: Apps,
+    config: Config,
+    homes: BTreeMap<RoomId, Box<Home>>,
+    alarms: BTreeSet<(Tick, RoomId)>,
+    stewarded: Vec<bool>,
+    attended: Option<Tick>,
+    attend_at: Tick,
+    /// Users with an open socket on this node, at the home of their inbox.
+    roster: BTreeMap<UserId, BTreeSet<ConnectionId>>,
+    serial: u64,
+    counts: Counts,
+    effects: VecDeque<Effect>,
+}
+
+impl Rooms {
+    pub fn new(apps: Apps, config: Config) -> Rooms {
+        Rooms {
+            apps,
+            config,
+            homes: BTreeMap::new(),
+            alarms: BTreeSet::new(),
+            stewarded: vec![false; usize::from(SLICES)],
+            attended: None,
+            attend_at: Tick::default(),
+            roster: BTreeMap::new(),
+            serial: 0,
+            counts: Counts::default(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    pub fn me(&self) -> Incarnation {
+        self.config.me
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Rooms at home here, and users with an open socket whose inbox is at home here.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.homes.len(), self.roster.len())
+    }
+
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    pub fn next_deadline(&self) -> Option<Tick> {
+        let room = self.alarms.first().map(|(at, _)| *at);
+        Some(room.map_or(self.attend_at, |at| at.min(self.attend_at)))
+    }
+
+    pub fn command(&mut self, now: Now, command: Command) {
+        if let Command::Roster { user, connection, here } = command {
+            return self.enrol(&user.person.id, connection, here);
+        }
+        let room = command.room();
+        // Nothing to leave, and nothing to read, in a room that nobody opened.
+        if command.must_arrive() && !self.homes.contains_key(&room) {
+            return;
+        }
+        if !self.open(now, &room) {
+            return self.refuse_unknown_app(now, command);
+        }
+        self.with(now, &room, |home, cx| home.command(cx, command));
+    }
+
+    fn enrol(&mut self, user: &UserId, connection: ConnectionId, here: bool) {
+        if here {
+            self.roster.entry(user.clone()).or_default().insert(connection);
+        } else if let Some(connections) = self.roster.get_mut(user) {
+            connections.remove(&connection);
+            if connections.is_empty() {
+                self.roster.remove(user);
+            }
+        }
+    }
+
+    fn refuse_unknown_app(&mut self, now: Now, command: Command) {
+        let text = format!("no app serves the room {}", command.room());
+        let refusal = Refusal::new(Code::InvalidPayload, text);
+        let room = command.room();
+        let delivery = match command {
+            Command::Join(join) => {
+                let (connection, ticket, answers) = (join.connection, join.ticket, Some(join.tag));
+                Some((
+                    connection.shard,
+                    Delivery::Parted(Parting { room, connection, ticket, answers, refusal }),
+                ))
+            }
+            Command::Act(vocabulary::Act { reply: Some(to), .. })
+            | Command::History { reply: to, .. }
+            | Command::Members { reply: to, .. } => {
+                let reply = Reply::Refused(refusal);
+                Some((to.connection.shard, Delivery::Reply { room, to, reply, at: now.wall }))
+            }
+            _ => None,
+        };
+        self.effects.extend(delivery.map(|(shard, delivery)| Effect::Deliver(shard, delivery)));
+    }
+
+    /// A saga's step was answered by another room of this node.
+    pub fn outcome(&mut self, now: Now, step: StepId, result: Result<Payload, Refusal>) {
+        let room = step.saga.clone();
+        self.with(now, &room, |home, cx| home.outcome(cx, step, result));
+    }
+
+    pub fn answered(&mut self, now: Now, answer: Answer) {
+        match answer {
+            Answer::Attending { slices, due } => self.attending(now, &slices, due),
+            Answer::Ended { incarnation } if incarnation == self.config.me => self.reincarnate(now),
+            Answer::Ended { incarnation } => {
+                let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
+                for room in rooms {
+                    self.with(now, &room, |home, cx| home.ended(cx, incarnation));
+                }
+            }
+            Answer::Due { room } => {
+                if self.is_steward(&room) && self.open(now, &room) {
+                    self.with(now, &room, |_, _| {});
+                }
+            }
+            Answer::Followed { room, outcome } => {
+                self.with(now, &room, |home, cx| home.followed(cx, outcome))
+            }
+            Answer::Appended { room, number, outcome } => {
+                self.with(now, &room, |home, cx| home.appended(cx, number, outcome));
+            }
+            Answer::Read { room, ticket, outcome } => {
+                self.with(now, &room, |home, cx| home.read(cx, ticket, outcome));
+            }
+            Answer::EpochBegan { room, epoch } => {
+                self.with(now, &room, |home, cx| home.epoch_began(cx, epoch))
+            }
+            Answer::Grown { room, epoch, records } => {
+                self.with(now, &room, |home, cx| home.grown(cx, epoch, records));
+            }
+            Answer::Present { room, present } => {
+                self.with(now, &room, |home, cx| home.hear_present(cx, present))
+            }
+            Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft_entry(cx, entry)),
+            // The room knows by its own books what it stored; nothing here holds claims yet.
+            Answer::Stored { .. } | Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
+        }
+    }
+
+    pub fn tick(&mut self, now: Now) {
+        if self.attend_at <= now.tick {
+            self.attend_at = now.tick + self.config.limits.lease / 3;
+            self.ask(Question::Attend { shards: self.config.shards });
+        }
+        while let Some((at, room)) = self.alarms.first().cloned()
+            && at <= now.tick
+        {
+            let limits = self.config.limits;
+            if self.homes.get(&room).is_some_and(|home| home.is_over(now.tick, &limits)) {
+                self.with(now, &room, |home, cx| home.unfollow(cx));
+                self.close(&room);
+                continue;
+            }
+            self.with(now, &room, |home, cx| home.tick(cx));
+            // A room that wants to be woken at once again is woken with the next turn, so that this loop ends.
+            if self.homes.get(&room).and_then(|home| home.scheduled).is_some_and(|next| next <= now.tick) {
+                self.schedule(&room, Some(Tick(now.tick.0 + 1)));
+            }
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.effects.push_back(Effect::Ask(question));
+    }
+
+    /// A question with this shard's present name under it.
+    pub fn signed(&self, question: Question) -> Asked {
+        Asked { by: self.config.me, question }
+    }
+
+    fn attending(&mut self, now: Now, slices: &[Slice], due: Vec<RoomId>) {
+        let slept = self.attended.is_some_and(|last| now.tick.since(last) > self.config.limits.lease);
+        self.attended = Some(now.tick);
+        if slept {
+            return self.reincarnate(now);
+        }
+        let mut stewarded = vec![false; usize::from(SLICES)];
+        for slice in slices {
+            stewarded[usize::from(slice.0)] = true;
+        }
+        let before = std::mem::replace(&mut self.stewarded, stewarded);
+        let changed: Vec<RoomId> = self
+            .homes
+            .keys()
+            .filter(|room| {
+                let slice = usize::from(room.slice().0);
+                before[slice] != self.stewarded[slice]
+            })
+            .cloned()
+            .collect();
+        for room in changed {
+            self.with(now, &room, |_, _| {});
+        }
+        for room in due {
+            if self.open(now, &room) {
+                self.with(now, &room, |_, _| {});
+            }
+        }
+    }
+
+    /// What was published under the old name may be gone: everything is said again under a new one.
+    fn reincarnate(&mut self, now: Now) {
+        self.config.me.life += 1;
+        self.attended = Some(now.tick);
+        self.attend_at = now.tick + self.config.limits.lease / 3;
+        self.ask(Question::Attend { shards: self.config.shards });
+        let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
+        for room in rooms {
+            self.with(now, &room, |home, cx| {
+                home.look_again(cx);
+                home.republish(cx);
+            });
+        }
+    }
+
+    fn is_steward(&self, room: &RoomId) -> bool {
+        self.stewarded[usize::from(room.slice().0)]
+    }
+
+    /// Whether the room is open; a room of no app is not.
+    fn open(&mut self, now: Now, room: &RoomId) -> bool {
+        if self.homes.contains_key(room) {
+            return true;
+        }
+        let Some((host, rules)) = self.apps.0.get(room.app()).cloned() else { return false };
+        let mut cx = self.cx(now, room);
+        let home = Home::open(&mut cx, room.clone(), host, rules);
+        self.homes.insert(room.clone(), Box::new(home));
+        true
+    }
+
+    fn close(&mut self, room: &RoomId) {
+        self.schedule(room, None);
+        self.homes.remove(room);
+    }
+
+    fn cx(&mut self, now: Now, room: &RoomId) -> Cx<'_> {
+        let steward = self.is_steward(room);
+        Cx {
+            now,
+            limits: &self.config.limits,
+            me: self.config.me,
+            shards: self.config.shards,
+            publish: self.config.guarantees.nodes == Nodes::Many,
+            news_may_drop: self.config.guarantees.news == News::MayDrop,
+            start_tag: self.config.start_tag,
+            steward,
+            serial: &mut self.serial,
+            counts: &mut self.counts,
+            effects: &mut self.effects,
+        }
+    }
+
+    /// Runs one room, and keeps its alarm.
+    fn with(&mut self, now: Now, room: &RoomId, run: impl FnOnce(&mut Home, &mut Cx<'_>)) {
+        let Some(mut home) = self.homes.remove(room) else { return };
+        let mut cx = self.cx(now, room);
+        run(&mut home, &mut cx);
+        let next = home.settle(&mut cx);
+        #[cfg(debug_assertions)]
+        home.check_invariants(&self.config.limits);
+        self.homes.insert(room.clone(), home);
+        self.schedule(room, next);
+    }
+
+    fn schedule(&mut self, room: &RoomId, next: Option<Tick>) {
+        let Some(home) = self.homes.get_mut(room) else { return };
+        if home.scheduled == next {
+            return;
+        }
+        if let Some(old) = home.scheduled.take() {
+            self.alarms.remove(&(old, room.clone()));
+        }
+        if let Some(next) = next {
+            home.scheduled = Some(next);
+            self.alarms.insert((next, room.clone()));
+        }
+    }
+}

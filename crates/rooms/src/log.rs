@@ -30,19 +30,6 @@ pub(crate) enum Grown {
     Foreign,
 }
 
-/// Why a room could not be folded from what the engine holds.
-#[derive(Debug)]
-pub(crate) enum Unfoldable {
-    Snapshot,
-    Panicked,
-}
-
-impl From<Unreadable> for Unfoldable {
-    fn from(_: Unreadable) -> Unfoldable {
-        Unfoldable::Snapshot
-    }
-}
-
 impl Log {
     /// From a snapshot, or from the start of an epoch.
     pub(crate) fn open(
@@ -50,7 +37,7 @@ impl Log {
         room: &RoomId,
         snapshot: Option<&Snapshot>,
         epoch: Epoch,
-    ) -> Result<Log, Unfoldable> {
+    ) -> Result<Log, Unreadable> {
         let (fold, head, at, keys) = match snapshot {
             None => {
                 let start = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
@@ -58,11 +45,20 @@ impl Log {
             }
             Some(snapshot) => {
                 let saved = format::read_snapshot(&snapshot.data)?;
-                let fold = host.load(room, &saved.app).map_err(|_| Unfoldable::Snapshot)?;
+                let fold = host.load(room, &saved.app).map_err(|_| Unreadable)?;
                 (fold, snapshot.seen, saved.at, Keys::from_saved(saved.keys))
             }
         };
-        Ok(Log { fold, head, at, keys, ring: VecDeque::new(), ring_bytes: 0, fresh_records: 0, fresh_bytes: 0 })
+        Ok(Log {
+            fold,
+            head,
+            at,
+            keys,
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            fresh_records: 0,
+            fresh_bytes: 0,
+        })
     }
 
     pub(crate) fn seen(&self) -> Seen {

@@ -73,11 +73,15 @@ impl Pipeline {
 
     /// Whether a command of this key is on its way already.
     pub(crate) fn has(&self, key: &Key) -> bool {
-        self.waiters.contains_key(key) || self.waiting.iter().any(|pending| pending.key == *key) || self.flies(key)
+        self.waiters.contains_key(key)
+            || self.waiting.iter().any(|pending| pending.key == *key)
+            || self.flies(key)
     }
 
     pub(crate) fn flies(&self, key: &Key) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.batch.parcels.iter().any(|parcel| parcel.key == *key))
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.batch.parcels.iter().any(|parcel| parcel.key == *key))
     }
 
     pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {

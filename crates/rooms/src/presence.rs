@@ -73,7 +73,13 @@ impl Presence {
     }
 
     /// One connection of the user less. `asked`: gone at once; else it lingers.
-    pub(crate) fn leave(&mut self, now: Tick, user: &UserId, asked: bool, linger: Duration) -> Option<Publish> {
+    pub(crate) fn leave(
+        &mut self,
+        now: Tick,
+        user: &UserId,
+        asked: bool,
+        linger: Duration,
+    ) -> Option<Publish> {
         let here = self.users.get_mut(user)?;
         let published = here.published();
         here.mine = here.mine.saturating_sub(1);
@@ -104,7 +110,8 @@ impl Presence {
     fn settle(&mut self, now: Tick, user: &UserId, published: u32) -> Option<Publish> {
         let here = self.users.get(user)?;
         let changed = here.published() != published;
-        let publish = changed.then(|| (Person { id: user.clone(), name: here.name.clone() }, here.published()));
+        let publish =
+            changed.then(|| (Person { id: user.clone(), name: here.name.clone() }, here.published()));
         self.drop_if_gone(now, user);
         publish
     }
@@ -112,7 +119,8 @@ impl Presence {
     /// What another incarnation publishes.
     pub(crate) fn elsewhere(&mut self, now: Tick, present: Present) {
         let Present { by, person, count } = present;
-        let fresh = || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
+        let fresh =
+            || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
         let here = self.users.entry(person.id.clone()).or_insert_with(fresh);
         let was_here = here.is_here();
         here.elsewhere.retain(|(incarnation, _)| *incarnation != by);
@@ -136,7 +144,9 @@ impl Presence {
             .filter(|entry| !held.contains(entry))
             .collect();
         // What is new first, so that a user who moved from one incarnation to another never seems gone.
-        for present in all.into_iter().filter(|present| !(present.by.node == me.node && present.by.shard == me.shard)) {
+        for present in
+            all.into_iter().filter(|present| !(present.by.node == me.node && present.by.shard == me.shard))
+        {
             self.elsewhere(now, present);
         }
         for (user, by) in stale {
@@ -146,7 +156,8 @@ impl Presence {
 
     pub(crate) fn end(&mut self, now: Tick, incarnation: Incarnation) {
         let has = |here: &Here| here.elsewhere.iter().any(|(by, _)| *by == incarnation);
-        let users: Vec<_> = self.users.iter().filter(|(_, here)| has(here)).map(|(user, _)| user.clone()).collect();
+        let users: Vec<_> =
+            self.users.iter().filter(|(_, here)| has(here)).map(|(user, _)| user.clone()).collect();
         for user in users {
             self.forget(now, &user, incarnation);
         }
@@ -178,7 +189,8 @@ impl Presence {
             }
             self.gone.insert(user.clone(), now);
             if self.gone.len() > GONE_MAX
-                && let Some(oldest) = self.gone.iter().min_by_key(|(_, since)| **since).map(|(user, _)| user.clone())
+                && let Some(oldest) =
+                    self.gone.iter().min_by_key(|(_, since)| **since).map(|(user, _)| user.clone())
             {
                 self.gone.remove(&oldest);
             }

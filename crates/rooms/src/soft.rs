@@ -65,7 +65,12 @@ impl Softs {
         self.take(now, entry, None).map(|(_, change)| change)
     }
 
-    fn take(&mut self, now: Now, entry: SoftEntry, author: Option<ConnectionId>) -> Option<(SoftEntry, Change)> {
+    fn take(
+        &mut self,
+        now: Now,
+        entry: SoftEntry,
+        author: Option<ConnectionId>,
+    ) -> Option<(SoftEntry, Change)> {
         let old = self.values.get(&entry.key);
         if old.is_some_and(|old| old.at > entry.at) || (old.is_none() && entry.value.is_none()) {
             return None;
@@ -95,8 +100,12 @@ impl Softs {
     /// Publishes what waited for its window, and ends what has lived its time.
     pub(crate) fn tick(&mut self, now: Now, window: Duration) -> (Vec<SoftEntry>, Vec<Change>) {
         let (mut publish, mut changes) = (Vec::new(), Vec::new());
-        let open: Vec<_> =
-            self.windows.iter().filter(|(_, (until, _))| *until <= now.tick).map(|(key, _)| key.clone()).collect();
+        let open: Vec<_> = self
+            .windows
+            .iter()
+            .filter(|(_, (until, _))| *until <= now.tick)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in open {
             let Some((_, Some(held))) = self.windows.remove(&key) else { continue };
             self.windows.insert(key, (now.tick + window, None));

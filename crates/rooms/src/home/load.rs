@@ -156,7 +156,8 @@ impl Home {
         if let Phase::Loading(loading) = &mut self.phase
             && let LoadStep::Rebasing(..) = loading.step
         {
-            let LoadStep::Rebasing(mut log, new) = std::mem::replace(&mut loading.step, LoadStep::Following) else {
+            let LoadStep::Rebasing(mut log, new) = std::mem::replace(&mut loading.step, LoadStep::Following)
+            else {
                 return;
             };
             if epoch == new {
@@ -189,7 +190,8 @@ impl Home {
                     if panicked {
                         cx.counts.app_panics += 1;
                         cx.counts.rooms_quarantined += 1;
-                        let LoadStep::Reading(log) = std::mem::replace(&mut loading.step, LoadStep::Following)
+                        let LoadStep::Reading(log) =
+                            std::mem::replace(&mut loading.step, LoadStep::Following)
                         else {
                             return;
                         };
@@ -214,7 +216,7 @@ impl Home {
     pub(super) fn go_live(&mut self, cx: &mut Cx<'_>, phase: Phase) {
         let old = std::mem::replace(&mut self.phase, phase);
         let Phase::Loading(loading) = old else { return };
-        for shard in self.shards() {
+        for shard in self.seats.shards() {
             cx.deliver(shard, Delivery::Reread { room: self.id.clone() });
         }
         self.settle_flight(cx);

@@ -5,23 +5,17 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Record, Recipients, ShardId, Sight, UserId,
+    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, ShardId,
+    Sight, UserId,
 };
 
-use super::{Home, Seat};
+use super::Home;
 use crate::cx::Cx;
 use crate::pipeline::Waiter;
+use crate::seats::Seat;
 use crate::soft::Change;
 
 impl Home {
-    pub(super) fn shards(&self) -> BTreeSet<ShardId> {
-        self.seats.keys().map(|connection| connection.shard).collect()
-    }
-
-    fn audiences(&self) -> BTreeSet<Audience> {
-        self.seats.values().map(|seat| seat.audience).collect()
-    }
-
     /// A record came back from the log: its members see it, and its author's copy is the ack.
     pub(super) fn tell_record(&mut self, cx: &mut Cx<'_>, record: &Record, waiters: Vec<Waiter>) {
         let mut acks = Vec::new();
@@ -31,11 +25,11 @@ impl Home {
                 Waiter::Saga(step, reply) => cx.outcome(&step, Ok(reply.unwrap_or_default())),
             }
         }
-        let shards = self.shards();
+        let shards: BTreeSet<ShardId> = self.seats.shards().collect();
         let sights: Vec<Sight> = match super::Home::log(self) {
             Some(log) if !shards.is_empty() => {
                 let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
-                self.audiences().into_iter().map(sight).collect()
+                self.seats.audiences().map(sight).collect()
             }
             _ => Vec::new(),
         };
@@ -77,21 +71,19 @@ impl Home {
         let Some(log) = super::Home::log(self) else { return };
         let mut dropped = Vec::new();
         let mut retagged = Vec::new();
-        for (connection, seat) in &self.seats {
+        for (connection, seat) in self.seats.iter() {
             if !touched.contains(&seat.user.person.id) {
                 continue;
             }
-            let caller = Caller::Connection { id: *connection, user: seat.user.clone() };
+            let caller = Caller::Connection { id: connection, user: seat.user.clone() };
             match log.fold.admit(&caller, &seat.join).unwrap_or_else(|_| Err(super::internal())) {
                 Ok(audience) if audience == seat.audience => {}
-                Ok(audience) => retagged.push((*connection, audience)),
-                Err(refusal) => dropped.push((*connection, refusal)),
+                Ok(audience) => retagged.push((connection, audience)),
+                Err(refusal) => dropped.push((connection, refusal)),
             }
         }
         for (connection, audience) in retagged {
-            if let Some(seat) = self.seats.get_mut(&connection) {
-                seat.audience = audience;
-            }
+            self.seats.retag(connection, audience);
             cx.deliver(connection.shard, Delivery::Retagged { room: self.id.clone(), connection, audience });
         }
         for (connection, refusal) in dropped {
@@ -108,7 +100,7 @@ impl Home {
     }
 
     fn remove_seat(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) -> Option<Seat> {
-        let seat = self.seats.remove(&connection)?;
+        let seat = self.seats.remove(connection)?;
         let user = &seat.user.person.id;
         if let Some((person, count)) = self.presence.leave(cx.now.tick, user, asked, cx.limits.linger) {
             cx.publish_presence(&self.id, person, count);
@@ -122,7 +114,7 @@ impl Home {
         }
         let Some(news) = self.presence.news(cx.now.tick, cx.limits) else { return };
         let notice = Notice::Presence { news, at: cx.now.wall };
-        for shard in self.shards() {
+        for shard in self.seats.shards() {
             let (room, notice) = (self.id.clone(), notice.clone());
             cx.deliver(shard, Delivery::Notice { room, recipients: Recipients::Everybody, notice });
         }
@@ -143,12 +135,12 @@ impl Home {
             class: change.class,
         };
         let sight = |audience| Sight { audience, shown: log.fold.glimpse(&seen, audience) };
-        let sights: Vec<Sight> = self.audiences().into_iter().map(sight).collect();
+        let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
         if sights.iter().all(|sight| sight.shown.is_none()) {
             return;
         }
         let recipients = change.author.map_or(Recipients::Everybody, Recipients::EverybodyBut);
-        for shard in self.shards() {
+        for shard in self.seats.shards() {
             let notice = Notice::Soft { sights: sights.clone(), at: cx.now.wall };
             let (room, recipients) = (self.id.clone(), recipients.clone());
             cx.deliver(shard, Delivery::Notice { room, recipients, notice });

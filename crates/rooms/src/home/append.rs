@@ -1,0 +1,408 @@
+//! Commands become records: decided when their turn comes, stored in batches, told when they come back.
+
+use std::sync::Arc;
+
+use app::{Action, Applied, Decision, Presence, Soft};
+use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
+use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User};
+
+use super::load::FETCH;
+use super::{Home, Phase, internal, waiter};
+use crate::cx::Cx;
+use crate::format;
+use crate::log::Grown;
+use crate::pipeline::{Flight, Pending};
+
+/// Records that came before their turn are kept for a while; beyond this a read brings them again.
+const ARRIVED_MAX: usize = 1000;
+
+/// What became of one command when its turn came.
+enum Turn {
+    /// Answered, nothing to store.
+    Done,
+    Parcel(Parcel),
+}
+
+impl Home {
+    /// Lets what waits leave, as far as it may: one append in flight, a guarded command alone and on the newest state.
+    pub(super) fn pump(&mut self, cx: &mut Cx<'_>) {
+        while self.pipeline.flight.is_none() {
+            let Phase::Live(log) = &self.phase else { return };
+            let newest = log.head().offset >= self.known_end;
+            let Some(front) = self.pipeline.waiting.front() else { return };
+            if front.guarded {
+                if !newest {
+                    return self.fetch(cx);
+                }
+                let Some(pending) = self.pipeline.pop() else { return };
+                self.send_guarded(cx, pending);
+            } else {
+                self.send_batch(cx);
+            }
+        }
+    }
+
+    fn send_guarded(&mut self, cx: &mut Cx<'_>, pending: Pending) {
+        // A rival node may have stored this very command meanwhile.
+        if self.answer_known(cx, &pending) {
+            return;
+        }
+        if let Turn::Parcel(parcel) = self.decide(cx, &pending) {
+            self.fly(cx, vec![parcel], Some(pending));
+        }
+    }
+
+    fn send_batch(&mut self, cx: &mut Cx<'_>) {
+        let (mut parcels, mut records, mut bytes) = (Vec::new(), 0, 0);
+        while self.pipeline.waiting.front().is_some_and(|front| !front.guarded) {
+            if records >= cx.limits.batch_records_max || bytes >= cx.limits.batch_bytes_max {
+                break;
+            }
+            let Some(pending) = self.pipeline.pop() else { break };
+            if self.answer_known(cx, &pending) {
+                continue;
+            }
+            if let Turn::Parcel(parcel) = self.decide(cx, &pending) {
+                records += parcel.records.len();
+                bytes += parcel.records.iter().map(|record| record.len()).sum::<usize>();
+                parcels.push(parcel);
+            }
+        }
+        if !parcels.is_empty() {
+            self.fly(cx, parcels, None);
+        }
+    }
+
+    fn answer_known(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> bool {
+        let Some(position) = self.log().and_then(|log| log.keys().get(&pending.key)) else { return false };
+        let mut waiters = self.pipeline.waiters.remove(&pending.key).unwrap_or_default();
+        waiters.extend(waiter(&pending.act.caller, pending.act.reply.clone(), None));
+        self.tell_waiters(cx, position, waiters);
+        true
+    }
+
+    /// The app decides, on the state as it is now.
+    fn decide(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> Turn {
+        let Phase::Live(log) = &self.phase else { return Turn::Done };
+        let act = &pending.act;
+        let (presence, soft) = (Presence::new(&self.presence), Soft::new(self.soft.values()));
+        let action = Action { kind: &act.kind, payload: &act.payload };
+        let decided = log.fold.decide(cx.now, &self.id, presence, soft, &act.caller, action);
+        let decision = decided.unwrap_or_else(|_| {
+            cx.counts.app_panics += 1;
+            Err(internal())
+        });
+        let at = cx.now.wall.max(log.at());
+        let Decision { records, soft, reply } = match decision {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                self.refuse_with_waiters(cx, pending, refusal);
+                return Turn::Done;
+            }
+        };
+        let author = act.caller.user().map(|user: &Arc<User>| &user.person);
+        let records: Vec<_> = records.iter().map(|draft| format::write_record(at, author, draft)).collect();
+        let connection = match act.caller {
+            Caller::Connection { id, .. } => Some(id),
+            _ => None,
+        };
+        for draft in soft {
+            let (window, softs_max) = (cx.limits.soft_window, cx.limits.softs_max);
+            if let Some((entry, change)) = self.soft.propose(cx.now, draft, connection, window, softs_max) {
+                cx.publish_soft(&self.id, entry);
+                self.tell_soft(cx, &change);
+            }
+        }
+        if records.is_empty() {
+            match (&act.caller, &act.reply) {
+                (Caller::Step(step), _) => cx.outcome(step, Ok(reply.unwrap_or_default())),
+                (_, Some(to)) => cx.reply(&self.id, to.clone(), Reply::Done(reply)),
+                (Caller::Duty { .. }, None) => self.stewarded.duty_was_nothing(cx.now.tick),
+                (_, None) => {}
+            }
+            return Turn::Done;
+        }
+        if let Some(waiter) = waiter(&act.caller, act.reply.clone(), reply) {
+            self.pipeline.wait(pending.key.clone(), waiter);
+        }
+        Turn::Parcel(Parcel { key: pending.key.clone(), records })
+    }
+
+    /// The command's own sender, and whoever sent the same id again meanwhile.
+    fn refuse_with_waiters(&mut self, cx: &mut Cx<'_>, pending: &Pending, refusal: Refusal) {
+        if matches!(pending.act.caller, Caller::Duty { .. }) {
+            self.stewarded.duty_was_nothing(cx.now.tick);
+        }
+        for waiter in self.pipeline.waiters.remove(&pending.key).unwrap_or_default() {
+            match waiter {
+                crate::pipeline::Waiter::Ack(ack) => {
+                    cx.reply(&self.id, ack.to, Reply::Refused(refusal.clone()))
+                }
+                crate::pipeline::Waiter::Saga(step, _) => cx.outcome(&step, Err(refusal.clone())),
+            }
+        }
+        self.refuse_act(cx, &pending.act, refusal);
+    }
+
+    fn fly(&mut self, cx: &mut Cx<'_>, parcels: Vec<Parcel>, guarded: Option<Pending>) {
+        let Phase::Live(log) = &self.phase else { return };
+        // The steward works out the true time after it has folded the batch; until then the room is due now, so that
+        // no duty can be lost with the node that stored its cause.
+        let due = self.host.needs().duties.then_some(cx.now.wall);
+        let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
+        cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
+        let now = cx.now.tick;
+        self.pipeline.flight = Some(Flight { batch, guarded, since: now, asked: now, told_unknown: false });
+    }
+
+    pub(crate) fn appended(&mut self, cx: &mut Cx<'_>, number: u64, outcome: Appended) {
+        if self.pipeline.flight.as_ref().is_none_or(|flight| flight.batch.number != number) {
+            return;
+        }
+        match outcome {
+            Appended::Stored { placements, head } => self.stored(cx, placements, head),
+            Appended::Conflict { head } => {
+                cx.counts.conflicts += 1;
+                self.known_end = self.known_end.max(head.offset);
+                let Some(flight) = self.pipeline.flight.take() else { return };
+                self.lose_round(cx, flight);
+                self.pump(cx);
+            }
+            // The flight stays: what it carries goes again, with the same keys, when the room is read.
+            Appended::Behind => self.reload(cx, None),
+            Appended::Lost => {
+                let epoch = self.log().map(|log| log.head().epoch);
+                self.reload(cx, epoch);
+            }
+            Appended::Refused => {
+                let Some(flight) = self.pipeline.flight.take() else { return };
+                for parcel in flight.batch.parcels {
+                    self.refuse_key(cx, &parcel.key, &Refusal::busy(1000));
+                }
+                self.pump(cx);
+            }
+        }
+    }
+
+    /// A guarded command lost to a rival: it is decided again on the newest state, a bounded number of times.
+    fn lose_round(&mut self, cx: &mut Cx<'_>, flight: Flight) {
+        let Some(mut pending) = flight.guarded else { return };
+        pending.rounds += 1;
+        // The waiter returns with the next decision; whoever else waits for the key goes on waiting.
+        if let Some(waiters) = self.pipeline.waiters.get_mut(&pending.key) {
+            let own = waiter(&pending.act.caller, pending.act.reply.clone(), None);
+            if own.is_some() && !waiters.is_empty() {
+                waiters.remove(0);
+            }
+            if waiters.is_empty() {
+                self.pipeline.waiters.remove(&pending.key);
+            }
+        }
+        let duty = matches!(pending.act.caller, Caller::Duty { .. });
+        if duty {
+            // Read off the newer state again, if it still stands.
+            self.stewarded.duty_lost();
+        } else if pending.rounds >= cx.limits.rounds_max {
+            self.refuse_with_waiters(cx, &pending, Refusal::busy(500));
+        } else {
+            self.pipeline.push_front(pending);
+        }
+    }
+
+    fn refuse_key(&mut self, cx: &mut Cx<'_>, key: &Key, refusal: &Refusal) {
+        for waiter in self.pipeline.waiters.remove(key).unwrap_or_default() {
+            match waiter {
+                crate::pipeline::Waiter::Ack(ack) => {
+                    cx.reply(&self.id, ack.to, Reply::Refused(refusal.clone()))
+                }
+                crate::pipeline::Waiter::Saga(step, _) => cx.outcome(&step, Err(refusal.clone())),
+            }
+        }
+    }
+
+    fn stored(&mut self, cx: &mut Cx<'_>, placements: Vec<Placement>, head: Position) {
+        let Some(flight) = self.pipeline.flight.take() else { return };
+        for (parcel, placement) in flight.batch.parcels.into_iter().zip(placements) {
+            match placement {
+                Placement::At(first) => {
+                    for (offset, data) in (first..).zip(parcel.records) {
+                        self.arrived.insert(offset, Stored { offset, key: parcel.key.clone(), data });
+                    }
+                }
+                Placement::Duplicate(position) => {
+                    let passed = self.log().is_none_or(|log| {
+                        let head = log.head();
+                        position.epoch != head.epoch || position.offset <= head.offset
+                    });
+                    if passed && let Some(waiters) = self.pipeline.waiters.remove(&parcel.key) {
+                        self.tell_waiters(cx, position, waiters);
+                    }
+                }
+            }
+        }
+        self.arrive(cx, head, Vec::new());
+        self.pump(cx);
+    }
+
+    /// News of records, in whatever order; only the next one is ever applied.
+    pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
+        let end = records.last().map_or(0, |stored| stored.offset);
+        match self.log() {
+            Some(log) if log.head().epoch == epoch => {
+                self.arrive(cx, Position { epoch, offset: end }, records)
+            }
+            Some(log) if log.head().epoch < epoch => self.reload(cx, None),
+            _ => {}
+        }
+    }
+
+    pub(super) fn arrive(&mut self, cx: &mut Cx<'_>, end: Position, records: Vec<Stored>) {
+        let Some(log) = self.log() else { return };
+        let head = log.head();
+        if end.epoch != head.epoch {
+            if end.epoch > head.epoch {
+                self.reload(cx, None);
+            }
+            return;
+        }
+        self.known_end = self.known_end.max(end.offset);
+        if self.arrived.len() + records.len() <= ARRIVED_MAX {
+            let new = records.into_iter().filter(|stored| stored.offset > head.offset);
+            self.arrived.extend(new.map(|stored| (stored.offset, stored)));
+        }
+        self.apply_arrived(cx);
+        let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
+        if behind {
+            self.fetch(cx);
+        } else if self.pipeline.waiting.front().is_some_and(|front| front.guarded) {
+            self.pump(cx);
+        }
+    }
+
+    fn apply_arrived(&mut self, cx: &mut Cx<'_>) {
+        loop {
+            let Phase::Live(log) = &mut self.phase else { return };
+            let next = log.head().offset + 1;
+            let Some(stored) = self.arrived.remove(&next) else {
+                self.arrived = self.arrived.split_off(&next);
+                return;
+            };
+            let key = stored.key.clone();
+            cx.counts.records_applied += 1;
+            match log.grow(stored, cx.limits) {
+                Ok(Grown::Record(record, applied)) => {
+                    if applied == Applied::Unknown {
+                        cx.counts.records_unknown += 1;
+                    }
+                    let waiters = self.waiters_of(&key);
+                    self.tell_record(cx, &record, waiters);
+                }
+                Ok(Grown::Foreign) => {
+                    cx.counts.records_unknown += 1;
+                    let position = log.head();
+                    let waiters = self.waiters_of(&key);
+                    self.tell_waiters(cx, position, waiters);
+                }
+                Err(app::Panicked) => return self.refold(cx),
+            }
+            self.stewarded.state_changed();
+        }
+    }
+
+    /// The waiters of a command are told with its first record.
+    fn waiters_of(&mut self, key: &Key) -> Vec<crate::pipeline::Waiter> {
+        self.pipeline.waiters.remove(key).unwrap_or_default()
+    }
+
+    /// The app panicked on a record: fold once more from the snapshot, and if that panics too, freeze the room.
+    fn refold(&mut self, cx: &mut Cx<'_>) {
+        cx.counts.app_panics += 1;
+        self.reload(cx, None);
+    }
+
+    pub(super) fn fetch(&mut self, cx: &mut Cx<'_>) {
+        let Some(log) = self.log() else { return };
+        if self.fetching.is_some() {
+            return;
+        }
+        let head = log.head();
+        self.fetching = Some(cx.now.tick);
+        let (room, limit) = (self.id.clone(), cx.limits.ring_records_max as u32);
+        cx.ask(Question::Read { room, epoch: head.epoch, after: head.offset, limit, ticket: FETCH });
+    }
+
+    pub(crate) fn read(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
+        if ticket == FETCH {
+            self.fetched(cx, outcome);
+        } else {
+            self.read_for(cx, ticket, outcome);
+        }
+    }
+
+    /// The room was read anew: what was in flight is answered if it survived, and goes again if it did not.
+    pub(super) fn settle_flight(&mut self, cx: &mut Cx<'_>) {
+        let Some(log) = super::Home::log(self) else { return };
+        let known: Vec<(Key, Position)> = self
+            .pipeline
+            .waiters
+            .keys()
+            .filter_map(|key| log.keys().get(key).map(|position| (key.clone(), position)))
+            .collect();
+        let (seen, live) = (log.seen(), matches!(self.phase, Phase::Live(_)));
+        for (key, position) in known {
+            if let Some(waiters) = self.pipeline.waiters.remove(&key) {
+                self.tell_waiters(cx, position, waiters);
+            }
+        }
+        let Some(mut flight) = self.pipeline.flight.take() else { return };
+        if !live {
+            for parcel in &flight.batch.parcels {
+                self.refuse_key(cx, &parcel.key, &internal());
+            }
+        } else if flight.guarded.is_some() {
+            self.lose_round(cx, flight);
+        } else {
+            let log = super::Home::log(self);
+            flight
+                .batch
+                .parcels
+                .retain(|parcel| log.is_some_and(|log| log.keys().get(&parcel.key).is_none()));
+            if !flight.batch.parcels.is_empty() {
+                flight.batch.number = cx.number();
+                flight.batch.seen = seen;
+                flight.asked = cx.now.tick;
+                cx.ask(Question::Append { room: self.id.clone(), batch: flight.batch.clone() });
+                self.pipeline.flight = Some(flight);
+            }
+        }
+    }
+
+    pub(super) fn tick_pipeline(&mut self, cx: &mut Cx<'_>) {
+        for pending in self.pipeline.expired(cx.now.tick, cx.limits) {
+            self.refuse_with_waiters(cx, &pending, Refusal::busy(1000));
+        }
+        let loading = matches!(self.phase, Phase::Loading(_));
+        if let Some(flight) = &mut self.pipeline.flight {
+            if !loading && flight.asked + cx.limits.ask_again <= cx.now.tick {
+                flight.asked = cx.now.tick;
+                cx.effects.push_back(crate::Effect::Ask(Question::Append {
+                    room: self.id.clone(),
+                    batch: flight.batch.clone(),
+                }));
+            }
+            if !flight.told_unknown && flight.since + cx.limits.answer_within <= cx.now.tick {
+                flight.told_unknown = true;
+                cx.counts.unconfirmed += 1;
+                let keys: Vec<Key> = flight.batch.parcels.iter().map(|parcel| parcel.key.clone()).collect();
+                for key in keys {
+                    self.refuse_key(cx, &key, &Refusal::unconfirmed());
+                }
+            }
+        }
+        if self.fetching.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick) {
+            self.fetching = None;
+            self.fetch(cx);
+        }
+        self.pump(cx);
+    }
+}

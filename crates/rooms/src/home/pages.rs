@@ -1,0 +1,274 @@
+//! The past, for who was not here: joins that resume, pages for members that catch up, history on request.
+
+use std::sync::Arc;
+
+use engine::{Question, Read};
+use vocabulary::{
+    Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Position, Record,
+    Reply, ReplyTo, Tick, User, Verdict,
+};
+
+use super::{Home, internal};
+use crate::cx::Cx;
+use crate::format;
+use crate::log::Log;
+use crate::seats::Seat;
+
+/// A reader whose records are not in the ring; the engine was asked.
+pub(crate) struct Reader {
+    pub asked: Tick,
+    after: u64,
+    limit: u32,
+    want: Want,
+}
+
+enum Want {
+    Page { connection: ConnectionId, ticket: u32 },
+    History { reply: ReplyTo, audience: Audience, upto: u64 },
+}
+
+impl Reader {
+    pub(super) fn is_for(&self, connection: ConnectionId) -> bool {
+        matches!(self.want, Want::Page { connection: reader, .. } if reader == connection)
+    }
+}
+
+impl Home {
+    pub(super) fn join(&mut self, cx: &mut Cx<'_>, join: Join) {
+        let Some(log) = super::Home::log(self) else { return };
+        let caller = Caller::Connection { id: join.connection, user: join.user.clone() };
+        let audience = match log.fold.admit(&caller, &join.payload).unwrap_or_else(|_| Err(internal())) {
+            Ok(audience) => audience,
+            Err(refusal) => {
+                self.part(cx, &join, refusal);
+                // A member that is refused now is none any more.
+                self.leave(cx, join.connection, true);
+                return;
+            }
+        };
+        let upto = log.head();
+        let verdict = match join.since {
+            None => Verdict::Fresh,
+            Some(since) => self.verdict(since, audience),
+        };
+        let cursor = match (&verdict, join.since) {
+            (Verdict::Resumed, Some(since)) => since,
+            _ => upto,
+        };
+        let seat = Seat { user: join.user.clone(), audience, ticket: join.ticket, join: join.payload };
+        if self.seats.insert(join.connection, seat).is_none()
+            && let Some((person, count)) = self.presence.join(&join.user.person)
+        {
+            cx.publish_presence(&self.id, person, count);
+        }
+        let joined = Joined {
+            room: self.id.clone(),
+            connection: join.connection,
+            ticket: join.ticket,
+            tag: join.tag,
+            audience,
+            verdict,
+            upto,
+            cursor,
+            users: self.presence.list(cx.limits.presence_list_max),
+            count: app::Roll::count(&self.presence),
+        };
+        cx.deliver(join.connection.shard, Delivery::Joined(joined));
+    }
+
+    /// How a client's position continues here. Whether the log still reaches back is known when a page is read.
+    fn verdict(&self, since: Position, audience: Audience) -> Verdict {
+        let Some(log) = self.log() else { return Verdict::Fresh };
+        let head = log.head();
+        if since.epoch != head.epoch || since.offset > head.offset {
+            Verdict::Reset(log.fold.view(audience))
+        } else if log.ring_after(since.offset).is_none() && since.offset < self.kept_from {
+            Verdict::Gap(log.fold.view(audience))
+        } else {
+            Verdict::Resumed
+        }
+    }
+
+    pub(super) fn page(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, ticket: u32, since: Position) {
+        let Some(seat) = self.seats.get(connection) else { return };
+        let audience = seat.audience;
+        let verdict = self.verdict(since, audience);
+        let Some(log) = self.log() else { return };
+        if verdict != Verdict::Resumed {
+            let upto = log.head();
+            return self.send_page(cx, connection, ticket, verdict, Vec::new(), upto);
+        }
+        if let Some(records) = log.ring_after(since.offset) {
+            let (entries, upto) = entries(log, cx, audience, since, records);
+            return self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
+        }
+        self.readers.retain(|_, reader| !reader.is_for(connection));
+        let limit = cx.limits.page_records_max as u32;
+        let want = Want::Page { connection, ticket };
+        self.ask_for(cx, Reader { asked: cx.now.tick, after: since.offset, limit, want });
+    }
+
+    fn send_page(
+        &self,
+        cx: &mut Cx<'_>,
+        connection: ConnectionId,
+        ticket: u32,
+        verdict: Verdict,
+        entries: Vec<PageEntry>,
+        upto: Position,
+    ) {
+        let live = self.log().is_some_and(|log| log.head() == upto);
+        let page = Page { room: self.id.clone(), connection, ticket, verdict, entries, upto, live };
+        cx.deliver(connection.shard, Delivery::Page(page));
+    }
+
+    fn ask_for(&mut self, cx: &mut Cx<'_>, reader: Reader) {
+        let Some(log) = self.log() else { return };
+        let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
+        cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
+        self.readers.insert(ticket, reader);
+    }
+
+    pub(super) fn history(
+        &mut self,
+        cx: &mut Cx<'_>,
+        user: &Arc<User>,
+        reply: ReplyTo,
+        limit: u32,
+        from: HistoryFrom,
+    ) {
+        let audience = match self.audience_of(&reply, user) {
+            Ok(audience) => audience,
+            Err(refusal) => return cx.reply(&self.id, reply, Reply::Refused(refusal)),
+        };
+        let Some(log) = self.log() else { return };
+        let head = log.head();
+        let limit = limit.clamp(1, cx.limits.history_max);
+        let (after, upto) = match from {
+            HistoryFrom::Latest => (head.offset.saturating_sub(u64::from(limit)), head.offset),
+            HistoryFrom::After(p) if p.epoch == head.epoch => {
+                (p.offset, (p.offset + u64::from(limit)).min(head.offset))
+            }
+            HistoryFrom::Before(p) if p.epoch == head.epoch => {
+                let upto = p.offset.saturating_sub(1).min(head.offset);
+                (upto.saturating_sub(u64::from(limit)), upto)
+            }
+            // A position of another epoch names nothing here.
+            HistoryFrom::Before(_) | HistoryFrom::After(_) => (head.offset, head.offset),
+        };
+        if after >= upto {
+            return cx.reply(&self.id, reply, Reply::History { entries: Vec::new(), upto: head });
+        }
+        if let Some(records) = log.ring_after(after) {
+            let within = records.take_while(|record| record.position.offset <= upto);
+            let entries = within.filter_map(|record| shown(log, record, audience)).collect();
+            return cx.reply(&self.id, reply, Reply::History { entries, upto: head });
+        }
+        let want = Want::History { reply, audience, upto };
+        self.ask_for(cx, Reader { asked: cx.now.tick, after, limit, want });
+    }
+
+    /// The engine answered a reader's question.
+    pub(super) fn read_for(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
+        let Some(reader) = self.readers.remove(&ticket) else { return };
+        let Some(log) = super::Home::log(self) else { return };
+        let head = log.head();
+        let records = match outcome {
+            Read::Records { records, .. } => records,
+            Read::Behind | Read::Lost => {
+                self.kept_from = self.kept_from.max(reader.after + 1);
+                return self.cannot_read(cx, reader);
+            }
+        };
+        // The fold may be behind what the engine gave: what is not folded is not shown.
+        let folded = records.iter().take_while(|stored| stored.offset <= head.offset);
+        let mut entries = Vec::new();
+        let mut upto = Position { epoch: head.epoch, offset: reader.after };
+        for stored in folded {
+            upto.offset = stored.offset;
+            let Ok(written) = format::read_record(&stored.data) else { continue };
+            let record = Record {
+                position: upto,
+                at: written.at,
+                kind: written.kind,
+                author: written.author,
+                touches: written.touches,
+                body: written.body,
+            };
+            let audience = match &reader.want {
+                Want::History { audience, .. } => *audience,
+                Want::Page { connection, .. } => match self.seats.get(*connection) {
+                    Some(seat) => seat.audience,
+                    None => return,
+                },
+            };
+            let at = record.at;
+            entries.push(PageEntry { position: upto, at, shown: log.fold.show(&record, audience) });
+        }
+        match reader.want {
+            Want::Page { connection, ticket } => {
+                self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
+            }
+            Want::History { reply, upto, .. } => {
+                entries.retain(|entry| entry.shown.is_some() && entry.position.offset <= upto);
+                cx.reply(&self.id, reply, Reply::History { entries, upto: head });
+            }
+        }
+    }
+
+    fn cannot_read(&mut self, cx: &mut Cx<'_>, reader: Reader) {
+        let Some(head) = self.log().map(Log::head) else { return };
+        match reader.want {
+            Want::Page { connection, ticket } => {
+                let since = Position { epoch: head.epoch, offset: reader.after };
+                self.page(cx, connection, ticket, since);
+            }
+            Want::History { reply, .. } => {
+                cx.reply(&self.id, reply, Reply::History { entries: Vec::new(), upto: head });
+            }
+        }
+    }
+
+    pub(super) fn tick_readers(&mut self, cx: &mut Cx<'_>) {
+        let again = cx.limits.ask_again;
+        let late: Vec<u64> = self
+            .readers
+            .iter()
+            .filter(|(_, r)| r.asked + again <= cx.now.tick)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in late {
+            let Some(mut reader) = self.readers.remove(&ticket) else { continue };
+            reader.asked = cx.now.tick;
+            self.ask_for(cx, reader);
+        }
+    }
+}
+
+fn shown(log: &Log, record: &Record, audience: Audience) -> Option<PageEntry> {
+    let shown = log.fold.show(record, audience)?;
+    Some(PageEntry { position: record.position, at: record.at, shown: Some(shown) })
+}
+
+/// One page out of the ring, and how far it reaches.
+fn entries<'a>(
+    log: &Log,
+    cx: &Cx<'_>,
+    audience: Audience,
+    since: Position,
+    records: impl Iterator<Item = &'a Record>,
+) -> (Vec<PageEntry>, Position) {
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    let mut upto = since;
+    for record in records {
+        if entries.len() >= cx.limits.page_records_max || bytes >= cx.limits.page_bytes_max {
+            return (entries, upto);
+        }
+        bytes += record.body.len();
+        upto = record.position;
+        let shown = log.fold.show(record, audience);
+        entries.push(PageEntry { position: record.position, at: record.at, shown });
+    }
+    // Foreign records at the end are in no page; the ring's end is the log's.
+    (entries, log.head())
+}

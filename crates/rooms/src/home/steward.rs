@@ -1,0 +1,183 @@
+//! What must be done once: due duties, saga steps, snapshots. Done by the room's steward; done twice it is harmless,
+//! because each ends in an append that is guarded or keyed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use app::{Duty, Presence, Roll, Soft};
+use engine::Question;
+use vocabulary::{Act, Caller, Command, Key, Payload, Position, Standing, StepId, Tick, UserId, Wall};
+
+use super::{Home, Phase};
+use crate::cx::Cx;
+use crate::pipeline::Pending;
+
+/// A duty that came to nothing is not looked at again sooner: an app whose `due` and `decide` disagree must not spin.
+const DUTY_AGAIN: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(crate) struct Stewarded {
+    due: Option<(Wall, Duty)>,
+    /// A duty is on its way through the pipeline.
+    doing: bool,
+    not_before: Tick,
+    steps: BTreeMap<StepId, Tick>,
+    /// The state changed since steps and agenda were last read off it.
+    stale: bool,
+    /// What the agenda was last told.
+    told: Option<(Position, Option<Wall>)>,
+}
+
+impl Stewarded {
+    pub(super) fn state_changed(&mut self) {
+        self.stale = true;
+        self.doing = false;
+    }
+
+    pub(super) fn duty_was_nothing(&mut self, now: Tick) {
+        self.doing = false;
+        self.not_before = now + DUTY_AGAIN;
+    }
+
+    pub(super) fn duty_lost(&mut self) {
+        self.doing = false;
+    }
+
+    /// Whether the step was open here.
+    pub(super) fn is_open(&self, step: &StepId) -> bool {
+        self.steps.contains_key(step)
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.due.is_some() || self.doing || !self.steps.is_empty()
+    }
+
+    pub(super) fn next_deadline(&self, cx: &Cx<'_>) -> Option<Tick> {
+        if !cx.steward {
+            return None;
+        }
+        let due = self.due.as_ref().filter(|_| !self.doing);
+        let due = due.map(|(at, _)| cx.now.tick_at(*at).max(self.not_before));
+        let steps = self.steps.values().map(|sent| *sent + cx.limits.step_again).min();
+        due.into_iter().chain(steps).min()
+    }
+}
+
+/// Presence as it would be if everybody went now: what a steward must not forget although nothing is due yet.
+struct Deserted(Tick);
+
+impl Roll for Deserted {
+    fn count(&self) -> u32 {
+        0
+    }
+    fn users(&self) -> Vec<UserId> {
+        Vec::new()
+    }
+    fn is_here(&self, _: &UserId) -> bool {
+        false
+    }
+    fn gone_since(&self, _: &UserId) -> Option<Tick> {
+        Some(self.0)
+    }
+}
+
+impl Home {
+    pub(super) fn steward(&mut self, cx: &mut Cx<'_>) {
+        if !cx.steward {
+            self.stewarded.due = None;
+            self.stewarded.steps.clear();
+            self.stewarded.stale = true;
+            return;
+        }
+        let Phase::Live(log) = &mut self.phase else { return };
+        if log.wants_snapshot(cx.limits) {
+            let snapshot = log.snapshot();
+            let keep = self.retention;
+            let forget_upto = snapshot.seen.position.offset.saturating_sub(keep);
+            self.kept_from = self.kept_from.max(forget_upto);
+            cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
+        }
+        let needs = self.host.needs();
+        if needs.duties {
+            let soft = Soft::new(self.soft.values());
+            self.stewarded.due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
+            self.do_due(cx);
+            self.settle_agenda(cx, needs.presence_duties);
+        }
+        self.send_steps(cx);
+        self.stewarded.stale = false;
+    }
+
+    fn do_due(&mut self, cx: &mut Cx<'_>) {
+        let Phase::Live(log) = &self.phase else { return };
+        let Some((at, duty)) = &self.stewarded.due else { return };
+        if self.stewarded.doing || *at > cx.now.wall || self.stewarded.not_before > cx.now.tick {
+            return;
+        }
+        let key = Key::Duty(log.head(), duty.name.clone());
+        let act = Act {
+            room: self.id.clone(),
+            caller: Caller::Duty { name: duty.name.clone(), payload: duty.payload.clone() },
+            standing: Standing::Anyone,
+            kind: duty.name.clone(),
+            payload: Payload::new(),
+            key: Some(key.clone()),
+            reply: None,
+        };
+        self.stewarded.doing = true;
+        self.pipeline.push_front(Pending { act, key, guarded: true, rounds: 0, since: cx.now.tick });
+        self.pump(cx);
+    }
+
+    /// Tells the agenda when to wake a steward, whoever that is then. Not while an append is in flight: it will mark
+    /// the room as due anyway.
+    fn settle_agenda(&mut self, cx: &mut Cx<'_>, presence_duties: bool) {
+        let Phase::Live(log) = &self.phase else { return };
+        if !self.pipeline.is_idle() || log.head().offset == 0 {
+            return;
+        }
+        let mut due = self.stewarded.due.as_ref().map(|(at, _)| *at);
+        if presence_duties {
+            let (deserted, soft) = (Deserted(cx.now.tick), Soft::new(self.soft.values()));
+            let then = log.fold.due(cx.now, &self.id, Presence::new(&deserted), soft).map(|(at, _)| at);
+            // Rounded up to the lease: a time that moves with every look would be a question with every look.
+            let lease = cx.limits.lease.as_millis() as i64;
+            let then = then.map(|at| Wall((at.0 / lease + 1) * lease));
+            due = [due, then].into_iter().flatten().min();
+        }
+        let told = Some((log.head(), due));
+        if self.stewarded.told != told {
+            self.stewarded.told = told;
+            cx.ask(Question::Settle { room: self.id.clone(), at: log.head(), due });
+        }
+    }
+
+    fn send_steps(&mut self, cx: &mut Cx<'_>) {
+        let Phase::Live(log) = &self.phase else { return };
+        let again = cx.limits.step_again;
+        let resend = self.stewarded.steps.values().any(|sent| *sent + again <= cx.now.tick);
+        if !self.stewarded.stale && !resend {
+            return;
+        }
+        let mut open = BTreeMap::new();
+        for step in log.fold.steps() {
+            let id = StepId { saga: self.id.clone(), offset: step.offset, number: step.number };
+            let sent = self.stewarded.steps.get(&id).copied().filter(|sent| *sent + again > cx.now.tick);
+            if sent.is_none() {
+                let act = Act {
+                    room: step.room.clone(),
+                    caller: Caller::Step(id.clone()),
+                    standing: Standing::Anyone,
+                    kind: step.kind,
+                    payload: step.payload,
+                    key: Some(id.key()),
+                    reply: None,
+                };
+                let home = step.room.slice().home(cx.shards);
+                cx.effects.push_back(crate::Effect::Command(home, Command::Act(act)));
+            }
+            open.insert(id, sent.unwrap_or(cx.now.tick));
+        }
+        self.stewarded.steps = open;
+    }
+}
