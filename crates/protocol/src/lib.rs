@@ -1,1 +1,113 @@
-//! Messages to requests; replies and notices to messages. One file per client protocol.
+//! Messages to requests, and replies and notices to messages: one file per client protocol. It knows words; whether a
+//! request is allowed, who receives an answer and when, others know.
+
+mod json;
+mod names;
+mod rooms;
+
+use vocabulary::{Asked, PageEntry, Payload, Person, Position, Refusal, Shown, Tag, Wall};
+
+pub use names::Names;
+pub use rooms::RoomsProtocol;
+
+/// What a client said that could not be understood, with what of it the answer can still name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misheard {
+    pub tag: Tag,
+    /// The room as the client wrote it.
+    pub room: Option<String>,
+    pub refusal: Refusal,
+}
+
+/// What a client is told. Rooms are named as that client names them.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    Record {
+        room: &'a str,
+        shown: &'a Shown,
+        position: Position,
+        at: Wall,
+    },
+    Soft {
+        room: &'a str,
+        shown: &'a Shown,
+        at: Wall,
+    },
+    Ack {
+        room: &'a str,
+        id: Option<&'a str>,
+        position: Position,
+        at: Wall,
+        reply: Option<&'a Payload>,
+    },
+    /// Done, and nothing was recorded.
+    Done {
+        room: &'a str,
+        id: Option<&'a str>,
+        at: Wall,
+        reply: Option<&'a Payload>,
+    },
+    Refused {
+        room: Option<&'a str>,
+        id: Option<&'a str>,
+        refusal: &'a Refusal,
+        at: Wall,
+    },
+    Joined {
+        room: &'a str,
+        id: Option<&'a str>,
+        users: &'a [Person],
+        count: u32,
+        at: Wall,
+    },
+    Resumed {
+        room: &'a str,
+        upto: Position,
+        at: Wall,
+    },
+    Gap {
+        room: &'a str,
+        view: &'a Payload,
+        upto: Position,
+        at: Wall,
+    },
+    Reset {
+        room: &'a str,
+        view: &'a Payload,
+        upto: Position,
+        at: Wall,
+    },
+    Came {
+        room: &'a str,
+        person: &'a Person,
+        at: Wall,
+    },
+    Went {
+        room: &'a str,
+        person: &'a Person,
+        at: Wall,
+    },
+    Members {
+        room: &'a str,
+        id: Option<&'a str>,
+        users: &'a [Person],
+        count: u32,
+        at: Wall,
+    },
+    History {
+        room: &'a str,
+        id: Option<&'a str>,
+        entries: &'a [PageEntry],
+        upto: Position,
+        at: Wall,
+    },
+}
+
+/// One client protocol. Stateless: what a client said before is the session's business.
+pub trait Protocol {
+    /// One text message.
+    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Asked, Misheard>;
+
+    /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written.
+    fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
+}

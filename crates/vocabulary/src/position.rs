@@ -45,6 +45,13 @@ pub struct Position {
     pub offset: u64,
 }
 
+/// A record's own name for clients: unique in its room, and made without randomness.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.epoch, self.offset)
+    }
+}
+
 /// The rolling check after a record: two nodes with the same position and check have seen the same records.
 ///
 /// A polynomial over per-record hashes, modulo a prime below 2^32 with a factor below 2^20: a store can roll it in

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, ShardId,
-    Sight, UserId,
+    Ack, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, ShardId, Sight,
+    UserId,
 };
 
 use super::Home;

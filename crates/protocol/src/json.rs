@@ -1,0 +1,115 @@
+//! Writing JSON by hand into a byte buffer: frames are written once per format and message, and never built as a tree.
+
+use std::io::Write as _;
+
+use vocabulary::{Payload, Person, Position, Wall};
+
+/// An object under construction. The closing brace comes with `end`.
+pub(crate) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn begin(out: &'a mut Vec<u8>) -> Object<'a> {
+        out.push(b'{');
+        Object { out, first: true }
+    }
+
+    pub(crate) fn end(self) {
+        self.out.push(b'}');
+    }
+
+    /// The key, and the place where its value is to be written.
+    pub(crate) fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str, value: &str) {
+        string(self.key(key), value);
+    }
+
+    pub(crate) fn text_if(&mut self, key: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    pub(crate) fn number(&mut self, key: &'static str, value: u64) {
+        display(self.key(key), &value);
+    }
+
+    pub(crate) fn raw(&mut self, key: &'static str, value: &Payload) {
+        let value: &[u8] = if value.is_empty() { b"null" } else { value };
+        self.key(key).extend_from_slice(value);
+    }
+
+    pub(crate) fn time(&mut self, key: &'static str, at: Wall) {
+        let out = self.key(key);
+        out.push(b'"');
+        display(out, &at);
+        out.push(b'"');
+    }
+
+    pub(crate) fn position(&mut self, key: &'static str, position: Position) {
+        let mut object = Object::begin(self.key(key));
+        let out = object.key("epoch");
+        out.push(b'"');
+        display(out, &position.epoch);
+        out.push(b'"');
+        object.number("offset", position.offset);
+        object.end();
+    }
+
+    /// A position as a message's own id.
+    pub(crate) fn message_id(&mut self, key: &'static str, position: Position) {
+        let out = self.key(key);
+        out.push(b'"');
+        display(out, &position);
+        out.push(b'"');
+    }
+
+    pub(crate) fn person(&mut self, key: &'static str, value: &Person) {
+        person(self.key(key), value);
+    }
+
+    pub(crate) fn people(&mut self, key: &'static str, people: &[Person]) {
+        let out = self.key(key);
+        list(out, people, person);
+    }
+}
+
+pub(crate) fn list<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+pub(crate) fn person(out: &mut Vec<u8>, person: &Person) {
+    let mut object = Object::begin(out);
+    object.text("id", person.id.as_str());
+    object.text("name", &person.name);
+    object.end();
+}
+
+fn string(out: &mut Vec<u8>, value: &str) {
+    // Into a Vec nothing can fail, and a str has no form that JSON lacks.
+    let written = serde_json::to_writer(&mut *out, value);
+    debug_assert!(written.is_ok());
+}
+
+fn display(out: &mut Vec<u8>, value: &dyn std::fmt::Display) {
+    let written = write!(out, "{value}");
+    debug_assert!(written.is_ok(), "a Vec takes all");
+}

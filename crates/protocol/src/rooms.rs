@@ -1,0 +1,408 @@
+//! The native protocol: `{type, room, id, payload, sender, timestamp, position}`. docs/protocol.md is its page.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use vocabulary::{
+    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, RoomId, Shown, Standing, Tag,
+    Verb, Wall,
+};
+
+use crate::json::{self, Object};
+use crate::{Item, Misheard, Names, Protocol};
+
+/// A client's own ids are kept in the room for a day, so they are bounded.
+const ID_BYTES_MAX: usize = 128;
+const HISTORY_DEFAULT: u32 = 50;
+/// Numbers beyond this are not exact in the clients' own arithmetic.
+const OFFSET_MAX: u64 = 1 << 53;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RoomsProtocol;
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    room: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RoomPayload<'a> {
+    #[serde(borrow, default)]
+    room_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    since: Option<WirePosition<'a>>,
+    #[serde(borrow, default)]
+    before: Option<WirePosition<'a>>,
+    #[serde(borrow, default)]
+    after: Option<WirePosition<'a>>,
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct WirePosition<'a> {
+    #[serde(borrow)]
+    epoch: Cow<'a, str>,
+    offset: u64,
+}
+
+impl WirePosition<'_> {
+    /// An epoch that we never wrote is one that never was: the room answers it with a reset.
+    fn read(&self) -> Result<Position, &'static str> {
+        if self.offset >= OFFSET_MAX {
+            return Err("offset must be below 2^53");
+        }
+        Ok(Position { epoch: self.epoch.parse().unwrap_or(Epoch(0)), offset: self.offset })
+    }
+}
+
+/// One frame being understood: what an answer needs is known before what is asked.
+struct Hearing<'a> {
+    names: &'a Names<'a>,
+    frame: Frame<'a>,
+    id: Option<Arc<str>>,
+}
+
+impl Protocol for RoomsProtocol {
+    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Asked, Misheard> {
+        let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
+            let refusal = Refusal::new(Code::InvalidFormat, "invalid message format");
+            return Err(Misheard { tag: Tag::default(), room: None, refusal });
+        };
+        let id = frame.id.as_deref().filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX).map(Arc::from);
+        let too_long = frame.id.as_deref().is_some_and(|id| id.len() > ID_BYTES_MAX);
+        let hearing = Hearing { names, frame, id };
+        if too_long {
+            return Err(hearing.misheard(Code::InvalidPayload, "id must be at most 128 bytes"));
+        }
+        match hearing.kind() {
+            "join_room" => hearing.join(),
+            "leave_room" => {
+                let room = hearing.payload_room()?;
+                Ok(hearing.asked(room, Verb::Leave))
+            }
+            "send_message" => {
+                let room = hearing.room("room is required for sending messages")?;
+                let payload = hearing.frame.payload.map_or("null", RawValue::get);
+                let payload = Payload::copy_from_slice(payload.as_bytes());
+                Ok(hearing.act(room, "send_message", payload))
+            }
+            kind @ ("typing" | "stop_typing") => {
+                let room = hearing.either_room("room is required for typing")?;
+                Ok(hearing.act(room, kind, Payload::new()))
+            }
+            "online_users" => {
+                let room = hearing.either_room("room is required for online users")?;
+                Ok(hearing.asked(room, Verb::Members))
+            }
+            "get_history" => hearing.history(),
+            kind => {
+                let text = format!("unknown message type: {}", clip(kind));
+                Err(hearing.misheard(Code::UnknownType, text))
+            }
+        }
+    }
+
+    fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
+        let mut object = Object::begin(out);
+        write_item(&mut object, item);
+        object.end();
+        true
+    }
+}
+
+/// Answers repeat what a client wrote, but not at any length.
+fn clip(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(64) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
+impl<'a> Hearing<'a> {
+    fn kind(&self) -> &str {
+        self.frame.kind.as_deref().unwrap_or("")
+    }
+
+    fn misheard(&self, code: Code, text: impl Into<Cow<'static, str>>) -> Misheard {
+        let tag = Tag { id: self.id.clone(), full_name: false };
+        let room =
+            self.frame.room.as_deref().filter(|room| !room.is_empty()).map(|room| clip(room).into_owned());
+        Misheard { tag, room, refusal: Refusal::new(code, text) }
+    }
+
+    fn asked(&self, (room, full_name): (RoomId, bool), verb: Verb) -> Asked {
+        Asked { tag: Tag { id: self.id.clone(), full_name }, room, verb }
+    }
+
+    fn act(&self, room: (RoomId, bool), kind: &str, payload: Payload) -> Asked {
+        self.asked(room, Verb::Act { kind: kind.into(), payload, standing: Standing::Member })
+    }
+
+    fn payload(&self) -> Result<RoomPayload<'a>, Misheard> {
+        let raw = self.frame.payload.map_or("", RawValue::get);
+        serde_json::from_str(raw).map_err(|_| self.invalid("invalid room payload"))
+    }
+
+    fn invalid(&self, text: impl Into<Cow<'static, str>>) -> Misheard {
+        self.misheard(Code::InvalidPayload, text)
+    }
+
+    fn named(&self, field: &str, written: &str) -> Result<(RoomId, bool), Misheard> {
+        let invalid =
+            |error| self.invalid(format!("invalid room payload: {field} {error}, got {:?}", clip(written)));
+        self.names.room(written).map_err(invalid)
+    }
+
+    fn of_payload(&self, payload: &RoomPayload<'_>) -> Result<(RoomId, bool), Misheard> {
+        match payload.room_id.as_deref() {
+            Some(written) => self.named("room_id", written),
+            None => Err(self.invalid("invalid room payload: room_id is required")),
+        }
+    }
+
+    fn payload_room(&self) -> Result<(RoomId, bool), Misheard> {
+        self.of_payload(&self.payload()?)
+    }
+
+    fn room(&self, missing: &'static str) -> Result<(RoomId, bool), Misheard> {
+        match self.frame.room.as_deref() {
+            None | Some("") => Err(self.misheard(Code::MissingRoom, missing)),
+            Some(written) => self.named("room", written),
+        }
+    }
+
+    /// From the frame or from its payload; a client that says both must mean one.
+    fn either_room(&self, missing: &'static str) -> Result<(RoomId, bool), Misheard> {
+        let inner = match self.frame.payload {
+            None => None,
+            Some(raw) if raw.get() == "null" => None,
+            Some(_) => self.payload()?.room_id,
+        };
+        let outer = self.frame.room.as_deref().filter(|room| !room.is_empty());
+        match (outer, inner.as_deref()) {
+            (None, None) => Err(self.misheard(Code::MissingRoom, missing)),
+            (Some(written), None) => self.named("room", written),
+            (None, Some(written)) => self.named("room_id", written),
+            (Some(outer), Some(inner)) if outer == inner => self.named("room", outer),
+            (Some(_), Some(_)) => Err(self.invalid("invalid room payload: room and room_id differ")),
+        }
+    }
+
+    fn position(&self, field: &str, position: &WirePosition<'_>) -> Result<Position, Misheard> {
+        position.read().map_err(|error| self.invalid(format!("invalid room payload: {field}.{error}")))
+    }
+
+    fn join(&self) -> Result<Asked, Misheard> {
+        let payload = self.payload()?;
+        let room = self.of_payload(&payload)?;
+        let since = payload.since.as_ref().map(|since| self.position("since", since)).transpose()?;
+        let raw = self.frame.payload.map_or("null", RawValue::get);
+        let payload = Payload::copy_from_slice(raw.as_bytes());
+        Ok(self.asked(room, Verb::Join { since, payload }))
+    }
+
+    fn history(&self) -> Result<Asked, Misheard> {
+        let payload = self.payload()?;
+        let room = self.of_payload(&payload)?;
+        let from = match (&payload.before, &payload.after) {
+            (None, None) => HistoryFrom::Latest,
+            (Some(before), None) => HistoryFrom::Before(self.position("before", before)?),
+            (None, Some(after)) => HistoryFrom::After(self.position("after", after)?),
+            (Some(_), Some(_)) => {
+                return Err(self.invalid("invalid room payload: give before or after, not both"));
+            }
+        };
+        let limit = payload.limit.unwrap_or(HISTORY_DEFAULT);
+        if limit == 0 {
+            return Err(self.invalid("invalid room payload: limit must be at least 1"));
+        }
+        Ok(self.asked(room, Verb::History { limit, from }))
+    }
+}
+
+fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
+    match *item {
+        Item::Record { room, shown, position, at } => {
+            object.text("type", shown.kind);
+            object.text("room", room);
+            write_record(object, shown, position, at);
+        }
+        Item::Soft { room, shown, at } => {
+            object.text("type", shown.kind);
+            object.text("room", room);
+            with_room(object.key("payload"), room, &shown.payload);
+            if let Some(sender) = &shown.sender {
+                object.person("sender", sender);
+            }
+            object.time("timestamp", at);
+        }
+        Item::Ack { room, id, position, at, reply } => {
+            object.text("type", "ack");
+            object.text_if("id", id);
+            object.text("room", room);
+            match reply {
+                Some(reply) => object.raw("payload", reply),
+                None => {
+                    let mut payload = Object::begin(object.key("payload"));
+                    payload.message_id("message_id", position);
+                    payload.end();
+                }
+            }
+            object.position("position", position);
+            object.time("timestamp", at);
+        }
+        Item::Done { room, id, at, reply } => {
+            object.text("type", "ack");
+            object.text_if("id", id);
+            object.text("room", room);
+            if let Some(reply) = reply {
+                object.raw("payload", reply);
+            }
+            object.time("timestamp", at);
+        }
+        Item::Refused { room, id, refusal, at } => {
+            object.text("type", "error");
+            object.text_if("id", id);
+            object.text_if("room", room);
+            let mut payload = Object::begin(object.key("payload"));
+            payload.text("code", code(refusal.code));
+            payload.text("message", &refusal.text);
+            if let Some(millis) = refusal.retry_after_ms {
+                payload.number("retry_after_ms", u64::from(millis));
+            }
+            payload.end();
+            object.time("timestamp", at);
+        }
+        Item::Joined { room, id, users, count, at } => {
+            write_users(object, "room_info", (room, id, at), users, count)
+        }
+        Item::Members { room, id, users, count, at } => {
+            write_users(object, "online_users", (room, id, at), users, count);
+        }
+        Item::Resumed { room, upto, at } => write_verdict(object, "resumed", room, None, upto, at),
+        Item::Gap { room, view, upto, at } => write_verdict(object, "gap", room, Some(view), upto, at),
+        Item::Reset { room, view, upto, at } => write_verdict(object, "reset", room, Some(view), upto, at),
+        Item::Came { room, person, at } => write_person(object, "user_joined", room, person, at),
+        Item::Went { room, person, at } => write_person(object, "user_left", room, person, at),
+        Item::History { room, id, entries, upto, at } => {
+            object.text("type", "history");
+            object.text_if("id", id);
+            object.text("room", room);
+            let mut payload = Object::begin(object.key("payload"));
+            payload.text("room_id", room);
+            json::list(payload.key("messages"), entries, |out, entry| write_entry(out, room, entry));
+            payload.position("upto", upto);
+            payload.end();
+            object.time("timestamp", at);
+        }
+    }
+}
+
+fn write_record(object: &mut Object<'_>, shown: &Shown, position: Position, at: Wall) {
+    object.raw("payload", &shown.payload);
+    if let Some(sender) = &shown.sender {
+        object.person("sender", sender);
+    }
+    object.time("timestamp", at);
+    object.message_id("id", position);
+    object.position("position", position);
+}
+
+fn write_entry(out: &mut Vec<u8>, room: &str, entry: &PageEntry) {
+    let mut object = Object::begin(out);
+    if let Some(shown) = &entry.shown {
+        object.text("type", shown.kind);
+        object.text("room", room);
+        write_record(&mut object, shown, entry.position, entry.at);
+    }
+    object.end();
+}
+
+/// The payload of a soft value, with the room in it as the seed's clients expect.
+fn with_room(out: &mut Vec<u8>, room: &str, payload: &Payload) {
+    let mut object = Object::begin(out);
+    object.text("room_id", room);
+    object.end();
+    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
+        out.pop();
+        out.push(b',');
+        out.extend_from_slice(inner);
+        out.push(b'}');
+    }
+}
+
+type Head<'a> = (&'a str, Option<&'a str>, Wall);
+
+fn write_users(
+    object: &mut Object<'_>,
+    kind: &str,
+    (room, id, at): Head<'_>,
+    users: &[vocabulary::Person],
+    count: u32,
+) {
+    object.text("type", kind);
+    object.text_if("id", id);
+    object.text("room", room);
+    let mut payload = Object::begin(object.key("payload"));
+    payload.text("room_id", room);
+    payload.people("users", users);
+    payload.number("count", u64::from(count));
+    payload.end();
+    object.time("timestamp", at);
+}
+
+fn write_verdict(
+    object: &mut Object<'_>,
+    kind: &str,
+    room: &str,
+    view: Option<&Payload>,
+    upto: Position,
+    at: Wall,
+) {
+    object.text("type", kind);
+    object.text("room", room);
+    let mut payload = Object::begin(object.key("payload"));
+    payload.text("room_id", room);
+    if let Some(view) = view {
+        payload.raw("view", view);
+    }
+    payload.position("upto", upto);
+    payload.end();
+    object.time("timestamp", at);
+}
+
+fn write_person(object: &mut Object<'_>, kind: &str, room: &str, person: &vocabulary::Person, at: Wall) {
+    object.text("type", kind);
+    object.text("room", room);
+    object.person("payload", person);
+    object.person("sender", person);
+    object.time("timestamp", at);
+}
+
+fn code(code: Code) -> &'static str {
+    match code {
+        Code::InvalidFormat => "INVALID_FORMAT",
+        Code::UnknownType => "UNKNOWN_TYPE",
+        Code::MissingRoom => "MISSING_ROOM",
+        Code::NotInRoom => "NOT_IN_ROOM",
+        Code::InvalidPayload => "INVALID_PAYLOAD",
+        Code::TooManyRooms => "TOO_MANY_ROOMS",
+        Code::RateLimit => "RATE_LIMIT",
+        Code::Busy => "BUSY",
+        Code::Unconfirmed => "UNCONFIRMED",
+        Code::Forbidden => "FORBIDDEN",
+        Code::Internal => "INTERNAL_ERROR",
+        Code::App(code) => code,
+    }
+}
