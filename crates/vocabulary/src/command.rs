@@ -96,6 +96,8 @@ impl StepId {
 pub struct ReplyTo {
     pub connection: ConnectionId,
     pub tag: Tag,
+    /// The answer frees one of the sends that the session may have unanswered.
+    pub frees: bool,
 }
 
 /// An allowed request on its way to the room's home.

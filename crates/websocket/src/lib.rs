@@ -6,7 +6,7 @@
 //! has arrived.
 //!
 //! ```
-//! use kulkul_websocket::{Compression, Decoder, Event, Limits, Role, frame};
+//! use websocket::{Compression, Decoder, Event, Limits, Role, frame};
 //!
 //! let limits = Limits { message_bytes_max: 64 * 1024, fragments_max: 128 };
 //! let mut decoder = Decoder::new(Role::Server, limits, Compression::Off);

@@ -1,6 +1,6 @@
 //! Every rule of RFC 6455 for frames, as data: what arrives, and what becomes of it.
 
-use kulkul_websocket::{Compression, Decoder, Role};
+use websocket::{Compression, Decoder, Role};
 
 use crate::script::{MASK, ROOMY, feed, frame, line, server};
 
@@ -249,8 +249,8 @@ fn a_whole_message_is_borrowed_from_the_scratch_buffer() {
     let mut decoder = server(ROOMY);
     let events: Vec<_> = decoder.feed(&mut scratch).map(Result::unwrap).collect();
     for event in &events {
-        use kulkul_websocket::Event;
         use std::borrow::Cow;
+        use websocket::Event;
         assert!(matches!(event, Event::Text(Cow::Borrowed("one")) | Event::Binary(Cow::Borrowed(b"two"))));
     }
     assert_eq!(events.len(), 2);

@@ -1,8 +1,8 @@
 //! What is written, read back by our own decoder and as bytes.
 
-use kulkul_websocket::frame::{self, Opcode};
-use kulkul_websocket::{Compression, Decoder, Role};
 use proptest::prelude::*;
+use websocket::frame::{self, Opcode};
+use websocket::{Compression, Decoder, Role};
 
 use crate::script::{ROOMY, feed, hex};
 

@@ -1,10 +1,8 @@
 //! Request heads as data: what arrives, and what becomes of it.
 
-use kulkul_websocket::handshake::client::{Answer, Ask};
-use kulkul_websocket::handshake::{
-    FIELDS_MAX, HEAD_BYTES_MAX, Head, Key, Reader, Refusal, Upgrade, response_101,
-};
 use proptest::prelude::*;
+use websocket::handshake::client::{Answer, Ask};
+use websocket::handshake::{FIELDS_MAX, HEAD_BYTES_MAX, Head, Key, Reader, Refusal, Upgrade, response_101};
 
 const GOOD: &str = "GET /ws?room=a HTTP/1.1\r\nHost: example.com:8080\r\n\
                     Upgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -1,7 +1,7 @@
 //! What a connection may cost. A counting allocator would be unsafe code; what is held is asked of the
 //! decoder.
 
-use kulkul_websocket::{Compression, Decoder, Limits, Role};
+use websocket::{Compression, Decoder, Limits, Role};
 
 use crate::script::{feed, frame, server};
 

@@ -1,6 +1,6 @@
 //! How the tests write frames and events: frames as a first byte and a payload, events as a line each.
 
-use kulkul_websocket::{Compression, Decoder, Event, Limits, Role, Violation};
+use websocket::{Compression, Decoder, Event, Limits, Role, Violation};
 
 pub(crate) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 pub(crate) const ROOMY: Limits = Limits { message_bytes_max: 100_000, fragments_max: 1_000 };

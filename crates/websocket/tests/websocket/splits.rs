@@ -1,8 +1,8 @@
 //! The network cuts where it likes: any split of any input gives the same events. And the conversations,
 //! well-formed and less so, that this is tried with.
 
-use kulkul_websocket::Limits;
 use proptest::prelude::*;
+use websocket::Limits;
 
 use crate::script::{feed, frame, server};
 

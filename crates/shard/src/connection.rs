@@ -1,0 +1,182 @@
+//! One socket as its shard sees it. It is not `Send`: its frames are shared without locks, so it cannot leave its
+//! shard's thread, and nothing outside can name its socket.
+
+use std::sync::Arc;
+
+use session::{Authenticated, Session};
+use vocabulary::{CloseReason, ConnectionId, Now, RoomId, Tick, User};
+use websocket::Decoder;
+
+use crate::limits::Limits;
+use crate::outbox::Outbox;
+
+/// Who is at the other end, as the shell found out before the upgrade.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub who: Authenticated,
+    /// Index of the mount it came by.
+    pub mount: u8,
+}
+
+/// A room the client joined, or asked to join.
+pub(crate) struct Subscription {
+    pub room: RoomId,
+    /// Of the newest join.
+    pub ticket: u32,
+    pub full_name: bool,
+}
+
+pub(crate) enum Ending {
+    No,
+    /// A close frame stands in the outbox; the socket ends when the peer answers, or then.
+    Closing {
+        cut_at: Tick,
+        answered: bool,
+    },
+}
+
+pub(crate) struct Connection {
+    pub generation: u32,
+    pub mount: u8,
+    pub decoder: Decoder,
+    pub session: Session,
+    pub user: Arc<User>,
+    pub outbox: Outbox,
+    pub subscriptions: Vec<Subscription>,
+    pub tickets: u32,
+    pub heard: Tick,
+    pub pinged: Tick,
+    pub ending: Ending,
+    /// The wheel looks at it then; an entry for another time is an old one.
+    pub armed: Option<Tick>,
+}
+
+/// What the wheel found when it looked.
+pub(crate) enum Overdue {
+    Nothing,
+    Ping,
+    /// Nothing was heard, or nothing was taken, for too long.
+    Stale(CloseReason),
+    /// Our close was not answered.
+    Unanswered(CloseReason),
+    End(CloseReason),
+}
+
+impl Connection {
+    pub(crate) fn new(now: Now, generation: u32, peer: Peer, limits: &Limits) -> Connection {
+        Connection {
+            generation,
+            mount: peer.mount,
+            decoder: decoder(limits),
+            user: peer.who.user.clone(),
+            session: Session::open(peer.who),
+            outbox: Outbox::default(),
+            subscriptions: Vec::new(),
+            tickets: 0,
+            heard: now.tick,
+            pinged: now.tick,
+            ending: Ending::No,
+            armed: None,
+        }
+    }
+
+    pub(crate) fn subscription(&mut self, room: &RoomId) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.room == *room)
+    }
+
+    pub(crate) fn unsubscribe(&mut self, room: &RoomId) -> bool {
+        let before = self.subscriptions.len();
+        self.subscriptions.retain(|subscription| subscription.room != *room);
+        if self.subscriptions.is_empty() {
+            self.subscriptions = Vec::new();
+        }
+        self.subscriptions.len() < before
+    }
+
+    pub(crate) fn overdue(&self, now: Now, limits: &Limits) -> Overdue {
+        if let Ending::Closing { cut_at, .. } = self.ending {
+            return if cut_at <= now.tick {
+                Overdue::Unanswered(CloseReason::GoingAway)
+            } else {
+                Overdue::Nothing
+            };
+        }
+        if self.outbox.blocked_since.is_some_and(|since| since + limits.write <= now.tick) {
+            return Overdue::Stale(CloseReason::TooSlow);
+        }
+        if self.session.has_expired(now) {
+            return Overdue::End(CloseReason::TokenExpired);
+        }
+        if self.heard + limits.pong <= now.tick && self.pinged > self.heard {
+            return Overdue::Stale(CloseReason::GoingAway);
+        }
+        if self.pinged.max(self.heard) + limits.ping <= now.tick {
+            return Overdue::Ping;
+        }
+        Overdue::Nothing
+    }
+
+    /// When it wants to be looked at next.
+    pub(crate) fn next_look(&self, now: Now, limits: &Limits) -> Tick {
+        if let Ending::Closing { cut_at, .. } = self.ending {
+            return cut_at;
+        }
+        let pinged = (self.pinged > self.heard).then(|| self.heard + limits.pong);
+        let ping = self.pinged.max(self.heard) + limits.ping;
+        let blocked = self.outbox.blocked_since.map(|since| since + limits.write);
+        let expires = self.session.expires(now);
+        [pinged, blocked, expires].into_iter().flatten().fold(ping, Tick::min)
+    }
+}
+
+pub(crate) fn decoder(limits: &Limits) -> Decoder {
+    let limits = websocket::Limits {
+        message_bytes_max: limits.message_bytes_max,
+        fragments_max: limits.fragments_max,
+    };
+    Decoder::new(websocket::Role::Server, limits, websocket::Compression::Off)
+}
+
+/// Slots and the generation that each is in. The shell numbers connections; the shard only remembers.
+#[derive(Default)]
+pub(crate) struct Connections {
+    slots: Vec<Option<Box<Connection>>>,
+    count: usize,
+}
+
+impl Connections {
+    pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        let slot = id.slot as usize;
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        if self.slots[slot].replace(Box::new(connection)).is_none() {
+            self.count += 1;
+        }
+    }
+
+    pub(crate) fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.at(id.slot).filter(|connection| connection.generation == id.generation)
+    }
+
+    pub(crate) fn at(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Box<Connection>> {
+        let place = self.slots.get_mut(id.slot as usize)?;
+        if place.as_ref()?.generation != id.generation {
+            return None;
+        }
+        self.count -= 1;
+        place.take()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {
+        self.slots.iter().enumerate().filter_map(|(slot, place)| Some((slot as u32, place.as_deref()?)))
+    }
+}

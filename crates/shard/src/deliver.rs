@@ -1,0 +1,463 @@
+//! From a home's deliveries to frames in outboxes: encoded once per audience and format, pushed once per member.
+//! Nothing here asks anything of anybody.
+
+use protocol::Item;
+use vocabulary::{
+    Ack, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
+    Person, Position, PresenceNews, Recipients, Reply, ReplyTo, RoomId, Shown, Sight, Verdict, Wall,
+};
+
+use crate::Shard;
+use crate::members::{CatchingUp, Format, Member, Standing};
+use crate::outbox::{Frame, Pushed};
+use crate::speech::spelled;
+
+/// The frames of one delivery, as far as they were needed. Members of a room have few audiences and formats, so a list
+/// is the fastest map.
+#[derive(Default)]
+struct Made(Vec<(Audience, Format, Option<Frame>)>);
+
+impl Made {
+    fn get(
+        &mut self,
+        audience: Audience,
+        format: Format,
+        make: impl FnOnce() -> Option<Frame>,
+    ) -> Option<Frame> {
+        let found = self.0.iter().find(|(a, f, _)| *a == audience && *f == format);
+        match found {
+            Some((_, _, frame)) => frame.clone(),
+            None => {
+                let frame = make();
+                self.0.push((audience, format, frame.clone()));
+                frame
+            }
+        }
+    }
+}
+
+fn sight(sights: &[Sight], audience: Audience) -> Option<&Shown> {
+    sights.iter().find(|sight| sight.audience == audience)?.shown.as_ref()
+}
+
+/// A record's ack or its delivery, for one member.
+struct Told<'a> {
+    room: &'a RoomId,
+    position: Position,
+    at: Wall,
+}
+
+impl Shard {
+    pub(crate) fn deliver(&mut self, now: Now, delivery: &Delivery) {
+        match delivery {
+            Delivery::Record { room, position, at, sights, acks, .. } => {
+                let told = Told { room, position: *position, at: *at };
+                self.deliver_record(&told, sights, acks);
+            }
+            Delivery::Acked { room, position, at, ack } => {
+                self.deliver_ack(&Told { room, position: *position, at: *at }, ack);
+            }
+            Delivery::Joined(joined) => self.deliver_joined(now, joined),
+            Delivery::Page(page) => self.deliver_page(now, page),
+            Delivery::Reread { room } => self.deliver_reread(room),
+            Delivery::Parted(parting) => self.deliver_parting(now, parting),
+            Delivery::Retagged { room, connection, audience } => {
+                if let Some(member) = self.member(room, *connection) {
+                    member.audience = *audience;
+                }
+            }
+            Delivery::Notice { room, recipients, notice: Notice::Soft { sights, at } } => {
+                self.deliver_soft(room, recipients, sights, *at);
+            }
+            Delivery::Notice { room, notice: Notice::Presence { news, at }, .. } => {
+                self.deliver_presence(room, news, *at);
+            }
+            Delivery::Reply { room, to, reply, at } => self.deliver_reply(now, room, to, reply, *at),
+            Delivery::Outcome { step, result } => self.rooms.outcome(now, step.clone(), result.clone()),
+        }
+    }
+
+    fn member(&mut self, room: &RoomId, id: ConnectionId) -> Option<&mut Member> {
+        let member = self.locals.get(room)?.members.get_mut(&id.slot)?;
+        (member.generation == id.generation).then_some(member)
+    }
+
+    fn deliver_record(&mut self, told: &Told<'_>, sights: &[Sight], acks: &[Ack]) {
+        let Told { room, position, at } = *told;
+        let mut unplaced: Vec<&Ack> = acks.iter().collect();
+        let Shard { locals, connections, mounts, scratch, writes, wants_pages, .. } = self;
+        if let Some(local) = locals.get(room) {
+            let before = local.head;
+            local.head = position;
+            let mut made = Made::default();
+            for (slot, member) in &mut local.members {
+                let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
+                let own = match unplaced.is_empty() {
+                    true => None,
+                    false => {
+                        unplaced.iter().position(|ack| ack.to.connection == id).map(|at| unplaced.remove(at))
+                    }
+                };
+                if let Standing::CatchingUp(behind) = &mut member.standing {
+                    if let Some(ack) = own {
+                        behind.owed.entry(position).or_default().push(ack.clone());
+                    }
+                    continue;
+                }
+                let Some(connection) = connections.at(*slot) else { continue };
+                let mount = &mounts[usize::from(connection.mount)];
+                let (frame, class) = match own {
+                    Some(ack) => {
+                        let name = spelled(room, ack.to.tag.full_name);
+                        let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+                        let item = Item::Ack { room: name, id, position, at, reply };
+                        connection.session.answered();
+                        self.counts.frames_encoded += 1;
+                        (mount.frame(scratch, &item), Class::Record)
+                    }
+                    None => {
+                        let Some(shown) = sight(sights, member.audience) else { continue };
+                        let name = spelled(room, member.format.full_name);
+                        let frame = made.get(member.audience, member.format, || {
+                            self.counts.frames_encoded += 1;
+                            mount.frame(scratch, &Item::Record { room: name, shown, position, at })
+                        });
+                        (frame, class_in(room, shown.class))
+                    }
+                };
+                let Some(frame) = frame else { continue };
+                if writes.queue(id, connection, frame, class) == Pushed::Behind {
+                    if let Some(behind) = member.fall_behind(before)
+                        && let Some(ack) = own
+                    {
+                        // Its place is in the pages now, and it counts as unanswered until then.
+                        connection.session.unanswered();
+                        behind.owed.entry(position).or_default().push(ack.clone());
+                    }
+                    if connection.outbox.is_empty() {
+                        wants_pages.insert((room.clone(), *slot));
+                    }
+                }
+            }
+        }
+        for ack in unplaced {
+            self.send_ack(told, ack);
+        }
+    }
+
+    /// A duplicate's ack: told when its connection has reached the place.
+    fn deliver_ack(&mut self, told: &Told<'_>, ack: &Ack) {
+        if let Some(member) = self.member(told.room, ack.to.connection)
+            && let Standing::CatchingUp(behind) = &mut member.standing
+            && behind.cursor.epoch == told.position.epoch
+            && behind.cursor.offset < told.position.offset
+        {
+            behind.owed.entry(told.position).or_default().push(ack.clone());
+            return;
+        }
+        self.send_ack(told, ack);
+    }
+
+    fn send_ack(&mut self, told: &Told<'_>, ack: &Ack) {
+        self.freed(&ack.to);
+        let name = spelled(told.room, ack.to.tag.full_name);
+        let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+        let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply };
+        self.send(ack.to.connection, &item);
+    }
+
+    fn deliver_joined(&mut self, now: Now, joined: &Joined) {
+        let id = joined.connection;
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(subscription) = connection.subscription(&joined.room) else { return };
+        if subscription.ticket != joined.ticket {
+            return;
+        }
+        let format = Format { speech: connection.mount, full_name: joined.tag.full_name };
+        let name = spelled(&joined.room, joined.tag.full_name);
+        let at = now.wall;
+        let (users, count) = (&joined.users[..], joined.count);
+        self.send(id, &Item::Joined { room: name, id: joined.tag.id.as_deref(), users, count, at });
+        match &joined.verdict {
+            Verdict::Fresh => {}
+            Verdict::Resumed => self.send(id, &Item::Resumed { room: name, upto: joined.upto, at }),
+            Verdict::Gap(view) => self.send(id, &Item::Gap { room: name, view, upto: joined.upto, at }),
+            Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: joined.upto, at }),
+        }
+        // An answer that found no place has ended the connection.
+        if self.connections.get(id).is_none() {
+            return;
+        }
+        let local = self.locals.get_or_open(&joined.room, joined.upto);
+        local.head = joined.upto;
+        let old = local.members.remove(&id.slot).filter(|member| member.generation == id.generation);
+        let standing = match (old, &joined.verdict) {
+            // Joining again without a position changes nothing about where it stands.
+            (Some(member), Verdict::Fresh) => member.standing,
+            _ if joined.cursor == joined.upto => Standing::Live,
+            _ => Standing::CatchingUp(Box::new(CatchingUp::at(joined.cursor))),
+        };
+        let behind = matches!(standing, Standing::CatchingUp(_));
+        let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
+        local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
+        if behind {
+            self.wants_pages.insert((joined.room.clone(), id.slot));
+        }
+    }
+
+    fn deliver_page(&mut self, now: Now, page: &Page) {
+        let id = page.connection;
+        let Some(member) = self.member(&page.room, id) else { return };
+        if member.ticket != page.ticket {
+            return;
+        }
+        let format = member.format;
+        let Standing::CatchingUp(behind) = &mut member.standing else { return };
+        behind.asked = false;
+        let mut behind = std::mem::replace(behind, Box::new(CatchingUp::at(page.upto)));
+        let name = spelled(&page.room, format.full_name);
+        let at = now.wall;
+        match &page.verdict {
+            Verdict::Gap(view) => self.send(id, &Item::Gap { room: name, view, upto: page.upto, at }),
+            Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: page.upto, at }),
+            Verdict::Fresh | Verdict::Resumed => {}
+        }
+        for entry in &page.entries {
+            if !self.deliver_entry(id, page, name, &mut behind, entry) {
+                // The outbox is full: it goes on from here when that has drained.
+                return self.still_behind(&page.room, id, behind);
+            }
+            behind.cursor = entry.position;
+        }
+        behind.cursor = page.upto;
+        // What is owed for records that no page shows: before the cursor, or of an epoch that is over.
+        let passed = |position: &Position| position.epoch != page.upto.epoch || *position <= page.upto;
+        let owed: Vec<_> = behind.owed.keys().copied().filter(passed).collect();
+        for position in owed {
+            for ack in behind.owed.remove(&position).unwrap_or_default() {
+                self.send_ack(&Told { room: &page.room, position, at }, &ack);
+            }
+        }
+        if !page.live {
+            return self.still_behind(&page.room, id, behind);
+        }
+        // What was owed beyond this page's end cannot be: the page ends at the head.
+        if let Some(member) = self.member(&page.room, id) {
+            member.standing = Standing::Live;
+        }
+    }
+
+    fn still_behind(&mut self, room: &RoomId, id: ConnectionId, behind: Box<CatchingUp>) {
+        let Some(member) = self.member(room, id) else { return };
+        member.standing = Standing::CatchingUp(behind);
+        if self.connections.get(id).is_some_and(|connection| connection.outbox.is_empty()) {
+            self.wants_pages.insert((room.clone(), id.slot));
+        }
+    }
+
+    /// One entry of a page: the ack where the record is the member's own, else the record. False: no place for it.
+    fn deliver_entry(
+        &mut self,
+        id: ConnectionId,
+        page: &Page,
+        name: &str,
+        behind: &mut CatchingUp,
+        entry: &PageEntry,
+    ) -> bool {
+        let Some(connection) = self.connections.get(id) else { return false };
+        let mount = &self.mounts[usize::from(connection.mount)];
+        let (position, at) = (entry.position, entry.at);
+        if let Some(acks) = behind.owed.get_mut(&position) {
+            while let Some(ack) = acks.last() {
+                let room = spelled(&page.room, ack.to.tag.full_name);
+                let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+                let item = Item::Ack { room, id: ack_id, position, at, reply };
+                if let Some(frame) = mount.frame(&mut self.scratch, &item) {
+                    self.counts.frames_encoded += 1;
+                    if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
+                        return false;
+                    }
+                }
+                connection.session.answered();
+                acks.pop();
+            }
+            behind.owed.remove(&position);
+            return true;
+        }
+        let Some(shown) = &entry.shown else { return true };
+        let Some(frame) = mount.frame(&mut self.scratch, &Item::Record { room: name, shown, position, at })
+        else {
+            return true;
+        };
+        self.counts.frames_encoded += 1;
+        self.writes.queue(id, connection, frame, Class::Record) != Pushed::Behind
+    }
+
+    /// A member that goes while acks are owed to it gets them now: no page will bring them.
+    pub(crate) fn release(&mut self, now: Now, room: &RoomId, member: Option<Member>) {
+        let Some(Member { standing: Standing::CatchingUp(behind), .. }) = member else { return };
+        for (position, acks) in behind.owed {
+            for ack in acks {
+                self.send_ack(&Told { room, position, at: now.wall }, &ack);
+            }
+        }
+    }
+
+    fn deliver_reread(&mut self, room: &RoomId) {
+        let Shard { locals, wants_pages, connections, .. } = self;
+        let Some(local) = locals.get(room) else { return };
+        let head = local.head;
+        for (slot, member) in &mut local.members {
+            let Some(behind) = member.fall_behind(head) else { continue };
+            behind.asked = false;
+            if connections.at(*slot).is_some_and(|connection| connection.outbox.is_empty()) {
+                wants_pages.insert((room.clone(), *slot));
+            }
+        }
+    }
+
+    fn deliver_parting(&mut self, now: Now, parting: &Parting) {
+        let Parting { room, connection: id, ticket, answers, refusal } = parting;
+        let Some(connection) = self.connections.get(*id) else { return };
+        let full_name = connection.subscription(room).is_some_and(|subscription| subscription.full_name);
+        let tag = answers.clone().unwrap_or(vocabulary::Tag { id: None, full_name });
+        // A home that is busy did not look at the join: an older one stands. Any other refusal ended that too.
+        if refusal.code == Code::Busy {
+            self.unjoin(*id, room, *ticket);
+        } else if connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket) {
+            connection.unsubscribe(room);
+            let member = self.locals.remove(room, id.slot);
+            self.release(now, room, member);
+        }
+        let name = spelled(room, tag.full_name).to_owned();
+        self.refuse(now, *id, tag, Some(&name), refusal);
+    }
+
+    fn deliver_soft(&mut self, room: &RoomId, recipients: &Recipients, sights: &[Sight], at: Wall) {
+        let Shard { locals, connections, mounts, scratch, writes, .. } = self;
+        let Some(local) = locals.get(room) else { return };
+        let mut made = Made::default();
+        for (slot, member) in &mut local.members {
+            let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
+            let Some(connection) = connections.at(*slot) else { continue };
+            let meant = match recipients {
+                Recipients::Everybody => true,
+                Recipients::EverybodyBut(author) => *author != id,
+                Recipients::Users(users) => users.contains(&connection.user.person.id),
+            };
+            let Some(shown) = sight(sights, member.audience).filter(|_| meant) else { continue };
+            let mount = &mounts[usize::from(connection.mount)];
+            let name = spelled(room, member.format.full_name);
+            let frame = made.get(member.audience, member.format, || {
+                self.counts.frames_encoded += 1;
+                mount.frame(scratch, &Item::Soft { room: name, shown, at })
+            });
+            if let Some(frame) = frame {
+                // Whatever becomes of it is by its class, which says that it may be lost.
+                let _ = writes.queue(id, connection, frame, class_in(room, shown.class));
+            }
+        }
+    }
+
+    fn deliver_presence(&mut self, room: &RoomId, news: &PresenceNews, at: Wall) {
+        for person in &news.joined {
+            self.tell_person(room, person, |name| Item::Came { room: name, person, at });
+        }
+        for person in &news.left {
+            self.tell_person(room, person, |name| Item::Went { room: name, person, at });
+        }
+        let counts_only = news.joined.is_empty() && news.left.is_empty();
+        if news.users.is_some() || counts_only {
+            let users = news.users.as_deref().unwrap_or_default();
+            let count = news.count;
+            let class = Class::Latest(PRESENCE_LIST);
+            self.tell_all(
+                room,
+                class,
+                |name| Item::Members { room: name, id: None, users, count, at },
+                |_| true,
+            );
+        }
+    }
+
+    /// A person's own connections know.
+    fn tell_person<'a>(&mut self, room: &'a RoomId, person: &Person, item: impl Fn(&'a str) -> Item<'a>) {
+        self.tell_all(room, Class::Signal, item, |user| user.person.id != person.id);
+    }
+
+    fn tell_all<'a>(
+        &mut self,
+        room: &'a RoomId,
+        class: Class,
+        item: impl Fn(&'a str) -> Item<'a>,
+        meant: impl Fn(&vocabulary::User) -> bool,
+    ) {
+        let Shard { locals, connections, mounts, scratch, writes, .. } = self;
+        let Some(local) = locals.get(room) else { return };
+        let mut made = Made::default();
+        for (slot, member) in &mut local.members {
+            let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
+            let Some(connection) = connections.at(*slot).filter(|connection| meant(&connection.user)) else {
+                continue;
+            };
+            let mount = &mounts[usize::from(connection.mount)];
+            let frame = made.get(Audience::default(), member.format, || {
+                self.counts.frames_encoded += 1;
+                mount.frame(scratch, &item(spelled(room, member.format.full_name)))
+            });
+            if let Some(frame) = frame {
+                let _ = writes.queue(id, connection, frame, class_in(room, class));
+            }
+        }
+    }
+
+    fn deliver_reply(&mut self, now: Now, room: &RoomId, to: &ReplyTo, reply: &Reply, at: Wall) {
+        self.freed(to);
+        let name = spelled(room, to.tag.full_name);
+        let id = to.tag.id.as_deref();
+        let item = match reply {
+            Reply::Refused(refusal) => {
+                return self.refuse(now, to.connection, to.tag.clone(), Some(name), refusal);
+            }
+            // Without an id nobody waits for it.
+            Reply::Done(None) if id.is_none() => return,
+            Reply::Done(reply) => Item::Done { room: name, id, at, reply: reply.as_ref() },
+            Reply::Members { users, count } => Item::Members { room: name, id, users, count: *count, at },
+            Reply::History { entries, upto } => Item::History { room: name, id, entries, upto: *upto, at },
+        };
+        self.send(to.connection, &item);
+    }
+
+    /// Asks a room's home for a member's next page, unless one is on its way or the socket still has bytes to take.
+    pub(crate) fn ask_page(&mut self, now: Now, room: &RoomId, slot: u32) {
+        let Some(connection) = self.connections.at(slot).filter(|connection| connection.outbox.is_empty())
+        else {
+            return;
+        };
+        let generation = connection.generation;
+        let id = ConnectionId { shard: self.id, slot, generation };
+        let Some(member) = self.member(room, id) else { return };
+        let ticket = member.ticket;
+        let Standing::CatchingUp(behind) = &mut member.standing else { return };
+        if std::mem::replace(&mut behind.asked, true) {
+            return;
+        }
+        let since = behind.cursor;
+        self.dispatch(now, vocabulary::Command::Page { room: room.clone(), connection: id, ticket, since });
+    }
+}
+
+/// The list of a room's users: only the newest matters.
+const PRESENCE_LIST: u64 = u64::MAX - 1;
+
+/// A key of the app's is its own in each room.
+fn class_in(room: &RoomId, class: Class) -> Class {
+    match class {
+        Class::Latest(key) => Class::Latest(
+            room.as_str()
+                .bytes()
+                .fold(key, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)),
+        ),
+        other => other,
+    }
+}

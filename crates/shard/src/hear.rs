@@ -1,0 +1,242 @@
+//! From bytes to commands: what a client sends, up to where a room's home takes over.
+
+use std::borrow::Cow;
+
+use protocol::{Item, Misheard};
+use session::Heard;
+use vocabulary::{
+    Act, Asked, Caller, Class, CloseReason, Code, Command, ConnectionId, Join, Key, Now, Refusal, ReplyTo,
+    RoomId, Tag, Verb,
+};
+use websocket::{Event, Violation};
+
+use crate::Shard;
+use crate::connection::{Ending, Subscription, decoder};
+use crate::speech::{Speaks, spelled};
+
+/// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
+const PONG: Class = Class::Latest(u64::MAX);
+
+impl Shard {
+    pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
+        let Some(connection) = self.connections.get(id) else { return };
+        connection.heard = now.tick;
+        // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
+        let mut decoder = std::mem::replace(&mut connection.decoder, decoder(&self.limits));
+        for event in decoder.feed(bytes) {
+            match event {
+                Ok(event) => self.event(now, id, event),
+                Err(violation) => self.violation(now, id, violation),
+            }
+        }
+        if let Some(connection) = self.connections.get(id) {
+            connection.decoder = decoder;
+        }
+    }
+
+    fn event(&mut self, now: Now, id: ConnectionId, event: Event<'_>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !connection.session.is_open() {
+            if let (Event::Close(_), Ending::Closing { answered, .. }) = (&event, &mut connection.ending) {
+                *answered = true;
+                if connection.outbox.is_empty() {
+                    self.drained(now, id);
+                }
+            }
+            return;
+        }
+        let echoes = matches!(self.mounts[usize::from(connection.mount)].speaks, Speaks::Echo);
+        match event {
+            Event::Text(text) if echoes => self.send_raw(id, websocket::frame::text(&text)),
+            Event::Binary(bytes) if echoes => self.send_raw(id, websocket::frame::binary(&bytes)),
+            Event::Text(text) => self.message(now, id, &text),
+            Event::Binary(_) => {
+                self.counts.messages_heard += 1;
+                let refusal =
+                    Refusal::new(Code::InvalidFormat, "invalid message format: a message is a text frame");
+                self.refuse(now, id, Tag::default(), None, &refusal);
+            }
+            Event::Ping(payload) => {
+                let _ = self.push(id, websocket::frame::pong(&payload).into(), PONG);
+            }
+            Event::Pong(_) => {}
+            Event::Close(close) => self.end(now, id, CloseReason::Echo(close.map_or(0, |close| close.code))),
+        }
+    }
+
+    fn send_raw(&mut self, id: ConnectionId, frame: Vec<u8>) {
+        self.counts.messages_heard += 1;
+        let _ = self.push(id, frame.into(), Class::Control);
+    }
+
+    fn violation(&mut self, now: Now, id: ConnectionId, violation: Violation) {
+        self.counts.violations += 1;
+        let reason = match violation.close_code() {
+            1007 => CloseReason::InvalidUtf8,
+            1009 => CloseReason::TooBig,
+            1008 => CloseReason::Policy,
+            _ => CloseReason::Protocol,
+        };
+        self.end(now, id, reason);
+    }
+
+    fn message(&mut self, now: Now, id: ConnectionId, text: &str) {
+        self.counts.messages_heard += 1;
+        let Some(connection) = self.connections.get(id) else { return };
+        let counted = connection.session.count(now, &self.limits.session);
+        let rooms = connection.subscriptions.len();
+        let mount = &self.mounts[usize::from(connection.mount)];
+        let asked = match mount.decode(&self.apps, text) {
+            Some(Ok(asked)) => asked,
+            Some(Err(Misheard { tag, room, refusal })) => {
+                let refusal = counted.err().unwrap_or(refusal);
+                return self.refuse(now, id, tag, room.as_deref(), &refusal);
+            }
+            None => return,
+        };
+        if let Err(refusal) = counted {
+            let room = spelled(&asked.room, asked.tag.full_name).to_owned();
+            return self.refuse(now, id, asked.tag, Some(&room), &refusal);
+        }
+        // A room it is in already is not one more.
+        let rooms = if connection.subscription(&asked.room).is_some() { rooms - 1 } else { rooms };
+        match connection.session.allow(asked, rooms, &self.limits.session) {
+            Heard::Allowed(asked) => self.allowed(now, id, asked),
+            Heard::Refused(asked, refusal) => {
+                let room = spelled(&asked.room, asked.tag.full_name).to_owned();
+                self.refuse(now, id, asked.tag, Some(&room), &refusal);
+            }
+            Heard::Ignored => {}
+        }
+    }
+
+    fn allowed(&mut self, now: Now, id: ConnectionId, asked: Asked) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let user = connection.user.clone();
+        let Asked { tag, room, verb } = asked;
+        let command = match verb {
+            Verb::Join { since, payload } => {
+                connection.tickets += 1;
+                let (ticket, full_name) = (connection.tickets, tag.full_name);
+                match connection.subscription(&room) {
+                    Some(subscription) => {
+                        *subscription = Subscription { room: room.clone(), ticket, full_name }
+                    }
+                    None => {
+                        connection.subscriptions.push(Subscription { room: room.clone(), ticket, full_name })
+                    }
+                }
+                Command::Join(Join { room, connection: id, user, tag, ticket, since, payload })
+            }
+            Verb::Leave => return self.left(now, id, room, tag),
+            Verb::Act { kind, payload, standing } => {
+                let key = tag.id.clone().map(|id| Key::Client(user.person.id.clone(), id));
+                let reply = Some(ReplyTo { connection: id, tag, frees: true });
+                let caller = Caller::Connection { id, user };
+                Command::Act(Act { room, caller, standing, kind, payload, key, reply })
+            }
+            Verb::History { limit, from } => {
+                let reply = ReplyTo { connection: id, tag, frees: false };
+                Command::History { room, user, reply, limit, from }
+            }
+            Verb::Members => {
+                let reply = ReplyTo { connection: id, tag, frees: false };
+                Command::Members { room, user, reply }
+            }
+        };
+        self.dispatch(now, command);
+    }
+
+    /// Takes effect here and now: nothing of the room is delivered after this. Leaving where one is not is silent.
+    fn left(&mut self, now: Now, id: ConnectionId, room: RoomId, tag: Tag) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if connection.unsubscribe(&room) {
+            let member = self.locals.remove(&room, id.slot);
+            self.release(now, &room, member);
+            self.dispatch(now, Command::Leave { room: room.clone(), connection: id, asked: true });
+        }
+        if tag.id.is_some() {
+            let name = spelled(&room, tag.full_name);
+            let item = Item::Done { room: name, id: tag.id.as_deref(), at: now.wall, reply: None };
+            self.send(id, &item);
+        }
+    }
+
+    /// A sibling had no room for a command: its sender learns that nothing happened.
+    pub(crate) fn returned(&mut self, now: Now, command: Command) {
+        let busy = Refusal::busy(500);
+        match command {
+            Command::Join(join) => {
+                let name = spelled(&join.room, join.tag.full_name).to_owned();
+                self.refuse(now, join.connection, join.tag, Some(&name), &busy);
+                self.unjoin(join.connection, &join.room, join.ticket);
+            }
+            Command::Act(Act { reply: Some(to), room, .. })
+            | Command::History { reply: to, room, .. }
+            | Command::Members { reply: to, room, .. } => {
+                self.freed(&to);
+                let name = spelled(&room, to.tag.full_name).to_owned();
+                self.refuse(now, to.connection, to.tag, Some(&name), &busy);
+            }
+            // Steps of a saga are sent again; the others must arrive and are not returned.
+            Command::Act(_) | Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. } => {}
+        }
+    }
+
+    /// A join that did not happen. An older one may still stand.
+    pub(crate) fn unjoin(&mut self, id: ConnectionId, room: &RoomId, ticket: u32) {
+        let standing = self.locals.get(room).and_then(|local| local.members.get(&id.slot)).map(|m| m.ticket);
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(subscription) = connection.subscription(room) else { return };
+        if subscription.ticket != ticket {
+            return;
+        }
+        match standing {
+            Some(older) => subscription.ticket = older,
+            None => {
+                connection.unsubscribe(room);
+            }
+        }
+    }
+
+    pub(crate) fn freed(&mut self, to: &ReplyTo) {
+        if to.frees
+            && let Some(connection) = self.connections.get(to.connection)
+        {
+            connection.session.answered();
+        }
+    }
+
+    pub(crate) fn refuse(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        room: Option<&str>,
+        refusal: &Refusal,
+    ) {
+        self.counts.refused += 1;
+        let text: Cow<'_, Refusal> = Cow::Borrowed(refusal);
+        let item = Item::Refused { room, id: tag.id.as_deref(), refusal: &text, at: now.wall };
+        self.send(id, &item);
+        let limits = self.limits.session;
+        if let Some(connection) = self.connections.get(id)
+            && let Some(reason) = connection.session.refused(now, &limits)
+        {
+            self.end(now, id, reason);
+        }
+    }
+
+    /// One message for one connection, out of its reserve if need be.
+    pub(crate) fn send(&mut self, id: ConnectionId, item: &Item<'_>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !connection.session.is_open() {
+            return;
+        }
+        let mount = &self.mounts[usize::from(connection.mount)];
+        if let Some(frame) = mount.frame(&mut self.scratch, item) {
+            self.counts.frames_encoded += 1;
+            let _ = self.push(id, frame, Class::Control);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Every maximum of a shard, with its reason.
+
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub session: session::Limits,
+    /// One message of a client, and the fragments it may come in.
+    pub message_bytes_max: u32,
+    pub fragments_max: u32,
+    /// Frames and bytes that wait for one socket; beyond them the class of a delivery decides.
+    pub outbox_frames_max: usize,
+    pub outbox_bytes_max: usize,
+    /// What may wait beyond that of answers, errors and closes: a client that asks without reading ends here.
+    pub reserve_frames_max: usize,
+    pub reserve_bytes_max: usize,
+    /// Sockets flushed in one turn before inputs are looked at again, so that a large room cannot starve them.
+    pub flush_sockets_max: usize,
+    /// Bytes of one write: what a socket buffer takes at once.
+    pub flush_bytes_max: usize,
+    pub ping: Duration,
+    /// Nothing heard for this long: the peer is gone.
+    pub pong: Duration,
+    /// No progress of a write for this long: the peer does not read.
+    pub write: Duration,
+    /// How long a peer has to answer our close.
+    pub close: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            session: session::Limits::default(),
+            message_bytes_max: 4096,
+            fragments_max: 128,
+            outbox_frames_max: 256,
+            outbox_bytes_max: 1 << 20,
+            reserve_frames_max: 64,
+            reserve_bytes_max: 1 << 20,
+            flush_sockets_max: 512,
+            flush_bytes_max: 64 << 10,
+            ping: Duration::from_secs(54),
+            pong: Duration::from_secs(60),
+            write: Duration::from_secs(10),
+            close: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Encoded bytes waiting for one socket. Frames are shared; an idle outbox holds nothing; what happens when it is full
+//! is the delivery's class.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use vocabulary::{Class, Tick};
+
+use crate::limits::Limits;
+
+pub(crate) type Frame = Rc<[u8]>;
+
+struct Queued {
+    frame: Frame,
+    class: Class,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Queued>,
+    bytes: usize,
+    /// Of the first frame.
+    written: usize,
+}
+
+/// Queues that were emptied, kept for the next outbox that needs one: a broadcast would else allocate and free one per
+/// member and turn.
+#[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "the boxes themselves go back and forth, so that an idle outbox is one word"
+)]
+pub(crate) struct Spare(Vec<Box<Queue>>);
+
+/// As many as one turn flushes; a queue that grew large is not kept.
+const SPARE_MAX: usize = 1024;
+const SPARE_FRAMES_MAX: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct Outbox {
+    queue: Option<Box<Queue>>,
+    /// The socket took less than it was given, and nothing since.
+    pub(crate) blocked_since: Option<Tick>,
+    /// Stands on the shard's list of sockets to flush.
+    pub(crate) dirty: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Pushed {
+    Queued,
+    /// A record found no place: its member goes on catching up.
+    Behind,
+    /// A signal found no place, which is what signals are for.
+    Dropped,
+    /// Not even an answer found a place.
+    TooSlow,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_none()
+    }
+
+    pub(crate) fn push(&mut self, spare: &mut Spare, frame: Frame, class: Class, limits: &Limits) -> Pushed {
+        let queue = self.queue.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
+        let (frames, bytes) = (queue.frames.len(), queue.bytes + frame.len());
+        let full = frames >= limits.outbox_frames_max || (bytes > limits.outbox_bytes_max && frames > 0);
+        match class {
+            Class::Record if full => return Pushed::Behind,
+            Class::Signal if full => return Pushed::Dropped,
+            Class::Latest(_) if queue.replace(&frame, class) => return Pushed::Queued,
+            Class::Latest(_) | Class::Control => {
+                let frames_max = limits.outbox_frames_max + limits.reserve_frames_max;
+                let bytes_max = limits.outbox_bytes_max + limits.reserve_bytes_max;
+                if frames >= frames_max || (bytes > bytes_max && frames > 0) {
+                    return Pushed::TooSlow;
+                }
+            }
+            Class::Record | Class::Signal => {}
+        }
+        queue.bytes += frame.len();
+        queue.frames.push_back(Queued { frame, class });
+        Pushed::Queued
+    }
+
+    /// What the next write should carry, in `gathered` or, if one frame is large, in itself. Neighbours in a room have
+    /// the same frames waiting; what was gathered for one is used for the next.
+    pub(crate) fn gather<'a>(&'a self, gathered: &'a mut Gathered, bytes_max: usize) -> &'a [u8] {
+        let Some(queue) = &self.queue else { return &[] };
+        let Some(first) = queue.frames.front() else { return &[] };
+        if queue.frames.len() == 1 || first.frame.len() - queue.written >= bytes_max {
+            return &first.frame[queue.written..];
+        }
+        gathered.gather(queue, bytes_max)
+    }
+
+    /// Bytes that the socket took.
+    pub(crate) fn wrote(&mut self, spare: &mut Spare, mut bytes: usize) {
+        let Some(queue) = &mut self.queue else { return };
+        queue.bytes = queue.bytes.saturating_sub(bytes);
+        bytes += std::mem::take(&mut queue.written);
+        while let Some(first) = queue.frames.front() {
+            if bytes < first.frame.len() {
+                queue.written = bytes;
+                break;
+            }
+            bytes -= first.frame.len();
+            queue.frames.pop_front();
+        }
+        if queue.frames.is_empty() {
+            self.clear(spare);
+        }
+    }
+
+    pub(crate) fn clear(&mut self, spare: &mut Spare) {
+        if let Some(mut queue) = self.queue.take()
+            && spare.0.len() < SPARE_MAX
+            && queue.frames.capacity() <= SPARE_FRAMES_MAX
+        {
+            queue.frames.clear();
+            queue.bytes = 0;
+            queue.written = 0;
+            spare.0.push(queue);
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.bytes)
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.frames.len())
+    }
+}
+
+impl Queue {
+    /// The newest of a key takes the place of the older, unless that is already being written.
+    fn replace(&mut self, frame: &Frame, class: Class) -> bool {
+        let begun = usize::from(self.written > 0);
+        let Some(older) = self.frames.iter_mut().skip(begun).find(|queued| queued.class == class) else {
+            return false;
+        };
+        self.bytes = self.bytes - older.frame.len() + frame.len();
+        older.frame = frame.clone();
+        true
+    }
+}
+
+/// The bytes of several frames in a row, and which frames they are.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    bytes: Vec<u8>,
+    frames: Vec<Frame>,
+    skipped: usize,
+}
+
+impl Gathered {
+    fn gather(&mut self, queue: &Queue, bytes_max: usize) -> &[u8] {
+        if !self.is(queue) {
+            self.bytes.clear();
+            self.frames.clear();
+            self.skipped = queue.written;
+            for queued in &queue.frames {
+                if !self.frames.is_empty() && self.bytes.len() + queued.frame.len() > bytes_max {
+                    break;
+                }
+                let skip = if self.frames.is_empty() { queue.written } else { 0 };
+                self.bytes.extend_from_slice(&queued.frame[skip..]);
+                self.frames.push(queued.frame.clone());
+            }
+        }
+        &self.bytes
+    }
+
+    /// The frames are kept alive here, so equal addresses mean equal frames.
+    fn is(&self, queue: &Queue) -> bool {
+        let same = |(mine, theirs): (&Frame, &Queued)| Rc::ptr_eq(mine, &theirs.frame);
+        !self.frames.is_empty()
+            && self.skipped == queue.written
+            && self.frames.len() == queue.frames.len()
+            && self.frames.iter().zip(&queue.frames).all(same)
+    }
+
+    /// Lets go of the frames: the turn is over.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+        self.bytes.clear();
+        // One large write must not be remembered in memory for ever.
+        self.bytes.shrink_to(64 << 10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &str) -> Frame {
+        text.as_bytes().into()
+    }
+
+    fn tight() -> Limits {
+        Limits { outbox_frames_max: 2, reserve_frames_max: 1, ..Limits::default() }
+    }
+
+    #[test]
+    fn a_full_outbox_treats_each_class_by_its_rule() {
+        let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), tight());
+        for (text, class, expected) in [
+            ("a", Class::Record, Pushed::Queued),
+            ("b", Class::Latest(1), Pushed::Queued),
+            ("c", Class::Record, Pushed::Behind),
+            ("d", Class::Signal, Pushed::Dropped),
+            ("e", Class::Latest(1), Pushed::Queued),
+            ("f", Class::Control, Pushed::Queued),
+            ("g", Class::Control, Pushed::TooSlow),
+        ] {
+            assert_eq!(outbox.push(&mut spare, frame(text), class, &limits), expected, "{text}");
+        }
+        assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"aef");
+    }
+
+    #[test]
+    fn partial_writes_go_on_where_they_stopped_and_an_empty_outbox_holds_nothing() {
+        let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
+        for text in ["hello", "wide", "world"] {
+            assert_eq!(outbox.push(&mut spare, frame(text), Class::Record, &limits), Pushed::Queued);
+        }
+        let (mut gathered, mut wire) = (Gathered::default(), Vec::new());
+        while !outbox.is_empty() {
+            let bytes = outbox.gather(&mut gathered, 8);
+            let taken = bytes.len().min(3);
+            wire.extend_from_slice(&bytes[..taken]);
+            outbox.wrote(&mut spare, taken);
+        }
+        assert_eq!(wire, b"hellowideworld");
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
+    fn what_is_being_written_is_not_replaced() {
+        let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
+        assert_eq!(outbox.push(&mut spare, frame("old"), Class::Latest(1), &limits), Pushed::Queued);
+        outbox.wrote(&mut spare, 1);
+        assert_eq!(outbox.push(&mut spare, frame("new"), Class::Latest(1), &limits), Pushed::Queued);
+        assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"ldnew");
+    }
+
+    #[test]
+    fn neighbours_with_the_same_frames_share_what_was_gathered() {
+        let (mut spare, limits, mut gathered) = (Spare::default(), Limits::default(), Gathered::default());
+        let frames = [frame("one"), frame("two")];
+        let mut outboxes = [Outbox::default(), Outbox::default(), Outbox::default()];
+        for outbox in &mut outboxes {
+            for frame in &frames {
+                assert_eq!(outbox.push(&mut spare, frame.clone(), Class::Record, &limits), Pushed::Queued);
+            }
+        }
+        assert_eq!(outboxes[2].push(&mut spare, frame("three"), Class::Record, &limits), Pushed::Queued);
+        let first = outboxes[0].gather(&mut gathered, 1 << 16).as_ptr();
+        assert_eq!(outboxes[1].gather(&mut gathered, 1 << 16), b"onetwo");
+        assert_eq!(outboxes[1].gather(&mut gathered, 1 << 16).as_ptr(), first);
+        assert_eq!(outboxes[2].gather(&mut gathered, 1 << 16), b"onetwothree");
+    }
+}

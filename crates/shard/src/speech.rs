@@ -1,0 +1,62 @@
+//! What is spoken on a mount, and frames in its words.
+
+use protocol::{Item, Names, Protocol};
+use rooms::Apps;
+use vocabulary::RoomId;
+
+use crate::outbox::Frame;
+
+/// A mount point as a shard needs it. Path, origins and tokens are the shell's business.
+pub struct Mount {
+    pub speaks: Speaks,
+    /// The app that short room names belong to.
+    pub app: String,
+}
+
+pub enum Speaks {
+    Protocol(Box<dyn Protocol>),
+    /// Every message back as it came: for conformance suites, never in production.
+    Echo,
+}
+
+/// A server's header is at most this long before the payload.
+const HEADER_BYTES_MAX: usize = 10;
+
+impl Mount {
+    pub(crate) fn protocol(&self) -> Option<&dyn Protocol> {
+        match &self.speaks {
+            Speaks::Protocol(protocol) => Some(&**protocol),
+            Speaks::Echo => None,
+        }
+    }
+
+    pub(crate) fn decode(
+        &self,
+        apps: &Apps,
+        text: &str,
+    ) -> Option<Result<vocabulary::Asked, protocol::Misheard>> {
+        let is_app = |name: &str| apps.has(name);
+        let names = Names { app: &self.app, is_app: &is_app };
+        Some(self.protocol()?.decode(&names, text))
+    }
+
+    /// One item as a whole frame, header and all.
+    pub(crate) fn frame(&self, scratch: &mut Vec<u8>, item: &Item<'_>) -> Option<Frame> {
+        scratch.clear();
+        scratch.resize(HEADER_BYTES_MAX, 0);
+        if !self.protocol()?.encode(item, scratch) {
+            return None;
+        }
+        let header =
+            websocket::frame::header(websocket::frame::Opcode::Text, scratch.len() - HEADER_BYTES_MAX);
+        let header = header.as_bytes();
+        let start = HEADER_BYTES_MAX - header.len();
+        scratch[start..HEADER_BYTES_MAX].copy_from_slice(header);
+        Some(scratch[start..].into())
+    }
+}
+
+/// The room as a client writes it.
+pub(crate) fn spelled(room: &RoomId, full_name: bool) -> &str {
+    if full_name { room.as_str() } else { room.name() }
+}

@@ -1,0 +1,126 @@
+//! The turn law, and the mail between shards. `node` and `sim` are its only two callers, and both run this very code.
+
+use std::collections::VecDeque;
+
+use engine::{Answer, Asked};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Now, ShardId};
+
+use crate::{Input, Output, Shard};
+
+/// A sibling's box is full; the envelope comes back.
+#[derive(Debug)]
+pub struct Full(pub Envelope);
+
+/// Everything around a shard that it can touch.
+pub trait World {
+    /// Into a sibling's bounded box of commands or of deliveries.
+    fn post(&mut self, to: ShardId, envelope: Envelope) -> Result<(), Full>;
+    fn ask(&mut self, asked: Asked);
+    /// What an engine in this very thread answers at once; an engine elsewhere answers as an input.
+    fn answer(&mut self) -> Option<Answer>;
+    /// How many bytes the socket took; less than all means that it will say when it takes more.
+    fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize;
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason);
+}
+
+/// Mail that found a box full. Deliveries and what keeps two shards' books equal wait here, in order; a command that
+/// somebody waits for goes back at once.
+#[derive(Default)]
+pub struct Post {
+    waiting: VecDeque<(ShardId, Envelope)>,
+}
+
+impl Post {
+    /// While a delivery waits the shard takes nothing that could make more of them: only deliveries, and its sockets'
+    /// readiness. Two shards that wait for each other both go on taking deliveries, so both get out of it.
+    pub fn is_congested(&self) -> bool {
+        self.waiting.iter().any(|(_, envelope)| matches!(envelope, Envelope::Delivery(_)))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn retry(&mut self, world: &mut impl World) {
+        let mut full: Vec<ShardId> = Vec::new();
+        for _ in 0..self.waiting.len() {
+            let Some((to, envelope)) = self.waiting.pop_front() else { return };
+            if full.contains(&to) {
+                self.waiting.push_back((to, envelope));
+            } else if let Err(Full(envelope)) = world.post(to, envelope) {
+                full.push(to);
+                self.waiting.push_back((to, envelope));
+            }
+        }
+    }
+
+    /// What must not be sent and is not to wait.
+    fn send(&mut self, world: &mut impl World, to: ShardId, envelope: Envelope) -> Option<Envelope> {
+        let behind = self.waiting.iter().any(|(other, _)| *other == to);
+        let envelope = if behind {
+            envelope
+        } else {
+            match world.post(to, envelope) {
+                Ok(()) => return None,
+                Err(Full(envelope)) => envelope,
+            }
+        };
+        match &envelope {
+            Envelope::Command(command) if !command.must_arrive() => Some(envelope),
+            _ => {
+                self.waiting.push_back((to, envelope));
+                None
+            }
+        }
+    }
+}
+
+/// What a turn left undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing: sleep until the deadline.
+    Rest,
+    /// Sockets wait to be flushed, or mail to be sent: look at inputs without sleeping, and come back.
+    More,
+}
+
+/// The second half of a turn. The caller has given the shard its inputs.
+pub fn turn(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World) -> Turn {
+    post.retry(world);
+    outputs(shard, post, now, world);
+    for _ in 0..shard.limits.flush_sockets_max {
+        let Some(flush) = shard.next_flush() else { break };
+        let (connection, offered) = (flush.connection, flush.bytes.len());
+        let taken = world.write(connection, flush.bytes);
+        shard.wrote(now, connection, offered, taken);
+    }
+    shard.end_flush();
+    shard.ask_pages(now);
+    outputs(shard, post, now, world);
+    if shard.has_flush() || !post.is_empty() { Turn::More } else { Turn::Rest }
+}
+
+fn outputs(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World) {
+    loop {
+        while let Some(output) = shard.next_output() {
+            match output {
+                Output::Ask(asked) => world.ask(asked),
+                Output::Close(connection, reason) => world.close(connection, reason),
+                Output::Post(to, envelope) => {
+                    if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {
+                        shard.handle(now, Input::Returned(command));
+                    }
+                }
+            }
+        }
+        if post.is_congested() {
+            return;
+        }
+        let Some(answer) = world.answer() else { return };
+        shard.handle(now, Input::Answered(answer));
+    }
+}

@@ -1,0 +1,89 @@
+//! What is to be written to whom: frames into outboxes by their class, and the list of sockets to flush.
+
+use std::collections::VecDeque;
+
+use vocabulary::{Class, ConnectionId};
+
+use crate::Counts;
+use crate::connection::Connection;
+use crate::limits::Limits;
+use crate::outbox::{Frame, Pushed, Spare};
+
+pub(crate) struct Writes {
+    limits: Limits,
+    pub spare: Spare,
+    /// In the order in which they were written to; each at most once.
+    dirty: VecDeque<ConnectionId>,
+    queued: u64,
+    dropped: u64,
+    behind: u64,
+    too_slow: u64,
+    /// Not even the reserve had a place for them: they are cut as soon as the delivery at hand is done.
+    cut: Vec<ConnectionId>,
+}
+
+impl Writes {
+    pub(crate) fn new(limits: &Limits) -> Writes {
+        let (spare, dirty) = (Spare::default(), VecDeque::new());
+        Writes {
+            limits: *limits,
+            spare,
+            dirty,
+            queued: 0,
+            dropped: 0,
+            behind: 0,
+            too_slow: 0,
+            cut: Vec::new(),
+        }
+    }
+
+    pub(crate) fn queue(
+        &mut self,
+        id: ConnectionId,
+        to: &mut Connection,
+        frame: Frame,
+        class: Class,
+    ) -> Pushed {
+        let pushed = to.outbox.push(&mut self.spare, frame, class, &self.limits);
+        match pushed {
+            Pushed::Queued => {
+                self.queued += 1;
+                self.again(id, to);
+            }
+            Pushed::Dropped => self.dropped += 1,
+            Pushed::Behind => self.behind += 1,
+            Pushed::TooSlow => {
+                self.too_slow += 1;
+                self.cut.push(id);
+            }
+        }
+        pushed
+    }
+
+    /// There is something to write; a blocked socket says itself when it can take it.
+    pub(crate) fn again(&mut self, id: ConnectionId, to: &mut Connection) {
+        if !to.outbox.dirty && to.outbox.blocked_since.is_none() {
+            to.outbox.dirty = true;
+            self.dirty.push_back(id);
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<ConnectionId> {
+        self.dirty.pop_front()
+    }
+
+    pub(crate) fn next_too_slow(&mut self) -> Option<ConnectionId> {
+        self.cut.pop()
+    }
+
+    pub(crate) fn has_next(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    pub(crate) fn add_to(&self, counts: &mut Counts) {
+        counts.frames_sent += self.queued;
+        counts.signals_dropped += self.dropped;
+        counts.fell_behind += self.behind;
+        counts.too_slow += self.too_slow;
+    }
+}
