@@ -20,12 +20,13 @@ const EVENTS_MAX: usize = 1024;
 const SCRATCH_BYTES: usize = 1 << 20;
 /// A refusal shows itself at the start of its frame.
 const REFUSAL_BYTES: usize = 64;
+const READABLE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
+/// Far below the time between two messages to one member, so that it joins nothing that came apart.
+const PACE_US: u64 = 50;
 const COMPLAINTS_MAX: usize = 5;
 
-/// In the order of a connection's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    Connecting,
     Upgrading,
     Joining,
     Joined,
@@ -43,7 +44,6 @@ pub(crate) struct Member {
     /// The frames so far of a message in several.
     fragments: Vec<u8>,
     waiting: Vec<u8>,
-    watched: bool,
 }
 
 /// How much of the time there was something to do.
@@ -53,12 +53,16 @@ pub(crate) struct Meter {
     idle_us: u64,
     slept_us: u64,
     worked: bool,
+    polled_us: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Wait {
-    /// Poll: what a measurement does.
+    /// Poll at once: what a measurement of time does.
     Never,
+    /// Poll, but not more often than every [`PACE_US`]: what a measurement of throughput does. Without it a generator
+    /// that is faster than the server takes every message alone, is busy all the time and looks like the limit.
+    Paced,
     Millis(u16),
 }
 
@@ -97,7 +101,7 @@ impl Crowd {
             members: Vec::new(),
             dialect,
             finder: Finder::default(),
-            meter: Meter { mark_us: 0, idle_us: 0, slept_us: 0, worked: false },
+            meter: Meter { mark_us: 0, idle_us: 0, slept_us: 0, worked: false, polled_us: 0 },
             heard: Heard::default(),
         })
     }
@@ -118,20 +122,22 @@ impl Crowd {
         self.meter.slept_us
     }
 
-    /// A member whose connect is under way and whose upgrade request leaves as soon as it can.
+    /// A member whose connect is under way or done; its upgrade request leaves as soon as it can.
     pub(crate) fn add(&mut self, stream: TcpStream, request: Vec<u8>, join: Vec<u8>) -> Result<()> {
-        let id = self.members.len() as u64;
-        self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT, id))?;
-        let phase = Phase::Connecting;
+        let id = self.members.len() as u32;
+        // Edge-triggered and for good: no call to change it, no second look at sockets that were just emptied.
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
+        self.epoll.add(&stream, EpollEvent::new(flags, id.into()))?;
         self.members.push(Member {
             stream: Some(stream),
-            phase,
+            phase: Phase::Upgrading,
             join,
             partial: Vec::new(),
             fragments: Vec::new(),
             waiting: request,
-            watched: true,
         });
+        // On loopback a connect is mostly done when it returns; if not, the write waits for the socket.
+        self.flush(id);
         Ok(())
     }
 
@@ -141,21 +147,13 @@ impl Crowd {
     }
 
     pub(crate) fn flush(&mut self, id: u32) {
-        self.meter.worked = true;
         let member = &mut self.members[id as usize];
-        let Some(stream) = &mut member.stream else { return };
+        let Some(stream) = member.stream.as_mut().filter(|_| !member.waiting.is_empty()) else { return };
+        self.meter.worked = true;
         match stream.write(&member.waiting) {
             Ok(written) => drop(member.waiting.drain(..written)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return self.lose(id, &error.to_string()),
-        }
-        if member.watched == member.waiting.is_empty() {
-            member.watched = !member.watched;
-            let more = if member.watched { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
-            let mut event = EpollEvent::new(EpollFlags::EPOLLIN | more, id.into());
-            if let Err(error) = self.epoll.modify(stream, &mut event) {
-                self.lose(id, error.desc());
-            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
+            Err(error) => self.lose(id, &error.to_string()),
         }
     }
 
@@ -163,6 +161,10 @@ impl Crowd {
     pub(crate) fn turn(&mut self, wait: Wait, tally: &mut Tally) -> Result<bool> {
         let (timeout, asleep_us) = match wait {
             Wait::Never => (EpollTimeout::ZERO, None),
+            Wait::Paced => {
+                self.pace();
+                (EpollTimeout::ZERO, None)
+            }
             Wait::Millis(millis) => (EpollTimeout::from(millis), Some(self.now_us())),
         };
         let ready = match self.epoll.wait(&mut self.events, timeout) {
@@ -179,9 +181,9 @@ impl Crowd {
             let event = self.events[index];
             let id = event.data() as u32;
             if event.events().contains(EpollFlags::EPOLLOUT) {
-                self.writable(id);
+                self.flush(id);
             }
-            if event.events().intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
+            if event.events().intersects(READABLE) {
                 self.read(id, tally);
             }
         }
@@ -194,12 +196,17 @@ impl Crowd {
         Ok(ready > 0)
     }
 
-    fn writable(&mut self, id: u32) {
-        let member = &mut self.members[id as usize];
-        if member.phase == Phase::Connecting {
-            member.phase = Phase::Upgrading;
+    /// Lets time pass until the next poll is due; that is idle time.
+    fn pace(&mut self) {
+        let from_us = self.now_us();
+        let mut now_us = from_us;
+        while now_us < self.meter.polled_us + PACE_US {
+            std::hint::spin_loop();
+            now_us = self.now_us();
         }
-        self.flush(id);
+        self.meter.idle_us += now_us - from_us;
+        self.meter.mark_us = now_us;
+        self.meter.polled_us = now_us;
     }
 
     fn lose(&mut self, id: u32, why: &str) {
@@ -217,18 +224,31 @@ impl Crowd {
         }
     }
 
+    /// Reads until the socket is empty: its next event comes only when more has arrived.
     #[inline]
     fn read(&mut self, id: u32, tally: &mut Tally) {
+        while self.read_once(id, tally) {}
+    }
+
+    /// Returns whether the socket may hold more.
+    #[inline]
+    fn read_once(&mut self, id: u32, tally: &mut Tally) -> bool {
         let member = &mut self.members[id as usize];
-        let Some(stream) = &mut member.stream else { return };
+        let Some(stream) = &mut member.stream else { return false };
         let held = member.partial.len();
         self.scratch[..held].copy_from_slice(&member.partial);
         member.partial.clear();
         let filled = match stream.read(&mut self.scratch[held..]) {
-            Ok(0) => return self.lose(id, "closed by the server"),
+            Ok(0) => {
+                self.lose(id, "closed by the server");
+                return false;
+            }
             Ok(count) => held + count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => held,
-            Err(error) => return self.lose(id, &error.to_string()),
+            Err(error) => {
+                self.lose(id, &error.to_string());
+                return false;
+            }
         };
         self.heard.reads += 1;
         // Taken out so that frames can borrow it while the members change.
@@ -240,7 +260,9 @@ impl Crowd {
         if filled - used == scratch.len() {
             self.lose(id, "a frame longer than any expected one");
         }
+        let full = filled == scratch.len();
         self.scratch = scratch;
+        full
     }
 
     /// Takes all whole frames; returns how many bytes they were.
@@ -248,7 +270,7 @@ impl Crowd {
     fn take(&mut self, id: u32, bytes: &[u8], tally: &mut Tally) -> usize {
         let now_us = self.now_us();
         let mut used = 0;
-        if self.members[id as usize].phase <= Phase::Upgrading {
+        if self.members[id as usize].phase == Phase::Upgrading {
             match wire::upgrade_answer(bytes) {
                 Answer::Incomplete => return 0,
                 Answer::Refused(words) => {

@@ -17,26 +17,32 @@ pub(crate) struct Figure {
     pub unit: &'static str,
     /// `None`: says something about the run, and less or more is not better.
     pub better: Option<Better>,
+    /// Says something about the server even where the generator was the limit.
+    pub own: bool,
 }
 
 impl Figure {
     pub(crate) fn lower(key: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { key, value, unit, better: Some(Better::Lower) }
+        Self { key, value, unit, better: Some(Better::Lower), own: false }
     }
 
     pub(crate) fn higher(key: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { key, value, unit, better: Some(Better::Higher) }
+        Self { key, value, unit, better: Some(Better::Higher), own: false }
     }
 
     pub(crate) fn note(key: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { key, value, unit, better: None }
+        Self { key, value, unit, better: None, own: false }
+    }
+
+    pub(crate) fn of_the_server_alone(self) -> Self {
+        Self { own: true, ..self }
     }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Verdict {
     Valid,
-    /// The figures are the generator's, not the server's.
+    /// Most figures are the generator's, not the server's, and are not shown.
     GeneratorSaturated {
         share: f64,
     },
@@ -68,13 +74,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn figure(&self, key: &str) -> Option<&Figure> {
-        self.figures.iter().find(|figure| figure.key == key)
-    }
-
-    /// Whether its figures may be shown as the server's.
-    pub(crate) fn counts(&self) -> bool {
-        matches!(self.verdict, Verdict::Valid | Verdict::PastSaturation)
+    /// A figure, if it may be shown as the server's.
+    pub(crate) fn value(&self, key: &str) -> Option<f64> {
+        let figure = self.figures.iter().find(|figure| figure.key == key)?;
+        let counts = match self.verdict {
+            Verdict::Valid | Verdict::PastSaturation => true,
+            Verdict::GeneratorSaturated { .. } => figure.own,
+            Verdict::NotValid(_) => false,
+        };
+        counts.then_some(figure.value)
     }
 
     pub(crate) fn verdict_words(&self) -> String {
@@ -87,13 +95,17 @@ impl Outcome {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let figures = |figures: &[Figure]| {
-            figures.iter().map(|f| (f.key.to_owned(), json!({ "value": f.value, "unit": f.unit }))).collect()
-        };
+        let figures: serde_json::Map<_, _> = self
+            .figures
+            .iter()
+            .map(|figure| {
+                (figure.key.to_owned(), json!({ "value": self.value(figure.key), "unit": figure.unit }))
+            })
+            .collect();
         json!({
             "scenario": self.scenario, "server": self.server, "version": self.version, "remark": self.remark,
             "verdict": self.verdict_words(), "valid": self.verdict == Verdict::Valid,
-            "figures": if self.counts() { Value::Object(figures(&self.figures)) } else { Value::Null },
+            "figures": figures,
             "generator": { "busy": self.generator.busy, "own": self.generator.own },
             "notes": self.notes,
         })

@@ -41,30 +41,29 @@ struct Ratio {
     key: &'static str,
     unit: &'static str,
     better: Better,
+    /// How many pairs count for it.
+    pairs: usize,
     ours: f64,
     theirs: f64,
     interval: Interval,
 }
 
 impl Comparison {
-    /// Pairs in which both figures count.
-    fn counted(&self) -> Vec<&(Outcome, Outcome)> {
-        self.pairs.iter().filter(|(ours, theirs)| ours.counts() && theirs.counts()).collect()
+    /// Both sides of a figure, of the pairs in which it may be shown as the server's on either side.
+    fn both(&self, key: &str) -> Vec<(f64, f64)> {
+        self.pairs.iter().filter_map(|(ours, theirs)| Some((ours.value(key)?, theirs.value(key)?))).collect()
     }
 
     fn ratios(&self) -> Vec<Ratio> {
-        let counted = self.counted();
-        let Some((first, _)) = counted.first() else { return Vec::new() };
+        let Some((first, _)) = self.pairs.first() else { return Vec::new() };
         let of = |figure: &Figure| {
-            let better = figure.better?;
-            let values = |outcome: &Outcome| outcome.figure(figure.key).map(|figure| figure.value);
-            let both: Vec<(f64, f64)> =
-                counted.iter().filter_map(|(ours, theirs)| Some((values(ours)?, values(theirs)?))).collect();
+            let both = self.both(figure.key);
             let median = |side: Vec<f64>| Interval::of(&side).map(|interval| interval.median);
             Some(Ratio {
                 key: figure.key,
                 unit: figure.unit,
-                better,
+                better: figure.better?,
+                pairs: both.len(),
                 ours: median(both.iter().map(|pair| pair.0).collect())?,
                 theirs: median(both.iter().map(|pair| pair.1).collect())?,
                 interval: Interval::of(&both.iter().map(|pair| pair.0 / pair.1).collect::<Vec<_>>())?,
@@ -89,8 +88,11 @@ impl Comparison {
 
     pub(crate) fn text(&self, paint: Paint) -> String {
         let ratios = self.ratios();
-        let mut rows =
-            vec![["figure", self.ours, self.theirs, "ratio", "low", "high", ""].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["figure", self.ours, self.theirs, "ratio", "low", "high", "sure", "pairs", ""]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
         for ratio in &ratios {
             rows.push(vec![
                 format!("{} {}", ratio.key, ratio.unit).trim().to_owned(),
@@ -99,19 +101,13 @@ impl Comparison {
                 number(ratio.interval.median),
                 number(ratio.interval.low),
                 number(ratio.interval.high),
+                format!("{:.0} %", ratio.interval.confidence * 100.0),
+                format!("{} of {}", ratio.pairs, self.pairs.len()),
                 report::direction(ratio.better).to_owned(),
             ]);
         }
         let mut text = format!("{} against {}\n", self.ours, self.theirs);
         text += &report::aligned(&rows, paint);
-        let counted = self.counted().len();
-        if let Some(ratio) = ratios.first() {
-            let confidence = ratio.interval.confidence * 100.0;
-            text += &format!(
-                "  {counted} of {} pairs count; low to high holds the median with {confidence:.0} %\n",
-                self.pairs.len()
-            );
-        }
         for outcome in self.pairs.iter().flat_map(|(ours, theirs)| [ours, theirs]) {
             if outcome.verdict != Verdict::Valid {
                 text += &format!("  {}\n", report::verdict_line(outcome, paint));
@@ -133,12 +129,12 @@ impl Comparison {
                 json!({
                     "figure": ratio.key, "unit": ratio.unit, "better": report::direction(ratio.better),
                     "ours": ratio.ours, "theirs": ratio.theirs, "ratio": ratio.interval.median,
-                    "low": ratio.interval.low, "high": ratio.interval.high, "confidence": ratio.interval.confidence,
+                    "low": ratio.interval.low, "high": ratio.interval.high, "confidence": ratio.interval.confidence, "pairs": ratio.pairs,
                 })
             })
             .collect();
         json!({
-            "ours": self.ours, "theirs": self.theirs, "pairs": self.pairs.len(), "counted": self.counted().len(),
+            "ours": self.ours, "theirs": self.theirs, "pairs": self.pairs.len(),
             "ratios": ratios, "bar": self.bar.map(|bar| bar.ratio), "met": self.met(),
         })
     }

@@ -56,10 +56,7 @@ pub(crate) fn table(outcomes: &[Outcome], paint: Paint) -> String {
     };
     let mut rows = vec![header(&widest.figures)];
     for outcome in outcomes {
-        let value = |figure: &Figure| match outcome.figure(figure.key) {
-            Some(own) if outcome.counts() => number(own.value),
-            _ => "-".to_owned(),
-        };
+        let value = |figure: &Figure| outcome.value(figure.key).map_or("-".to_owned(), number);
         let mut row = vec![outcome.server.to_owned()];
         row.extend(widest.figures.iter().map(value));
         row.push(format!("{:.2}", outcome.generator.busy));
@@ -127,8 +124,9 @@ pub(crate) fn direction(better: Better) -> &'static str {
 }
 
 pub(crate) fn verdict_line(outcome: &Outcome, paint: Paint) -> String {
-    let headline = outcome.figures.first().filter(|_| outcome.counts());
-    let figure = headline.map(|figure| format!("{} {} {}, ", figure.key, number(figure.value), figure.unit));
+    let headline = outcome.figures.first().and_then(|figure| Some((figure, outcome.value(figure.key)?)));
+    let figure =
+        headline.map(|(figure, value)| format!("{} {} {}, ", figure.key, number(value), figure.unit));
     let words = outcome.verdict_words();
     let verdict = if outcome.verdict == Verdict::Valid { paint.good(&words) } else { paint.bad(&words) };
     format!("{}: {}{verdict}", outcome.server, figure.unwrap_or_default())

@@ -46,7 +46,7 @@ pub(super) fn run(
         if let Some(connection) = author_connection {
             stage.crowd.flush(connection);
         }
-        stage.crowd.turn(Wait::Never, &mut stage.tally)?;
+        stage.crowd.turn(Wait::Paced, &mut stage.tally)?;
         conditions.progress.show(
             "seconds",
             (now_us - start_us) / 1_000_000,
@@ -62,7 +62,7 @@ pub(super) fn run(
         Figure::higher("deliveries", span.delivered as f64 / span.seconds, "1/s"),
         Figure::lower("cpu", span.cpu_per_delivery(), "us/delivery"),
         Figure::note("in a row", span.delivered as f64 / span.reads.max(1) as f64, "messages/read"),
-        Figure::note("server core", span.server_core(), ""),
+        Figure::note("server core", span.server_core(), "").of_the_server_alone(),
         Figure::note("switches", span.switches_per_thousand(), "1/1000"),
     ];
     Ok(stage.outcome(scenario, figures, span.generator, faults, Behind::IsAnError))

@@ -37,9 +37,9 @@ pub(super) fn idle(
 
     let growth = after.saturating_sub(before) as f64;
     let figures = vec![
-        Figure::lower("memory", growth / f64::from(load.connections), "B/connection"),
-        Figure::lower("rss before", before as f64 / 1e6, "MB"),
-        Figure::lower("rss after", after as f64 / 1e6, "MB"),
+        Figure::lower("memory", growth / f64::from(load.connections), "B/connection").of_the_server_alone(),
+        Figure::lower("rss before", before as f64 / 1e6, "MB").of_the_server_alone(),
+        Figure::lower("rss after", after as f64 / 1e6, "MB").of_the_server_alone(),
     ];
     Ok(stage.outcome(scenario, figures, span.generator, faults, Behind::IsAnError))
 }
@@ -63,11 +63,12 @@ pub(super) fn storm(
     let connections = f64::from(load.connections);
     let storm = Span::between(&start, &joined);
     let figures = vec![
-        Figure::lower("cpu", Span::between(&start, &settled).cpu_us / connections, "us/join"),
+        Figure::lower("cpu", Span::between(&start, &settled).cpu_us / connections, "us/join")
+            .of_the_server_alone(),
         Figure::higher("joins", connections / storm.seconds, "1/s"),
         Figure::note("notices", f64::from(stage.crowd.heard.others as u32) / connections, "1/join"),
         Figure::note("generator cpu", storm.own_us / connections, "us/join"),
-        Figure::note("server core", storm.server_core(), ""),
+        Figure::note("server core", storm.server_core(), "").of_the_server_alone(),
     ];
     Ok(stage.outcome(scenario, figures, storm.generator, faults, Behind::IsAnError))
 }

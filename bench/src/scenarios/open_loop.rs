@@ -67,6 +67,7 @@ pub(super) fn run(
         let pause_us = meant_us(next).min(to_us).saturating_sub(now_us + AWAKE_US);
         let wait = match pause_us / 1000 {
             millis @ 1.. if conditions.realtime && quiet => Wait::Millis(millis.min(100) as u16),
+            _ if matches!(scenario, Scenario::Rung(_)) => Wait::Paced,
             _ => Wait::Never,
         };
         stage.crowd.turn(wait, &mut stage.tally)?;
@@ -93,7 +94,7 @@ pub(super) fn run(
     let others = [
         Figure::note("share", share.min(1.0), "of expected"),
         Figure::note("deliveries", span.delivered as f64 / span.seconds, "1/s"),
-        Figure::note("server core", span.server_core(), ""),
+        Figure::note("server core", span.server_core(), "").of_the_server_alone(),
         Figure::note("switches", span.switches_per_thousand(), "1/1000"),
     ];
     let figures = match scenario {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{LocalSet, spawn_local};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -52,11 +52,15 @@ async fn serve(id: u64, stream: TcpStream, rooms: Rooms) -> Option<()> {
         if !message.is_text() {
             continue;
         }
-        let others: Vec<_> =
-            members.borrow().iter().filter(|member| member.0 != id).map(|member| member.1.clone()).collect();
-        for other in others {
+        let mut full = Vec::new();
+        for (_, queue) in members.borrow().iter().filter(|member| member.0 != id) {
             // A member that has left in the meantime misses the message, and nobody else does.
-            let _ = other.send(message.clone()).await;
+            if let Err(TrySendError::Full(message)) = queue.try_send(message.clone()) {
+                full.push((queue.clone(), message));
+            }
+        }
+        for (queue, message) in full {
+            let _ = queue.send(message).await;
         }
     }
     members.borrow_mut().retain(|member| member.0 != id);
