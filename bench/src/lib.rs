@@ -54,6 +54,11 @@ pub fn run(bench: Bench) -> ExitCode {
     }
 }
 
+/// Builds and installs the servers to compare with, by package name; what `kulkul bench peers install` does.
+pub fn install_peers() -> Result<()> {
+    peers::install(&[], &Choices::default())
+}
+
 fn measure(bench: Bench) -> Result<bool> {
     let Bench { what, common } = bench;
     let choices = Choices {
@@ -180,6 +185,8 @@ impl Session {
     fn finish(&self, outcomes: &[Outcome], comparisons: &[Comparison]) {
         let weight = self.weight.as_ref().map_or("not asked for", Weight::words);
         if self.common.json {
+            let lifted =
+                |row: &Lifted| json!({ "limit": row.limit, "default": row.default, "needed": row.needed });
             let runs =
                 comparisons.iter().flat_map(|comparison| comparison.pairs.iter().flat_map(|(a, b)| [a, b]));
             let document = json!({
@@ -187,6 +194,7 @@ impl Session {
                 "conditions": {
                     "server_core": machine::SERVER_CORE, "generator_core": machine::GENERATOR_CORE,
                     "realtime": self.common.realtime, "weight": weight,
+                    "profile": { "name": "bench", "lifts": LIFTED.iter().map(lifted).collect::<Vec<_>>() },
                 },
                 "runs": outcomes.iter().chain(runs).map(Outcome::json).collect::<Vec<_>>(),
                 "comparisons": comparisons.iter().map(Comparison::json).collect::<Vec<_>>(),

@@ -105,7 +105,7 @@ impl Outcome {
         json!({
             "scenario": self.scenario, "server": self.server, "version": self.version, "remark": self.remark,
             "verdict": self.verdict_words(), "valid": self.verdict == Verdict::Valid,
-            "figures": figures,
+            "headline": self.figures.first().map(|figure| figure.key), "figures": figures,
             "generator": { "busy": self.generator.busy, "own": self.generator.own },
             "notes": self.notes,
         })

@@ -112,6 +112,7 @@ impl Comparison {
             if outcome.verdict != Verdict::Valid {
                 text += &format!("  {}\n", report::verdict_line(outcome, paint));
             }
+            text.extend(outcome.notes.iter().map(|note| format!("  {}: {note}\n", outcome.server)));
         }
         if let (Some(bar), Some(met)) = (self.bar, self.met()) {
             let figure = self.judged(&ratios).map_or("no figure", |ratio| ratio.key);
