@@ -194,7 +194,7 @@ impl Session {
                 "conditions": {
                     "server_core": machine::SERVER_CORE, "generator_core": machine::GENERATOR_CORE,
                     "realtime": self.common.realtime, "weight": weight,
-                    "profile": { "name": "bench", "lifts": LIFTED.iter().map(lifted).collect::<Vec<_>>() },
+                    "kulkul_profile": { "name": if self.common.no_notices { "bench-quiet" } else { "bench" }, "lifts": LIFTED.iter().map(lifted).collect::<Vec<_>>() },
                 },
                 "runs": outcomes.iter().chain(runs).map(Outcome::json).collect::<Vec<_>>(),
                 "comparisons": comparisons.iter().map(Comparison::json).collect::<Vec<_>>(),
