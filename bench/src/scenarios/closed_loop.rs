@@ -46,7 +46,7 @@ pub(super) fn run(
         if let Some(connection) = author_connection {
             stage.crowd.flush(connection);
         }
-        stage.crowd.turn(Wait::Paced, &mut stage.tally)?;
+        stage.crowd.turn(Wait::PacedUntimed, &mut stage.tally)?;
         conditions.progress.show(
             "seconds",
             (now_us - start_us) / 1_000_000,
