@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use crate::policy::{self, stands_for};
 use crate::workspace::{Package, Workspace};
 
-pub fn findings(workspace: &Workspace) -> Vec<Finding> {
+pub(crate) fn findings(workspace: &Workspace) -> Vec<Finding> {
     let mut found = Vec::new();
     for (home, package) in workspace.ours() {
         arrows(workspace, home, package, &mut found);
@@ -20,7 +20,12 @@ pub fn findings(workspace: &Workspace) -> Vec<Finding> {
 fn arrows(workspace: &Workspace, home: &str, package: &Package, found: &mut Vec<Finding>) {
     let manifest = format!("{home}/Cargo.toml");
     let Some(edge) = policy::EDGES.iter().find(|edge| stands_for(edge.of, home)) else {
-        found.push(Finding::fails("edge", &manifest, 0, "no row in EDGES of xtask/src/policy.rs: who may it need?"));
+        found.push(Finding::fails(
+            "edge",
+            &manifest,
+            0,
+            "no row in EDGES of xtask/src/policy.rs: who may it need?",
+        ));
         return;
     };
     let needed = package.needs.iter().filter_map(|id| workspace.packages.get(id)?.home.as_deref());
@@ -30,7 +35,8 @@ fn arrows(workspace: &Workspace, home: &str, package: &Package, found: &mut Vec<
             found.push(Finding::fails("edge", &manifest, 0, says));
         }
         let guarded = policy::GUARDED.iter().find(|guarded| stands_for(guarded.of, needed));
-        if let Some(guarded) = guarded.filter(|guarded| !guarded.may.iter().any(|may| stands_for(may, home))) {
+        if let Some(guarded) = guarded.filter(|guarded| !guarded.may.iter().any(|may| stands_for(may, home)))
+        {
             let says = format!("{needed} may not be needed by {home}: {}", guarded.because);
             found.push(Finding::fails("edge", &manifest, 0, says));
         }
@@ -45,7 +51,9 @@ fn tree(workspace: &Workspace, home: &str, package: &Package, most: usize, found
     let mut open: Vec<(&Package, String)> = vec![(package, package.name.clone())];
     while let Some((package, way)) = open.pop() {
         for id in &package.needs {
-            let Some(next) = workspace.packages.get(id).filter(|next| !next.proc_macro && !seen.contains(&id)) else {
+            let Some(next) =
+                workspace.packages.get(id).filter(|next| !next.proc_macro && !seen.contains(&id))
+            else {
                 continue;
             };
             seen.push(id);
@@ -66,7 +74,10 @@ fn tree(workspace: &Workspace, home: &str, package: &Package, most: usize, found
         found.push(Finding::fails("tree", &manifest, 0, says));
     }
     if linked.len() > most {
-        let says = format!("{home} links {} foreign crates; {most} is the most (PURE in xtask/src/policy.rs)", linked.len());
+        let says = format!(
+            "{home} links {} foreign crates; {most} is the most (PURE in xtask/src/policy.rs)",
+            linked.len()
+        );
         found.push(Finding::fails("tree", &manifest, 0, says));
     }
 }
@@ -85,7 +96,11 @@ mod tests {
                 name: (*name).to_owned(),
                 home: ours.then(|| (*name).to_owned()),
                 proc_macro: name.ends_with("_derive"),
-                needs: rows.iter().filter(|(of, _)| of == name).flat_map(|(_, n)| n.iter().map(|n| (*n).to_owned())).collect(),
+                needs: rows
+                    .iter()
+                    .filter(|(of, _)| of == name)
+                    .flat_map(|(_, n)| n.iter().map(|n| (*n).to_owned()))
+                    .collect(),
                 targets: Vec::new(),
             };
             packages.insert((*name).to_owned(), package);
@@ -156,6 +171,9 @@ mod tests {
     fn a_refusal_shows_the_way_in_and_the_reason() {
         let found = findings(&workspace(&[("apps/chat", &["serde_json"]), ("serde_json", &["getrandom"])]));
         let says = &found[0].says;
-        assert!(says.contains("apps/chat > serde_json > getrandom") && says.contains("randomness is an input"), "{says}");
+        assert!(
+            says.contains("apps/chat > serde_json > getrandom") && says.contains("randomness is an input"),
+            "{says}"
+        );
     }
 }

@@ -3,31 +3,31 @@
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     Fails,
     Warns,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    pub severity: Severity,
-    pub path: String,
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    pub(crate) path: String,
     /// From 1; 0 where the finding is about the whole file.
-    pub line: usize,
-    pub rule: &'static str,
-    pub says: String,
+    pub(crate) line: usize,
+    pub(crate) rule: &'static str,
+    pub(crate) says: String,
 }
 
 impl Finding {
-    pub fn fails(rule: &'static str, path: &str, line: usize, says: impl Into<String>) -> Self {
+    pub(crate) fn fails(rule: &'static str, path: &str, line: usize, says: impl Into<String>) -> Self {
         Self { severity: Severity::Fails, path: path.to_owned(), line, rule, says: says.into() }
     }
 
-    pub fn warns(rule: &'static str, path: &str, line: usize, says: impl Into<String>) -> Self {
+    pub(crate) fn warns(rule: &'static str, path: &str, line: usize, says: impl Into<String>) -> Self {
         Self { severity: Severity::Warns, ..Self::fails(rule, path, line, says) }
     }
 
-    pub fn as_json(&self) -> serde_json::Value {
+    pub(crate) fn as_json(&self) -> serde_json::Value {
         serde_json::json!({
             "severity": match self.severity { Severity::Fails => "error", Severity::Warns => "warning" },
             "rule": self.rule,
@@ -47,6 +47,6 @@ impl fmt::Display for Finding {
     }
 }
 
-pub fn failures(findings: &[Finding]) -> usize {
+pub(crate) fn failures(findings: &[Finding]) -> usize {
     findings.iter().filter(|finding| finding.severity == Severity::Fails).count()
 }

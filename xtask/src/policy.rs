@@ -3,19 +3,27 @@
 
 /// Who may need whom, among our own crates; normal and build dependencies only, dev-dependencies are free.
 /// A folder ending in `/*` stands for each crate in it. A crate without a row fails the check.
-pub const EDGES: &[Edge] = &[
+pub(crate) const EDGES: &[Edge] = &[
     Edge { of: "crates/vocabulary", may: &[], because: "the nouns are the ground everything else stands on" },
     Edge { of: "crates/websocket", may: &[], because: "RFC 6455 and nothing of ours" },
     Edge { of: "crates/protocol", may: VOCABULARY, because: "protocol, session and rooms have never met" },
     Edge { of: "crates/session", may: VOCABULARY, because: "protocol, session and rooms have never met" },
-    Edge { of: "crates/app", may: VOCABULARY, because: "the contract is between a room and an app, nobody else" },
+    Edge {
+        of: "crates/app",
+        may: VOCABULARY,
+        because: "the contract is between a room and an app, nobody else",
+    },
     Edge { of: "crates/engine", may: VOCABULARY, because: "an engine stores logs and never opens a payload" },
     Edge {
         of: "crates/rooms",
         may: &["crates/vocabulary", "crates/app", "crates/engine"],
         because: "protocol, session and rooms have never met",
     },
-    Edge { of: "crates/shard", may: BELOW_SHARD, because: "a shard is generic over its apps; `server` names them" },
+    Edge {
+        of: "crates/shard",
+        may: BELOW_SHARD,
+        because: "a shard is generic over its apps; `server` names them",
+    },
     Edge {
         of: "apps/*",
         may: &["crates/app", "crates/vocabulary"],
@@ -27,7 +35,11 @@ pub const EDGES: &[Edge] = &[
         because: "an engine stores logs and never opens a payload",
     },
     Edge { of: "crates/node", may: UP_TO_SHARD, because: "only `server` names concrete apps and engines" },
-    Edge { of: "sim", may: UP_TO_SHARD_AND_APPS, because: "the simulator drives the pure set and nothing else" },
+    Edge {
+        of: "sim",
+        may: UP_TO_SHARD_AND_APPS,
+        because: "the simulator drives the pure set and nothing else",
+    },
     Edge {
         of: "bench",
         may: &["crates/websocket", "crates/vocabulary"],
@@ -38,17 +50,17 @@ pub const EDGES: &[Edge] = &[
 ];
 
 /// Who may be needed, where that is a short list. Says more than `EDGES` could: it binds crates yet to come.
-pub const GUARDED: &[Edge] = &[
+pub(crate) const GUARDED: &[Edge] = &[
     Edge { of: "crates/server", may: &[], because: "the binary is the end of the flow" },
     Edge { of: "bench", may: &["crates/server"], because: "`kulkul bench` is its one way in" },
     Edge { of: "sim", may: &[], because: "nothing that ships may know that it is simulated" },
     Edge { of: "xtask", may: &[], because: "chores are not a library" },
 ];
 
-pub struct Edge {
-    pub of: &'static str,
-    pub may: &'static [&'static str],
-    pub because: &'static str,
+pub(crate) struct Edge {
+    pub(crate) of: &'static str,
+    pub(crate) may: &'static [&'static str],
+    pub(crate) because: &'static str,
 }
 
 const VOCABULARY: &[&str] = &["crates/vocabulary"];
@@ -85,7 +97,7 @@ const UP_TO_SHARD_AND_APPS: &[&str] = &[
 
 /// The pure set: decides, and never acts. Beside each, how many foreign crates its tree may link (proc macros run at
 /// build time and are not counted). Raising a number is a decision to be argued in the commit.
-pub const PURE: &[(&str, usize)] = &[
+pub(crate) const PURE: &[(&str, usize)] = &[
     ("crates/vocabulary", 2),
     ("crates/websocket", 4),
     ("crates/protocol", 8),
@@ -98,7 +110,7 @@ pub const PURE: &[(&str, usize)] = &[
 ];
 
 /// What the pure set may link.
-pub const PURE_MAY_LINK: &[(&str, &str)] = &[
+pub(crate) const PURE_MAY_LINK: &[(&str, &str)] = &[
     ("bytes", "payloads are shared and sliced without copying"),
     ("httparse", "request heads; strict, and has no dependencies"),
     ("sha1_smol", "the digest of the WebSocket handshake"),
@@ -113,7 +125,7 @@ pub const PURE_MAY_LINK: &[(&str, &str)] = &[
 
 /// What the pure set must never link, so that the refusal carries a better reason than "not on the list".
 /// A name ending in `*` stands for every crate that begins so.
-pub const PURE_NEVER_LINKS: &[(&str, &str)] = &[
+pub(crate) const PURE_NEVER_LINKS: &[(&str, &str)] = &[
     ("tokio*", "a runtime: `node` drives, the pure set is driven"),
     ("mio", "sockets belong to `node`"),
     ("hyper*", "sockets belong to `node`"),
@@ -130,7 +142,7 @@ pub const PURE_NEVER_LINKS: &[(&str, &str)] = &[
 ];
 
 /// Paths of the standard library that the pure set must not name, and everything below them.
-pub const PURE_NEVER_NAMES: &[(&str, &str)] = &[
+pub(crate) const PURE_NEVER_NAMES: &[(&str, &str)] = &[
     ("std::time::Instant", "time is an argument: take `Now`"),
     ("std::time::SystemTime", "time is an argument: take `Now`"),
     ("std::time::UNIX_EPOCH", "time is an argument: take `Now`"),
@@ -156,7 +168,7 @@ pub const PURE_NEVER_NAMES: &[(&str, &str)] = &[
 
 /// Words that the pure set must not contain anywhere in its code, however they were imported.
 /// A word with `!` is a macro call.
-pub const PURE_NEVER_SAYS: &[(&str, &str)] = &[
+pub(crate) const PURE_NEVER_SAYS: &[(&str, &str)] = &[
     ("Instant", "time is an argument: take `Now`"),
     ("SystemTime", "time is an argument: take `Now`"),
     ("HashMap", "its order differs from run to run and leaks; use a BTreeMap"),
@@ -174,41 +186,50 @@ pub const PURE_NEVER_SAYS: &[(&str, &str)] = &[
 ];
 
 /// Nouns that say nothing. Refused as the last word of a type's name and as any word of a module's or file's name.
-pub const EMPTY_NOUNS: &[&str] = &[
-    "manager", "service", "handler", "util", "utils", "utility", "helper", "helpers", "common", "processor",
+pub(crate) const EMPTY_NOUNS: &[&str] = &[
+    "manager",
+    "service",
+    "handler",
+    "util",
+    "utils",
+    "utility",
+    "helper",
+    "helpers",
+    "common",
+    "processor",
 ];
 
 /// The same, but refused only as the last word: as a first word they can still mean something.
-pub const EMPTY_LAST_NOUNS: &[&str] = &["core", "base", "info", "data"];
+pub(crate) const EMPTY_LAST_NOUNS: &[&str] = &["core", "base", "info", "data"];
 
 /// Lines in one file of code: more than a reader holds at once.
-pub const FILE_LINES_WARN: usize = 400;
-pub const FILE_LINES_MAX: usize = 700;
+pub(crate) const FILE_LINES_WARN: usize = 400;
+pub(crate) const FILE_LINES_MAX: usize = 700;
 /// Lines in one function: keep the branching in the parent and extract what computes.
-pub const FUNCTION_LINES_WARN: usize = 70;
+pub(crate) const FUNCTION_LINES_WARN: usize = 70;
 
 /// First folders of paths that exist on one machine only.
-pub const MACHINE_ROOTS: &[&str] = &["home", "root", "Users", "work", "workspace"];
+pub(crate) const MACHINE_ROOTS: &[&str] = &["home", "root", "Users", "work", "workspace"];
 
 /// Folders that nobody wrote by hand.
-pub const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "kulkul-data", "services"];
+pub(crate) const NOT_OURS: &[&str] = &[".git", "target", "node_modules", "kulkul-data", "services"];
 
 /// Where a rule does not hold. An entry that exempts nothing fails the check.
-pub const EXEMPT: &[Exempt] = &[];
+pub(crate) const EXEMPT: &[Exempt] = &[];
 
-pub struct Exempt {
-    pub rule: &'static str,
-    pub path: &'static str,
-    pub because: &'static str,
+pub(crate) struct Exempt {
+    pub(crate) rule: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) because: &'static str,
 }
 
 /// What `test` cannot do without: a test that is not there must not look like one that passed.
-pub const SIM_PACKAGE: &str = "kulkul-sim";
-pub const SIM_SEEDS: u32 = 300;
-pub const SERVER_PACKAGE: &str = "kulkul";
+pub(crate) const SIM_PACKAGE: &str = "kulkul-sim";
+pub(crate) const SIM_SEEDS: u32 = 300;
+pub(crate) const SERVER_PACKAGE: &str = "kulkul";
 
 /// Does a pattern such as `apps/*` or `tokio*` stand for this name?
-pub fn stands_for(pattern: &str, name: &str) -> bool {
+pub(crate) fn stands_for(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some("") => true,
         Some(folder) if folder.ends_with('/') => {

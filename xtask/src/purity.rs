@@ -5,9 +5,9 @@ use crate::finding::Finding;
 use crate::policy;
 use crate::source::{Kind, Source};
 
-pub const RULE: &str = "pure";
+pub(crate) const RULE: &str = "pure";
 
-pub fn findings(path: &str, source: &Source<'_>) -> Vec<Finding> {
+pub(crate) fn findings(path: &str, source: &Source<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, token) in source.code.iter().enumerate() {
         if token.test || token.kind != Kind::Word {
@@ -23,12 +23,19 @@ pub fn findings(path: &str, source: &Source<'_>) -> Vec<Finding> {
         }
         if begins_std_path(source, at) {
             if source.is(at + 1, "as") {
-                found.push(Finding::fails(RULE, path, token.line, "`std` under another name hides what it brings"));
+                found.push(Finding::fails(
+                    RULE,
+                    path,
+                    token.line,
+                    "`std` under another name hides what it brings",
+                ));
             }
             let mut named = Vec::new();
             expand(source, at, "", &mut named);
             for (line, name) in named {
-                if let Some((_, because)) = policy::PURE_NEVER_NAMES.iter().find(|(banned, _)| within(&name, banned)) {
+                if let Some((_, because)) =
+                    policy::PURE_NEVER_NAMES.iter().find(|(banned, _)| within(&name, banned))
+                {
                     found.push(Finding::fails(RULE, path, line, format!("`{name}`: {because}")));
                 }
             }
@@ -45,7 +52,9 @@ fn because(says: &str) -> &str {
 
 /// `std` that is the beginning of a path, not a part of another one and not a field.
 fn begins_std_path(source: &Source<'_>, at: usize) -> bool {
-    let inside = at > 0 && (source.is(at - 1, ".") || (source.is(at - 1, "::") && at > 1 && source.word(at - 2).is_some()));
+    let before = |back: usize| at.checked_sub(back).and_then(|at| source.word(at)).map(|token| token.text);
+    let follows = |mark: &str| at > 0 && source.is(at - 1, mark);
+    let inside = follows(".") || (follows("::") && !matches!(before(2), None | Some("use" | "return")));
     source.is(at, "std") && !inside && (source.is(at + 1, "::") || source.is(at + 1, "as"))
 }
 

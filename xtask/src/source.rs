@@ -2,16 +2,16 @@
 
 /// One word, mark or comment, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token<'a> {
-    pub text: &'a str,
-    pub kind: Kind,
-    pub line: usize,
+pub(crate) struct Token<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) line: usize,
     /// Inside an item that only tests compile.
-    pub test: bool,
+    pub(crate) test: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Word,
     /// `::`, or one character.
     Mark,
@@ -20,15 +20,15 @@ pub enum Kind {
 }
 
 #[derive(Debug)]
-pub struct Source<'a> {
-    pub code: Vec<Token<'a>>,
-    pub comments: Vec<Token<'a>>,
+pub(crate) struct Source<'a> {
+    pub(crate) code: Vec<Token<'a>>,
+    pub(crate) comments: Vec<Token<'a>>,
     /// Modules in files of their own that only tests compile.
-    pub test_modules: Vec<&'a str>,
+    pub(crate) test_modules: Vec<&'a str>,
 }
 
 impl<'a> Source<'a> {
-    pub fn read(text: &'a str) -> Self {
+    pub(crate) fn read(text: &'a str) -> Self {
         let mut lexer = Lexer { text, at: 0, line: 1 };
         let (mut code, mut comments) = (Vec::new(), Vec::new());
         while let Some((token, comment)) = lexer.next_token() {
@@ -39,11 +39,11 @@ impl<'a> Source<'a> {
     }
 
     /// Is the token at `at` this word or mark? False beyond the end.
-    pub fn is(&self, at: usize, text: &str) -> bool {
+    pub(crate) fn is(&self, at: usize, text: &str) -> bool {
         self.code.get(at).is_some_and(|token| token.kind != Kind::Quoted && token.text == text)
     }
 
-    pub fn word(&self, at: usize) -> Option<&Token<'a>> {
+    pub(crate) fn word(&self, at: usize) -> Option<&Token<'a>> {
         self.code.get(at).filter(|token| token.kind == Kind::Word)
     }
 }
@@ -115,7 +115,8 @@ fn quoted(rest: &str) -> Option<usize> {
     }
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
         rest.strip_prefix(prefix).is_some_and(|after| {
-            after.starts_with('"') || (prefix.ends_with('r') && after.trim_start_matches('#').starts_with('"'))
+            after.starts_with('"')
+                || (prefix.ends_with('r') && after.trim_start_matches('#').starts_with('"'))
         }) || (*prefix == "b" && rest.starts_with("b'"))
     })?;
     let after = &rest[prefix.len()..];
@@ -193,7 +194,9 @@ fn only_for_tests(attribute: &[Token<'_>]) -> bool {
         ["test"] | ["cfg", "(", "test", ")"] => true,
         ["cfg", "(", "all", "(", of @ ..] => {
             let depth = |at: usize| {
-                of[..at].iter().fold(0i32, |depth, word| depth + i32::from(*word == "(") - i32::from(*word == ")"))
+                of[..at]
+                    .iter()
+                    .fold(0i32, |depth, word| depth + i32::from(*word == "(") - i32::from(*word == ")"))
             };
             of.iter().enumerate().any(|(at, word)| *word == "test" && depth(at) == 0)
         }
@@ -230,7 +233,7 @@ fn item_end(code: &[Token<'_>], at: usize) -> usize {
 }
 
 /// Where the bracket that opens at `open` closes; the last token if it never does.
-pub fn matching(code: &[Token<'_>], open: usize) -> usize {
+pub(crate) fn matching(code: &[Token<'_>], open: usize) -> usize {
     let mut depth = 0usize;
     for at in open..code.len() {
         match text(code, at) {
@@ -253,7 +256,13 @@ mod tests {
 
     fn words(text: &str) -> String {
         let source = Source::read(text);
-        source.code.iter().filter(|token| token.kind != Kind::Quoted).map(|token| token.text).collect::<Vec<_>>().join(" ")
+        source
+            .code
+            .iter()
+            .filter(|token| token.kind != Kind::Quoted)
+            .map(|token| token.text)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

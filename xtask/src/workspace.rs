@@ -7,26 +7,26 @@ use std::process::Command;
 use serde_json::Value;
 
 #[derive(Debug, Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// By cargo's own id.
-    pub packages: BTreeMap<String, Package>,
+    pub(crate) packages: BTreeMap<String, Package>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Package {
-    pub name: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
     /// The folder inside the workspace; a foreign crate has none.
-    pub home: Option<String>,
+    pub(crate) home: Option<String>,
     /// Runs in the compiler, and is not linked into what needs it.
-    pub proc_macro: bool,
+    pub(crate) proc_macro: bool,
     /// Ids of what it needs to be built and to run; not what its tests need.
-    pub needs: Vec<String>,
+    pub(crate) needs: Vec<String>,
     /// Kind and name.
-    pub targets: Vec<(String, String)>,
+    pub(crate) targets: Vec<(String, String)>,
 }
 
 impl Workspace {
-    pub fn read(root: &Path) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let output = Command::new(crate::steps::cargo())
             .args(["metadata", "--format-version", "1"])
             .current_dir(root)
@@ -35,8 +35,8 @@ impl Workspace {
         if !output.status.success() {
             return Err(format!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
         }
-        let metadata =
-            serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata is not JSON: {error}"))?;
+        let metadata = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("cargo metadata is not JSON: {error}"))?;
         Ok(Self::from_metadata(&metadata, root))
     }
 
@@ -57,7 +57,9 @@ impl Workspace {
                     needs: Vec::new(),
                     targets: targets
                         .iter()
-                        .flat_map(|target| kinds(target).into_iter().map(|kind| (kind, text(&target["name"]))))
+                        .flat_map(|target| {
+                            kinds(target).into_iter().map(|kind| (kind, text(&target["name"])))
+                        })
                         .collect(),
                 },
             );
@@ -76,14 +78,15 @@ impl Workspace {
     }
 
     /// Our own crates, by folder.
-    pub fn ours(&self) -> impl Iterator<Item = (&str, &Package)> {
+    pub(crate) fn ours(&self) -> impl Iterator<Item = (&str, &Package)> {
         self.packages.values().filter_map(|package| Some((package.home.as_deref()?, package)))
     }
 
-    pub fn has_target(&self, package: &str, kind: &str, name: Option<&str>) -> bool {
-        self.packages.values().filter(|candidate| candidate.home.is_some() && candidate.name == package).any(|found| {
-            found.targets.iter().any(|(k, n)| k == kind && name.is_none_or(|name| name == n))
-        })
+    pub(crate) fn has_target(&self, package: &str, kind: &str, name: Option<&str>) -> bool {
+        self.packages
+            .values()
+            .filter(|candidate| candidate.home.is_some() && candidate.name == package)
+            .any(|found| found.targets.iter().any(|(k, n)| k == kind && name.is_none_or(|name| name == n)))
     }
 }
 
