@@ -82,11 +82,11 @@ impl Workspace {
         self.packages.values().filter_map(|package| Some((package.home.as_deref()?, package)))
     }
 
-    pub(crate) fn has_target(&self, package: &str, kind: &str, name: Option<&str>) -> bool {
-        self.packages
-            .values()
-            .filter(|candidate| candidate.home.is_some() && candidate.name == package)
-            .any(|found| found.targets.iter().any(|(k, n)| k == kind && name.is_none_or(|name| name == n)))
+    /// The targets of one kind in one of our crates.
+    pub(crate) fn targets(&self, package: &str, kind: &str) -> Vec<&str> {
+        let crates = self.ours().filter(|(_, found)| found.name == package);
+        let targets = crates.flat_map(|(_, found)| &found.targets);
+        targets.filter(|(of, _)| of == kind).map(|(_, name)| name.as_str()).collect()
     }
 }
 
@@ -133,9 +133,8 @@ mod tests {
         assert_eq!(rooms.needs, ["derive-id", "cc-id"]);
         assert!(workspace.packages["derive-id"].proc_macro);
         assert!(workspace.packages["derive-id"].home.is_none());
-        assert!(workspace.has_target("kulkul-rooms", "test", None));
-        assert!(workspace.has_target("kulkul-rooms", "test", Some("pages")));
-        assert!(!workspace.has_target("kulkul-rooms", "bin", None));
-        assert!(!workspace.has_target("serde_derive", "proc-macro", None), "not ours");
+        assert_eq!(workspace.targets("kulkul-rooms", "test"), ["pages"]);
+        assert!(workspace.targets("kulkul-rooms", "bin").is_empty());
+        assert!(workspace.targets("serde_derive", "proc-macro").is_empty(), "not ours");
     }
 }
