@@ -109,3 +109,44 @@ impl Facts {
         crate::clock::wall()
     }
 }
+
+impl ShardFacts {
+    fn role(user: &vocabulary::User) -> &str {
+        user.role.as_deref().unwrap_or("none")
+    }
+
+    pub(crate) fn came(&self, user: &vocabulary::User) {
+        if let Ok(mut roles) = self.roles.lock() {
+            // Roles come from tokens that we or the operator signed, but a mistake there must not fill memory.
+            let known = roles.contains_key(Self::role(user)) || roles.len() < ROLES_MAX;
+            let role = if known { Self::role(user) } else { "other" };
+            *roles.entry(role.to_owned()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn went(&self, user: &vocabulary::User) {
+        if let Ok(mut roles) = self.roles.lock() {
+            let role = if roles.contains_key(Self::role(user)) { Self::role(user) } else { "other" };
+            if let Some(count) = roles.get_mut(role) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    pub(crate) fn publish(&self, shard: &shard::Shard) {
+        let sizes = shard.sizes();
+        self.connections.store(sizes.connections as u32, Ordering::Relaxed);
+        self.users.store(sizes.users as u32, Ordering::Relaxed);
+        self.rooms.store(sizes.rooms_at_home as u32, Ordering::Relaxed);
+        let stale = sizes.stale as u32;
+        if self.stale.swap(stale, Ordering::Relaxed) < stale {
+            tracing::warn!(stale, "Stale WebSocket connection detected");
+        }
+        if let Ok(mut counts) = self.counts.try_lock() {
+            *counts = shard.counts();
+        }
+    }
+}
+
+/// Roles counted by name.
+const ROLES_MAX: usize = 64;

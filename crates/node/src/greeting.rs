@@ -33,7 +33,9 @@ pub enum MountKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
     /// Pages of our own host; `loopback`: and, on a developer's machine, of any local port.
-    Own { loopback: bool },
+    Own {
+        loopback: bool,
+    },
     Listed(Vec<String>),
     All,
 }
@@ -75,9 +77,14 @@ impl Gate {
         let (in_protocol, agreed) = token_in_protocols(&upgrade.protocols);
         let bearer = upgrade.authorization.and_then(bearer);
         let in_query = upgrade.query.and_then(|query| parameter(query, "token"));
-        let tokens: Vec<Cow<'_, str>> =
-            in_query.into_iter().chain(in_protocol.map(Cow::Borrowed)).chain(bearer.map(Cow::Borrowed)).collect();
-        let Some(secret) = &self.secret else { return Err(required("no secret to prove tokens with".into())) };
+        let tokens: Vec<Cow<'_, str>> = in_query
+            .into_iter()
+            .chain(in_protocol.map(Cow::Borrowed))
+            .chain(bearer.map(Cow::Borrowed))
+            .collect();
+        let Some(secret) = &self.secret else {
+            return Err(required("no secret to prove tokens with".into()));
+        };
         let mut proven: Option<Authenticated> = None;
         for token in &tokens {
             let who = secret.verify(token).map_err(|error| required(error.to_string()))?;
@@ -115,7 +122,8 @@ fn is_loopback(host_and_port: &str) -> bool {
         Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
         None => host_and_port.split_once(':').map_or(host_and_port, |(host, _)| host),
     };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// `kulkul, bearer.<jwt>` agrees to `kulkul` and never repeats the token; a lone token is repeated, because the browser
@@ -126,7 +134,9 @@ fn token_in_protocols<'a>(offered: &[&'a str]) -> (Option<&'a str>, Option<Strin
         return (Some(token), spoken);
     }
     match offered {
-        [lone] if lone.split('.').count() == 3 && lone.starts_with("ey") => (Some(lone), Some((*lone).to_owned())),
+        [lone] if lone.split('.').count() == 3 && lone.starts_with("ey") => {
+            (Some(lone), Some((*lone).to_owned()))
+        }
         _ => (None, spoken),
     }
 }
@@ -163,7 +173,10 @@ fn anybody() -> Authenticated {
     use std::sync::Arc;
     use vocabulary::{Person, User, UserId, Wall};
     let person = Person { id: UserId::new("anybody"), name: "anybody".into() };
-    Authenticated { user: Arc::new(User { person, role: None, rooms: Some(Vec::new()) }), expires: Wall(i64::MAX) }
+    Authenticated {
+        user: Arc::new(User { person, role: None, rooms: Some(Vec::new()) }),
+        expires: Wall(i64::MAX),
+    }
 }
 
 /// One answer, and the end of the connection.

@@ -100,7 +100,8 @@ fn authenticated(claims: &Map<String, Value>) -> Result<Authenticated, Unverifie
         (Some(id), _) | (None, Some(id)) => id,
         (None, None) => return Err(Unverified::Claim("neither user_id nor sub")),
     };
-    check_user(&id).map_err(|_| Unverified::Claim("the user id must be 1 to 128 bytes without control characters"))?;
+    check_user(&id)
+        .map_err(|_| Unverified::Claim("the user id must be 1 to 128 bytes without control characters"))?;
     let name = text(claims, "name")?.or(text(claims, "username")?);
     let name: Arc<str> = name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone()).into();
     let rooms = match claims.get("rooms") {
@@ -112,7 +113,8 @@ fn authenticated(claims: &Map<String, Value>) -> Result<Authenticated, Unverifie
         }
         Some(_) => return Err(Unverified::Claim("rooms must be a list of texts")),
     };
-    let expires = claims.get("exp").and_then(Value::as_f64).ok_or(Unverified::Claim("exp must be a number"))?;
+    let expires =
+        claims.get("exp").and_then(Value::as_f64).ok_or(Unverified::Claim("exp must be a number"))?;
     let expires = Wall((expires.clamp(0.0, 9e12) * 1000.0) as i64);
     let role = text(claims, "role")?.map(Arc::from);
     let person = Person { id: UserId::new(&id), name };
@@ -187,7 +189,9 @@ mod tests {
         }
         let token = signed(&hs256, r#"{"sub":"7","exp":9999999999}"#);
         let (unsigned, _) = token.rsplit_once('.').expect("three parts");
-        for forged in [format!("{unsigned}."), unsigned.to_owned(), "a.b.c".into(), String::new(), "x".repeat(9000)] {
+        for forged in
+            [format!("{unsigned}."), unsigned.to_owned(), "a.b.c".into(), String::new(), "x".repeat(9000)]
+        {
             assert!(secret.verify(&forged).is_err(), "{forged}");
         }
     }

@@ -95,7 +95,9 @@ impl Node {
             };
             let furnish = furnish.clone();
             let name = format!("shard-{index}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?);
+            threads.push(
+                std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?,
+            );
         }
         Ok(Node { address, facts, mailboxes, threads, pages })
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
@@ -16,11 +16,14 @@ const COMMANDS_MAX: usize = 8192;
 /// Deliveries that wait for a shard. Full, it stops their senders, not their members.
 const DELIVERIES_MAX: usize = 8192;
 
+/// Accepted sockets on their way to another shard. A socket that finds no place is closed; its client tries again.
+const CONTROLS_MAX: usize = 4096;
+
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// What is no mail between shards.
 pub(crate) enum Control {
-    /// An accepted socket for the less loaded of two shards. At most as many as there are descriptors.
+    /// An accepted socket for the less loaded of two shards.
     Socket(TcpStream),
     Drain(Duration),
 }
@@ -28,7 +31,7 @@ pub(crate) enum Control {
 struct Mailbox {
     commands: SyncSender<Envelope>,
     deliveries: SyncSender<Envelope>,
-    control: Sender<Control>,
+    control: SyncSender<Control>,
     waker: Waker,
     /// Woken and not yet looked: another wake-up would be a system call for nothing.
     awake: Arc<AtomicBool>,
@@ -59,10 +62,16 @@ pub(crate) fn open(shards: u16) -> io::Result<(Mailboxes, Vec<Incoming>)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
         let (commands, commands_in) = sync_channel(COMMANDS_MAX);
         let (deliveries, deliveries_in) = sync_channel(DELIVERIES_MAX);
-        let (control, control_in) = channel();
+        let (control, control_in) = sync_channel(CONTROLS_MAX);
         let awake = Arc::new(AtomicBool::new(false));
         boxes.push(Mailbox { commands, deliveries, control, waker, awake: awake.clone() });
-        ends.push(Incoming { poll, commands: commands_in, deliveries: deliveries_in, control: control_in, awake });
+        ends.push(Incoming {
+            poll,
+            commands: commands_in,
+            deliveries: deliveries_in,
+            control: control_in,
+            awake,
+        });
     }
     Ok((Mailboxes(boxes), ends))
 }
@@ -87,7 +96,12 @@ impl Mailboxes {
 
     pub(crate) fn tell(&self, to: ShardId, control: Control) {
         let mailbox = &self.0[usize::from(to.0)];
-        if mailbox.control.send(control).is_ok() {
+        let posted = match control {
+            Control::Socket(_) => mailbox.control.try_send(control).is_ok(),
+            // From the control thread, which can wait for a place.
+            Control::Drain(_) => mailbox.control.send(control).is_ok(),
+        };
+        if posted {
             mailbox.wake();
         }
     }

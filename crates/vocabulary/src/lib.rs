@@ -3,6 +3,7 @@
 
 mod close;
 mod command;
+mod counts;
 mod delivery;
 mod ids;
 mod position;
