@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::json;
@@ -128,9 +128,12 @@ impl AsyncWrite for Rewound {
     }
 }
 
-/// Health, statistics and the online count; what else a node serves, the caller adds.
-pub fn router(facts: Arc<Facts>) -> Router {
-    Router::new()
+/// Health, statistics and the online count; what else a node serves, the caller adds. Plain requests to a WebSocket's
+/// path learn what it is.
+pub fn router(facts: Arc<Facts>, sockets_at: &[String]) -> Router {
+    let router =
+        sockets_at.iter().fold(Router::new(), |router, path| router.route(path, any(not_an_upgrade)));
+    router
         .route("/live", get(async || "live\n"))
         .route("/ready", get(ready))
         .route("/health", get(health))
@@ -138,6 +141,16 @@ pub fn router(facts: Arc<Facts>) -> Router {
         .route("/ws/online", get(online))
         .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
         .with_state(facts)
+}
+
+async fn not_an_upgrade() -> Response {
+    let fields = [("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13")];
+    (
+        StatusCode::UPGRADE_REQUIRED,
+        fields,
+        Json(json!({ "error": "this is a WebSocket: ask for an upgrade" })),
+    )
+        .into_response()
 }
 
 async fn ready(State(facts): State<Arc<Facts>>) -> Response {

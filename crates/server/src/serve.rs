@@ -30,6 +30,7 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
 
 async fn serve(config: Config) -> Result<()> {
     let furniture = Furniture { notices: config.notices, conformance: config.conformance };
+    let sockets_at: Vec<String> = furniture.mount_points().into_iter().map(|mount| mount.path).collect();
     let gate = Gate {
         secret: Some(config.secret.clone()),
         mounts: furniture.mount_points(),
@@ -55,13 +56,13 @@ async fn serve(config: Config) -> Result<()> {
         format!("cannot listen on {}; is something else there? Try --listen", config.listen)
     })?;
     let facts = node.facts();
-    let mut router = node::router(facts.clone());
+    let mut router = node::router(facts.clone(), &sockets_at);
     if config.demo {
         router = router.merge(demo::router(config.secret));
     }
     node.serve_http(router);
     let address = node.address();
-    announce(&json!({ "listening": format!("http://{address}"), "version": env!("CARGO_PKG_VERSION") }))?;
+    announce(&json!({ "listening": format!("http://{address}") }))?;
     tracing::info!(%address, shards = config.shards, demo = config.demo, engine = "memory", "serving");
     let statistics = async {
         let mut minute = tokio::time::interval(STATISTICS_EVERY);

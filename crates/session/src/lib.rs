@@ -86,6 +86,14 @@ impl Session {
         matches!(self, Session::Open(_))
     }
 
+    /// Why it ended, if it has.
+    pub fn ended(&self) -> Option<CloseReason> {
+        match self {
+            Session::Open(_) => None,
+            Session::Ended(reason) => Some(*reason),
+        }
+    }
+
     /// Every message counts, understood or not. Answers what the sender is to be told instead, if it is too much.
     pub fn count(&mut self, now: Now, limits: &Limits) -> Result<(), Refusal> {
         let Session::Open(open) = self else { return Ok(()) };

@@ -320,7 +320,8 @@ impl Shard {
     fn drained(&mut self, now: Now, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         if let Ending::Closing { answered: true, .. } = connection.ending {
-            return self.cut(now, id, CloseReason::GoingAway);
+            let reason = connection.session.ended().unwrap_or(CloseReason::GoingAway);
+            return self.cut(now, id, reason);
         }
         for subscription in &connection.subscriptions {
             let member = self.locals.get(&subscription.room).and_then(|local| local.members.get(&id.slot));
