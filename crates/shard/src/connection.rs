@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     pub outbox: Outbox,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
+    /// In some room it is catching up: when its outbox has drained there are pages to ask for.
+    pub behind: bool,
     pub heard: Tick,
     pub pinged: Tick,
     pub ending: Ending,
@@ -75,6 +77,7 @@ impl Connection {
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
+            behind: false,
             heard: now.tick,
             pinged: now.tick,
             ending: Ending::No,
