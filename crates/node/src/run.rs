@@ -1,8 +1,9 @@
 //! One shard's thread: wait, give the shard its inputs, let the turn law do the rest. The only loop that touches its
 //! sockets.
 
+use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +11,14 @@ use engine::{MemoryEngine, MemoryLimits, Nodes};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
-use shard::{Config, Input, Peer, Post, Shard, Turn, exchange, turn};
+use shard::{Config, Input, Post, Shard, Turn, exchange, turn};
 use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
-use websocket::handshake::{Head, Reader};
 
 use crate::clock::Clock;
 use crate::facts::Facts;
-use crate::greeting::{Admitted, Gate, turned};
-use crate::http::Page;
+use crate::greeting::{Gate, turned};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
-use crate::sockets::{Greeting, Sockets, State};
+use crate::sockets::{Sockets, State};
 use crate::world::Outside;
 use crate::{Furnish, http};
 
@@ -45,31 +44,28 @@ const LISTEN: Token = Token(usize::MAX - 1);
 /// One read takes at most this; it is the thread's one buffer for all its sockets.
 const SCRATCH_BYTES: usize = 64 << 10;
 const EVENTS_MAX: usize = 1024;
-/// Sockets accepted, letters opened in one turn: others wait their turn too.
-const ACCEPTS_MAX: usize = 64;
+/// Letters opened in one turn: sockets wait their turn too.
 const LETTERS_MAX: usize = 1024;
-/// Descriptors are used up: look again then, and do not spin meanwhile.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Boxes are full: look again then.
 const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
 
-struct Thread {
-    seat: Seat,
+pub(crate) struct Thread {
+    pub seat: Seat,
     mail: Incoming,
-    listener: Option<mio::net::TcpListener>,
-    shard: Shard,
+    pub listener: Option<mio::net::TcpListener>,
+    pub shard: Shard,
     post: Post,
     engine: MemoryEngine,
-    sockets: Sockets,
+    pub sockets: Sockets,
     scratch: Vec<u8>,
     /// Sockets that had more to read than one scratch buffer.
     unread: Vec<ConnectionId>,
     broken: Vec<ConnectionId>,
     /// Heads that are not complete, oldest first; all have the same time to be.
-    greetings: std::collections::VecDeque<(Tick, ConnectionId)>,
+    pub greetings: VecDeque<(Tick, ConnectionId)>,
     /// More sockets wait to be accepted, from then on.
-    accept_from: Option<Tick>,
-    draining: bool,
+    pub accept_from: Option<Tick>,
+    pub draining: bool,
 }
 
 /// The thread's whole life. A shard that broke its own books takes the process with it: what it holds cannot be trusted,
@@ -116,7 +112,7 @@ impl Thread {
             scratch: vec![0; SCRATCH_BYTES],
             unread: Vec::new(),
             broken: Vec::new(),
-            greetings: std::collections::VecDeque::new(),
+            greetings: VecDeque::new(),
             listener: None,
             accept_from: None,
             draining: false,
@@ -158,6 +154,9 @@ impl Thread {
         let greeting = self.greetings.front().map(|(since, _)| *since + self.seat.handshake);
         let engine = self.engine.next_deadline();
         let next = [shard, greeting, engine, self.accept_from].into_iter().flatten().min()?;
+        if next <= now {
+            return Some(Duration::ZERO);
+        }
         // Rounded up to a millisecond, as the kernel's wait is: waking early would only mean waiting again.
         Some(next.since(now) + Duration::from_micros(999))
     }
@@ -256,7 +255,7 @@ impl Thread {
         }
     }
 
-    fn read(&mut self, now: Now, registry: &Registry, id: ConnectionId) {
+    pub(crate) fn read(&mut self, now: Now, registry: &Registry, id: ConnectionId) {
         let Some(socket) = self.sockets.get(id) else { return };
         let mut scratch = std::mem::take(&mut self.scratch);
         match socket.read(&mut scratch) {
@@ -281,157 +280,13 @@ impl Thread {
     }
 
     /// The socket is over; its shard, if it knew it, forgets it.
-    fn end(&mut self, now: Now, registry: &Registry, id: ConnectionId, why: &'static str) {
+    pub(crate) fn end(&mut self, now: Now, registry: &Registry, id: ConnectionId, why: &'static str) {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         if let State::Open(user) = &socket.state {
             self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
             let (user, address) = (&user.person.id, socket.address);
             tracing::info!(%user, %address, connection = id.slot, reason = why, "Removed connection");
             self.shard.handle(now, Input::Ended(id));
-        }
-    }
-
-    fn accept(&mut self, now: Now, registry: &Registry) {
-        self.accept_from = Some(now.tick);
-        for _ in 0..ACCEPTS_MAX {
-            let Some(listener) = &self.listener else {
-                self.accept_from = None;
-                return;
-            };
-            match listener.accept() {
-                Ok((stream, address)) => self.accepted(now, registry, stream, address),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.accept_from = None;
-                    return;
-                }
-                Err(error) if is_exhausted(&error) => {
-                    tracing::warn!(%error, "Failed to accept: out of descriptors, trying again");
-                    self.accept_from = Some(now.tick + ACCEPT_PAUSE);
-                    return;
-                }
-                // The peer went before we came; the next one waits.
-                Err(error) => tracing::debug!(%error, "Failed to accept"),
-            }
-        }
-    }
-
-    /// To the less loaded of two shards, before its first byte; from then on it stays there.
-    fn accepted(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
-        let shards = self.seat.shards;
-        if shards > 1 {
-            let load = |shard: u16| {
-                let facts = &self.seat.facts.shards[usize::from(shard)];
-                facts.connections.load(std::sync::atomic::Ordering::Relaxed)
-            };
-            // The port is as good as a die, and costs nothing.
-            let other = (self.seat.id.0 + 1 + address.port() % (shards - 1)) % shards;
-            if load(other) < load(self.seat.id.0) {
-                return self.seat.mailboxes.tell(ShardId(other), Control::Socket(stream.into()));
-            }
-        }
-        self.greet(now, registry, stream, address);
-    }
-
-    fn greet(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
-        let greeting = Greeting { reader: Reader::default(), head: Vec::new() };
-        match self.sockets.insert(registry, stream, address, State::Greeting(Box::new(greeting))) {
-            Ok(id) => {
-                self.greetings.push_back((now.tick, id));
-                // The head is usually there already.
-                self.read(now, registry, id);
-            }
-            Err(error) => tracing::warn!(%error, %address, "a socket could not be watched"),
-        }
-    }
-
-    fn hear_greeting(&mut self, now: Now, registry: &Registry, id: ConnectionId, bytes: &[u8]) {
-        let Some(socket) = self.sockets.get(id) else { return };
-        let State::Greeting(greeting) = &mut socket.state else { return };
-        greeting.head.extend_from_slice(bytes);
-        let Greeting { mut reader, head } =
-            std::mem::replace(&mut **greeting, Greeting { reader: Reader::default(), head: Vec::new() });
-        match reader.read(&head) {
-            Head::Incomplete => {
-                greeting.reader = reader;
-                greeting.head = head;
-            }
-            Head::NotAnUpgrade(_) => {
-                let address = socket.address;
-                let Some(socket) = self.sockets.remove(registry, id) else { return };
-                let stream = std::net::TcpStream::from(socket.into_stream());
-                self.seat.pages.send(Page { stream, head, address });
-            }
-            Head::Refused(refusal) => {
-                let (status, words) = (refusal.status(), refusal.words());
-                self.turn_away(registry, id, &refusal.response(), status, words);
-            }
-            Head::Upgrade(upgrade) => match self.admit(&upgrade) {
-                Ok(admitted) => {
-                    let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
-                    let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
-                    let rest = head[upgrade.request.head_bytes..].to_vec();
-                    self.open(now, registry, id, admitted, &agent, rest);
-                }
-                Err(refused) => self.turn_away(registry, id, &refused.response, refused.status, &refused.why),
-            },
-        }
-    }
-
-    fn admit(
-        &self,
-        upgrade: &websocket::handshake::Upgrade<'_>,
-    ) -> Result<Admitted, crate::greeting::Turned> {
-        if self.draining {
-            return Err(turned(503, r#"{"error":"draining"}"#, "draining"));
-        }
-        self.seat.gate.admit(upgrade)
-    }
-
-    fn open(
-        &mut self,
-        now: Now,
-        registry: &Registry,
-        id: ConnectionId,
-        admitted: Admitted,
-        agent: &str,
-        mut rest: Vec<u8>,
-    ) {
-        let Some(socket) = self.sockets.get(id) else { return };
-        let Admitted { mount, who, response } = admitted;
-        // A fresh socket takes a head's worth of bytes, or is no socket any more.
-        if socket.write(&response).ok() != Some(response.len()) {
-            return self.end(now, registry, id, "write failed");
-        }
-        socket.state = State::Open(who.user.clone());
-        let (user, address) = (&who.user.person.id, socket.address);
-        tracing::info!(%user, %address, agent, connection = id.slot, "client connected");
-        self.seat.facts.shards[usize::from(self.seat.id.0)].came(&who.user);
-        self.shard.handle(now, Input::Opened(id, Peer { who, mount }));
-        if !rest.is_empty() {
-            self.shard.handle(now, Input::Received(id, &mut rest));
-        }
-    }
-
-    fn turn_away(&mut self, registry: &Registry, id: ConnectionId, response: &[u8], status: u16, why: &str) {
-        let Some(mut socket) = self.sockets.remove(registry, id) else { return };
-        tracing::warn!(address = %socket.address, status, why, "upgrade refused");
-        // The answer is all there was to say; whether the peer reads it is its own affair.
-        socket.write(response).ok();
-        socket.finish();
-    }
-
-    /// Heads that took too long.
-    fn end_greetings(&mut self, now: Now, registry: &Registry) {
-        while let Some((since, id)) = self.greetings.front().copied()
-            && since + self.seat.handshake <= now.tick
-        {
-            self.greetings.pop_front();
-            let late = self.sockets.get(id).is_some_and(|socket| matches!(socket.state, State::Greeting(_)));
-            if late {
-                let response =
-                    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-                self.turn_away(registry, id, response, 408, "the request head took too long");
-            }
         }
     }
 
@@ -451,9 +306,4 @@ impl Thread {
         }
         self.shard.handle(now, Input::Drain(window));
     }
-}
-
-/// EMFILE and ENFILE: no descriptors left, for this process or for the machine.
-fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24))
 }
