@@ -11,7 +11,7 @@ use crate::heard::Heard;
 use crate::world::SocketId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub(crate) enum Verb {
     Join,
     Leave,
     Send,
@@ -21,7 +21,7 @@ pub enum Verb {
 }
 
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     pub id: String,
     pub room: RoomId,
     pub verb: Verb,
@@ -31,7 +31,7 @@ pub struct Ask {
 
 /// A message that is not acknowledged yet.
 #[derive(Clone, Debug)]
-pub struct Unsent {
+pub(crate) struct Unsent {
     pub room: RoomId,
     pub payload: Value,
     pub tried: Tick,
@@ -39,13 +39,13 @@ pub struct Unsent {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     Joining,
     In,
     Leaving,
 }
 
-pub struct Device {
+pub(crate) struct Device {
     pub name: String,
     pub user: Arc<User>,
     pub staff: bool,
@@ -63,7 +63,7 @@ pub struct Device {
 }
 
 impl Device {
-    pub fn new(name: String, user: Arc<User>, staff: bool) -> Device {
+    pub(crate) fn new(name: String, user: Arc<User>, staff: bool) -> Device {
         Device {
             name,
             user,
@@ -80,15 +80,15 @@ impl Device {
         }
     }
 
-    pub fn user_id(&self) -> &str {
+    pub(crate) fn user_id(&self) -> &str {
         self.user.person.id.as_str()
     }
 
-    pub fn is_in(&self, room: &RoomId) -> bool {
+    pub(crate) fn is_in(&self, room: &RoomId) -> bool {
         self.socket.is_some() && self.standing.get(room) == Some(&Standing::In)
     }
 
-    pub fn fresh_id(&mut self) -> String {
+    pub(crate) fn fresh_id(&mut self) -> String {
         self.serial += 1;
         format!("{}.{}", self.name, self.serial)
     }
@@ -99,7 +99,7 @@ impl Device {
         ask
     }
 
-    pub fn join(&mut self, now: Tick, room: &RoomId, with_since: bool) -> (Ask, String) {
+    pub(crate) fn join(&mut self, now: Tick, room: &RoomId, with_since: bool) -> (Ask, String) {
         let since = self.kept.get(room).copied().filter(|_| with_since);
         let ask = self.ask(now, room, Verb::Join, since);
         self.wanted.insert(room.clone());
@@ -117,7 +117,7 @@ impl Device {
         (ask, text.to_string())
     }
 
-    pub fn leave(&mut self, now: Tick, room: &RoomId) -> (Ask, String) {
+    pub(crate) fn leave(&mut self, now: Tick, room: &RoomId) -> (Ask, String) {
         let ask = self.ask(now, room, Verb::Leave, None);
         self.wanted.remove(room);
         self.standing.insert(room.clone(), Standing::Leaving);
@@ -126,7 +126,7 @@ impl Device {
         (ask, text.to_string())
     }
 
-    pub fn history(&mut self, now: Tick, room: &RoomId, limit: u64, before: bool) -> (Ask, String) {
+    pub(crate) fn history(&mut self, now: Tick, room: &RoomId, limit: u64, before: bool) -> (Ask, String) {
         let ask = self.ask(now, room, Verb::History, None);
         let mut payload = json!({"room_id": written(room), "limit": limit});
         if let Some(kept) = self.kept.get(room) {
@@ -138,14 +138,14 @@ impl Device {
         (ask, text.to_string())
     }
 
-    pub fn users(&mut self, now: Tick, room: &RoomId) -> (Ask, String) {
+    pub(crate) fn users(&mut self, now: Tick, room: &RoomId) -> (Ask, String) {
         let ask = self.ask(now, room, Verb::Users, None);
         let text = json!({"type": "online_users", "id": ask.id, "room": written(room)});
         (ask, text.to_string())
     }
 
     /// A new message, kept until it is acknowledged.
-    pub fn compose(&mut self, room: &RoomId, mut payload: Value) -> String {
+    pub(crate) fn compose(&mut self, room: &RoomId, mut payload: Value) -> String {
         let id = self.fresh_id();
         payload["content"] = id.clone().into();
         let unsent = Unsent { room: room.clone(), payload, tried: Tick::default(), times: 0 };
@@ -154,7 +154,7 @@ impl Device {
     }
 
     /// The message goes, perhaps again.
-    pub fn send(&mut self, now: Tick, id: &str) -> Option<(Ask, String)> {
+    pub(crate) fn send(&mut self, now: Tick, id: &str) -> Option<(Ask, String)> {
         let unsent = self.unsent.get_mut(id)?;
         unsent.tried = now;
         unsent.times += 1;
@@ -167,13 +167,13 @@ impl Device {
         Some((ask, text.to_string()))
     }
 
-    pub fn disconnected(&mut self) {
+    pub(crate) fn disconnected(&mut self) {
         self.socket = None;
         self.standing.clear();
         self.waiting.clear();
     }
 
-    pub fn hear(&mut self, now: Tick, heard: &Heard) {
+    pub(crate) fn hear(&mut self, now: Tick, heard: &Heard) {
         let answered = heard.id.as_ref().filter(|_| !heard.is_record()).and_then(|id| self.waiting.remove(id));
         if let Some(room) = &heard.room
             && self.standing.get(room) == Some(&Standing::In)
@@ -245,6 +245,6 @@ impl Device {
 }
 
 /// As this client writes a room: the short form for the mount's own app.
-pub fn written(room: &RoomId) -> &str {
+pub(crate) fn written(room: &RoomId) -> &str {
     if room.app() == "chat" { room.name() } else { room.as_str() }
 }

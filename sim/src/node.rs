@@ -101,6 +101,9 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let limits = shard::Limits {
         outbox_frames_max: scenario.outbox_frames,
         outbox_bytes_max: scenario.outbox_bytes,
+        // Shorter than in production, so that a run sees dead lines found out.
+        ping: std::time::Duration::from_secs(8),
+        pong: std::time::Duration::from_secs(11),
         ..shard::Limits::default()
     };
     let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));

@@ -113,6 +113,7 @@ impl App for Probe {
             Caller::Outcome { step, .. } => {
                 Ok(Decision::record("settled", body(&json!({"offset": step.offset}))))
             }
+            _ if action.kind != "send_message" => Ok(Decision::nothing()),
             Caller::Connection { .. } | Caller::Api { .. } => {
                 Probe::asked(room.state, caller, &parse(action.payload))
             }

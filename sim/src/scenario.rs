@@ -167,7 +167,32 @@ impl Scenario {
         scenario.network_delay = random.pick(&[1, 20, 100].map(Duration::from_millis));
         scenario.engine_delay = random.pick(&[1, 5, 40].map(Duration::from_millis));
         scenario.answer_records = random.pick(&[3, 500, 500]);
-        scenario
+        if random.per_mille(200) { scenario.undisturbed() } else { scenario }
+    }
+
+    /// Only what no user may be reported as gone for.
+    fn undisturbed(self) -> Scenario {
+        Scenario {
+            half_open: 0,
+            slow_readers: 0,
+            stalls: 0,
+            answer_late: 0,
+            question_lost: 0,
+            answer_lost: 0,
+            news_may_drop: false,
+            news_lost: 0,
+            news_repeated: 0,
+            news_reordered: 0,
+            partitions: 0,
+            refusals: 0,
+            kills: 0,
+            pauses: 0,
+            lost_tails: 0,
+            wall_jumps: 0,
+            command_box: 256,
+            delivery_box: 256,
+            ..self
+        }
     }
 
     /// Whether anything can keep the nodes from hearing of each other in time: then a leave may be told that was none.
@@ -175,7 +200,7 @@ impl Scenario {
         self.news_may_drop
             || self.answer_late + self.question_lost + self.answer_lost > 0
             || self.partitions + self.kills + self.pauses + self.refusals > 0
-            || self.half_open > 0
+            || self.half_open + self.slow_readers + self.stalls + self.wall_jumps + self.lost_tails > 0
             || self.command_box < 16
             || self.delivery_box < 16
     }

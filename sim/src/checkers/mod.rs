@@ -22,7 +22,7 @@ use crate::scenario::Scenario;
 use crate::world::{SocketId, World};
 
 #[derive(Debug)]
-pub enum Fact<'a> {
+pub(crate) enum Fact<'a> {
     Opened,
     /// The client's side of the connection is over.
     Closed,
@@ -31,7 +31,7 @@ pub enum Fact<'a> {
 }
 
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub(crate) struct Seen<'a> {
     pub at: Tick,
     pub device: usize,
     pub socket: SocketId,
@@ -39,14 +39,14 @@ pub struct Seen<'a> {
 }
 
 /// A run as it stands when something was seen.
-pub struct End<'a> {
+pub(crate) struct End<'a> {
     pub at: Tick,
     pub devices: &'a [Device],
     pub world: &'a World,
 }
 
 impl End<'_> {
-    pub fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.world.engine.ledger
     }
 }
