@@ -315,18 +315,20 @@ impl Home {
 
     fn next_deadline(&self, cx: &Cx<'_>) -> Option<Tick> {
         let again = |since: Tick| since + cx.limits.ask_again;
-        let loading = match &self.phase {
-            Phase::Loading(loading) => Some(again(loading.asked)),
-            _ => None,
+        // While the room is read it asks nothing else: what would be asked again waits, and wakes nobody.
+        let (loading, stewarded) = match &self.phase {
+            Phase::Loading(loading) => (Some(again(loading.asked)), None),
+            Phase::Live(_) => (None, self.stewarded.next_deadline(cx)),
+            Phase::Quarantined(_) => (None, None),
         };
         [
             loading,
             self.presence.next_deadline(),
             self.soft.next_deadline(),
-            self.pipeline.next_deadline(cx.limits),
+            self.pipeline.next_deadline(cx.limits, loading.is_none()),
             self.fetching.map(again),
             self.readers.values().map(|reader| again(reader.asked)).min(),
-            self.stewarded.next_deadline(cx),
+            stewarded,
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
             cx.news_may_drop.then(|| self.looked + cx.limits.look_again),
         ]

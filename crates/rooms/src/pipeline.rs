@@ -97,12 +97,13 @@ impl Pipeline {
         expired
     }
 
-    pub(crate) fn next_deadline(&self, limits: &Limits) -> Option<Tick> {
-        let flight = self.flight.as_ref().map(|flight| {
-            let again = flight.asked + limits.ask_again;
-            if flight.told_unknown { again } else { again.min(flight.since + limits.answer_within) }
-        });
+    /// `asks`: the batch in flight is asked again when its time has come.
+    pub(crate) fn next_deadline(&self, limits: &Limits, asks: bool) -> Option<Tick> {
+        let flight = self.flight.as_ref();
+        let again = flight.filter(|_| asks).map(|flight| flight.asked + limits.ask_again);
+        let unknown =
+            flight.filter(|flight| !flight.told_unknown).map(|flight| flight.since + limits.answer_within);
         let waiting = self.waiting.front().map(|pending| pending.since + limits.answer_within);
-        flight.into_iter().chain(waiting).min()
+        [again, unknown, waiting].into_iter().flatten().min()
     }
 }
