@@ -62,6 +62,11 @@ impl Pipeline {
         self.waiting.push_front(pending);
     }
 
+    /// Duties that wait were read off an older state.
+    pub(crate) fn drop_duties(&mut self) {
+        self.waiting.retain(|pending| !matches!(pending.act.caller, vocabulary::Caller::Duty { .. }));
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Pending> {
         let pending = self.waiting.pop_front()?;
         self.waiting_bytes -= pending.act.payload.len();

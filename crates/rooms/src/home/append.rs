@@ -43,6 +43,12 @@ impl Home {
     }
 
     fn send_guarded(&mut self, cx: &mut Cx<'_>, pending: Pending) {
+        // A duty was read off one state and is for no other: off this one it is read again.
+        if let (Caller::Duty { name, .. }, Some(log)) = (&pending.act.caller, self.log())
+            && pending.key != Key::Duty(log.head(), name.clone())
+        {
+            return self.stewarded.duty_lost();
+        }
         // A rival node may have stored this very command meanwhile.
         if self.answer_known(cx, &pending) {
             return;
@@ -176,6 +182,9 @@ impl Home {
             }
             Appended::Refused => {
                 let Some(flight) = self.pipeline.flight.take() else { return };
+                if flight.guarded.is_some_and(|pending| matches!(pending.act.caller, Caller::Duty { .. })) {
+                    self.stewarded.duty_was_nothing(cx.now.tick);
+                }
                 for parcel in flight.batch.parcels {
                     self.refuse_key(cx, &parcel.key, &Refusal::busy(1000));
                 }
