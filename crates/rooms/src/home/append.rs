@@ -369,7 +369,15 @@ impl Home {
                 self.refuse_key(cx, &parcel.key, &internal());
             }
         } else if flight.guarded.is_some() {
-            self.lose_round(cx, flight);
+            let survived = flight.batch.parcels.iter().all(|parcel| {
+                super::Home::log(self).is_some_and(|log| log.keys().get(&parcel.key).is_some())
+            });
+            if survived {
+                // Its sender was told above; a duty is read off the new state.
+                self.stewarded.state_changed();
+            } else {
+                self.lose_round(cx, flight);
+            }
         } else {
             let log = super::Home::log(self);
             flight
