@@ -40,7 +40,7 @@ impl Home {
         self.arrived.clear();
         self.known_end = 0;
         self.fetching = None;
-        self.readers.clear();
+        self.give_up_readers(cx);
         self.follow(cx);
     }
 
