@@ -15,7 +15,7 @@ use app::{Action, Host};
 use engine::{Question, Stored};
 use vocabulary::{
     Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Refusal, Reply,
-    ReplyTo, RoomId, Standing, Tick, User,
+    ReplyTo, RoomId, Seen, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -47,8 +47,9 @@ pub(crate) struct Loading {
     /// The last question that this waits for, to be asked again.
     pub asked: Tick,
     pub step: LoadStep,
-    /// The epoch in which this node saw what the engine no longer has: a new one must begin.
-    pub lost: Option<Epoch>,
+    /// What this node saw and the engine did not know. If it is in what is read after all, the engine spoke of an older
+    /// state of things; if not, a new epoch must begin.
+    pub lost: Option<Seen>,
 }
 
 pub(crate) enum LoadStep {

@@ -177,8 +177,8 @@ impl Home {
             // The flight stays: what it carries goes again, with the same keys, when the room is read.
             Appended::Behind => self.reload(cx, None),
             Appended::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(crate::log::Log::seen);
+                self.reload(cx, seen);
             }
             Appended::Refused => {
                 let Some(flight) = self.pipeline.flight.take() else { return };

@@ -1,7 +1,7 @@
 //! Reading a room: from nothing, anew after the engine and this node disagree, or again after its app panicked.
 
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Delivery, Epoch, Refusal, Tick};
+use vocabulary::{Delivery, Epoch, Refusal, Seen, Tick};
 
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
@@ -11,7 +11,7 @@ use crate::log::Log;
 const LOAD_RECORDS: u32 = 500;
 
 impl Loading {
-    pub(crate) fn new(now: Tick, lost: Option<Epoch>) -> Loading {
+    pub(crate) fn new(now: Tick, lost: Option<Seen>) -> Loading {
         Loading {
             queue: std::collections::VecDeque::new(),
             queue_bytes: 0,
@@ -19,6 +19,11 @@ impl Loading {
             step: LoadStep::Following,
             lost,
         }
+    }
+
+    /// What was believed lost is there.
+    fn found(&mut self, log: &Log) {
+        self.lost = self.lost.filter(|lost| *lost != log.seen());
     }
 }
 
@@ -29,7 +34,7 @@ impl Home {
     }
 
     /// Gives up what is folded and reads the room again. Commands wait; members stay where they are and catch up.
-    pub(super) fn reload(&mut self, cx: &mut Cx<'_>, lost: Option<Epoch>) {
+    pub(super) fn reload(&mut self, cx: &mut Cx<'_>, lost: Option<Seen>) {
         if let Phase::Loading(loading) = &mut self.phase {
             loading.step = LoadStep::Following;
             loading.asked = cx.now.tick;
@@ -66,8 +71,8 @@ impl Home {
             }
             Followed::Behind => self.reload(cx, None),
             Followed::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(Log::seen);
+                self.reload(cx, seen);
             }
         }
     }
@@ -95,12 +100,14 @@ impl Home {
             }
         };
         self.known_end = loaded.head.offset;
+        loading.found(&log);
         let mut panicked = false;
         for stored in loaded.records {
             if stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err() {
                 panicked = true;
                 break;
             }
+            loading.found(&log);
         }
         loading.asked = cx.now.tick;
         if panicked {
@@ -126,7 +133,7 @@ impl Home {
             }
             LoadStep::Reading(log) => {
                 let head = log.head();
-                if loading.lost == Some(head.epoch) {
+                if loading.lost.is_some_and(|lost| lost.position.epoch == head.epoch) {
                     let new = head.epoch.next(cx.start_tag);
                     let base = log.base_of(new);
                     loading.step = LoadStep::Rebasing(log, new);
@@ -186,6 +193,7 @@ impl Home {
                     for stored in records {
                         panicked |=
                             stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err();
+                        loading.lost = loading.lost.filter(|lost| *lost != log.seen());
                     }
                     if panicked {
                         cx.counts.app_panics += 1;
@@ -207,8 +215,8 @@ impl Home {
             Read::Records { records, head } => self.arrive(cx, head, records),
             Read::Behind => self.reload(cx, None),
             Read::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(Log::seen);
+                self.reload(cx, seen);
             }
         }
     }
