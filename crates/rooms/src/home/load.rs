@@ -163,17 +163,12 @@ impl Home {
         if let Phase::Loading(loading) = &mut self.phase
             && let LoadStep::Rebasing(..) = loading.step
         {
-            let LoadStep::Rebasing(mut log, new) = std::mem::replace(&mut loading.step, LoadStep::Following)
-            else {
+            let LoadStep::Rebasing(_, new) = std::mem::replace(&mut loading.step, LoadStep::Following) else {
                 return;
             };
-            if epoch == new {
-                log.rebase(new);
-                self.known_end = 0;
-                cx.counts.epochs_begun += 1;
-                return self.go_live(cx, Phase::Live(log));
-            }
-            // Somebody else began it; start from theirs.
+            cx.counts.epochs_begun += u64::from(epoch == new);
+            // Two nodes propose the same epoch from what each had read, and the answer does not say whose it is: what
+            // counts is what the engine has.
             return self.reload(cx, None);
         }
         if self.log().is_some_and(|log| log.head().epoch != epoch) {
