@@ -7,7 +7,7 @@ use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
 use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User};
 
 use super::load::FETCH;
-use super::{Home, Phase, internal, waiter};
+use super::{Home, LoadStep, Loading, Phase, internal, waiter};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Grown;
@@ -256,6 +256,11 @@ impl Home {
     /// News of records, in whatever order; only the next one is ever applied.
     pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
         let end = records.last().map_or(0, |stored| stored.offset);
+        if let Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) = &self.phase
+            && log.head().epoch == epoch
+        {
+            self.known_end = self.known_end.max(end);
+        }
         match self.log() {
             Some(log) if log.head().epoch == epoch => {
                 self.arrive(cx, Position { epoch, offset: end }, records)

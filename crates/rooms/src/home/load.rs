@@ -183,7 +183,7 @@ impl Home {
             let LoadStep::Reading(log) = &mut loading.step else { return };
             match outcome {
                 Read::Records { records, head } if head.epoch == log.head().epoch => {
-                    self.known_end = self.known_end.max(head.offset);
+                    self.known_end = if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
                     let mut panicked = false;
                     for stored in records {
                         panicked |=
@@ -207,7 +207,13 @@ impl Home {
             return;
         }
         match outcome {
-            Read::Records { records, head } => self.arrive(cx, head, records),
+            Read::Records { records, head } => {
+                // Nothing more is there, whatever was said before: asking again would not bring it.
+                if records.is_empty() && self.log().is_some_and(|log| log.head().epoch == head.epoch) {
+                    self.known_end = head.offset;
+                }
+                self.arrive(cx, head, records);
+            }
             Read::Behind => self.reload(cx, None),
             Read::Lost => {
                 let seen = self.log().map(Log::seen);
