@@ -100,6 +100,7 @@ impl Home {
             }
         };
         self.known_end = loaded.head.offset;
+        self.kept_from = loaded.base;
         loading.found(&log);
         let mut panicked = false;
         for stored in loaded.records {
