@@ -160,13 +160,28 @@ impl Home {
     }
 
     fn leave_while_loading(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
+        let mut joins = Vec::new();
         if let Phase::Loading(loading) = &mut self.phase {
             let of_leaver = |command: &Command| match command {
                 Command::Join(join) => join.connection == connection,
                 Command::Page { connection: reader, .. } => *reader == connection,
                 _ => false,
             };
-            loading.queue.retain(|(_, command)| !of_leaver(command));
+            let queue = std::mem::take(&mut loading.queue);
+            let (gone, rest): (VecDeque<_>, VecDeque<_>) =
+                queue.into_iter().partition(|(_, command)| of_leaver(command));
+            loading.queue = rest;
+            loading.queue_bytes -= gone.iter().map(|(_, command)| command.bytes()).sum::<usize>();
+            joins.extend(gone.into_iter().map(|(_, command)| command));
+        }
+        if asked {
+            let refusal = || Refusal::new(vocabulary::Code::NotInRoom, "you left the room meanwhile");
+            for join in joins.iter().filter_map(|command| match command {
+                Command::Join(join) if join.tag.id.is_some() => Some(join),
+                _ => None,
+            }) {
+                self.part(cx, join, refusal());
+            }
         }
         self.leave(cx, connection, asked);
     }

@@ -1,10 +1,12 @@
 //! From a home's deliveries to frames in outboxes: encoded once per audience and format, pushed once per member.
 //! Nothing here asks anything of anybody.
 
+use std::collections::BTreeMap;
+
 use protocol::Item;
 use vocabulary::{
     Ack, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
-    Person, Position, PresenceNews, Recipients, Reply, ReplyTo, RoomId, Shown, Sight, Verdict, Wall,
+    Person, Position, PresenceNews, Recipients, Refusal, Reply, ReplyTo, RoomId, Shown, Sight, Verdict, Wall,
 };
 
 use crate::Shard;
@@ -169,9 +171,9 @@ impl Shard {
     fn deliver_joined(&mut self, now: Now, joined: &Joined) {
         let id = joined.connection;
         let Some(connection) = self.connections.get(id) else { return };
-        let Some(subscription) = connection.subscription(&joined.room) else { return };
-        if subscription.ticket != joined.ticket {
-            return;
+        let subscribed = connection.subscription(&joined.room).map(|subscription| subscription.ticket);
+        if subscribed != Some(joined.ticket) {
+            return self.answer_overtaken(now, joined, subscribed.is_some());
         }
         let format = Format { speech: connection.mount, full_name: joined.tag.full_name };
         let name = spelled(&joined.room, joined.tag.full_name);
@@ -191,17 +193,61 @@ impl Shard {
         let local = self.locals.get_or_open(&joined.room, joined.upto);
         local.head = joined.upto;
         let old = local.members.remove(&id.slot).filter(|member| member.generation == id.generation);
-        let standing = match (old, &joined.verdict) {
-            // Joining again without a position changes nothing about where it stands.
-            (Some(member), Verdict::Fresh) => member.standing,
-            _ if joined.cursor == joined.upto => Standing::Live,
-            _ => Standing::CatchingUp(Box::new(CatchingUp::at(joined.cursor))),
+        let (standing, owed) = match (old.map(|member| member.standing), &joined.verdict) {
+            // Joining again without a position changes nothing about where it stands. A page that was asked for by the
+            // older join is for nobody now.
+            (Some(Standing::CatchingUp(mut behind)), Verdict::Fresh) => {
+                behind.asked = false;
+                (Standing::CatchingUp(behind), BTreeMap::new())
+            }
+            (Some(Standing::Live), Verdict::Fresh) => (Standing::Live, BTreeMap::new()),
+            (old, _) => {
+                let mut owed = match old {
+                    Some(Standing::CatchingUp(behind)) => behind.owed,
+                    Some(Standing::Live) | None => BTreeMap::new(),
+                };
+                if joined.cursor == joined.upto {
+                    (Standing::Live, owed)
+                } else {
+                    let mut behind = CatchingUp::at(joined.cursor);
+                    let ahead = |position: &Position| {
+                        position.epoch == joined.cursor.epoch && position.offset > joined.cursor.offset
+                    };
+                    behind.owed = owed.extract_if(.., |position, _| ahead(position)).collect();
+                    (Standing::CatchingUp(Box::new(behind)), owed)
+                }
+            }
         };
         let behind = matches!(standing, Standing::CatchingUp(_));
         let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
         local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
+        self.send_owed(&joined.room, at, owed);
         if behind {
             self.wants_pages.insert((joined.room.clone(), id.slot));
+        }
+    }
+
+    /// A join that a later join or leave has overtaken changes nothing, but whoever waits for its answer gets one.
+    fn answer_overtaken(&mut self, now: Now, joined: &Joined, subscribed: bool) {
+        let (id, tag) = (joined.connection, &joined.tag);
+        if tag.id.is_none() {
+            return;
+        }
+        let room = spelled(&joined.room, tag.full_name);
+        if subscribed {
+            self.send(id, &Item::Done { room, id: tag.id.as_deref(), at: now.wall, reply: None });
+        } else {
+            let refusal = Refusal::new(Code::NotInRoom, "you left the room meanwhile");
+            let room = room.to_owned();
+            self.refuse(now, id, tag.clone(), Some(&room), &refusal);
+        }
+    }
+
+    fn send_owed(&mut self, room: &RoomId, at: Wall, owed: BTreeMap<Position, Vec<Ack>>) {
+        for (position, acks) in owed {
+            for ack in acks {
+                self.send_ack(&Told { room, position, at }, &ack);
+            }
         }
     }
 
@@ -296,11 +342,7 @@ impl Shard {
     /// A member that goes while acks are owed to it gets them now: no page will bring them.
     pub(crate) fn release(&mut self, now: Now, room: &RoomId, member: Option<Member>) {
         let Some(Member { standing: Standing::CatchingUp(behind), .. }) = member else { return };
-        for (position, acks) in behind.owed {
-            for ack in acks {
-                self.send_ack(&Told { room, position, at: now.wall }, &ack);
-            }
-        }
+        self.send_owed(room, now.wall, behind.owed);
     }
 
     fn deliver_reread(&mut self, room: &RoomId) {
