@@ -259,6 +259,12 @@ impl Shard {
         }
         let format = member.format;
         let Standing::CatchingUp(behind) = &mut member.standing else { return };
+        // An older question was answered late: the newer one is on its way.
+        let cursor = behind.cursor;
+        let older = page.upto.epoch != cursor.epoch || page.upto.offset < cursor.offset;
+        if page.verdict == Verdict::Resumed && older {
+            return;
+        }
         behind.asked = false;
         let mut behind = std::mem::replace(behind, Box::new(CatchingUp::at(page.upto)));
         let name = spelled(&page.room, format.full_name);
@@ -268,7 +274,10 @@ impl Shard {
             Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: page.upto, at }),
             Verdict::Fresh | Verdict::Resumed => {}
         }
-        for entry in &page.entries {
+        let seen = |entry: &&PageEntry| {
+            entry.position.epoch == cursor.epoch && entry.position.offset <= cursor.offset
+        };
+        for entry in page.entries.iter().skip_while(seen) {
             if !self.deliver_entry(id, page, name, &mut behind, entry) {
                 // The outbox is full: it goes on from here when that has drained.
                 return self.still_behind(&page.room, id, behind);
