@@ -94,51 +94,47 @@ impl Shard {
             let mut made = Made::default();
             for (slot, member) in &mut local.members {
                 let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
-                let own = match unplaced.is_empty() {
-                    true => None,
-                    false => {
-                        unplaced.iter().position(|ack| ack.to.connection == id).map(|at| unplaced.remove(at))
-                    }
+                // The same id may have been sent twice before it was stored.
+                let own: Vec<&Ack> = match unplaced.is_empty() {
+                    true => Vec::new(),
+                    false => unplaced.extract_if(.., |ack| ack.to.connection == id).collect(),
                 };
                 if let Standing::CatchingUp(behind) = &mut member.standing {
-                    if let Some(ack) = own {
-                        behind.owed.entry(position).or_default().push(ack.clone());
+                    if !own.is_empty() {
+                        behind.owed.entry(position).or_default().extend(own.into_iter().cloned());
                     }
                     continue;
                 }
                 let Some(connection) = connections.at(*slot) else { continue };
                 let mount = &mounts[usize::from(connection.mount)];
-                let (frame, class) = match own {
-                    Some(ack) => {
-                        let name = spelled(room, ack.to.tag.full_name);
-                        let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-                        let item = Item::Ack { room: name, id, position, at, reply };
-                        connection.session.answered();
-                        self.counts.frames_encoded += 1;
-                        (mount.frame(scratch, &item), Class::Record)
-                    }
-                    None => {
-                        let Some(shown) = sight(sights, member.audience) else { continue };
-                        let name = spelled(room, member.format.full_name);
-                        let frame = made.get(member.audience, member.format, || {
-                            self.counts.frames_encoded += 1;
-                            mount.frame(scratch, &Item::Record { room: name, shown, position, at })
-                        });
-                        (frame, class_in(room, shown.class))
-                    }
-                };
-                let Some(frame) = frame else { continue };
-                if writes.queue(id, connection, frame, class) == Pushed::Behind {
-                    if let Some(behind) = member.fall_behind(before)
-                        && let Some(ack) = own
-                    {
+                let mut fell_behind = false;
+                for ack in &own {
+                    let name = spelled(room, ack.to.tag.full_name);
+                    let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+                    let item = Item::Ack { room: name, id: ack_id, position, at, reply };
+                    self.counts.frames_encoded += 1;
+                    let Some(frame) = mount.frame(scratch, &item) else { continue };
+                    fell_behind = fell_behind
+                        || writes.queue(id, connection, frame, Class::Record) == Pushed::Behind;
+                    match member.fall_behind_if(fell_behind, before) {
                         // Its place is in the pages now, and it counts as unanswered until then.
-                        connection.session.unanswered();
-                        behind.owed.entry(position).or_default().push(ack.clone());
+                        Some(behind) => behind.owed.entry(position).or_default().push((*ack).clone()),
+                        None => connection.session.answered(),
                     }
-                    if connection.outbox.is_empty() {
-                        wants_pages.insert((room.clone(), *slot));
-                    }
+                }
+                if own.is_empty() {
+                    let Some(shown) = sight(sights, member.audience) else { continue };
+                    let name = spelled(room, member.format.full_name);
+                    let frame = made.get(member.audience, member.format, || {
+                        self.counts.frames_encoded += 1;
+                        mount.frame(scratch, &Item::Record { room: name, shown, position, at })
+                    });
+                    let Some(frame) = frame else { continue };
+                    fell_behind = writes.queue(id, connection, frame, class_in(room, shown.class)) == Pushed::Behind;
+                    member.fall_behind_if(fell_behind, before);
+                }
+                if fell_behind && connection.outbox.is_empty() {
+                    wants_pages.insert((room.clone(), *slot));
                 }
             }
         }

@@ -46,6 +46,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// As `fall_behind`, where the outbox was full.
+    pub(crate) fn fall_behind_if(&mut self, full: bool, cursor: Position) -> Option<&mut CatchingUp> {
+        if full { self.fall_behind(cursor) } else { None }
+    }
+
     /// From now on the log's pages bring it forward.
     pub(crate) fn fall_behind(&mut self, cursor: Position) -> Option<&mut CatchingUp> {
         if let Standing::Live = self.standing {
