@@ -371,10 +371,16 @@ impl Shard {
         // A home that is busy did not look at the join: an older one stands. Any other refusal ended that too.
         if refusal.code == Code::Busy {
             self.unjoin(*id, room, *ticket);
-        } else if connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket) {
-            connection.unsubscribe(room);
-            let member = self.locals.remove(room, id.slot);
-            self.release(now, room, member);
+        } else {
+            let newest = connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
+            // A newer join may be on its way; what stands here is ended all the same.
+            if newest || self.member(room, *id).is_some_and(|member| member.ticket == *ticket) {
+                let member = self.locals.remove(room, id.slot);
+                self.release(now, room, member);
+            }
+            if newest && let Some(connection) = self.connections.get(*id) {
+                connection.unsubscribe(room);
+            }
         }
         let name = spelled(room, tag.full_name).to_owned();
         self.refuse(now, *id, tag, Some(&name), refusal);
