@@ -78,6 +78,10 @@ impl Home {
     }
 
     fn hear_others(&mut self, cx: &mut Cx<'_>, present: Vec<engine::Present>, soft: Vec<engine::SoftEntry>) {
+        // What the engine holds of this very shard is what it was told, unless that was lost on the way.
+        for (person, count) in self.presence.unlike(cx.me, &present) {
+            cx.publish_presence(&self.id, person, count);
+        }
         self.presence.replace_elsewhere(cx.now.tick, cx.me, present);
         for entry in soft {
             self.hear_soft(cx, entry);
