@@ -147,8 +147,7 @@ impl Shard {
     fn deliver_ack(&mut self, told: &Told<'_>, ack: &Ack) {
         if let Some(member) = self.member(told.room, ack.to.connection)
             && let Standing::CatchingUp(behind) = &mut member.standing
-            && behind.cursor.epoch == told.position.epoch
-            && behind.cursor.offset < told.position.offset
+            && behind.cursor < told.position
         {
             behind.owed.entry(told.position).or_default().push(ack.clone());
             return;
