@@ -136,12 +136,13 @@ impl World {
             || !cell.sockets.is_empty()
             || !cell.deliveries.is_empty()
             || (!congested && !cell.commands.is_empty());
-        self.count_spin(node, index, next);
+        self.count_spin(node, index, next.filter(|_| !congested));
         if more {
             let soon = self.random.millis(0, 2) + std::time::Duration::from_micros(20);
             self.wake(node, index, now.tick + soon);
         }
-        if let Some(next) = next {
+        // In congestion a deadline is no input, so it wakes nobody.
+        if let Some(next) = next.filter(|_| !congested) {
             self.wake(node, index, next.max(now.tick));
         }
     }

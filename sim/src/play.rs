@@ -433,10 +433,17 @@ impl Play {
         for device in 0..self.devices.len() {
             let rooms: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
             for room in rooms {
-                let said = self.devices[device].users(self.world.now.tick, &room);
-                self.say(device, said)?;
+                let now = self.world.now.tick;
+                let told = self.devices[device].last_users.get(&room).map(|(at, _)| *at);
+                if told.is_none_or(|told| now.since(told) > Duration::from_secs(8)) {
+                    let said = self.devices[device].users(now, &room);
+                    self.say(device, said)?;
+                }
             }
         }
+        // Whoever was told to come again later does so.
+        let again = self.world.now.tick + Duration::from_millis(1300);
+        self.world.remind(again, LAST_QUESTIONS);
         Ok(())
     }
 
