@@ -96,6 +96,8 @@ pub(crate) struct Home {
     stewarded: Stewarded,
     idle_since: Option<Tick>,
     looked: Tick,
+    /// The engine was asked to go on telling, and has not answered since then.
+    looking: Option<Tick>,
     /// When this room wants to be woken; the index of `Rooms` agrees with it.
     pub(crate) scheduled: Option<Tick>,
 }
@@ -120,6 +122,7 @@ impl Home {
             stewarded: Stewarded::default(),
             idle_since: None,
             looked: cx.now.tick,
+            looking: None,
             scheduled: None,
         };
         home.follow(cx);
@@ -343,6 +346,7 @@ impl Home {
             self.soft.next_deadline(),
             self.pipeline.next_deadline(cx.limits, loading.is_none()),
             self.fetching.map(again),
+            self.looking.map(again),
             self.readers.values().map(|reader| again(reader.asked)).min(),
             stewarded,
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
@@ -367,7 +371,8 @@ impl Home {
         self.tick_loading(cx);
         self.tick_pipeline(cx);
         self.tick_readers(cx);
-        if cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick {
+        let unanswered = self.looking.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick);
+        if unanswered || (cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick) {
             self.look_again(cx);
         }
     }

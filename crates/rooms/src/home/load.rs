@@ -52,6 +52,7 @@ impl Home {
     /// The same incarnation looks again, or a new one follows for the first time.
     pub(crate) fn look_again(&mut self, cx: &mut Cx<'_>) {
         self.looked = cx.now.tick;
+        self.looking = Some(cx.now.tick);
         let seen = self.log().map(Log::seen);
         cx.ask(Question::Follow { room: self.id.clone(), seen });
     }
@@ -63,6 +64,7 @@ impl Home {
     }
 
     pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, outcome: Followed) {
+        self.looking = None;
         match outcome {
             Followed::Loaded(loaded) => self.loaded(cx, loaded),
             Followed::Continues { records, head, present, soft } => {
