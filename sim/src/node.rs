@@ -219,6 +219,8 @@ impl Around for Hands<'_> {
         let scenario = &self.world.scenario;
         let (command_box, delivery_box, mutant) =
             (scenario.command_box, scenario.delivery_box, scenario.mutant);
+        let index = self.index;
+        self.world.trace(|| format!("{} posts to s{target} {envelope:?}", name(node, index)));
         let cell = &mut self.world.nodes[node].cells[target];
         match &envelope {
             Envelope::Command(_) if cell.commands.len() >= command_box => {
