@@ -165,7 +165,10 @@ impl Home {
         if self.pipeline.flight.as_ref().is_none_or(|flight| flight.batch.number != number) {
             return;
         }
+        // While the room is read anew the flight waits: what is read says what became of it.
+        let reading = matches!(self.phase, Phase::Loading(_));
         match outcome {
+            Appended::Stored { .. } | Appended::Conflict { .. } if reading => {}
             Appended::Stored { placements, head } => self.stored(cx, placements, head),
             Appended::Conflict { head } => {
                 cx.counts.conflicts += 1;
