@@ -89,6 +89,13 @@ impl Pipeline {
             .is_some_and(|flight| flight.batch.parcels.iter().any(|parcel| parcel.key == *key))
     }
 
+    /// Keys that are waited for and not on their way.
+    pub(crate) fn orphans(&self) -> Vec<Key> {
+        let on_its_way =
+            |key: &Key| self.flies(key) || self.waiting.iter().any(|pending| pending.key == *key);
+        self.waiters.keys().filter(|key| !on_its_way(key)).cloned().collect()
+    }
+
     pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {
         self.waiters.entry(key).or_default().push(waiter);
     }

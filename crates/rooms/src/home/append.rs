@@ -371,6 +371,10 @@ impl Home {
                 self.tell_waiters(cx, position, waiters);
             }
         }
+        // Whoever waits for a record that is neither stored nor on its way any more.
+        for key in self.pipeline.orphans() {
+            self.refuse_key(cx, &key, &Refusal::unconfirmed());
+        }
         let Some(mut flight) = self.pipeline.flight.take() else { return };
         if !live {
             for parcel in &flight.batch.parcels {
