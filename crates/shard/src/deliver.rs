@@ -368,14 +368,14 @@ impl Shard {
         let full_name = connection.subscription(room).is_some_and(|subscription| subscription.full_name);
         let tag = answers.clone().unwrap_or(vocabulary::Tag { id: None, full_name });
         // A home that is busy did not look at the join: an older one stands. Any other refusal ended that too.
+        let mut ended = None;
         if refusal.code == Code::Busy {
             self.unjoin(*id, room, *ticket);
         } else {
             let newest = connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
             // A newer join may be on its way; what stands here is ended all the same.
             if newest || self.member(room, *id).is_some_and(|member| member.ticket == *ticket) {
-                let member = self.locals.remove(room, id.slot);
-                self.release(now, room, member);
+                ended = self.locals.remove(room, id.slot);
             }
             if newest && let Some(connection) = self.connections.get(*id) {
                 connection.unsubscribe(room);
@@ -383,6 +383,8 @@ impl Shard {
         }
         let name = spelled(room, tag.full_name).to_owned();
         self.refuse(now, *id, tag, Some(&name), refusal);
+        // Behind the parting, because what is owed may stand beyond what was seen.
+        self.release(now, room, ended);
     }
 
     fn deliver_soft(&mut self, room: &RoomId, recipients: &Recipients, sights: &[Sight], at: Wall) {
