@@ -190,7 +190,8 @@ impl MemoryEngine {
 
     fn end(&mut self, gone: Incarnation) {
         self.claims.retain(|_, held| held.by != gone);
-        let mut tell = BTreeSet::new();
+        // The one that ended too: if it is alive after all it must say everything again under a new name.
+        let mut tell = BTreeSet::from([gone]);
         for log in self.rooms.values_mut() {
             tell.extend(log.end(gone));
         }

@@ -206,6 +206,25 @@ impl Presence {
         self.users.iter().filter_map(mine).collect()
     }
 
+    /// Where what the engine holds under this name is not what this node's books say.
+    pub(crate) fn unlike(&self, me: Incarnation, held: &[Present]) -> Vec<Publish> {
+        let mut mine: BTreeMap<UserId, Publish> = self
+            .published()
+            .into_iter()
+            .map(|(person, count)| (person.id.clone(), (person, count)))
+            .collect();
+        let mut unlike = Vec::new();
+        for present in held.iter().filter(|present| present.by == me) {
+            match mine.remove(&present.person.id) {
+                Some((_, count)) if count == present.count => {}
+                Some(publish) => unlike.push(publish),
+                None => unlike.push((present.person.clone(), 0)),
+            }
+        }
+        unlike.extend(mine.into_values());
+        unlike
+    }
+
     pub(crate) fn list(&self, max: usize) -> Vec<Person> {
         let person = |(user, here): (&UserId, &Here)| Person { id: user.clone(), name: here.name.clone() };
         self.users.iter().take(max).map(person).collect()

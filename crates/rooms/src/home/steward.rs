@@ -125,6 +125,7 @@ impl Home {
             reply: None,
         };
         self.stewarded.doing = true;
+        self.pipeline.drop_duties();
         self.pipeline.push_front(Pending { act, key, guarded: true, rounds: 0, since: cx.now.tick });
         self.pump(cx);
     }
