@@ -333,7 +333,7 @@ fn with_room(out: &mut Vec<u8>, room: &str, payload: &Payload) {
     let mut object = Object::begin(out);
     object.text("room_id", room);
     object.end();
-    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).map(<[u8]>::trim_ascii);
     if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
         out.pop();
         out.push(b',');
