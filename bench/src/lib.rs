@@ -35,7 +35,7 @@ pub use options::Bench;
 
 use adapters::Choices;
 use machine::{Facts, Weight};
-use options::{Common, Peers, What};
+use options::{Peers, Settings, What};
 use outcome::{Outcome, Verdict};
 use pairs::Comparison;
 use progress::Progress;
@@ -86,13 +86,13 @@ fn measure(bench: Bench) -> Result<bool> {
     session.run(&scenarios)
 }
 
-fn weight(common: &Common) -> Option<Weight> {
+fn weight(common: &Settings) -> Option<Weight> {
     (!common.gentle).then(Weight::raise)
 }
 
 /// One call of the bench: what stays the same for all its runs.
 struct Session {
-    common: Common,
+    common: Settings,
     choices: Choices,
     facts: Facts,
     weight: Option<Weight>,

@@ -13,7 +13,7 @@ pub struct Bench {
     #[command(subcommand)]
     pub(crate) what: What,
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: Settings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,7 @@ pub(crate) enum Peers {
 }
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Common {
+pub(crate) struct Settings {
     /// Servers to measure, one after the other.
     #[arg(long = "of", value_delimiter = ',', default_value = "kulkul", global = true)]
     pub(crate) servers: Vec<String>,

@@ -1,3 +1,92 @@
-//! Every chore of the project, run as `cargo xtask <chore>`.
+//! Every chore of the project, run as `cargo xtask <chore>`. A chore says what it did, and fails when a part of it did
+//! not happen.
 
-fn main() {}
+mod check;
+mod edges;
+mod files;
+mod finding;
+mod links;
+mod policy;
+mod purity;
+mod services;
+mod source;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use steps::{Steps, Told, cargo_at, run};
+
+const HELP: &str = "\
+cargo xtask <chore>
+
+  check [--json]   formatting, lints, the arrows between crates, style, links; seconds
+  test             check, every test, the simulator; what a change must pass
+  sim [args]       the simulator: --seeds N for many, --seed S to replay one
+  bench [args]     the server in release, measured: passed on to `kulkul bench`
+  services         which brokers and browsers this machine has for the tests to come
+  faults           faults in real processes (not yet there)
+  conformance      the Autobahn run (not yet there)
+  help             this page
+";
+
+/// A chore that does not exist yet must not look like one that passed.
+const NOT_THERE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = match steps::root() {
+        Ok(root) => root,
+        Err(error) => return refuse(&error),
+    };
+    match args.as_slice() {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        ["check"] => check::chore(&root, Told::People),
+        ["check", "--json"] => check::chore(&root, Told::Machine),
+        ["test"] => test::chore(&root),
+        ["sim", args @ ..] => sim(&root, args),
+        ["bench", args @ ..] => bench(&root, args),
+        ["services"] => services::chore(),
+        ["faults"] => {
+            not_there("faults: it will kill, pause and starve real processes once the durable log exists")
+        }
+        ["conformance"] => {
+            not_there("conformance: it will run Autobahn against the binary once its edge is there")
+        }
+        [chore, ..] => refuse(&format!(
+            "`{}` is no chore; see: cargo xtask help",
+            [*chore].iter().chain(&args[1..]).copied().collect::<Vec<_>>().join(" ")
+        )),
+    }
+}
+
+fn sim(root: &Path, args: &[&str]) -> ExitCode {
+    let mut steps = Steps::begin("sim", Told::People);
+    steps.run("simulator", |_| test::simulator(root, args));
+    steps.end()
+}
+
+fn bench(root: &Path, args: &[&str]) -> ExitCode {
+    let args = [&["run", "--release", "--package", policy::SERVER_PACKAGE, "--", "bench"], args].concat();
+    match run(cargo_at(root, &args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => refuse(&format!("bench: {status}")),
+    }
+}
+
+fn refuse(says: &str) -> ExitCode {
+    eprintln!("{says}");
+    ExitCode::FAILURE
+}
+
+fn not_there(says: &str) -> ExitCode {
+    eprintln!("{says}. It ran nothing.");
+    ExitCode::from(NOT_THERE)
+}

@@ -1,1 +1,172 @@
-//! The shell: listeners, a thread per shard, mailboxes, timers, the engine link.
+//! The shell: sockets, threads, clocks and HTTP around shards that know none of them. It decides nothing about rooms
+//! and clients; what it does, a shard or the operator told it to do.
+
+mod clock;
+mod door;
+mod facts;
+mod greeting;
+mod http;
+mod identity;
+mod mail;
+mod run;
+mod sockets;
+mod world;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use engine::MemoryLimits;
+use rooms::Apps;
+use vocabulary::{Incarnation, ShardId};
+
+pub use facts::{Facts, Health};
+pub use greeting::{Gate, MountKind, MountPoint, Origins};
+pub use http::{HttpError, router};
+pub use identity::{Claims, Secret, SecretError, Unverified};
+use mail::{Control, Mailboxes};
+
+/// What the configuration came to.
+pub struct Config {
+    pub listen: SocketAddr,
+    pub shards: u16,
+    pub gate: Gate,
+    pub limits: shard::Limits,
+    pub room_limits: rooms::Limits,
+    pub memory: MemoryLimits,
+    /// Told apart from every other process of the deployment; drawn by the caller.
+    pub node_tag: u64,
+    pub start_tag: u32,
+    pub handshake: Duration,
+}
+
+/// Made in each shard's own thread: apps and protocols are not `Send`, and need not be.
+pub trait Furnish: Send + Sync + 'static {
+    fn apps(&self) -> Apps;
+    /// In the order of the gate's mount points.
+    fn mounts(&self) -> Vec<shard::Mount>;
+}
+
+/// Goodbyes per second of a drain: what the nodes that take the clients over can admit.
+const GOODBYES_PER_SECOND: u32 = 2000;
+const DRAIN_WINDOW_MAX: Duration = Duration::from_secs(10);
+/// A drain that has not ended then is cut short: what runs us loses patience soon after.
+const DRAIN_MAX: Duration = Duration::from_secs(25);
+
+/// A node that serves.
+pub struct Node {
+    address: SocketAddr,
+    facts: Arc<Facts>,
+    mailboxes: Arc<Mailboxes>,
+    threads: Vec<JoinHandle<()>>,
+    pages: http::Pages,
+}
+
+impl Node {
+    /// Binds and starts the shards' threads. They accept from then on; HTTP is answered once `serve_http` runs.
+    pub fn start(config: Config, furnish: Arc<dyn Furnish>) -> io::Result<Node> {
+        let listener = listener(config.listen)?;
+        let address = listener.local_addr()?;
+        let facts = Arc::new(Facts::new(config.shards));
+        let (pages, to_pages) = http::Pages::new();
+        let (mailboxes, posts) = mail::open(config.shards)?;
+        let mailboxes = Arc::new(mailboxes);
+        let gate = Arc::new(config.gate);
+        let started = Instant::now();
+        let mut threads = Vec::new();
+        for (index, post) in posts.into_iter().enumerate() {
+            let id = ShardId(index as u16);
+            let seat = run::Seat {
+                id,
+                shards: config.shards,
+                me: Incarnation { node: config.node_tag, shard: id, life: 1 },
+                listener: listener.try_clone()?,
+                gate: gate.clone(),
+                limits: config.limits,
+                room_limits: config.room_limits,
+                memory: config.memory,
+                start_tag: config.start_tag,
+                handshake: config.handshake,
+                clock: clock::Clock::since(started),
+                facts: facts.clone(),
+                mailboxes: mailboxes.clone(),
+                pages: to_pages.clone(),
+            };
+            let furnish = furnish.clone();
+            let name = format!("shard-{index}");
+            threads.push(
+                std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?,
+            );
+        }
+        Ok(Node { address, facts, mailboxes, threads, pages })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn facts(&self) -> Arc<Facts> {
+        self.facts.clone()
+    }
+
+    /// Answers everything that is not an upgrade, in the calling runtime, until the node ends.
+    pub fn serve_http(&mut self, router: axum::Router) {
+        self.pages.serve(router);
+    }
+
+    /// Unready at once, no new sockets, goodbyes spread over a window, and then the end of the threads.
+    pub async fn drain(self) -> Drained {
+        self.facts.drain();
+        let open = self.facts.health().total;
+        let window = Duration::from_secs(1) * open / GOODBYES_PER_SECOND;
+        self.mailboxes.tell_all(|| Control::Drain(window.min(DRAIN_WINDOW_MAX)));
+        let deadline = tokio::time::Instant::now() + DRAIN_MAX;
+        while self.threads.iter().any(|thread| !thread.is_finished()) {
+            if tokio::time::Instant::now() >= deadline {
+                return Drained { open: self.facts.health().total, in_time: false };
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Drained { open, in_time: true }
+    }
+
+    /// No more patience: everybody goes now.
+    pub fn hasten(mailboxes: &Hasten) {
+        mailboxes.0.tell_all(|| Control::Drain(Duration::ZERO));
+    }
+
+    pub fn hastener(&self) -> Hasten {
+        Hasten(self.mailboxes.clone())
+    }
+}
+
+/// Cuts a drain short.
+#[derive(Clone)]
+pub struct Hasten(Arc<Mailboxes>);
+
+#[derive(Clone, Copy, Debug)]
+pub struct Drained {
+    /// Connections when the drain began, or that were left when it was cut short.
+    pub open: u32,
+    pub in_time: bool,
+}
+
+/// Sockets that wait to be accepted: a reconnect storm's first second.
+const BACKLOG: i32 = 4096;
+/// The kernel doubles it. Enough for a turn's worth of frames to one client; all clients together must not fill the
+/// kernel's memory before we notice that they are slow.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// Accepted sockets inherit what is set here, so that accepting costs one system call.
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

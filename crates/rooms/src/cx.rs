@@ -19,18 +19,19 @@ pub enum Effect {
     Command(ShardId, Command),
 }
 
-/// What happened, for metrics and for tests. Only grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub records_applied: u64,
-    pub records_unknown: u64,
-    pub duplicates: u64,
-    pub conflicts: u64,
-    pub app_panics: u64,
-    pub rooms_quarantined: u64,
-    pub epochs_begun: u64,
-    pub unconfirmed: u64,
-    pub snapshots_refused: u64,
+vocabulary::counts! {
+    /// What happened, for metrics and for tests. Only grows.
+    pub struct Counts {
+        records_applied,
+        records_unknown,
+        duplicates,
+        conflicts,
+        app_panics,
+        rooms_quarantined,
+        epochs_begun,
+        unconfirmed,
+        snapshots_refused,
+    }
 }
 
 pub(crate) struct Cx<'a> {

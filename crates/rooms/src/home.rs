@@ -14,8 +14,8 @@ use std::sync::Arc;
 use app::{Action, Host};
 use engine::{Question, Stored};
 use vocabulary::{
-    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Refusal, Reply,
-    ReplyTo, RoomId, Standing, Tick, User,
+    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, RecordNews,
+    Refusal, Reply, ReplyTo, RoomId, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -85,6 +85,8 @@ pub(crate) struct Home {
     seats: Seats,
     presence: Presence,
     soft: Softs,
+    /// Records applied and not told yet; empty between calls.
+    told: Vec<RecordNews>,
     pipeline: Pipeline,
     /// Records that came before their turn, and the end of the log as far as anybody said.
     arrived: BTreeMap<u64, Stored>,
@@ -111,6 +113,7 @@ impl Home {
             seats: Seats::default(),
             presence: Presence::default(),
             soft: Softs::default(),
+            told: Vec::new(),
             pipeline: Pipeline::default(),
             arrived: BTreeMap::new(),
             known_end: 0,
@@ -371,6 +374,7 @@ impl Home {
 
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn check_invariants(&self, limits: &crate::Limits) {
+        assert!(self.told.is_empty(), "what is applied is told");
         self.presence.check_invariants();
         self.seats.check_invariants();
         assert!(self.pipeline.waiting.len() <= limits.waiting_max + 2, "the waiting room is bounded");

@@ -221,6 +221,11 @@ impl Presence {
             return None;
         }
         let count = self.users.len();
+        if count == 1 && self.left.is_empty() {
+            // Whoever is alone knows it, and the next to come is told of at once.
+            self.hush();
+            return None;
+        }
         let small = count < limits.presence_small && now >= self.list_from && self.list_owed;
         let mut news = PresenceNews { count: count as u32, ..PresenceNews::default() };
         let person = |(id, name): (UserId, Arc<str>)| Person { id, name };

@@ -1,3 +1,33 @@
 //! The `kulkul` binary: reads configuration, and is the only place that names concrete apps, engines and bridges.
 
-fn main() {}
+mod apps;
+mod config;
+mod demo;
+mod log;
+mod options;
+mod secret;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use options::{Command, Options};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match options.command {
+        Some(Command::Bench(bench)) => return bench::run(bench),
+        Some(Command::Token(ask)) => token::print(&ask),
+        Some(Command::Serve(serve)) => serve::run(&serve),
+        None => serve::run(&options.serve),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kulkul: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

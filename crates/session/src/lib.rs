@@ -19,7 +19,7 @@ pub struct Limits {
     /// A client that goes on after this many refusals a second, for ten seconds, does not listen.
     pub refusals_per_second: u32,
     /// Sends without an answer yet: more than this in flight only lengthens the queue.
-    pub unacked_max: u16,
+    pub unacked_max: u32,
     pub rooms_max: u16,
 }
 
@@ -58,7 +58,7 @@ pub struct Open {
     who: Authenticated,
     messages: Rate,
     refusals: Rate,
-    unacked: u16,
+    unacked: u32,
 }
 
 /// What a request came to.
@@ -84,6 +84,14 @@ impl Session {
 
     pub fn is_open(&self) -> bool {
         matches!(self, Session::Open(_))
+    }
+
+    /// Why it ended, if it has.
+    pub fn ended(&self) -> Option<CloseReason> {
+        match self {
+            Session::Open(_) => None,
+            Session::Ended(reason) => Some(*reason),
+        }
     }
 
     /// Every message counts, understood or not. Answers what the sender is to be told instead, if it is too much.

@@ -44,9 +44,13 @@ pub(crate) struct Connection {
     pub outbox: Outbox,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
+    /// In some room it is catching up: when its outbox has drained there are pages to ask for.
+    pub behind: bool,
     pub heard: Tick,
     pub pinged: Tick,
     pub ending: Ending,
+    /// It owes us a pong, or does not take what we write, for longer than a healthy one would.
+    pub stale: bool,
     /// The wheel looks at it then; an entry for another time is an old one.
     pub armed: Option<Tick>,
 }
@@ -63,19 +67,21 @@ pub(crate) enum Overdue {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Now, generation: u32, peer: Peer, limits: &Limits) -> Connection {
+    pub(crate) fn new(now: Now, generation: u32, peer: Peer, decoder: Decoder) -> Connection {
         Connection {
             generation,
             mount: peer.mount,
-            decoder: decoder(limits),
+            decoder,
             user: peer.who.user.clone(),
             session: Session::open(peer.who),
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
+            behind: false,
             heard: now.tick,
             pinged: now.tick,
             ending: Ending::No,
+            stale: false,
             armed: None,
         }
     }
@@ -116,25 +122,24 @@ impl Connection {
         Overdue::Nothing
     }
 
+    pub(crate) fn is_overdue(&self, now: Now, limits: &Limits) -> bool {
+        let pong = self.pinged > self.heard && self.pinged + limits.stale <= now.tick;
+        pong || self.outbox.blocked_since.is_some_and(|since| since + limits.stale <= now.tick)
+    }
+
     /// When it wants to be looked at next.
     pub(crate) fn next_look(&self, now: Now, limits: &Limits) -> Tick {
         if let Ending::Closing { cut_at, .. } = self.ending {
             return cut_at;
         }
-        let pinged = (self.pinged > self.heard).then(|| self.heard + limits.pong);
+        // First to call it stale, then to end it.
+        let owed = |since: Tick, end: Tick| if self.stale { end } else { end.min(since + limits.stale) };
+        let pinged = (self.pinged > self.heard).then(|| owed(self.pinged, self.heard + limits.pong));
         let ping = self.pinged.max(self.heard) + limits.ping;
-        let blocked = self.outbox.blocked_since.map(|since| since + limits.write);
+        let blocked = self.outbox.blocked_since.map(|since| owed(since, since + limits.write));
         let expires = self.session.expires(now);
         [pinged, blocked, expires].into_iter().flatten().fold(ping, Tick::min)
     }
-}
-
-pub(crate) fn decoder(limits: &Limits) -> Decoder {
-    let limits = websocket::Limits {
-        message_bytes_max: limits.message_bytes_max,
-        fragments_max: limits.fragments_max,
-    };
-    Decoder::new(websocket::Role::Server, limits, websocket::Compression::Off)
 }
 
 /// Slots and the generation that each is in. The shell numbers connections; the shard only remembers.

@@ -4,13 +4,16 @@
 use protocol::Item;
 use vocabulary::{
     Ack, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
-    Person, Position, PresenceNews, Recipients, Reply, ReplyTo, RoomId, Shown, Sight, Verdict, Wall,
+    Person, Position, PresenceNews, Recipients, RecordNews, Reply, ReplyTo, RoomId, Shown, Sight, Verdict,
+    Wall,
 };
 
-use crate::Shard;
+use crate::connection::Connection;
 use crate::members::{CatchingUp, Format, Member, Standing};
 use crate::outbox::{Frame, Pushed};
-use crate::speech::spelled;
+use crate::speech::{Mount, spelled};
+use crate::writes::Writes;
+use crate::{Counts, Shard};
 
 /// The frames of one delivery, as far as they were needed. Members of a room have few audiences and formats, so a list
 /// is the fastest map.
@@ -40,6 +43,80 @@ fn sight(sights: &[Sight], audience: Audience) -> Option<&Shown> {
     sights.iter().find(|sight| sight.audience == audience)?.shown.as_ref()
 }
 
+/// What members of one audience and format get of a delivery's records.
+struct Row {
+    /// A frame per record, with its class; none where the record is hidden.
+    frames: Vec<Option<(Frame, Class)>>,
+    /// All of them in one piece, if each may be treated alike.
+    shared: Option<(Frame, u32)>,
+}
+
+impl Row {
+    fn make(
+        room: &RoomId,
+        records: &[RecordNews],
+        (audience, format): (Audience, Format),
+        mount: &Mount,
+        scratch: &mut Vec<u8>,
+    ) -> Row {
+        let name = spelled(room, format.full_name);
+        let frame = |news: &RecordNews| {
+            let shown = sight(&news.sights, audience)?;
+            let item = Item::Record { room: name, shown, position: news.position, at: news.at };
+            Some((mount.frame(scratch, &item)?, class_in(room, shown.class)))
+        };
+        let frames: Vec<_> = records.iter().map(frame).collect();
+        let alike = frames.iter().flatten().all(|(_, class)| *class == Class::Record);
+        let shared = match &frames[..] {
+            _ if !alike => None,
+            [Some((frame, _))] => Some((frame.clone(), 1)),
+            _ => {
+                let pieces: Vec<&[u8]> = frames.iter().flatten().map(|(frame, _)| &**frame).collect();
+                (!pieces.is_empty()).then(|| (pieces.concat().into(), pieces.len() as u32))
+            }
+        };
+        Row { frames, shared }
+    }
+}
+
+/// Records for a member that is one of their authors, or whose records are not all alike.
+struct OneByOne<'a> {
+    room: &'a RoomId,
+    records: &'a [RecordNews],
+    row: &'a Row,
+    mount: &'a Mount,
+    scratch: &'a mut Vec<u8>,
+    writes: &'a mut Writes,
+    counts: &'a mut Counts,
+}
+
+impl OneByOne<'_> {
+    /// The index of the first record that found no place, if one did not.
+    fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
+        for (index, news) in self.records.iter().enumerate() {
+            let mut acks = news.acks.iter().filter(|ack| ack.to.connection == id).peekable();
+            if acks.peek().is_none() {
+                let Some((frame, class)) = &self.row.frames[index] else { continue };
+                if self.writes.queue(id, connection, frame.clone(), *class) == Pushed::Behind {
+                    return Some(index);
+                }
+            }
+            for ack in acks {
+                let room = spelled(self.room, ack.to.tag.full_name);
+                let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+                let item = Item::Ack { room, id: ack_id, position: news.position, at: news.at, reply };
+                let Some(frame) = self.mount.frame(self.scratch, &item) else { continue };
+                self.counts.frames_encoded += 1;
+                if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
+                    return Some(index);
+                }
+                connection.session.answered();
+            }
+        }
+        None
+    }
+}
+
 /// A record's ack or its delivery, for one member.
 struct Told<'a> {
     room: &'a RoomId,
@@ -50,10 +127,7 @@ struct Told<'a> {
 impl Shard {
     pub(crate) fn deliver(&mut self, now: Now, delivery: &Delivery) {
         match delivery {
-            Delivery::Record { room, position, at, sights, acks, .. } => {
-                let told = Told { room, position: *position, at: *at };
-                self.deliver_record(&told, sights, acks);
-            }
+            Delivery::Records { room, records } => self.deliver_records(room, records),
             Delivery::Acked { room, position, at, ack } => {
                 self.deliver_ack(&Told { room, position: *position, at: *at }, ack);
             }
@@ -82,66 +156,65 @@ impl Shard {
         (member.generation == id.generation).then_some(member)
     }
 
-    fn deliver_record(&mut self, told: &Told<'_>, sights: &[Sight], acks: &[Ack]) {
-        let Told { room, position, at } = *told;
-        let mut unplaced: Vec<&Ack> = acks.iter().collect();
-        let Shard { locals, connections, mounts, scratch, writes, wants_pages, .. } = self;
-        if let Some(local) = locals.get(room) {
-            let before = local.head;
-            local.head = position;
-            let mut made = Made::default();
+    fn deliver_records(&mut self, room: &RoomId, records: &[RecordNews]) {
+        let authors: Vec<ConnectionId> =
+            records.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection).collect();
+        let mut placed = Vec::new();
+        let Shard { locals, connections, mounts, scratch, writes, wants_pages, counts, .. } = self;
+        if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
+            let before = std::mem::replace(&mut local.head, last.position);
+            let mut rows: Vec<((Audience, Format), Row)> = Vec::new();
             for (slot, member) in &mut local.members {
                 let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
-                let own = match unplaced.is_empty() {
-                    true => None,
-                    false => {
-                        unplaced.iter().position(|ack| ack.to.connection == id).map(|at| unplaced.remove(at))
-                    }
-                };
+                let own = authors.contains(&id);
+                if own {
+                    placed.push(id);
+                }
                 if let Standing::CatchingUp(behind) = &mut member.standing {
-                    if let Some(ack) = own {
-                        behind.owed.entry(position).or_default().push(ack.clone());
+                    if own {
+                        behind.owe(id, records);
                     }
                     continue;
                 }
                 let Some(connection) = connections.at(*slot) else { continue };
                 let mount = &mounts[usize::from(connection.mount)];
-                let (frame, class) = match own {
-                    Some(ack) => {
-                        let name = spelled(room, ack.to.tag.full_name);
-                        let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-                        let item = Item::Ack { room: name, id, position, at, reply };
-                        connection.session.answered();
-                        self.counts.frames_encoded += 1;
-                        (mount.frame(scratch, &item), Class::Record)
-                    }
+                let kind = (member.audience, member.format);
+                let row = match rows.iter().position(|(other, _)| *other == kind) {
+                    Some(at) => &rows[at].1,
                     None => {
-                        let Some(shown) = sight(sights, member.audience) else { continue };
-                        let name = spelled(room, member.format.full_name);
-                        let frame = made.get(member.audience, member.format, || {
-                            self.counts.frames_encoded += 1;
-                            mount.frame(scratch, &Item::Record { room: name, shown, position, at })
-                        });
-                        (frame, class_in(room, shown.class))
+                        let row = Row::make(room, records, kind, mount, scratch);
+                        counts.frames_encoded += row.frames.iter().flatten().count() as u64;
+                        rows.push((kind, row));
+                        &rows[rows.len() - 1].1
                     }
                 };
-                let Some(frame) = frame else { continue };
-                if writes.queue(id, connection, frame, class) == Pushed::Behind {
-                    if let Some(behind) = member.fall_behind(before)
-                        && let Some(ack) = own
-                    {
-                        // Its place is in the pages now, and it counts as unanswered until then.
-                        connection.session.unanswered();
-                        behind.owed.entry(position).or_default().push(ack.clone());
+                let stopped = match &row.shared {
+                    Some((frame, messages)) if !own => {
+                        let pushed =
+                            writes.queue_row(id, connection, frame.clone(), *messages, Class::Record);
+                        (pushed == Pushed::Behind).then_some(0)
                     }
+                    _ => {
+                        let mut one = OneByOne { room, records, row, mount, scratch, writes, counts };
+                        one.queue(id, connection)
+                    }
+                };
+                if let Some(stopped) = stopped {
+                    let cursor = if stopped == 0 { before } else { records[stopped - 1].position };
+                    if let Some(behind) = member.fall_behind(cursor) {
+                        behind.owe(id, &records[stopped..]);
+                    }
+                    connection.behind = true;
                     if connection.outbox.is_empty() {
                         wants_pages.insert((room.clone(), *slot));
                     }
                 }
             }
         }
-        for ack in unplaced {
-            self.send_ack(told, ack);
+        for news in records {
+            for ack in news.acks.iter().filter(|ack| !placed.contains(&ack.to.connection)) {
+                self.send_ack(&Told { room, position: news.position, at: news.at }, ack);
+            }
         }
     }
 
@@ -201,6 +274,7 @@ impl Shard {
         let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
         local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
         if behind {
+            self.mark_behind(id);
             self.wants_pages.insert((joined.room.clone(), id.slot));
         }
     }
@@ -247,9 +321,16 @@ impl Shard {
         }
     }
 
+    fn mark_behind(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id) {
+            connection.behind = true;
+        }
+    }
+
     fn still_behind(&mut self, room: &RoomId, id: ConnectionId, behind: Box<CatchingUp>) {
         let Some(member) = self.member(room, id) else { return };
         member.standing = Standing::CatchingUp(behind);
+        self.mark_behind(id);
         if self.connections.get(id).is_some_and(|connection| connection.outbox.is_empty()) {
             self.wants_pages.insert((room.clone(), id.slot));
         }
@@ -310,7 +391,9 @@ impl Shard {
         for (slot, member) in &mut local.members {
             let Some(behind) = member.fall_behind(head) else { continue };
             behind.asked = false;
-            if connections.at(*slot).is_some_and(|connection| connection.outbox.is_empty()) {
+            let Some(connection) = connections.at(*slot) else { continue };
+            connection.behind = true;
+            if connection.outbox.is_empty() {
                 wants_pages.insert((room.clone(), *slot));
             }
         }

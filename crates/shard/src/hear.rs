@@ -11,7 +11,7 @@ use vocabulary::{
 use websocket::{Event, Violation};
 
 use crate::Shard;
-use crate::connection::{Ending, Subscription, decoder};
+use crate::connection::{Ending, Subscription};
 use crate::speech::{Speaks, spelled};
 
 /// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
@@ -21,8 +21,12 @@ impl Shard {
     pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get(id) else { return };
         connection.heard = now.tick;
+        if std::mem::take(&mut connection.stale) {
+            self.overdue.remove(&id);
+        }
         // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
-        let mut decoder = std::mem::replace(&mut connection.decoder, decoder(&self.limits));
+        let lent = self.mounts[usize::from(connection.mount)].decoder();
+        let mut decoder = std::mem::replace(&mut connection.decoder, lent);
         for event in decoder.feed(bytes) {
             match event {
                 Ok(event) => self.event(now, id, event),

@@ -36,8 +36,8 @@ pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
 pub use rooms::Counts as RoomCounts;
-pub use speech::{Mount, Speaks};
-pub use turn::{Full, Post, Turn, World, turn};
+pub use speech::{MESSAGES, Mount, Speaks};
+pub use turn::{Full, Post, Turn, World, exchange, turn};
 use wheel::Wheel;
 use writes::Writes;
 
@@ -83,25 +83,26 @@ pub struct Flush<'a> {
     pub bytes: &'a [u8],
 }
 
-/// What happened, for metrics and tests. Only grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub opened: u64,
-    pub closed: u64,
-    pub messages_heard: u64,
-    /// Frames put into outboxes, a broadcast once per member.
-    pub frames_sent: u64,
-    /// Frames encoded: once per delivery, audience and format.
-    pub frames_encoded: u64,
-    pub envelopes: u64,
-    pub writes: u64,
-    pub bytes_written: u64,
-    pub signals_dropped: u64,
-    pub fell_behind: u64,
-    pub refused: u64,
-    pub too_slow: u64,
-    pub stale_removed: u64,
-    pub violations: u64,
+vocabulary::counts! {
+    /// What happened, for metrics and tests. Only grows.
+    pub struct Counts {
+        opened,
+        closed,
+        messages_heard,
+        /// Frames put into outboxes, a broadcast once per member.
+        frames_sent,
+        /// Frames encoded: once per delivery, audience and format.
+        frames_encoded,
+        envelopes,
+        writes,
+        bytes_written,
+        signals_dropped,
+        fell_behind,
+        refused,
+        too_slow,
+        stale_removed,
+        violations,
+    }
 }
 
 /// How much of everything there is now.
@@ -112,6 +113,8 @@ pub struct Sizes {
     pub users: usize,
     pub rooms_here: usize,
     pub rooms_at_home: usize,
+    /// Connections that were pinged and have not answered, or do not take what is written to them.
+    pub stale: usize,
 }
 
 pub struct Config {
@@ -139,6 +142,8 @@ pub struct Shard {
     /// Members to ask pages for, once this turn's outputs have left.
     wants_pages: BTreeSet<(RoomId, u32)>,
     goodbyes: VecDeque<(Tick, ConnectionId)>,
+    /// Connections that the wheel found waiting for their peer.
+    overdue: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
     gathered: Gathered,
     scratch: Vec<u8>,
@@ -161,6 +166,7 @@ impl Shard {
             writes: Writes::new(&limits),
             wants_pages: BTreeSet::new(),
             goodbyes: VecDeque::new(),
+            overdue: BTreeSet::new(),
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
             scratch: Vec::new(),
@@ -229,6 +235,9 @@ impl Shard {
         self.counts.bytes_written += taken as u64;
         let Some(connection) = self.connections.get(id) else { return };
         connection.outbox.wrote(&mut self.writes.spare, taken);
+        if taken > 0 && std::mem::take(&mut connection.stale) {
+            self.overdue.remove(&id);
+        }
         if taken < offered {
             if taken > 0 || connection.outbox.blocked_since.is_none() {
                 connection.outbox.blocked_since = Some(now.tick);
@@ -257,7 +266,13 @@ impl Shard {
 
     pub fn sizes(&self) -> Sizes {
         let (rooms_at_home, users) = self.rooms.sizes();
-        Sizes { connections: self.connections.len(), users, rooms_here: self.locals.len(), rooms_at_home }
+        Sizes {
+            connections: self.connections.len(),
+            users,
+            rooms_here: self.locals.len(),
+            rooms_at_home,
+            stale: self.overdue.len(),
+        }
     }
 
     pub fn id(&self) -> ShardId {
@@ -281,7 +296,8 @@ impl Shard {
     fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
         self.counts.opened += 1;
         let user = peer.who.user.clone();
-        let connection = Connection::new(now, id.generation, peer, &self.limits);
+        let decoder = self.mounts[usize::from(peer.mount)].decoder();
+        let connection = Connection::new(now, id.generation, peer, decoder);
         self.connections.insert(id, connection);
         self.arm(now, id);
         self.dispatch(now, Command::Roster { user, connection: id, here: true });
@@ -304,11 +320,16 @@ impl Shard {
     fn drained(&mut self, now: Now, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         if let Ending::Closing { answered: true, .. } = connection.ending {
-            return self.cut(now, id, CloseReason::GoingAway);
+            let reason = connection.session.ended().unwrap_or(CloseReason::GoingAway);
+            return self.cut(now, id, reason);
+        }
+        if !std::mem::take(&mut connection.behind) {
+            return;
         }
         for subscription in &connection.subscriptions {
             let member = self.locals.get(&subscription.room).and_then(|local| local.members.get(&id.slot));
             if member.is_some_and(|member| matches!(member.standing, members::Standing::CatchingUp(_))) {
+                connection.behind = true;
                 self.wants_pages.insert((subscription.room.clone(), id.slot));
             }
         }
@@ -346,6 +367,7 @@ impl Shard {
 
     fn forget(&mut self, now: Now, id: ConnectionId, mut connection: Connection) {
         connection.outbox.clear(&mut self.writes.spare);
+        self.overdue.remove(&id);
         if connection.session.is_open() {
             self.leave_rooms(now, id, &connection);
         }
@@ -433,6 +455,10 @@ impl Shard {
             return;
         }
         connection.armed = None;
+        if !connection.stale && connection.is_overdue(now, &limits) {
+            connection.stale = true;
+            self.overdue.insert(id);
+        }
         match connection.overdue(now, &limits) {
             Overdue::Nothing => {}
             Overdue::Ping => {
@@ -489,7 +515,7 @@ impl Shard {
             self.limits.outbox_bytes_max + self.limits.reserve_bytes_max,
         );
         for (slot, connection) in self.connections.iter() {
-            assert!(connection.outbox.frames() <= frames_max, "{slot}: outbox bounded in frames");
+            assert!(connection.outbox.messages() <= frames_max + 64, "{slot}: outbox bounded in frames");
             assert!(connection.outbox.bytes() <= bytes_max + (1 << 20), "{slot}: outbox bounded in bytes");
         }
     }

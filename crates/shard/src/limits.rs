@@ -5,9 +5,6 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub session: session::Limits,
-    /// One message of a client, and the fragments it may come in.
-    pub message_bytes_max: u32,
-    pub fragments_max: u32,
     /// Frames and bytes that wait for one socket; beyond them the class of a delivery decides.
     pub outbox_frames_max: usize,
     pub outbox_bytes_max: usize,
@@ -23,6 +20,8 @@ pub struct Limits {
     pub pong: Duration,
     /// No progress of a write for this long: the peer does not read.
     pub write: Duration,
+    /// A pong or a write that takes longer is called stale, and counted against the node's health.
+    pub stale: Duration,
     /// How long a peer has to answer our close.
     pub close: Duration,
 }
@@ -31,8 +30,6 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             session: session::Limits::default(),
-            message_bytes_max: 4096,
-            fragments_max: 128,
             outbox_frames_max: 256,
             outbox_bytes_max: 1 << 20,
             reserve_frames_max: 64,
@@ -42,6 +39,7 @@ impl Default for Limits {
             ping: Duration::from_secs(54),
             pong: Duration::from_secs(60),
             write: Duration::from_secs(10),
+            stale: Duration::from_secs(2),
             close: Duration::from_secs(1),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vocabulary::{Ack, Audience, Position, RoomId};
+use vocabulary::{Ack, Audience, ConnectionId, Position, RecordNews, RoomId};
 
 /// How a member's frames are written: members of the same format share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,16 @@ pub(crate) struct CatchingUp {
 impl CatchingUp {
     pub(crate) fn at(cursor: Position) -> CatchingUp {
         CatchingUp { cursor, asked: false, owed: BTreeMap::new() }
+    }
+
+    /// The acks among these that are this member's own: their place is in the pages.
+    pub(crate) fn owe(&mut self, id: ConnectionId, records: &[RecordNews]) {
+        for news in records {
+            let own = news.acks.iter().filter(|ack| ack.to.connection == id);
+            for ack in own {
+                self.owed.entry(news.position).or_default().push(ack.clone());
+            }
+        }
     }
 }
 

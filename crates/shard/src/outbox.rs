@@ -13,12 +13,15 @@ pub(crate) type Frame = Rc<[u8]>;
 struct Queued {
     frame: Frame,
     class: Class,
+    /// Several messages may stand in a row in one shared piece.
+    messages: u32,
 }
 
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Queued>,
     bytes: usize,
+    messages: usize,
     /// Of the first frame.
     written: usize,
 }
@@ -62,9 +65,16 @@ impl Outbox {
         self.queue.is_none()
     }
 
-    pub(crate) fn push(&mut self, spare: &mut Spare, frame: Frame, class: Class, limits: &Limits) -> Pushed {
+    pub(crate) fn push(
+        &mut self,
+        spare: &mut Spare,
+        frame: Frame,
+        messages: u32,
+        class: Class,
+        limits: &Limits,
+    ) -> Pushed {
         let queue = self.queue.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
-        let (frames, bytes) = (queue.frames.len(), queue.bytes + frame.len());
+        let (frames, bytes) = (queue.messages, queue.bytes + frame.len());
         let full = frames >= limits.outbox_frames_max || (bytes > limits.outbox_bytes_max && frames > 0);
         match class {
             Class::Record if full => return Pushed::Behind,
@@ -80,7 +90,8 @@ impl Outbox {
             Class::Record | Class::Signal => {}
         }
         queue.bytes += frame.len();
-        queue.frames.push_back(Queued { frame, class });
+        queue.messages += messages as usize;
+        queue.frames.push_back(Queued { frame, class, messages });
         Pushed::Queued
     }
 
@@ -106,6 +117,7 @@ impl Outbox {
                 break;
             }
             bytes -= first.frame.len();
+            queue.messages -= first.messages as usize;
             queue.frames.pop_front();
         }
         if queue.frames.is_empty() {
@@ -120,17 +132,20 @@ impl Outbox {
         {
             queue.frames.clear();
             queue.bytes = 0;
+            queue.messages = 0;
             queue.written = 0;
             spare.0.push(queue);
         }
     }
 
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    pub(crate) fn frames(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.frames.len())
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn messages(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.messages)
     }
 }
 
@@ -215,7 +230,7 @@ mod tests {
             ("f", Class::Control, Pushed::Queued),
             ("g", Class::Control, Pushed::TooSlow),
         ] {
-            assert_eq!(outbox.push(&mut spare, frame(text), class, &limits), expected, "{text}");
+            assert_eq!(outbox.push(&mut spare, frame(text), 1, class, &limits), expected, "{text}");
         }
         assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"aef");
     }
@@ -224,7 +239,7 @@ mod tests {
     fn partial_writes_go_on_where_they_stopped_and_an_empty_outbox_holds_nothing() {
         let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
         for text in ["hello", "wide", "world"] {
-            assert_eq!(outbox.push(&mut spare, frame(text), Class::Record, &limits), Pushed::Queued);
+            assert_eq!(outbox.push(&mut spare, frame(text), 1, Class::Record, &limits), Pushed::Queued);
         }
         let (mut gathered, mut wire) = (Gathered::default(), Vec::new());
         while !outbox.is_empty() {
@@ -240,9 +255,9 @@ mod tests {
     #[test]
     fn what_is_being_written_is_not_replaced() {
         let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
-        assert_eq!(outbox.push(&mut spare, frame("old"), Class::Latest(1), &limits), Pushed::Queued);
+        assert_eq!(outbox.push(&mut spare, frame("old"), 1, Class::Latest(1), &limits), Pushed::Queued);
         outbox.wrote(&mut spare, 1);
-        assert_eq!(outbox.push(&mut spare, frame("new"), Class::Latest(1), &limits), Pushed::Queued);
+        assert_eq!(outbox.push(&mut spare, frame("new"), 1, Class::Latest(1), &limits), Pushed::Queued);
         assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"ldnew");
     }
 
@@ -253,10 +268,10 @@ mod tests {
         let mut outboxes = [Outbox::default(), Outbox::default(), Outbox::default()];
         for outbox in &mut outboxes {
             for frame in &frames {
-                assert_eq!(outbox.push(&mut spare, frame.clone(), Class::Record, &limits), Pushed::Queued);
+                assert_eq!(outbox.push(&mut spare, frame.clone(), 1, Class::Record, &limits), Pushed::Queued);
             }
         }
-        assert_eq!(outboxes[2].push(&mut spare, frame("three"), Class::Record, &limits), Pushed::Queued);
+        assert_eq!(outboxes[2].push(&mut spare, frame("three"), 1, Class::Record, &limits), Pushed::Queued);
         let first = outboxes[0].gather(&mut gathered, 1 << 16).as_ptr();
         assert_eq!(outboxes[1].gather(&mut gathered, 1 << 16), b"onetwo");
         assert_eq!(outboxes[1].gather(&mut gathered, 1 << 16).as_ptr(), first);

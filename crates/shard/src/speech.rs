@@ -3,6 +3,7 @@
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
 use vocabulary::RoomId;
+use websocket::{Compression, Decoder, Role};
 
 use crate::outbox::Frame;
 
@@ -11,7 +12,12 @@ pub struct Mount {
     pub speaks: Speaks,
     /// The app that short room names belong to.
     pub app: String,
+    /// One message of a client, and the fragments it may come in.
+    pub messages: websocket::Limits,
 }
+
+/// Ordinary messages of people; a mount that needs more says so.
+pub const MESSAGES: websocket::Limits = websocket::Limits { message_bytes_max: 4096, fragments_max: 128 };
 
 pub enum Speaks {
     Protocol(Box<dyn Protocol>),
@@ -23,6 +29,10 @@ pub enum Speaks {
 const HEADER_BYTES_MAX: usize = 10;
 
 impl Mount {
+    pub(crate) fn decoder(&self) -> Decoder {
+        Decoder::new(Role::Server, self.messages, Compression::Off)
+    }
+
     pub(crate) fn protocol(&self) -> Option<&dyn Protocol> {
         match &self.speaks {
             Speaks::Protocol(protocol) => Some(&**protocol),

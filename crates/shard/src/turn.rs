@@ -91,7 +91,7 @@ pub enum Turn {
 /// The second half of a turn. The caller has given the shard its inputs.
 pub fn turn(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World) -> Turn {
     post.retry(world);
-    outputs(shard, post, now, world);
+    exchange(shard, post, now, world);
     for _ in 0..shard.limits.flush_sockets_max {
         let Some(flush) = shard.next_flush() else { break };
         let (connection, offered) = (flush.connection, flush.bytes.len());
@@ -100,11 +100,13 @@ pub fn turn(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World
     }
     shard.end_flush();
     shard.ask_pages(now);
-    outputs(shard, post, now, world);
+    exchange(shard, post, now, world);
     if shard.has_flush() || !post.is_empty() { Turn::More } else { Turn::Rest }
 }
 
-fn outputs(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World) {
+/// What others must do, and what an engine in this thread answers to it. Between two inputs it may be run at any time:
+/// it keeps a turn with many inputs from filling rooms that an answer would empty.
+pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World) {
     loop {
         while let Some(output) = shard.next_output() {
             match output {

@@ -44,10 +44,22 @@ impl Writes {
         frame: Frame,
         class: Class,
     ) -> Pushed {
-        let pushed = to.outbox.push(&mut self.spare, frame, class, &self.limits);
+        self.queue_row(id, to, frame, 1, class)
+    }
+
+    /// Several messages in a row in one piece, which many outboxes share.
+    pub(crate) fn queue_row(
+        &mut self,
+        id: ConnectionId,
+        to: &mut Connection,
+        frames: Frame,
+        messages: u32,
+        class: Class,
+    ) -> Pushed {
+        let pushed = to.outbox.push(&mut self.spare, frames, messages, class, &self.limits);
         match pushed {
             Pushed::Queued => {
-                self.queued += 1;
+                self.queued += u64::from(messages);
                 self.again(id, to);
             }
             Pushed::Dropped => self.dropped += 1,

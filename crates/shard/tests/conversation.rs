@@ -57,7 +57,7 @@ impl Stage {
         let rooms =
             rooms::Config { me, shards: 1, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
         let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-        let mounts = vec![Mount { speaks, app: "chat".into() }];
+        let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
         let shard =
             Shard::new(now, Config { id: ShardId(0), limits: Limits::default(), mounts, apps, rooms });
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);

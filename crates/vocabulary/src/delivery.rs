@@ -53,6 +53,16 @@ pub struct Ack {
     pub reply: Option<Payload>,
 }
 
+/// A record, as its room's members are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordNews {
+    pub position: Position,
+    pub at: Wall,
+    pub sights: Vec<Sight>,
+    /// For its author, in place of the record itself.
+    pub acks: Vec<Ack>,
+}
+
 /// How a join or a page continues the client's past: exactly one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -147,13 +157,10 @@ pub struct Parting {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    Record {
+    /// Records that came back from the log together, in order.
+    Records {
         room: RoomId,
-        position: Position,
-        at: Wall,
-        sights: Vec<Sight>,
-        acks: Vec<Ack>,
-        recipients: Recipients,
+        records: Vec<RecordNews>,
     },
     /// An ack that does not travel with its record: a duplicate's.
     Acked {

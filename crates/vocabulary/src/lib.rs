@@ -3,6 +3,7 @@
 
 mod close;
 mod command;
+mod counts;
 mod delivery;
 mod ids;
 mod position;
@@ -14,7 +15,7 @@ pub use close::{CloseReason, Comeback};
 pub use command::{Act, Asked, Caller, Command, HistoryFrom, Join, ReplyTo, Standing, StepId, Tag, Verb};
 pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
-    Recipients, Reply, Shown, Sight, Verdict,
+    Recipients, RecordNews, Reply, Shown, Sight, Verdict,
 };
 pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,

@@ -280,30 +280,38 @@ impl Home {
     }
 
     fn apply_arrived(&mut self, cx: &mut Cx<'_>) {
+        let whole = self.apply_in_order(cx);
+        self.tell_told(cx);
+        if whole.is_err() {
+            self.refold(cx);
+        }
+    }
+
+    fn apply_in_order(&mut self, cx: &mut Cx<'_>) -> Result<(), app::Panicked> {
         loop {
-            let Phase::Live(log) = &mut self.phase else { return };
+            let Phase::Live(log) = &mut self.phase else { return Ok(()) };
             let next = log.head().offset + 1;
             let Some(stored) = self.arrived.remove(&next) else {
                 self.arrived = self.arrived.split_off(&next);
-                return;
+                return Ok(());
             };
             let key = stored.key.clone();
             cx.counts.records_applied += 1;
-            match log.grow(stored, cx.limits) {
-                Ok(Grown::Record(record, applied)) => {
+            match log.grow(stored, cx.limits)? {
+                Grown::Record(record, applied) => {
                     if applied == Applied::Unknown {
                         cx.counts.records_unknown += 1;
                     }
                     let waiters = self.waiters_of(&key);
                     self.tell_record(cx, &record, waiters);
                 }
-                Ok(Grown::Foreign) => {
+                Grown::Foreign => {
                     cx.counts.records_unknown += 1;
                     let position = log.head();
                     let waiters = self.waiters_of(&key);
+                    self.tell_told(cx);
                     self.tell_waiters(cx, position, waiters);
                 }
-                Err(app::Panicked) => return self.refold(cx),
             }
             self.stewarded.state_changed();
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, ShardId, Sight,
-    UserId,
+    Ack, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, RecordNews, ShardId,
+    Sight, UserId,
 };
 
 use super::Home;
@@ -16,7 +16,8 @@ use crate::seats::Seat;
 use crate::soft::Change;
 
 impl Home {
-    /// A record came back from the log: its members see it, and its author's copy is the ack.
+    /// A record came back from the log: its members see it, and its author's copy is the ack. Records that come back
+    /// together are told together, by `tell_told`.
     pub(super) fn tell_record(&mut self, cx: &mut Cx<'_>, record: &Record, waiters: Vec<Waiter>) {
         let mut acks = Vec::new();
         for waiter in waiters {
@@ -25,28 +26,40 @@ impl Home {
                 Waiter::Saga(step, reply) => cx.outcome(&step, Ok(reply.unwrap_or_default())),
             }
         }
-        let shards: BTreeSet<ShardId> = self.seats.shards().collect();
-        let sights: Vec<Sight> = match super::Home::log(self) {
-            Some(log) if !shards.is_empty() => {
-                let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
-                self.seats.audiences().map(sight).collect()
-            }
-            _ => Vec::new(),
-        };
-        let to_author: BTreeSet<ShardId> = acks.iter().map(|ack: &Ack| ack.to.connection.shard).collect();
-        for shard in shards.union(&to_author) {
-            let here = |ack: &&Ack| ack.to.connection.shard == *shard;
-            let delivery = Delivery::Record {
-                room: self.id.clone(),
-                position: record.position,
-                at: record.at,
-                sights: sights.clone(),
-                acks: acks.iter().filter(here).cloned().collect(),
-                recipients: Recipients::Everybody,
-            };
-            cx.deliver(*shard, delivery);
+        let Some(log) = super::Home::log(self) else { return };
+        let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
+        let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
+        self.told.push(RecordNews { position: record.position, at: record.at, sights, acks });
+        if !record.touches.is_empty() {
+            // Who is dropped by this record must not be told of the next.
+            self.tell_told(cx);
+            self.admit_again(cx, &record.touches);
         }
-        self.admit_again(cx, &record.touches);
+    }
+
+    pub(super) fn tell_told(&mut self, cx: &mut Cx<'_>) {
+        let told = std::mem::take(&mut self.told);
+        if told.is_empty() {
+            return;
+        }
+        let members: BTreeSet<ShardId> = self.seats.shards().collect();
+        let authors = told.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection.shard);
+        let shards: BTreeSet<ShardId> = members.iter().copied().chain(authors).collect();
+        if shards.len() == 1
+            && let Some(shard) = shards.first()
+        {
+            return cx.deliver(*shard, Delivery::Records { room: self.id.clone(), records: told });
+        }
+        for shard in shards {
+            let here = |ack: &&Ack| ack.to.connection.shard == shard;
+            let records = told.iter().map(|news| RecordNews {
+                sights: if members.contains(&shard) { news.sights.clone() } else { Vec::new() },
+                acks: news.acks.iter().filter(here).cloned().collect(),
+                ..*news
+            });
+            let records = records.collect();
+            cx.deliver(shard, Delivery::Records { room: self.id.clone(), records });
+        }
     }
 
     /// Answers those who waited for a record that is not told: it stands at a position already passed.

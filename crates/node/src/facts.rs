@@ -1,0 +1,152 @@
+//! What a node knows of itself, for health pages, statistics and metrics: written by each shard's thread, read by
+//! anybody.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use vocabulary::Wall;
+
+/// One shard's figures.
+#[derive(Default)]
+pub(crate) struct ShardFacts {
+    pub connections: AtomicU32,
+    pub users: AtomicU32,
+    pub rooms: AtomicU32,
+    pub stale: AtomicU32,
+    /// Written when a connection comes or goes, read by the statistics page; held for a few instructions only.
+    pub roles: Mutex<BTreeMap<String, u32>>,
+    pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
+}
+
+pub struct Facts {
+    pub(crate) shards: Vec<ShardFacts>,
+    started: Wall,
+    ready: AtomicBool,
+    draining: AtomicBool,
+}
+
+/// The node at one look.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Health {
+    pub total: u32,
+    pub users: u32,
+    pub rooms: u32,
+    pub stale: u32,
+    pub ready: bool,
+    pub draining: bool,
+}
+
+impl Health {
+    /// Why the node calls itself degraded, in the words that operators search for.
+    pub fn degraded(&self) -> Option<String> {
+        let (stale, total) = (self.stale, self.total);
+        (stale * 2 > total).then(|| format!("too many stale connections: {stale}/{total}"))
+    }
+}
+
+impl Facts {
+    pub(crate) fn new(shards: u16) -> Facts {
+        Facts {
+            shards: (0..shards).map(|_| ShardFacts::default()).collect(),
+            started: crate::clock::wall(),
+            ready: AtomicBool::new(true),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn drain(&self) {
+        self.ready.store(false, Ordering::Release);
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub fn health(&self) -> Health {
+        let sum = |figure: fn(&ShardFacts) -> &AtomicU32| {
+            self.shards.iter().map(|shard| figure(shard).load(Ordering::Relaxed)).sum()
+        };
+        let mut health = Health {
+            total: sum(|shard| &shard.connections),
+            users: sum(|shard| &shard.users),
+            rooms: sum(|shard| &shard.rooms),
+            stale: sum(|shard| &shard.stale),
+            ready: self.ready.load(Ordering::Acquire),
+            draining: self.draining.load(Ordering::Acquire),
+        };
+        health.ready &= health.degraded().is_none();
+        health
+    }
+
+    pub fn roles(&self) -> BTreeMap<String, u32> {
+        let mut roles = BTreeMap::new();
+        for shard in &self.shards {
+            if let Ok(here) = shard.roles.lock() {
+                for (role, count) in &*here {
+                    *roles.entry(role.clone()).or_default() += count;
+                }
+            }
+        }
+        roles.retain(|_, count| *count > 0);
+        roles
+    }
+
+    /// The sums over all shards.
+    pub fn counts(&self) -> (shard::Counts, shard::RoomCounts) {
+        let mut sum = (shard::Counts::default(), shard::RoomCounts::default());
+        for facts in &self.shards {
+            if let Ok(counts) = facts.counts.lock() {
+                sum.0 += counts.0;
+                sum.1 += counts.1;
+            }
+        }
+        sum
+    }
+
+    pub fn started(&self) -> Wall {
+        self.started
+    }
+
+    pub fn now() -> Wall {
+        crate::clock::wall()
+    }
+}
+
+impl ShardFacts {
+    fn role(user: &vocabulary::User) -> &str {
+        user.role.as_deref().unwrap_or("none")
+    }
+
+    pub(crate) fn came(&self, user: &vocabulary::User) {
+        if let Ok(mut roles) = self.roles.lock() {
+            // Roles come from tokens that we or the operator signed, but a mistake there must not fill memory.
+            let known = roles.contains_key(Self::role(user)) || roles.len() < ROLES_MAX;
+            let role = if known { Self::role(user) } else { "other" };
+            *roles.entry(role.to_owned()).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn went(&self, user: &vocabulary::User) {
+        if let Ok(mut roles) = self.roles.lock() {
+            let role = if roles.contains_key(Self::role(user)) { Self::role(user) } else { "other" };
+            if let Some(count) = roles.get_mut(role) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    pub(crate) fn publish(&self, shard: &shard::Shard) {
+        let sizes = shard.sizes();
+        self.connections.store(sizes.connections as u32, Ordering::Relaxed);
+        self.users.store(sizes.users as u32, Ordering::Relaxed);
+        self.rooms.store(sizes.rooms_at_home as u32, Ordering::Relaxed);
+        let stale = sizes.stale as u32;
+        if self.stale.swap(stale, Ordering::Relaxed) < stale {
+            tracing::warn!(stale, "Stale WebSocket connection detected");
+        }
+        if let Ok(mut counts) = self.counts.try_lock() {
+            *counts = shard.counts();
+        }
+    }
+}
+
+/// Roles counted by name.
+const ROLES_MAX: usize = 64;

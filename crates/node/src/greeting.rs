@@ -1,0 +1,256 @@
+//! From a stranger's first bytes to an authenticated connection, or to the one answer that says why not. It decides by
+//! what the request and its token say; it never reads or writes a socket.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use session::Authenticated;
+use websocket::handshake::{Upgrade, response_101};
+
+use crate::identity::Secret;
+
+/// Who may open a WebSocket here, and where.
+pub struct Gate {
+    pub secret: Option<Secret>,
+    pub mounts: Vec<MountPoint>,
+    pub origins: Origins,
+}
+
+pub struct MountPoint {
+    pub path: String,
+    pub kind: MountKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountKind {
+    /// Whoever holds a token.
+    Token,
+    /// Anybody: the conformance echo.
+    Open,
+}
+
+/// Pages of which origins may connect. A request without an origin is no page's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Pages of our own host; `loopback`: and, on a developer's machine, of any local port.
+    Own {
+        loopback: bool,
+    },
+    Listed(Vec<String>),
+    All,
+}
+
+/// A connection that is let in.
+pub(crate) struct Admitted {
+    pub mount: u8,
+    pub who: Authenticated,
+    pub response: Vec<u8>,
+}
+
+/// Why a connection is not let in: the answer to send, and a word for the log.
+pub(crate) struct Turned {
+    pub response: Vec<u8>,
+    pub status: u16,
+    pub why: String,
+}
+
+impl Gate {
+    /// Order: is it well-formed (it is, or it would not be an `Upgrade`), who is it, may they.
+    pub(crate) fn admit(&self, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
+        let Some(index) = self.mounts.iter().position(|mount| mount.path == upgrade.path) else {
+            return Err(turned(404, r#"{"error":"no WebSocket here"}"#, "no such mount"));
+        };
+        let (who, protocol) = match self.mounts[index].kind {
+            MountKind::Token => self.identify(upgrade)?,
+            MountKind::Open => (anybody(), None),
+        };
+        if !self.origins.allow(upgrade.origin, upgrade.host) {
+            return Err(turned(403, r#"{"error":"origin not allowed"}"#, "origin not allowed"));
+        }
+        let response = response_101(upgrade.key, protocol.as_deref());
+        Ok(Admitted { mount: index as u8, who, response })
+    }
+
+    /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
+    fn identify(&self, upgrade: &Upgrade<'_>) -> Result<(Authenticated, Option<String>), Turned> {
+        let required = |why: String| turned(401, r#"{"error":"authentication required"}"#, &why);
+        let (in_protocol, agreed) = token_in_protocols(&upgrade.protocols);
+        let bearer = upgrade.authorization.and_then(bearer);
+        let in_query = upgrade.query.and_then(|query| parameter(query, "token"));
+        let tokens: Vec<Cow<'_, str>> = in_query
+            .into_iter()
+            .chain(in_protocol.map(Cow::Borrowed))
+            .chain(bearer.map(Cow::Borrowed))
+            .collect();
+        let Some(secret) = &self.secret else {
+            return Err(required("no secret to prove tokens with".into()));
+        };
+        let mut proven: Option<Authenticated> = None;
+        for token in &tokens {
+            let who = secret.verify(token).map_err(|error| required(error.to_string()))?;
+            match &proven {
+                Some(first) if first.user.person.id != who.user.person.id => {
+                    return Err(required("two tokens of different users".into()));
+                }
+                Some(_) => {}
+                None => proven = Some(who),
+            }
+        }
+        proven.map(|who| (who, agreed)).ok_or_else(|| required("no token".into()))
+    }
+}
+
+impl Origins {
+    fn allow(&self, origin: Option<&str>, host: &str) -> bool {
+        let Some(origin) = origin else { return true };
+        match self {
+            Origins::All => true,
+            Origins::Listed(listed) => listed.iter().any(|allowed| allowed == origin),
+            Origins::Own { loopback } => {
+                let Some((scheme, rest)) = origin.split_once("://") else { return false };
+                if !matches!(scheme, "http" | "https") || rest.contains(['/', '@', '?', '#']) {
+                    return false;
+                }
+                rest.eq_ignore_ascii_case(host) || (*loopback && is_loopback(rest) && is_loopback(host))
+            }
+        }
+    }
+}
+
+fn is_loopback(host_and_port: &str) -> bool {
+    let host = match host_and_port.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
+        None => host_and_port.split_once(':').map_or(host_and_port, |(host, _)| host),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// `kulkul, bearer.<jwt>` agrees to `kulkul` and never repeats the token; a lone token is repeated, because the browser
+/// that sent it that way would hang up otherwise.
+fn token_in_protocols<'a>(offered: &[&'a str]) -> (Option<&'a str>, Option<String>) {
+    let spoken = offered.contains(&"kulkul").then(|| "kulkul".to_owned());
+    if let Some(token) = offered.iter().find_map(|protocol| protocol.strip_prefix("bearer.")) {
+        return (Some(token), spoken);
+    }
+    match offered {
+        [lone] if lone.split('.').count() == 3 && lone.starts_with("ey") => {
+            (Some(lone), Some((*lone).to_owned()))
+        }
+        _ => (None, spoken),
+    }
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    if !value.contains('%') {
+        return Some(Cow::Borrowed(value));
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+fn anybody() -> Authenticated {
+    use std::sync::Arc;
+    use vocabulary::{Person, User, UserId, Wall};
+    let person = Person { id: UserId::new("anybody"), name: "anybody".into() };
+    Authenticated {
+        user: Arc::new(User { person, role: None, rooms: Some(Vec::new()) }),
+        expires: Wall(i64::MAX),
+    }
+}
+
+/// One answer, and the end of the connection.
+pub(crate) fn turned(status: u16, body: &'static str, why: &str) -> Turned {
+    let phrase = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        _ => "Service Unavailable",
+    };
+    let retry = if matches!(status, 429 | 503) { "Retry-After: 1\r\n" } else { "" };
+    let response = format!(
+        "HTTP/1.1 {status} {phrase}\r\nConnection: close\r\n{retry}Content-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Turned { response: response.into_bytes(), status, why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_ours_by_its_whole_host_and_port() {
+        let own = Origins::Own { loopback: true };
+        for (origin, host, allowed) in [
+            (None, "example.org", true),
+            (Some("https://example.org"), "example.org", true),
+            (Some("https://EXAMPLE.org:8443"), "example.org:8443", true),
+            (Some("https://example.org:8443"), "example.org", false),
+            (Some("https://example.org.evil.test"), "example.org", false),
+            (Some("https://evil.test/example.org"), "example.org", false),
+            (Some("https://a@example.org"), "example.org", false),
+            (Some("null"), "example.org", false),
+            (Some(""), "example.org", false),
+            (Some("file://"), "example.org", false),
+            (Some("http://localhost:5173"), "127.0.0.1:8080", true),
+            (Some("http://[::1]:5173"), "localhost:8080", true),
+            (Some("http://127.0.0.1.evil.test"), "127.0.0.1:8080", false),
+            (Some("http://localhost:5173"), "example.org", false),
+        ] {
+            assert_eq!(own.allow(origin, host), allowed, "{origin:?} on {host}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_subprotocol_is_repeated_only_where_the_browser_insists() {
+        for (offered, token, agreed) in [
+            (&["kulkul", "bearer.eyJ.a.b"][..], Some("eyJ.a.b"), Some("kulkul")),
+            (&["bearer.eyJ.a.b"], Some("eyJ.a.b"), None),
+            (&["eyJh.bbb.ccc"], Some("eyJh.bbb.ccc"), Some("eyJh.bbb.ccc")),
+            (&["kulkul"], None, Some("kulkul")),
+            (&["graphql-ws"], None, None),
+            (&[], None, None),
+        ] {
+            let (found, repeated) = token_in_protocols(offered);
+            assert_eq!((found, repeated.as_deref()), (token, agreed), "{offered:?}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_found_in_the_query_however_it_is_escaped() {
+        for (query, token) in [
+            ("token=a.b.c", Some("a.b.c")),
+            ("x=1&token=a.b.c&y=2", Some("a.b.c")),
+            ("token=a%2Eb%2ec", Some("a.b.c")),
+            ("mytoken=a", None),
+            ("token=%ff", None),
+            ("", None),
+        ] {
+            assert_eq!(parameter(query, "token").as_deref(), token, "{query}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Everything that is not an upgrade: the sockets that shards pass on are answered here by an ordinary HTTP stack, on
+//! the control thread.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+
+use crate::facts::Facts;
+
+/// A socket whose first request is no upgrade, with what was read of it.
+pub(crate) struct Page {
+    pub stream: TcpStream,
+    pub head: Vec<u8>,
+    pub address: SocketAddr,
+}
+
+/// Sockets that wait for HTTP; beyond it the shard closes them.
+const WAITING_MAX: usize = 1024;
+/// HTTP connections at a time.
+const CONNECTIONS_MAX: usize = 1024;
+/// A head, or the next request on a connection that is kept alive, within this time.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+pub(crate) struct ToPages(mpsc::Sender<Page>);
+
+pub(crate) struct Pages {
+    incoming: Option<mpsc::Receiver<Page>>,
+}
+
+impl ToPages {
+    pub(crate) fn send(&self, page: Page) {
+        if let Err(error) = self.0.try_send(page) {
+            // Dropped, it closes; a browser asks again.
+            tracing::warn!(%error, "too many HTTP connections wait");
+        }
+    }
+}
+
+impl Pages {
+    pub(crate) fn new() -> (Pages, ToPages) {
+        let (send, incoming) = mpsc::channel(WAITING_MAX);
+        (Pages { incoming: Some(incoming) }, ToPages(send))
+    }
+
+    pub(crate) fn serve(&mut self, router: Router) {
+        let Some(mut incoming) = self.incoming.take() else { return };
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        tokio::spawn(async move {
+            while let Some(page) = incoming.recv().await {
+                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let router = router.clone();
+                tokio::spawn(async move {
+                    let address = page.address;
+                    if let Err(error) = answer(page, router).await {
+                        tracing::debug!(%address, %error, "an HTTP connection ended");
+                    }
+                    drop(place);
+                });
+            }
+        });
+    }
+}
+
+/// Why an HTTP connection ended early.
+pub type HttpError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn answer(page: Page, router: Router) -> Result<(), HttpError> {
+    let stream = tokio::net::TcpStream::from_std(page.stream)?;
+    let rewound = Rewound { head: page.head.into(), stream };
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(rewound), TowerToHyperService::new(router))
+        .await?;
+    Ok(())
+}
+
+/// A socket that gives what was read of it once more.
+struct Rewound {
+    head: bytes::Bytes,
+    stream: tokio::net::TcpStream,
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.head.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let take = self.head.len().min(buf.remaining());
+        let head = self.head.split_to(take);
+        buf.put_slice(&head);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Health, statistics and the online count; what else a node serves, the caller adds. Plain requests to a WebSocket's
+/// path learn what it is.
+pub fn router(facts: Arc<Facts>, sockets_at: &[String]) -> Router {
+    let router =
+        sockets_at.iter().fold(Router::new(), |router, path| router.route(path, any(not_an_upgrade)));
+    router
+        .route("/live", get(async || "live\n"))
+        .route("/ready", get(ready))
+        .route("/health", get(health))
+        .route("/stats", get(stats))
+        .route("/ws/online", get(online))
+        .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
+        .with_state(facts)
+}
+
+async fn not_an_upgrade() -> Response {
+    let fields = [("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13")];
+    (
+        StatusCode::UPGRADE_REQUIRED,
+        fields,
+        Json(json!({ "error": "this is a WebSocket: ask for an upgrade" })),
+    )
+        .into_response()
+}
+
+async fn ready(State(facts): State<Arc<Facts>>) -> Response {
+    let health = facts.health();
+    if health.ready {
+        return "ready\n".into_response();
+    }
+    let why = if health.draining { "draining".to_owned() } else { health.degraded().unwrap_or_default() };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+}
+
+async fn health(State(facts): State<Arc<Facts>>) -> Response {
+    let health = facts.health();
+    match health.degraded() {
+        None => Json(json!({ "status": "ok" })).into_response(),
+        Some(why) => {
+            let body = Json(json!({ "status": "degraded", "error": why }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
+    Json(json!({
+        "total_connections": facts.health().total,
+        "timestamp": Facts::now().to_string(),
+        "connections_by_role": facts.roles(),
+    }))
+}
+
+async fn online(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
+    Json(json!({ "online": facts.health().users }))
+}

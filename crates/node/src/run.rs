@@ -1,0 +1,309 @@
+//! One shard's thread: wait, give the shard its inputs, let the turn law do the rest. The only loop that touches its
+//! sockets.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{MemoryEngine, MemoryLimits, Nodes};
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Registry, Token};
+use shard::{Config, Input, Post, Shard, Turn, exchange, turn};
+use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
+
+use crate::clock::Clock;
+use crate::facts::Facts;
+use crate::greeting::{Gate, turned};
+use crate::mail::{Control, Incoming, Mailboxes, WAKE};
+use crate::sockets::{Sockets, State};
+use crate::world::Outside;
+use crate::{Furnish, http};
+
+/// What a shard's thread starts with.
+pub(crate) struct Seat {
+    pub id: ShardId,
+    pub shards: u16,
+    pub me: Incarnation,
+    pub listener: TcpListener,
+    pub gate: Arc<Gate>,
+    pub limits: shard::Limits,
+    pub room_limits: rooms::Limits,
+    pub memory: MemoryLimits,
+    pub start_tag: u32,
+    pub handshake: Duration,
+    pub clock: Clock,
+    pub facts: Arc<Facts>,
+    pub mailboxes: Arc<Mailboxes>,
+    pub pages: http::ToPages,
+}
+
+const LISTEN: Token = Token(usize::MAX - 1);
+/// One read takes at most this; it is the thread's one buffer for all its sockets.
+const SCRATCH_BYTES: usize = 64 << 10;
+const EVENTS_MAX: usize = 1024;
+/// Letters opened in one turn: sockets wait their turn too.
+const LETTERS_MAX: usize = 1024;
+/// Boxes are full: look again then.
+const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
+
+pub(crate) struct Thread {
+    pub seat: Seat,
+    mail: Incoming,
+    pub listener: Option<mio::net::TcpListener>,
+    pub shard: Shard,
+    post: Post,
+    engine: MemoryEngine,
+    pub sockets: Sockets,
+    scratch: Vec<u8>,
+    /// Sockets that had more to read than one scratch buffer.
+    unread: Vec<ConnectionId>,
+    broken: Vec<ConnectionId>,
+    /// Heads that are not complete, oldest first; all have the same time to be.
+    pub greetings: VecDeque<(Tick, ConnectionId)>,
+    /// More sockets wait to be accepted, from then on.
+    pub accept_from: Option<Tick>,
+    pub draining: bool,
+}
+
+/// The thread's whole life. A shard that broke its own books takes the process with it: what it holds cannot be trusted,
+/// and its clients come back to another node.
+pub(crate) fn shard(seat: Seat, mail: Incoming, furnish: &dyn Furnish) {
+    let id = seat.id;
+    let lived =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Thread::new(seat, mail, furnish).run()));
+    match lived {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(shard = id.0, %error, "a shard's thread cannot go on");
+            std::process::exit(1);
+        }
+        Err(_) => {
+            tracing::error!(shard = id.0, "Recovered from panic in a shard only to end the process");
+            std::process::exit(1);
+        }
+    }
+}
+
+impl Thread {
+    fn new(seat: Seat, mail: Incoming, furnish: &dyn Furnish) -> Thread {
+        let now = seat.clock.now();
+        let rooms = rooms::Config {
+            me: seat.me,
+            shards: seat.shards,
+            limits: seat.room_limits,
+            guarantees: MemoryEngine::guarantees(Nodes::One),
+            start_tag: seat.start_tag,
+        };
+        let config = Config {
+            id: seat.id,
+            limits: seat.limits,
+            mounts: furnish.mounts(),
+            apps: furnish.apps(),
+            rooms,
+        };
+        Thread {
+            shard: Shard::new(now, config),
+            post: Post::default(),
+            engine: MemoryEngine::new(seat.memory, seat.start_tag),
+            sockets: Sockets::new(seat.id),
+            scratch: vec![0; SCRATCH_BYTES],
+            unread: Vec::new(),
+            broken: Vec::new(),
+            greetings: VecDeque::new(),
+            listener: None,
+            accept_from: None,
+            draining: false,
+            mail,
+            seat,
+        }
+    }
+
+    fn run(mut self) -> io::Result<()> {
+        let registry = self.mail.poll.registry().try_clone()?;
+        let mut listener = mio::net::TcpListener::from_std(self.seat.listener.try_clone()?);
+        registry.register(&mut listener, LISTEN, Interest::READABLE)?;
+        self.listener = Some(listener);
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut state = Turn::More;
+        while !(self.draining && self.sockets.len() == 0) {
+            let timeout = self.timeout(state);
+            match self.mail.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            }
+            let now = self.seat.clock.now();
+            self.inputs(now, &registry, &events);
+            state = self.rest_of_turn(now, &registry);
+            self.seat.facts.shards[usize::from(self.seat.id.0)].publish(&self.shard);
+        }
+        Ok(())
+    }
+
+    fn timeout(&self, state: Turn) -> Option<Duration> {
+        if self.post.is_congested() {
+            return Some(CONGESTED_PAUSE);
+        }
+        if state == Turn::More || !self.unread.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.seat.clock.now().tick;
+        let shard = self.shard.next_deadline().map(|(at, _)| at);
+        let greeting = self.greetings.front().map(|(since, _)| *since + self.seat.handshake);
+        let engine = self.engine.next_deadline();
+        let next = [shard, greeting, engine, self.accept_from].into_iter().flatten().min()?;
+        if next <= now {
+            return Some(Duration::ZERO);
+        }
+        // Rounded up to a millisecond, as the kernel's wait is: waking early would only mean waiting again.
+        Some(next.since(now) + Duration::from_micros(999))
+    }
+
+    fn inputs(&mut self, now: Now, registry: &Registry, events: &Events) {
+        let congested = self.post.is_congested();
+        for event in events {
+            match event.token() {
+                WAKE => {}
+                LISTEN => self.accept_from = Some(now.tick),
+                token => self.socket_event(now, registry, token, event, congested),
+            }
+        }
+        self.read_mail(now, registry, congested);
+        // A congested shard takes nothing that could make more deliveries.
+        if congested {
+            return;
+        }
+        for id in std::mem::take(&mut self.unread) {
+            self.read(now, registry, id);
+        }
+        if self.accept_from.is_some_and(|from| from <= now.tick) {
+            self.accept(now, registry);
+        }
+        self.end_greetings(now, registry);
+        if self.shard.next_deadline().is_some_and(|(at, _)| at <= now.tick) {
+            self.shard.handle(now, Input::DeadlineReached);
+        }
+        self.engine.tick(now);
+    }
+
+    fn exchange(&mut self, now: Now, registry: &Registry) {
+        let (shard, post, mut outside) = self.outside(now, registry);
+        exchange(shard, post, now, &mut outside);
+    }
+
+    fn outside<'a>(
+        &'a mut self,
+        now: Now,
+        registry: &'a Registry,
+    ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
+        let Thread { shard, post, engine, sockets, seat, broken, .. } = self;
+        let facts = &seat.facts.shards[usize::from(seat.id.0)];
+        let mailboxes = &seat.mailboxes;
+        (shard, post, Outside { now, registry, sockets, engine, mailboxes, facts, broken })
+    }
+
+    fn rest_of_turn(&mut self, now: Now, registry: &Registry) -> Turn {
+        let (shard, post, mut outside) = self.outside(now, registry);
+        let state = turn(shard, post, now, &mut outside);
+        if self.broken.is_empty() {
+            return state;
+        }
+        for id in std::mem::take(&mut self.broken) {
+            self.end(now, registry, id, "write failed");
+        }
+        Turn::More
+    }
+
+    fn read_mail(&mut self, now: Now, registry: &Registry, congested: bool) {
+        self.mail.looks();
+        for _ in 0..LETTERS_MAX {
+            let Ok(envelope) = self.mail.deliveries.try_recv() else { break };
+            self.shard.handle(now, Input::Arrived(envelope));
+        }
+        if congested {
+            return;
+        }
+        for _ in 0..LETTERS_MAX {
+            let Ok(envelope @ Envelope::Command(_)) = self.mail.commands.try_recv() else { break };
+            self.shard.handle(now, Input::Arrived(envelope));
+        }
+        while let Ok(control) = self.mail.control.try_recv() {
+            match control {
+                Control::Socket(stream) => match stream.peer_addr() {
+                    Ok(address) => self.greet(now, registry, TcpStream::from_std(stream), address),
+                    Err(error) => tracing::debug!(%error, "a socket ended before it was greeted"),
+                },
+                Control::Drain(window) => self.drain(now, registry, window),
+            }
+        }
+    }
+
+    fn socket_event(&mut self, now: Now, registry: &Registry, token: Token, event: &Event, congested: bool) {
+        let Some(id) = self.sockets.id(token) else { return };
+        if event.is_writable() {
+            self.shard.handle(now, Input::Writable(id));
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            if congested {
+                self.unread.push(id);
+            } else {
+                self.read(now, registry, id);
+                self.exchange(now, registry);
+            }
+        }
+    }
+
+    pub(crate) fn read(&mut self, now: Now, registry: &Registry, id: ConnectionId) {
+        let Some(socket) = self.sockets.get(id) else { return };
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match socket.read(&mut scratch) {
+            Ok(Some(0)) => self.end(now, registry, id, "peer closed"),
+            Ok(Some(bytes)) => {
+                let more = bytes == scratch.len();
+                match &socket.state {
+                    State::Open(_) => self.shard.handle(now, Input::Received(id, &mut scratch[..bytes])),
+                    State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..bytes]),
+                }
+                if more {
+                    self.unread.push(id);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(connection = id.slot, %error, "a read failed");
+                self.end(now, registry, id, "read failed");
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// The socket is over; its shard, if it knew it, forgets it.
+    pub(crate) fn end(&mut self, now: Now, registry: &Registry, id: ConnectionId, why: &'static str) {
+        let Some(socket) = self.sockets.remove(registry, id) else { return };
+        if let State::Open(user) = &socket.state {
+            self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
+            let (user, address) = (&user.person.id, socket.address);
+            tracing::info!(%user, %address, connection = id.slot, reason = why, "Removed connection");
+            self.shard.handle(now, Input::Ended(id));
+        }
+    }
+
+    fn drain(&mut self, now: Now, registry: &Registry, window: Duration) {
+        self.draining = true;
+        self.accept_from = None;
+        if let Some(mut listener) = self.listener.take() {
+            registry.deregister(&mut listener).ok();
+        }
+        for id in self.sockets.ids() {
+            let strange =
+                self.sockets.get(id).is_some_and(|socket| matches!(socket.state, State::Greeting(_)));
+            if strange {
+                let refused = turned(503, r#"{"error":"draining"}"#, "draining");
+                self.turn_away(registry, id, &refused.response, refused.status, &refused.why);
+            }
+        }
+        self.shard.handle(now, Input::Drain(window));
+    }
+}

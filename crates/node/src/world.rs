@@ -1,0 +1,63 @@
+//! What a shard can touch: its sockets, its siblings' boxes, and the memory engine in this very thread.
+
+use engine::{Answer, Asked, MemoryEngine};
+use mio::Registry;
+use shard::{Full, World};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Now, ShardId};
+
+use crate::facts::ShardFacts;
+use crate::mail::Mailboxes;
+use crate::sockets::{Sockets, State};
+
+pub(crate) struct Outside<'a> {
+    pub now: Now,
+    pub registry: &'a Registry,
+    pub sockets: &'a mut Sockets,
+    pub engine: &'a mut MemoryEngine,
+    pub mailboxes: &'a Mailboxes,
+    pub facts: &'a ShardFacts,
+    /// Sockets that failed while being written to; their shard learns of it next.
+    pub broken: &'a mut Vec<ConnectionId>,
+}
+
+impl World for Outside<'_> {
+    fn post(&mut self, to: ShardId, envelope: Envelope) -> Result<(), Full> {
+        self.mailboxes.post(to, envelope)
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        self.engine.handle(self.now, asked);
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        self.engine.next_answer().map(|(_, answer)| answer)
+    }
+
+    fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {
+        let Some(socket) = self.sockets.get(connection) else { return bytes.len() };
+        match socket.write(bytes) {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::debug!(connection = connection.slot, %error, "Failed to send message to client");
+                self.broken.push(connection);
+                0
+            }
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        let Some(socket) = self.sockets.remove(self.registry, connection) else { return };
+        socket.finish();
+        if let State::Open(user) = &socket.state {
+            self.facts.went(user);
+            tracing::info!(
+                user = %user.person.id,
+                address = %socket.address,
+                connection = connection.slot,
+                code = reason.code(),
+                reason = reason.words(),
+                "Removed connection"
+            );
+        }
+    }
+}

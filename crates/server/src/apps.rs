@@ -1,0 +1,41 @@
+//! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
+
+use node::{Furnish, MountKind, MountPoint};
+use protocol::RoomsProtocol;
+use rooms::{Apps, Rules};
+use shard::{MESSAGES, Mount, Speaks};
+
+pub(crate) struct Furniture {
+    pub notices: bool,
+    pub conformance: bool,
+}
+
+/// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
+const CONFORMANCE: websocket::Limits =
+    websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
+
+impl Furniture {
+    /// In the order of `mounts`.
+    pub(crate) fn mount_points(&self) -> Vec<MountPoint> {
+        let rooms = MountPoint { path: "/ws".into(), kind: MountKind::Token };
+        let echo = MountPoint { path: "/conformance/echo".into(), kind: MountKind::Open };
+        std::iter::once(rooms).chain(self.conformance.then_some(echo)).collect()
+    }
+}
+
+impl Furnish for Furniture {
+    fn apps(&self) -> Apps {
+        let rules = Rules { notices: self.notices, ..Rules::default() };
+        Apps::default().with("chat", app::host(chat::Chat), rules)
+    }
+
+    fn mounts(&self) -> Vec<Mount> {
+        let rooms = Mount {
+            speaks: Speaks::Protocol(Box::new(RoomsProtocol)),
+            app: "chat".into(),
+            messages: MESSAGES,
+        };
+        let echo = || Mount { speaks: Speaks::Echo, app: String::new(), messages: CONFORMANCE };
+        std::iter::once(rooms).chain(self.conformance.then(echo)).collect()
+    }
+}

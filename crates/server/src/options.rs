@@ -1,0 +1,170 @@
+//! The command line as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A realtime server: it keeps a socket open to every user and gets every message to the right people, in order, once.
+///
+/// Without a subcommand it serves. Without a config file it runs in demo mode: loopback only, with a secret of its own.
+#[derive(Parser)]
+#[command(name = "kulkul", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve until told to stop (SIGTERM drains, a second one hastens).
+    Serve(Serve),
+    /// Print a token for a user, signed with the secret of a data folder or a config file.
+    Token(Token),
+    /// Measure this server or another under load.
+    Bench(bench::Bench),
+}
+
+/// Where state and secret live when nothing else is said.
+pub(crate) const DATA: &str = "./kulkul-data";
+
+#[derive(Args, Default)]
+pub(crate) struct Serve {
+    /// Config file (TOML). With one, demo mode is off.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Folder for the server's own files [default: ./kulkul-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Shards, each with a thread [default: one a core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub shards: Option<u16>,
+    /// Where logs live: memory, disk, redis://…, nats://… [default: memory].
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    pub engine: Option<Engine>,
+    /// Add /conformance/echo, which sends every message back. Never in production.
+    #[arg(long)]
+    pub conformance: bool,
+    /// Allow what is refused for safety: demo mode on an address that others can reach.
+    #[arg(long)]
+    pub accept_insecure: bool,
+    /// Limits for a purpose other than serving people; what they lift is logged.
+    #[arg(long, value_name = "NAME", default_value = "standard")]
+    pub profile: Profile,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    #[default]
+    Standard,
+    /// For `kulkul bench`: no rate limit, only warnings logged.
+    Bench,
+    /// The same, and rooms are not told who comes and goes.
+    BenchQuiet,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Memory,
+    Disk,
+    Redis(String),
+    Nats(String),
+}
+
+pub(crate) fn engine(text: &str) -> Result<Engine, String> {
+    match text {
+        "memory" => Ok(Engine::Memory),
+        "disk" => Ok(Engine::Disk),
+        _ if text.starts_with("redis://") || text.starts_with("rediss://") => {
+            Ok(Engine::Redis(text.to_owned()))
+        }
+        _ if text.starts_with("nats://") || text.starts_with("tls://") => Ok(Engine::Nats(text.to_owned())),
+        _ => Err("expected memory, disk, redis://… or nats://…".to_owned()),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Token {
+    /// Id of the user, 1 to 128 bytes.
+    #[arg(long, value_name = "ID")]
+    pub user: String,
+    /// Name that others see [default: the id].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Role, as apps understand it.
+    #[arg(long)]
+    pub role: Option<String>,
+    /// Room that the token allows, `*` at the end for any rest; repeat for more [default: all].
+    #[arg(long, value_name = "PATTERN")]
+    pub rooms: Vec<String>,
+    /// How long it is valid: 30s, 15m, 1h, 7d.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
+    pub ttl: Duration,
+    /// Folder whose secret signs; made if there is none [default: ./kulkul-data].
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+    /// Config file whose secret signs.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// A number and a unit; a token for ever is not made.
+fn span(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a number and s, m, h or d, such as 1h".to_owned();
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(expected()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| expected())?;
+    let span = number.checked_mul(seconds).filter(|span| *span > 0 && *span <= 10 * 365 * 86_400);
+    span.map(Duration::from_secs).ok_or_else(|| "must be more than nothing and at most ten years".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_a_number_and_a_unit() {
+        for (text, seconds) in [
+            ("30s", Some(30)),
+            ("1h", Some(3600)),
+            ("7d", Some(604_800)),
+            ("", None),
+            ("h", None),
+            ("1", None),
+            ("-1h", None),
+            ("0s", None),
+            ("1é", None),
+            ("99999999999999999999d", None),
+            ("100000d", None),
+        ] {
+            assert_eq!(span(text).ok().map(|span| span.as_secs()), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+        let bare = Options::parse_from(["kulkul", "--listen", "127.0.0.1:0"]);
+        assert!(bare.command.is_none() && bare.serve.listen.is_some());
+    }
+
+    #[test]
+    fn engines_are_known_by_name() {
+        assert_eq!(engine("memory"), Ok(Engine::Memory));
+        assert_eq!(engine("redis://h:1"), Ok(Engine::Redis("redis://h:1".into())));
+        assert!(engine("postgres").is_err());
+    }
+}

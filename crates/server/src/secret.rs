@@ -1,0 +1,65 @@
+//! The secret that signs tokens: out of a config, or made once in a data folder.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use node::Secret;
+
+const BYTES: usize = 32;
+
+pub(crate) fn from_config(text: &str) -> Result<Secret> {
+    Secret::new(text.as_bytes()).map_err(|error| anyhow::anyhow!("secret: {error}"))
+}
+
+/// Reads `DIR/secret`, 64 hexadecimal characters; makes it, for its owner alone, if there is none.
+pub(crate) fn of_folder(folder: &Path) -> Result<Secret> {
+    let path = folder.join("secret");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => make(folder, &path)?,
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read the secret {}", path.display()));
+        }
+    };
+    let Some(bytes) = unhex(text.trim()) else {
+        bail!("{} is not 64 hexadecimal characters; delete it to have a new one made", path.display());
+    };
+    Secret::new(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+/// Whoever comes second reads what the first one made: the file appears whole, under its name, once.
+fn make(folder: &Path, path: &Path) -> Result<String> {
+    let context = || format!("cannot make a secret in {}", folder.display());
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(context)?;
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let draft = folder.join(format!(".secret-{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(context)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(context)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft).with_context(context)?;
+    match linked {
+        Ok(()) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::read_to_string(path).with_context(context)
+        }
+        Err(error) => Err(error).with_context(context),
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != BYTES * 2 || !text.is_ascii() {
+        return None;
+    }
+    (0..BYTES).map(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()).collect()
+}

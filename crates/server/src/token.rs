@@ -1,0 +1,35 @@
+//! `kulkul token`: prints one token and nothing else.
+
+use anyhow::{Context, Result};
+use node::{Claims, Facts, Secret};
+
+use crate::config;
+use crate::options::Token;
+
+pub(crate) fn print(ask: &Token) -> Result<()> {
+    vocabulary::check_user(&ask.user).map_err(|error| {
+        anyhow::anyhow!(
+            "--user {:?} {error}; a user id is 1 to 128 bytes without control characters",
+            ask.user
+        )
+    })?;
+    let secret = config::secret_for_tokens(ask.config.as_deref(), ask.data.as_deref())?;
+    let name = ask.name.clone().unwrap_or_else(|| ask.user.clone());
+    let token = sign(&secret, &ask.user, name, ask.role.clone(), ask.rooms.clone(), ask.ttl)?;
+    println!("{token}");
+    Ok(())
+}
+
+pub(crate) fn sign(
+    secret: &Secret,
+    user: &str,
+    name: String,
+    role: Option<String>,
+    rooms: Vec<String>,
+    time_to_live: std::time::Duration,
+) -> Result<String> {
+    let now = Facts::now().0 / 1000;
+    let exp = now + i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX / 2);
+    let claims = Claims { sub: user.to_owned(), name, role, rooms, iat: now, exp };
+    secret.sign(&claims).map_err(anyhow::Error::msg).context("the token cannot be signed")
+}

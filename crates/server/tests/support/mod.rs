@@ -1,0 +1,266 @@
+//! A server of one's own for each test, and a client that says and hears.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use websocket::handshake::Key;
+use websocket::handshake::client::{Answer, Ask};
+use websocket::{Compression, Decoder, Event, Limits, Role, frame};
+
+/// Longer than anything here takes on the slowest machine: a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn kulkul(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kulkul")).args(args).output().expect("the binary runs")
+}
+
+/// A folder of the test's own, gone with it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("kulkul-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().expect("a path in UTF-8")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) folder: Folder,
+}
+
+impl Server {
+    pub(crate) fn start() -> Server {
+        Server::with(&[])
+    }
+
+    pub(crate) fn with(args: &[&str]) -> Server {
+        let folder = Folder::new();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data", folder.text()])
+            .args(args)
+            .env("KULKUL_LOG", "warn")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let mut line = String::new();
+        let out = child.stdout.as_mut().expect("piped");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
+        let address = ready["listening"].as_str().and_then(|url| url.strip_prefix("http://"));
+        let address = address.expect("listening is an http URL").to_owned();
+        Server { child, address, folder }
+    }
+
+    pub(crate) fn token(&self, user: &str, name: &str) -> String {
+        self.token_with(&["--user", user, "--name", name])
+    }
+
+    pub(crate) fn token_with(&self, args: &[&str]) -> String {
+        let output = kulkul(&[&["token", "--data", self.folder.text()], args].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a token is text").trim().to_owned()
+    }
+
+    /// A client of a new user.
+    pub(crate) fn client(&self, user: &str) -> Client {
+        Client::open(self, &format!("/ws?token={}", self.token(user, user))).expect("let in")
+    }
+
+    /// One HTTP request; the status and the body.
+    pub(crate) fn http(&self, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("listening");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(request.as_bytes()).expect("taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer in text");
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        self.http(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address))
+    }
+
+    pub(crate) fn get_json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    /// Asks until the answer is as wanted.
+    pub(crate) fn until(&self, path: &str, wanted: &str) {
+        let from = Instant::now();
+        loop {
+            let (_, body) = self.get(path);
+            if body.trim() == wanted {
+                return;
+            }
+            assert!(from.elapsed() < PATIENCE, "{path} stays {body:?}, wanted {wanted:?}");
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("the server lives");
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) struct Client {
+    stream: TcpStream,
+    decoder: Decoder,
+    heard: std::collections::VecDeque<Heard>,
+    pub(crate) protocol: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Heard {
+    Text(String),
+    Binary(Vec<u8>),
+    Close(u16, String),
+    /// The socket ended.
+    End,
+}
+
+impl Client {
+    pub(crate) fn open(server: &Server, target: &str) -> Result<Client, u16> {
+        Client::open_with(server, target, &[], &[])
+    }
+
+    pub(crate) fn open_with(
+        server: &Server,
+        target: &str,
+        protocols: &[&str],
+        fields: &[(&str, &str)],
+    ) -> Result<Client, u16> {
+        let key = Key::from_nonce([7; 16]);
+        let ask = Ask { host: &server.address, target, key, protocols, fields };
+        let mut stream = TcpStream::connect(&server.address).expect("listening");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(&ask.request()).expect("taken");
+        let mut received = Vec::new();
+        let mut byte = [0; 1];
+        loop {
+            match ask.check(&received) {
+                Answer::Accepted { protocol, .. } => {
+                    let limits = Limits { message_bytes_max: 32 << 20, fragments_max: 1 << 20 };
+                    let decoder = Decoder::new(Role::Client, limits, Compression::Off);
+                    let (heard, protocol) = (Default::default(), protocol.map(str::to_owned));
+                    return Ok(Client { stream, decoder, heard, protocol });
+                }
+                Answer::Refused { status } => return Err(status),
+                Answer::Broken(why) => panic!("{why}: {:?}", String::from_utf8_lossy(&received)),
+                Answer::Incomplete => match stream.read(&mut byte) {
+                    Ok(1) => received.push(byte[0]),
+                    other => panic!("the server hung up: {other:?}"),
+                },
+            }
+        }
+    }
+
+    pub(crate) fn say(&mut self, text: &str) {
+        self.send(&frame::masked(frame::Opcode::Text, [1, 2, 3, 4], text.as_bytes()));
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the server reads");
+    }
+
+    pub(crate) fn hear(&mut self) -> Heard {
+        let mut scratch = vec![0; 64 << 10];
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return heard;
+            }
+            let read = match self.stream.read(&mut scratch) {
+                Ok(0) => return Heard::End,
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Heard::End,
+                Err(error) => panic!("nothing heard: {error}"),
+            };
+            for event in self.decoder.feed(&mut scratch[..read]) {
+                match event.expect("the server speaks RFC 6455") {
+                    Event::Text(text) => self.heard.push_back(Heard::Text(text.into_owned())),
+                    Event::Binary(bytes) => self.heard.push_back(Heard::Binary(bytes.into_owned())),
+                    Event::Close(close) => {
+                        let close = close.map_or((1005, String::new()), |c| (c.code, c.reason.into_owned()));
+                        self.heard.push_back(Heard::Close(close.0, close.1));
+                    }
+                    Event::Ping(_) | Event::Pong(_) => {}
+                }
+            }
+        }
+    }
+
+    /// The next message of a type; others may come before it.
+    pub(crate) fn next(&mut self, kind: &str) -> Value {
+        loop {
+            match self.hear() {
+                Heard::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).expect("JSON");
+                    if message["type"] == kind {
+                        return message;
+                    }
+                }
+                other => panic!("waiting for {kind}, heard {other:?}"),
+            }
+        }
+    }
+
+    /// The close frame; messages may come before it.
+    pub(crate) fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.hear() {
+                Heard::Close(code, reason) => return (code, reason),
+                Heard::End => panic!("the socket ended without a close frame"),
+                Heard::Text(_) | Heard::Binary(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn join(&mut self, room: &str) -> Value {
+        self.say(&format!(r#"{{"type":"join_room","payload":{{"room_id":"{room}"}}}}"#));
+        self.next("room_info")
+    }
+}
