@@ -3,6 +3,7 @@
 
 mod json;
 mod names;
+mod reading;
 mod rooms;
 
 use vocabulary::{Asked, PageEntry, Payload, Person, Position, Refusal, Shown, Tag, Wall};

@@ -11,11 +11,13 @@ use vocabulary::{
 };
 
 use crate::json::{self, Object};
+use crate::reading;
 use crate::{Item, Misheard, Names, Protocol};
 
 /// A client's own ids are kept in the room for a day, so they are bounded.
 const ID_BYTES_MAX: usize = 128;
 const HISTORY_DEFAULT: u32 = 50;
+const INVALID_FORMAT: &str = "invalid message format";
 /// Numbers beyond this are not exact in the clients' own arithmetic.
 const OFFSET_MAX: u64 = 1 << 53;
 
@@ -39,11 +41,11 @@ struct RoomPayload<'a> {
     #[serde(borrow, default)]
     room_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    since: Option<WirePosition<'a>>,
+    since: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    before: Option<WirePosition<'a>>,
+    before: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    after: Option<WirePosition<'a>>,
+    after: Option<&'a RawValue>,
     #[serde(default)]
     limit: Option<u32>,
 }
@@ -55,14 +57,15 @@ struct WirePosition<'a> {
     offset: u64,
 }
 
-impl WirePosition<'_> {
-    /// An epoch that we never wrote is one that never was: the room answers it with a reset.
-    fn read(&self) -> Result<Position, &'static str> {
-        if self.offset >= OFFSET_MAX {
-            return Err("offset must be below 2^53");
-        }
-        Ok(Position { epoch: self.epoch.parse().unwrap_or(Epoch(0)), offset: self.offset })
+/// An epoch that we never wrote is one that never was: the room answers it with a reset.
+fn read_position(raw: &RawValue) -> Result<Position, &'static str> {
+    let Some(position) = reading::object::<WirePosition<'_>>(raw.get()) else {
+        return Err(" must be a position, an object with epoch and offset");
+    };
+    if position.offset >= OFFSET_MAX {
+        return Err(".offset must be below 2^53");
     }
+    Ok(Position { epoch: position.epoch.parse().unwrap_or(Epoch(0)), offset: position.offset })
 }
 
 /// One frame being understood: what an answer needs is known before what is asked.
@@ -74,8 +77,8 @@ struct Hearing<'a> {
 
 impl Protocol for RoomsProtocol {
     fn decode(&self, names: &Names<'_>, text: &str) -> Result<Asked, Misheard> {
-        let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else {
-            let refusal = Refusal::new(Code::InvalidFormat, "invalid message format");
+        let Some(frame) = reading::object::<Frame<'_>>(text) else {
+            let refusal = Refusal::new(Code::InvalidFormat, INVALID_FORMAT);
             return Err(Misheard { tag: Tag::default(), room: None, refusal });
         };
         let id = frame.id.as_deref().filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX).map(Arc::from);
@@ -83,6 +86,9 @@ impl Protocol for RoomsProtocol {
         let hearing = Hearing { names, frame, id };
         if too_long {
             return Err(hearing.misheard(Code::InvalidPayload, "id must be at most 128 bytes"));
+        }
+        if !hearing.frame.payload.is_none_or(|payload| reading::is_readable(payload.get())) {
+            return Err(hearing.misheard(Code::InvalidFormat, INVALID_FORMAT));
         }
         match hearing.kind() {
             "join_room" => hearing.join(),
@@ -92,9 +98,7 @@ impl Protocol for RoomsProtocol {
             }
             "send_message" => {
                 let room = hearing.room("room is required for sending messages")?;
-                let payload = hearing.frame.payload.map_or("null", RawValue::get);
-                let payload = Payload::copy_from_slice(payload.as_bytes());
-                Ok(hearing.act(room, "send_message", payload))
+                Ok(hearing.act(room, "send_message", hearing.passed_on()))
             }
             kind @ ("typing" | "stop_typing") => {
                 let room = hearing.either_room("room is required for typing")?;
@@ -148,9 +152,14 @@ impl<'a> Hearing<'a> {
         self.asked(room, Verb::Act { kind: kind.into(), payload, standing: Standing::Member })
     }
 
+    /// The payload as the app gets it.
+    fn passed_on(&self) -> Payload {
+        reading::one_line(self.frame.payload.map_or("null", RawValue::get))
+    }
+
     fn payload(&self) -> Result<RoomPayload<'a>, Misheard> {
         let raw = self.frame.payload.map_or("", RawValue::get);
-        serde_json::from_str(raw).map_err(|_| self.invalid("invalid room payload"))
+        reading::object(raw).ok_or_else(|| self.invalid("invalid room payload"))
     }
 
     fn invalid(&self, text: impl Into<Cow<'static, str>>) -> Misheard {
@@ -198,23 +207,21 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    fn position(&self, field: &str, position: &WirePosition<'_>) -> Result<Position, Misheard> {
-        position.read().map_err(|error| self.invalid(format!("invalid room payload: {field}.{error}")))
+    fn position(&self, field: &str, written: &RawValue) -> Result<Position, Misheard> {
+        read_position(written).map_err(|error| self.invalid(format!("invalid room payload: {field}{error}")))
     }
 
     fn join(&self) -> Result<Asked, Misheard> {
         let payload = self.payload()?;
         let room = self.of_payload(&payload)?;
-        let since = payload.since.as_ref().map(|since| self.position("since", since)).transpose()?;
-        let raw = self.frame.payload.map_or("null", RawValue::get);
-        let payload = Payload::copy_from_slice(raw.as_bytes());
-        Ok(self.asked(room, Verb::Join { since, payload }))
+        let since = payload.since.map(|since| self.position("since", since)).transpose()?;
+        Ok(self.asked(room, Verb::Join { since, payload: self.passed_on() }))
     }
 
     fn history(&self) -> Result<Asked, Misheard> {
         let payload = self.payload()?;
         let room = self.of_payload(&payload)?;
-        let from = match (&payload.before, &payload.after) {
+        let from = match (payload.before, payload.after) {
             (None, None) => HistoryFrom::Latest,
             (Some(before), None) => HistoryFrom::Before(self.position("before", before)?),
             (None, Some(after)) => HistoryFrom::After(self.position("after", after)?),
@@ -333,7 +340,7 @@ fn with_room(out: &mut Vec<u8>, room: &str, payload: &Payload) {
     let mut object = Object::begin(out);
     object.text("room_id", room);
     object.end();
-    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).map(<[u8]>::trim_ascii);
     if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
         out.pop();
         out.push(b',');

@@ -1,0 +1,96 @@
+//! Reading JSON more strictly than its grammar asks: what one client sends is passed on to others, and all of them must
+//! be able to read it.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use vocabulary::Payload;
+
+/// Half of what the strictest common readers follow; the other half is for the frames around a payload.
+const DEPTH_MAX: u8 = 64;
+
+/// An object. A derived reader would also fill its fields from a list, in an order that nobody wrote down.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// Whether readers that are stricter than the grammar take it too: no half of a surrogate pair, no number beyond a
+/// double, no bottomless nesting.
+pub(crate) fn is_readable(json: &str) -> bool {
+    Readable { depth: DEPTH_MAX }.deserialize(&mut serde_json::Deserializer::from_str(json)).is_ok()
+}
+
+/// A client's JSON in one line. Inside a text a line break is escaped, so what stands bare is white space.
+pub(crate) fn one_line(json: &str) -> Payload {
+    let space = |byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+    json.bytes().map(space).collect()
+}
+
+/// Reads everything and keeps nothing.
+#[derive(Clone, Copy)]
+struct Readable {
+    depth: u8,
+}
+
+impl Readable {
+    fn inside<E: Error>(self) -> Result<Readable, E> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Readable { depth })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Readable {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let inside = self.inside()?;
+        while list.next_element_seed(inside)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inside = self.inside()?;
+        while map.next_entry_seed(inside, inside)?.is_some() {}
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! The protocols against their golden files, their page and arbitrary input.
+
+mod golden;
+mod page;
+mod properties;

@@ -1,0 +1,110 @@
+//! docs/protocol.md against the code: a page that a client is written from must not be wrong.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use protocol::{Protocol, RoomsProtocol};
+use vocabulary::{CloseReason, Comeback};
+
+use crate::golden::{client_cases, codes, is_blessing, kind, names, server_cases};
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md")
+}
+
+fn page() -> String {
+    std::fs::read_to_string(path()).expect("the page is there")
+}
+
+/// The lines under a heading of the second rank.
+fn section(page: &str, heading: &str) -> String {
+    let lines = page.lines().skip_while(|line| line.strip_prefix("## ") != Some(heading));
+    let section: Vec<&str> = lines.skip(1).take_while(|line| !line.starts_with("## ")).collect();
+    assert!(!section.is_empty(), "the page has no section {heading:?}");
+    section.join("\n")
+}
+
+/// The types that a section has a heading for: "### `join_room`".
+fn described(page: &str, heading: &str) -> BTreeSet<String> {
+    let section = section(page, heading);
+    let headings = section.lines().filter_map(|line| line.strip_prefix("### "));
+    headings.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// The frames that a section shows, one a line.
+fn shown(section: &str) -> Vec<&str> {
+    section.lines().filter(|line| line.starts_with("{\"type\":")).collect()
+}
+
+#[test]
+fn the_page_and_the_golden_files_know_the_same_types_of_clients() {
+    let asked = client_cases().into_iter().filter(|case| case.asked.is_some());
+    let golden: BTreeSet<String> = asked.filter_map(|case| kind(&case.text)).collect();
+    assert_eq!(described(&page(), "What you send"), golden);
+}
+
+#[test]
+fn the_page_and_the_golden_files_know_the_same_types_of_the_server() {
+    let golden: BTreeSet<String> = server_cases().iter().filter_map(|case| kind(&case.text)).collect();
+    assert_eq!(described(&page(), "What you get"), golden);
+}
+
+#[test]
+fn what_the_page_shows_a_client_send_is_understood() {
+    let page = page();
+    for frame in shown(&section(&page, "What you send")) {
+        assert!(RoomsProtocol.decode(&names(), frame).is_ok(), "{frame}");
+    }
+}
+
+#[test]
+fn what_the_page_shows_the_server_send_is_in_a_golden_file() {
+    let page = page();
+    let golden: BTreeSet<String> = server_cases().into_iter().map(|case| case.text).collect();
+    for frame in shown(&section(&page, "What you get")) {
+        assert!(golden.contains(frame), "no golden file has {frame}");
+    }
+}
+
+#[test]
+fn the_page_lists_every_error_code_and_no_other() {
+    let page = page();
+    let errors = section(&page, "Errors");
+    let rows = errors.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let listed: BTreeSet<&str> = rows.collect();
+    assert_eq!(listed, codes().into_iter().map(|(word, _)| word).collect());
+}
+
+const BEGIN: &str =
+    "<!-- from `CloseReason::ALL`; KULKUL_BLESS=1 cargo test -p kulkul-protocol writes it anew -->\n";
+const END: &str = "<!-- end -->";
+
+fn close_codes() -> String {
+    let mut table = String::from("| code | words | come back? |\n| --- | --- | --- |\n");
+    for reason in CloseReason::ALL {
+        let delay = if reason.retry_after_ms().is_some() { ", after the delay in the words" } else { "" };
+        let comeback = match reason.comeback() {
+            Comeback::Yes => "yes",
+            Comeback::WithNewToken => "yes, with a new token",
+            Comeback::No => "no",
+        };
+        let words = match reason.retry_after_ms() {
+            Some(_) => format!("{}, retry after N ms", reason.words()),
+            None => reason.words().to_owned(),
+        };
+        table += &format!("| {} | {words} | {comeback}{delay} |\n", reason.code());
+    }
+    table
+}
+
+#[test]
+fn the_table_of_close_codes_is_fresh() {
+    let page = page();
+    let (before, rest) = page.split_once(BEGIN).expect("the table has a place");
+    let (table, after) = rest.split_once(END).expect("the table has an end");
+    if table == close_codes() {
+        return;
+    }
+    assert!(is_blessing(), "the table should be\n{}KULKUL_BLESS=1 writes it anew", close_codes());
+    std::fs::write(path(), format!("{before}{BEGIN}{}{END}{after}", close_codes())).expect("writable");
+}
