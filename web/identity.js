@@ -1,0 +1,55 @@
+// Who this window is. The token stays in this window's session, so that two windows can be two people.
+
+/** @typedef {{id: string, name: string}} Person */
+
+export const identity = {
+  /** @type {{token: string, user: Person | null, name: string, pasted: boolean} | null} */
+  now: null,
+
+  recall() {
+    try {
+      this.now = JSON.parse(sessionStorage.getItem("kulkul") ?? "null");
+    } catch {
+      this.now = null;
+    }
+  },
+
+  keep(now) {
+    this.now = now;
+    try {
+      if (now) sessionStorage.setItem("kulkul", JSON.stringify(now));
+      else sessionStorage.removeItem("kulkul");
+    } catch {
+      // Storage may be turned off; then a reload asks again.
+    }
+  },
+
+  /** A token from the demo mode. "none": this server gives none away. */
+  async ask(name) {
+    const response = await fetch("demo/token", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ name }),
+    });
+    if (response.status === 404 || response.status === 405) return "none";
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.error ?? `the server answered ${response.status}`);
+    this.keep({ token: answer.token, user: answer.user, name, pasted: false });
+    return "given";
+  },
+
+  /** What a token says of its bearer: for display alone, the server checks it. */
+  paste(token) {
+    let claims = {};
+    try {
+      const part = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
+      claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+    } catch {
+      return false;
+    }
+    const id = claims.user_id ?? claims.sub;
+    const user = id === undefined ? null : { id: String(id), name: String(claims.name ?? claims.username ?? id) };
+    this.keep({ token, user, name: user?.name ?? "", pasted: true });
+    return true;
+  },
+};
