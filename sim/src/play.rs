@@ -259,7 +259,7 @@ impl Play {
                     };
                     let ids: Vec<String> = self.unsent_of(device, &room).collect();
                     let again: Vec<String> =
-                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(3).collect();
+                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(8).collect();
                     for id in again {
                         self.send(device, &id)?;
                     }
@@ -315,7 +315,7 @@ impl Play {
                 }
                 Ok(())
             }
-            (0..70, Some(Standing::In)) => self.speak(device, &room),
+            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => self.speak(device, &room),
             (70..74, Some(Standing::In)) => {
                 let said = self.devices[device].leave(now, &room);
                 self.say(device, said)
