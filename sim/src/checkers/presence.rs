@@ -143,6 +143,14 @@ impl Presence {
     fn left(&self, at: Tick, device: usize, heard: &crate::heard::Heard, so_far: &End<'_>) -> Result<(), String> {
         let (Some(room), Some(user)) = (&heard.room, heard.payload["id"].as_str()) else { return Ok(()) };
         let Some(steady) = self.steady.get(&(user.to_owned(), room.clone())) else { return Ok(()) };
+        // The others may hear of a ban before the banned do.
+        let banned = |entry: &crate::ledger::Entry| {
+            entry.kind == "banned" && entry.body.contains(&format!("\"item\":\"{user}\""))
+        };
+        let ledger = so_far.ledger().rooms.get(room);
+        if ledger.is_some_and(|ledger| ledger.epochs.values().flatten().any(banned)) {
+            return Ok(());
+        }
         let here = steady.absent.is_none_or(|absent| at.since(absent) < BRIEF);
         if here && at.since(steady.since) > TOLD_WITHIN {
             let name = &so_far.devices[device].name;
