@@ -19,7 +19,7 @@ struct Here {
     name: Arc<str>,
     /// Connections on this node.
     mine: u32,
-    /// The last of them ended, and this is how long that is not a leave yet.
+    /// One of them ended without a word, and this is how long that is not a leave yet.
     lingers_until: Option<Tick>,
     elsewhere: Vec<(Incarnation, u32)>,
 }
@@ -83,9 +83,12 @@ impl Presence {
         let here = self.users.get_mut(user)?;
         let published = here.published();
         here.mine = here.mine.saturating_sub(1);
-        if here.mine == 0 && !asked {
+        // Also while another connection is here: if that one leaves next, this one may still be about to return.
+        if !asked {
             let until = now + linger;
-            here.lingers_until = Some(until);
+            if let Some(older) = here.lingers_until.replace(until) {
+                self.lingering.remove(&(older, user.clone()));
+            }
             self.lingering.insert((until, user.clone()));
         }
         self.settle(now, user, published)
