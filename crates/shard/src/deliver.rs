@@ -295,6 +295,10 @@ impl Shard {
         if let Some(member) = self.member(&page.room, id) {
             member.standing = Standing::Live;
         }
+        // The room's home stood here when it made the page. After a reload no record has told this shard so.
+        if let Some(local) = self.locals.get(&page.room) {
+            local.head = local.head.max(page.upto);
+        }
     }
 
     fn still_behind(&mut self, room: &RoomId, id: ConnectionId, behind: Box<CatchingUp>) {
