@@ -40,6 +40,8 @@ pub(crate) struct Presence {
     users: BTreeMap<UserId, Here>,
     lingering: BTreeSet<(Tick, UserId)>,
     gone: BTreeMap<UserId, Tick>,
+    /// Since when these books are kept: nobody is known to be gone for longer.
+    pub(crate) since: Tick,
     /// Changes that were not told yet. A user is in at most one of the two.
     joined: BTreeMap<UserId, Arc<str>>,
     left: BTreeMap<UserId, Arc<str>>,
@@ -309,6 +311,8 @@ impl Roll for Presence {
     }
 
     fn gone_since(&self, user: &UserId) -> Option<Tick> {
-        self.gone.get(user).copied()
+        // After a takeover the clocks of absences begin anew.
+        let absent = !self.users.contains_key(user);
+        absent.then(|| self.gone.get(user).copied().unwrap_or(self.since))
     }
 }
