@@ -74,7 +74,7 @@ impl Play {
         }
         let (chaos, calm) = (world.scenario.chaos, world.scenario.calm);
         world.remind(start + chaos, CALM);
-        world.remind(start + chaos + calm - Duration::from_secs(6), LAST_QUESTIONS);
+        world.remind(start + chaos + calm - Duration::from_secs(12), LAST_QUESTIONS);
         world.remind(start + chaos + calm, OVER);
         let held = devices.iter().map(|_| None).collect();
         Play { world, random, devices, rooms, owners: Vec::new(), faults, checkers, calm: false, held }
@@ -435,7 +435,7 @@ impl Play {
             for room in rooms {
                 let now = self.world.now.tick;
                 let told = self.devices[device].last_users.get(&room).map(|(at, _)| *at);
-                if told.is_none_or(|told| now.since(told) > Duration::from_secs(8)) {
+                if told.is_none_or(|told| now.since(told) > Duration::from_secs(14)) {
                     let said = self.devices[device].users(now, &room);
                     self.say(device, said)?;
                 }

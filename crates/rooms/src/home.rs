@@ -112,7 +112,7 @@ impl Home {
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),
-            presence: Presence { since: cx.now.tick, ..Presence::default() },
+            presence: Presence::since(cx.now.tick),
             soft: Softs::default(),
             pipeline: Pipeline::default(),
             arrived: BTreeMap::new(),

@@ -41,7 +41,7 @@ pub(crate) struct Presence {
     lingering: BTreeSet<(Tick, UserId)>,
     gone: BTreeMap<UserId, Tick>,
     /// Since when these books are kept: nobody is known to be gone for longer.
-    pub(crate) since: Tick,
+    since: Tick,
     /// Changes that were not told yet. A user is in at most one of the two.
     joined: BTreeMap<UserId, Arc<str>>,
     left: BTreeMap<UserId, Arc<str>>,
@@ -54,6 +54,10 @@ pub(crate) struct Presence {
 pub(crate) type Publish = (Person, u32);
 
 impl Presence {
+    pub(crate) fn since(now: Tick) -> Presence {
+        Presence { since: now, ..Presence::default() }
+    }
+
     pub(crate) fn join(&mut self, person: &Person) -> Option<Publish> {
         let here = self.users.entry(person.id.clone()).or_insert_with(|| Here {
             name: person.name.clone(),
