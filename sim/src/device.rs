@@ -201,6 +201,13 @@ impl Device {
                     self.standing.remove(&ask.room);
                 }
             }
+            Verb::Leave if refused => {
+                // Not heard, so it is still there.
+                if self.standing.get(&ask.room) == Some(&Standing::Leaving) {
+                    self.standing.insert(ask.room.clone(), Standing::In);
+                    self.wanted.insert(ask.room.clone());
+                }
+            }
             Verb::Leave => {
                 if self.standing.get(&ask.room) == Some(&Standing::Leaving) {
                     self.standing.remove(&ask.room);

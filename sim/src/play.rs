@@ -74,7 +74,7 @@ impl Play {
         }
         let (chaos, calm) = (world.scenario.chaos, world.scenario.calm);
         world.remind(start + chaos, CALM);
-        world.remind(start + chaos + calm - Duration::from_secs(6), LAST_QUESTIONS);
+        world.remind(start + chaos + calm - Duration::from_secs(12), LAST_QUESTIONS);
         world.remind(start + chaos + calm, OVER);
         let held = devices.iter().map(|_| None).collect();
         Play { world, random, devices, rooms, owners: Vec::new(), faults, checkers, calm: false, held }
@@ -259,7 +259,7 @@ impl Play {
                     };
                     let ids: Vec<String> = self.unsent_of(device, &room).collect();
                     let again: Vec<String> =
-                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(3).collect();
+                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(8).collect();
                     for id in again {
                         self.send(device, &id)?;
                     }
@@ -315,7 +315,9 @@ impl Play {
                 }
                 Ok(())
             }
-            (0..70, Some(Standing::In)) => self.speak(device, &room),
+            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => {
+                self.speak(device, &room)
+            }
             (70..74, Some(Standing::In)) => {
                 let said = self.devices[device].leave(now, &room);
                 self.say(device, said)
@@ -444,7 +446,7 @@ impl Play {
             for room in rooms {
                 let now = self.world.now.tick;
                 let told = self.devices[device].last_users.get(&room).map(|(at, _)| *at);
-                if told.is_none_or(|told| now.since(told) > Duration::from_secs(8)) {
+                if told.is_none_or(|told| now.since(told) > Duration::from_secs(14)) {
                     let said = self.devices[device].users(now, &room);
                     self.say(device, said)?;
                 }

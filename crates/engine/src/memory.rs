@@ -81,6 +81,9 @@ impl MemoryEngine {
     pub fn handle(&mut self, now: Now, asked: Asked) {
         self.tick(now);
         let Asked { by, question } = asked;
+        // What comes from a shard whose lease has ended, late or before it attends, ends like all else: a lease's time
+        // later, unless the shard attends.
+        self.leases.begin(now.tick, by);
         match question {
             Question::Attend { shards } => self.attend(now, by, shards),
             Question::Follow { room, seen } => self.follow(now, by, room, seen),

@@ -114,7 +114,7 @@ impl Home {
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),
-            presence: Presence::default(),
+            presence: Presence::since(cx.now.tick),
             soft: Softs::default(),
             told: Vec::new(),
             pipeline: Pipeline::default(),

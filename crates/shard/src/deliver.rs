@@ -384,6 +384,10 @@ impl Shard {
         if let Some(member) = self.member(&page.room, id) {
             member.standing = Standing::Live;
         }
+        // The room's home stood here when it made the page. After a reload no record has told this shard so.
+        if let Some(local) = self.locals.get(&page.room) {
+            local.head = local.head.max(page.upto);
+        }
     }
 
     fn mark_behind(&mut self, id: ConnectionId) {

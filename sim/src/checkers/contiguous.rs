@@ -52,7 +52,9 @@ impl Contiguous {
             && !heard.is_record()
         {
             if let Some(room) = self.leaves.remove(&(device, id.clone())) {
-                self.cursors.remove(&(device, room));
+                if heard.kind == "ack" {
+                    self.cursors.remove(&(device, room));
+                }
                 return Ok(());
             }
             if let Some(since) = self.joins.remove(&(device, id.clone())) {

@@ -38,7 +38,9 @@ impl Checker for Leave {
             Fact::Heard(heard) => {
                 if let Some(id) = heard.id.as_ref().filter(|_| !heard.is_record()) {
                     if let Some(room) = self.leaving.remove(&(device, id.clone())) {
-                        self.left.insert((device, room));
+                        if heard.kind == "ack" {
+                            self.left.insert((device, room));
+                        }
                     } else if let Some(room) = self.joining.remove(&(device, id.clone()))
                         && heard.kind == "room_info"
                     {

@@ -14,7 +14,7 @@ pub(crate) struct Presence {
     /// Whether a leave that is none can be blamed on the nodes.
     watches_flaps: bool,
     joins: BTreeMap<(usize, String), RoomId>,
-    inside: BTreeSet<(usize, RoomId)>,
+    inside: BTreeMap<(usize, RoomId), Tick>,
     /// Since when a user has been in a room, short absences not counted.
     steady: BTreeMap<(String, RoomId), Steady>,
 }
@@ -36,13 +36,13 @@ impl Presence {
         Presence {
             watches_flaps: !disturbed,
             joins: BTreeMap::new(),
-            inside: BTreeSet::new(),
+            inside: BTreeMap::new(),
             steady: BTreeMap::new(),
         }
     }
 
     fn comes(&mut self, at: Tick, user: &str, device: usize, room: &RoomId) {
-        self.inside.insert((device, room.clone()));
+        self.inside.entry((device, room.clone())).or_insert(at);
         let steady =
             self.steady.entry((user.to_owned(), room.clone())).or_insert(Steady { since: at, absent: None });
         if let Some(absent) = steady.absent.take()
@@ -53,14 +53,20 @@ impl Presence {
     }
 
     fn goes(&mut self, at: Tick, device: usize, room: &RoomId, asked: bool, so_far: &End<'_>) {
-        if !self.inside.remove(&(device, room.clone())) {
+        if self.inside.remove(&(device, room.clone())).is_none() {
             return;
         }
         let user = so_far.devices[device].user_id().to_owned();
         let others = so_far.devices.iter().enumerate().filter(|(_, other)| other.user_id() == user);
-        let still = others.into_iter().any(|(other, _)| self.inside.contains(&(other, room.clone())));
+        let others: Vec<Tick> =
+            others.filter_map(|(other, _)| self.inside.get(&(other, room.clone())).copied()).collect();
         let place = (user, room.clone());
-        if still {
+        // A node may hear of a join elsewhere after the leave it overtakes.
+        let known = others.iter().any(|since| at.since(*since) > BRIEF);
+        if let Some(steady) = self.steady.get_mut(&place).filter(|_| !others.is_empty()) {
+            if asked && !known {
+                steady.since = at;
+            }
             return;
         }
         if asked {
@@ -84,7 +90,7 @@ impl Checker for Presence {
                 self.joins.retain(|(other, _), _| *other != device);
                 let rooms: Vec<RoomId> = self
                     .inside
-                    .iter()
+                    .keys()
                     .filter(|(other, _)| *other == device)
                     .map(|(_, room)| room.clone())
                     .collect();
@@ -157,6 +163,14 @@ impl Presence {
     ) -> Result<(), String> {
         let (Some(room), Some(user)) = (&heard.room, heard.payload["id"].as_str()) else { return Ok(()) };
         let Some(steady) = self.steady.get(&(user.to_owned(), room.clone())) else { return Ok(()) };
+        // The others may hear of a ban before the banned do.
+        let banned = |entry: &crate::ledger::Entry| {
+            entry.kind == "banned" && entry.body.contains(&format!("\"item\":\"{user}\""))
+        };
+        let ledger = so_far.ledger().rooms.get(room);
+        if ledger.is_some_and(|ledger| ledger.epochs.values().flatten().any(banned)) {
+            return Ok(());
+        }
         let here = steady.absent.is_none_or(|absent| at.since(absent) < BRIEF);
         if here && at.since(steady.since) > TOLD_WITHIN {
             let name = &so_far.devices[device].name;

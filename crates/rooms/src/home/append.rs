@@ -289,6 +289,9 @@ impl Home {
         }
         self.apply_arrived(cx);
         let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
+        if !behind && self.pipeline.flight.is_none() {
+            self.refuse_orphans(cx);
+        }
         if behind {
             self.fetch(cx);
         } else if self.pipeline.waiting.front().is_some_and(|front| front.guarded) {
@@ -379,10 +382,7 @@ impl Home {
                 self.tell_waiters(cx, position, waiters);
             }
         }
-        // Whoever waits for a record that is neither stored nor on its way any more.
-        for key in self.pipeline.orphans() {
-            self.refuse_key(cx, &key, &Refusal::unconfirmed());
-        }
+        self.refuse_orphans(cx);
         let Some(mut flight) = self.pipeline.flight.take() else { return };
         if !live {
             for parcel in &flight.batch.parcels {
@@ -411,6 +411,13 @@ impl Home {
                 cx.ask(Question::Append { room: self.id.clone(), batch: flight.batch.clone() });
                 self.pipeline.flight = Some(flight);
             }
+        }
+    }
+
+    /// Whoever waits for a record that is neither stored nor on its way any more: the engine had it, and lost it.
+    fn refuse_orphans(&mut self, cx: &mut Cx<'_>) {
+        for key in self.pipeline.orphans() {
+            self.refuse_key(cx, &key, &Refusal::unconfirmed());
         }
     }
 
