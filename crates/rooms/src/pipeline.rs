@@ -100,6 +100,22 @@ impl Pipeline {
         self.waiters.entry(key).or_default().push(waiter);
     }
 
+    /// One who waits no more; whoever else waits for the key goes on waiting.
+    pub(crate) fn take_back(&mut self, key: &Key, gone: Option<Waiter>) {
+        let (Some(waiters), Some(gone)) = (self.waiters.get_mut(key), gone) else { return };
+        let is_gone = |waiter: &Waiter| match (waiter, &gone) {
+            (Waiter::Ack(one), Waiter::Ack(other)) => one.to == other.to,
+            (Waiter::Saga(one, _), Waiter::Saga(other, _)) => one == other,
+            _ => false,
+        };
+        if let Some(at) = waiters.iter().position(is_gone) {
+            waiters.remove(at);
+        }
+        if waiters.is_empty() {
+            self.waiters.remove(key);
+        }
+    }
+
     /// Commands that waited longer than their senders will: never sent, so surely not stored.
     pub(crate) fn expired(&mut self, now: Tick, limits: &Limits) -> Vec<Pending> {
         let mut expired = Vec::new();

@@ -200,15 +200,13 @@ impl Home {
     fn lose_round(&mut self, cx: &mut Cx<'_>, flight: Flight) {
         let Some(mut pending) = flight.guarded else { return };
         pending.rounds += 1;
-        // The waiter returns with the next decision; whoever else waits for the key goes on waiting.
-        if let Some(waiters) = self.pipeline.waiters.get_mut(&pending.key) {
-            let own = waiter(&pending.act.caller, pending.act.reply.clone(), None);
-            if own.is_some() && !waiters.is_empty() {
-                waiters.remove(0);
-            }
-            if waiters.is_empty() {
-                self.pipeline.waiters.remove(&pending.key);
-            }
+        if flight.told_unknown {
+            // Its sender has had an answer; whoever sent the same id again since then waits for one.
+            pending.act.reply = None;
+        } else {
+            // The waiter returns with the next decision.
+            self.pipeline
+                .take_back(&pending.key, waiter(&pending.act.caller, pending.act.reply.clone(), None));
         }
         let duty = matches!(pending.act.caller, Caller::Duty { .. });
         if duty {
