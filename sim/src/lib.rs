@@ -1,1 +1,30 @@
-//! Many shards and nodes, a fake network and engine, one seed.
+//! Many shards on several nodes, their clients, a network and an engine with faults, all out of one seed. Nothing here
+//! reads a clock, waits or draws from anywhere but the seed; the product's code runs as it does in production.
+//!
+//! A run is a [`Scenario`] (what the seed chose), a [`World`] (virtual time, nodes, sockets, engine), devices that act,
+//! and checkers that see what clients see. The first violated property ends it.
+
+mod checkers;
+mod device;
+mod engine;
+mod faults;
+mod heard;
+mod ledger;
+mod mutant;
+mod network;
+mod node;
+mod play;
+pub mod probe;
+mod random;
+mod replay;
+mod scenario;
+mod tally;
+mod world;
+
+pub use checkers::Violation;
+pub use heard::Heard;
+pub use mutant::Mutant;
+pub use replay::{Outcome, run_scenario, run_seed};
+pub use scenario::Scenario;
+pub use tally::Tally;
+pub use world::{Happened, SocketId, World, user};

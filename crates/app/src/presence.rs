@@ -8,7 +8,8 @@ pub trait Roll {
     /// Sorted, at most 200.
     fn users(&self) -> Vec<UserId>;
     fn is_here(&self, user: &UserId) -> bool;
-    /// When the last connection of a user ended that was here and is no more.
+    /// When the last connection of a user ended that is here no more; for who was never seen, when this node began to
+    /// look. `None`: the user is here.
     fn gone_since(&self, user: &UserId) -> Option<Tick>;
 }
 

@@ -81,6 +81,9 @@ impl MemoryEngine {
     pub fn handle(&mut self, now: Now, asked: Asked) {
         self.tick(now);
         let Asked { by, question } = asked;
+        // What comes from a shard whose lease has ended, late or before it attends, ends like all else: a lease's time
+        // later, unless the shard attends.
+        self.leases.begin(now.tick, by);
         match question {
             Question::Attend { shards } => self.attend(now, by, shards),
             Question::Follow { room, seen } => self.follow(now, by, room, seen),
@@ -190,7 +193,8 @@ impl MemoryEngine {
 
     fn end(&mut self, gone: Incarnation) {
         self.claims.retain(|_, held| held.by != gone);
-        let mut tell = BTreeSet::new();
+        // The one that ended too: if it is alive after all it must say everything again under a new name.
+        let mut tell = BTreeSet::from([gone]);
         for log in self.rooms.values_mut() {
             tell.extend(log.end(gone));
         }

@@ -15,7 +15,7 @@ use app::{Action, Host};
 use engine::{Question, Stored};
 use vocabulary::{
     Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, RecordNews,
-    Refusal, Reply, ReplyTo, RoomId, Standing, Tick, User,
+    Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -47,8 +47,9 @@ pub(crate) struct Loading {
     /// The last question that this waits for, to be asked again.
     pub asked: Tick,
     pub step: LoadStep,
-    /// The epoch in which this node saw what the engine no longer has: a new one must begin.
-    pub lost: Option<Epoch>,
+    /// What this node saw and the engine did not know. If it is in what is read after all, the engine spoke of an older
+    /// state of things; if not, a new epoch must begin.
+    pub lost: Option<Seen>,
 }
 
 pub(crate) enum LoadStep {
@@ -97,6 +98,8 @@ pub(crate) struct Home {
     stewarded: Stewarded,
     idle_since: Option<Tick>,
     looked: Tick,
+    /// The engine was asked to go on telling, and has not answered since then.
+    looking: Option<Tick>,
     /// When this room wants to be woken; the index of `Rooms` agrees with it.
     pub(crate) scheduled: Option<Tick>,
 }
@@ -111,7 +114,7 @@ impl Home {
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),
-            presence: Presence::default(),
+            presence: Presence::since(cx.now.tick),
             soft: Softs::default(),
             told: Vec::new(),
             pipeline: Pipeline::default(),
@@ -122,6 +125,7 @@ impl Home {
             stewarded: Stewarded::default(),
             idle_since: None,
             looked: cx.now.tick,
+            looking: None,
             scheduled: None,
         };
         home.follow(cx);
@@ -162,13 +166,28 @@ impl Home {
     }
 
     fn leave_while_loading(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
+        let mut joins = Vec::new();
         if let Phase::Loading(loading) = &mut self.phase {
             let of_leaver = |command: &Command| match command {
                 Command::Join(join) => join.connection == connection,
                 Command::Page { connection: reader, .. } => *reader == connection,
                 _ => false,
             };
-            loading.queue.retain(|(_, command)| !of_leaver(command));
+            let queue = std::mem::take(&mut loading.queue);
+            let (gone, rest): (VecDeque<_>, VecDeque<_>) =
+                queue.into_iter().partition(|(_, command)| of_leaver(command));
+            loading.queue = rest;
+            loading.queue_bytes -= gone.iter().map(|(_, command)| command.bytes()).sum::<usize>();
+            joins.extend(gone.into_iter().map(|(_, command)| command));
+        }
+        if asked {
+            let refusal = || Refusal::new(vocabulary::Code::NotInRoom, "you left the room meanwhile");
+            for join in joins.iter().filter_map(|command| match command {
+                Command::Join(join) if join.tag.id.is_some() => Some(join),
+                _ => None,
+            }) {
+                self.part(cx, join, refusal());
+            }
         }
         self.leave(cx, connection, asked);
     }
@@ -318,18 +337,21 @@ impl Home {
 
     fn next_deadline(&self, cx: &Cx<'_>) -> Option<Tick> {
         let again = |since: Tick| since + cx.limits.ask_again;
-        let loading = match &self.phase {
-            Phase::Loading(loading) => Some(again(loading.asked)),
-            _ => None,
+        // While the room is read it asks nothing else: what would be asked again waits, and wakes nobody.
+        let (loading, stewarded) = match &self.phase {
+            Phase::Loading(loading) => (Some(again(loading.asked)), None),
+            Phase::Live(_) => (None, self.stewarded.next_deadline(cx)),
+            Phase::Quarantined(_) => (None, None),
         };
         [
             loading,
             self.presence.next_deadline(),
             self.soft.next_deadline(),
-            self.pipeline.next_deadline(cx.limits),
+            self.pipeline.next_deadline(cx.limits, loading.is_none()),
             self.fetching.map(again),
+            self.looking.map(again),
             self.readers.values().map(|reader| again(reader.asked)).min(),
-            self.stewarded.next_deadline(cx),
+            stewarded,
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
             cx.news_may_drop.then(|| self.looked + cx.limits.look_again),
         ]
@@ -352,7 +374,8 @@ impl Home {
         self.tick_loading(cx);
         self.tick_pipeline(cx);
         self.tick_readers(cx);
-        if cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick {
+        let unanswered = self.looking.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick);
+        if unanswered || (cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick) {
             self.look_again(cx);
         }
     }

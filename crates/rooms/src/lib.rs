@@ -268,7 +268,6 @@ impl Rooms {
         self.config.me.life += 1;
         self.attended = Some(now.tick);
         self.attend_at = now.tick + self.config.limits.lease / 3;
-        self.ask(Question::Attend { shards: self.config.shards });
         let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
         for room in rooms {
             self.with(now, &room, |home, cx| {
@@ -276,6 +275,8 @@ impl Rooms {
                 home.republish(cx);
             });
         }
+        // Last, because it ends the old name: nobody is to be gone in between.
+        self.ask(Question::Attend { shards: self.config.shards });
     }
 
     fn is_steward(&self, room: &RoomId) -> bool {

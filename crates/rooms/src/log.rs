@@ -144,11 +144,4 @@ impl Log {
     pub(crate) fn base_of(&self, epoch: Epoch) -> Snapshot {
         self.snapshot_at(Seen { position: Position { epoch, offset: 0 }, check: Check::default() })
     }
-
-    /// Continues under a new epoch that began from this very state.
-    pub(crate) fn rebase(&mut self, epoch: Epoch) {
-        self.head = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-        self.ring.clear();
-        self.ring_bytes = 0;
-    }
 }

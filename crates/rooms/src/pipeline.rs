@@ -62,6 +62,11 @@ impl Pipeline {
         self.waiting.push_front(pending);
     }
 
+    /// Duties that wait were read off an older state.
+    pub(crate) fn drop_duties(&mut self) {
+        self.waiting.retain(|pending| !matches!(pending.act.caller, vocabulary::Caller::Duty { .. }));
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Pending> {
         let pending = self.waiting.pop_front()?;
         self.waiting_bytes -= pending.act.payload.len();
@@ -84,6 +89,13 @@ impl Pipeline {
             .is_some_and(|flight| flight.batch.parcels.iter().any(|parcel| parcel.key == *key))
     }
 
+    /// Keys that are waited for and not on their way.
+    pub(crate) fn orphans(&self) -> Vec<Key> {
+        let on_its_way =
+            |key: &Key| self.flies(key) || self.waiting.iter().any(|pending| pending.key == *key);
+        self.waiters.keys().filter(|key| !on_its_way(key)).cloned().collect()
+    }
+
     pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {
         self.waiters.entry(key).or_default().push(waiter);
     }
@@ -97,12 +109,13 @@ impl Pipeline {
         expired
     }
 
-    pub(crate) fn next_deadline(&self, limits: &Limits) -> Option<Tick> {
-        let flight = self.flight.as_ref().map(|flight| {
-            let again = flight.asked + limits.ask_again;
-            if flight.told_unknown { again } else { again.min(flight.since + limits.answer_within) }
-        });
+    /// `asks`: the batch in flight is asked again when its time has come.
+    pub(crate) fn next_deadline(&self, limits: &Limits, asks: bool) -> Option<Tick> {
+        let flight = self.flight.as_ref();
+        let again = flight.filter(|_| asks).map(|flight| flight.asked + limits.ask_again);
+        let unknown =
+            flight.filter(|flight| !flight.told_unknown).map(|flight| flight.since + limits.answer_within);
         let waiting = self.waiting.front().map(|pending| pending.since + limits.answer_within);
-        flight.into_iter().chain(waiting).min()
+        [again, unknown, waiting].into_iter().flatten().min()
     }
 }

@@ -19,7 +19,7 @@ struct Here {
     name: Arc<str>,
     /// Connections on this node.
     mine: u32,
-    /// The last of them ended, and this is how long that is not a leave yet.
+    /// One of them ended without a word, and this is how long that is not a leave yet.
     lingers_until: Option<Tick>,
     elsewhere: Vec<(Incarnation, u32)>,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Presence {
     users: BTreeMap<UserId, Here>,
     lingering: BTreeSet<(Tick, UserId)>,
     gone: BTreeMap<UserId, Tick>,
+    /// Since when these books are kept: nobody is known to be gone for longer.
+    since: Tick,
     /// Changes that were not told yet. A user is in at most one of the two.
     joined: BTreeMap<UserId, Arc<str>>,
     left: BTreeMap<UserId, Arc<str>>,
@@ -52,6 +54,10 @@ pub(crate) struct Presence {
 pub(crate) type Publish = (Person, u32);
 
 impl Presence {
+    pub(crate) fn since(now: Tick) -> Presence {
+        Presence { since: now, ..Presence::default() }
+    }
+
     pub(crate) fn join(&mut self, person: &Person) -> Option<Publish> {
         let here = self.users.entry(person.id.clone()).or_insert_with(|| Here {
             name: person.name.clone(),
@@ -83,9 +89,12 @@ impl Presence {
         let here = self.users.get_mut(user)?;
         let published = here.published();
         here.mine = here.mine.saturating_sub(1);
-        if here.mine == 0 && !asked {
+        // Also while another connection is here: if that one leaves next, this one may still be about to return.
+        if !asked {
             let until = now + linger;
-            here.lingers_until = Some(until);
+            if let Some(older) = here.lingers_until.replace(until) {
+                self.lingering.remove(&(older, user.clone()));
+            }
             self.lingering.insert((until, user.clone()));
         }
         self.settle(now, user, published)
@@ -206,6 +215,25 @@ impl Presence {
         self.users.iter().filter_map(mine).collect()
     }
 
+    /// Where what the engine holds under this name is not what this node's books say.
+    pub(crate) fn unlike(&self, me: Incarnation, held: &[Present]) -> Vec<Publish> {
+        let mut mine: BTreeMap<UserId, Publish> = self
+            .published()
+            .into_iter()
+            .map(|(person, count)| (person.id.clone(), (person, count)))
+            .collect();
+        let mut unlike = Vec::new();
+        for present in held.iter().filter(|present| present.by == me) {
+            match mine.remove(&present.person.id) {
+                Some((_, count)) if count == present.count => {}
+                Some(publish) => unlike.push(publish),
+                None => unlike.push((present.person.clone(), 0)),
+            }
+        }
+        unlike.extend(mine.into_values());
+        unlike
+    }
+
     pub(crate) fn list(&self, max: usize) -> Vec<Person> {
         let person = |(user, here): (&UserId, &Here)| Person { id: user.clone(), name: here.name.clone() };
         self.users.iter().take(max).map(person).collect()
@@ -295,6 +323,8 @@ impl Roll for Presence {
     }
 
     fn gone_since(&self, user: &UserId) -> Option<Tick> {
-        self.gone.get(user).copied()
+        // After a takeover the clocks of absences begin anew.
+        let absent = !self.users.contains_key(user);
+        absent.then(|| self.gone.get(user).copied().unwrap_or(self.since))
     }
 }

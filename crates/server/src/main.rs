@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod log;
 mod options;
+mod pages;
 mod secret;
 mod serve;
 mod token;

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::apps::Furniture;
 use crate::config::{self, Config};
 use crate::options::{Profile, Serve};
-use crate::{demo, log};
+use crate::{demo, log, pages};
 
 /// Seed 004's limit on a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ async fn serve(config: Config) -> Result<()> {
         format!("cannot listen on {}; is something else there? Try --listen", config.listen)
     })?;
     let facts = node.facts();
-    let mut router = node::router(facts.clone(), &sockets_at);
+    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
     if config.demo {
         router = router.merge(demo::router(config.secret));
     }

@@ -1,11 +1,13 @@
 //! From a home's deliveries to frames in outboxes: encoded once per audience and format, pushed once per member.
 //! Nothing here asks anything of anybody.
 
+use std::collections::BTreeMap;
+
 use protocol::Item;
 use vocabulary::{
     Ack, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
-    Person, Position, PresenceNews, Recipients, RecordNews, Reply, ReplyTo, RoomId, Shown, Sight, Verdict,
-    Wall,
+    Person, Position, PresenceNews, Recipients, RecordNews, Refusal, Reply, ReplyTo, RoomId, Shown, Sight,
+    Verdict, Wall,
 };
 
 use crate::connection::Connection;
@@ -94,26 +96,37 @@ impl OneByOne<'_> {
     /// The index of the first record that found no place, if one did not.
     fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
         for (index, news) in self.records.iter().enumerate() {
-            let mut acks = news.acks.iter().filter(|ack| ack.to.connection == id).peekable();
-            if acks.peek().is_none() {
+            let acks: Vec<&Ack> = news.acks.iter().filter(|ack| ack.to.connection == id).collect();
+            let (frame, messages, class) = if acks.is_empty() {
                 let Some((frame, class)) = &self.row.frames[index] else { continue };
-                if self.writes.queue(id, connection, frame.clone(), *class) == Pushed::Behind {
-                    return Some(index);
-                }
+                (frame.clone(), 1, *class)
+            } else {
+                (self.acks(news, &acks), acks.len() as u32, Class::Record)
+            };
+            if self.writes.queue_row(id, connection, frame, messages, class) == Pushed::Behind {
+                return Some(index);
             }
-            for ack in acks {
-                let room = spelled(self.room, ack.to.tag.full_name);
-                let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-                let item = Item::Ack { room, id: ack_id, position: news.position, at: news.at, reply };
-                let Some(frame) = self.mount.frame(self.scratch, &item) else { continue };
-                self.counts.frames_encoded += 1;
-                if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
-                    return Some(index);
-                }
+            for _ in acks {
                 connection.session.answered();
             }
         }
         None
+    }
+
+    /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
+    fn acks(&mut self, news: &RecordNews, acks: &[&Ack]) -> Frame {
+        let mut frames = Vec::new();
+        for ack in acks {
+            let room = spelled(self.room, ack.to.tag.full_name);
+            let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+            let item = Item::Ack { room, id, position: news.position, at: news.at, reply };
+            frames.extend(self.mount.frame(self.scratch, &item));
+            self.counts.frames_encoded += 1;
+        }
+        match &frames[..] {
+            [frame] => frame.clone(),
+            frames => frames.iter().map(|frame| &**frame).collect::<Vec<_>>().concat().into(),
+        }
     }
 }
 
@@ -222,8 +235,7 @@ impl Shard {
     fn deliver_ack(&mut self, told: &Told<'_>, ack: &Ack) {
         if let Some(member) = self.member(told.room, ack.to.connection)
             && let Standing::CatchingUp(behind) = &mut member.standing
-            && behind.cursor.epoch == told.position.epoch
-            && behind.cursor.offset < told.position.offset
+            && behind.cursor < told.position
         {
             behind.owed.entry(told.position).or_default().push(ack.clone());
             return;
@@ -242,9 +254,9 @@ impl Shard {
     fn deliver_joined(&mut self, now: Now, joined: &Joined) {
         let id = joined.connection;
         let Some(connection) = self.connections.get(id) else { return };
-        let Some(subscription) = connection.subscription(&joined.room) else { return };
-        if subscription.ticket != joined.ticket {
-            return;
+        let subscribed = connection.subscription(&joined.room).map(|subscription| subscription.ticket);
+        if subscribed != Some(joined.ticket) {
+            return self.answer_overtaken(now, joined, subscribed.is_some());
         }
         let format = Format { speech: connection.mount, full_name: joined.tag.full_name };
         let name = spelled(&joined.room, joined.tag.full_name);
@@ -264,18 +276,62 @@ impl Shard {
         let local = self.locals.get_or_open(&joined.room, joined.upto);
         local.head = joined.upto;
         let old = local.members.remove(&id.slot).filter(|member| member.generation == id.generation);
-        let standing = match (old, &joined.verdict) {
-            // Joining again without a position changes nothing about where it stands.
-            (Some(member), Verdict::Fresh) => member.standing,
-            _ if joined.cursor == joined.upto => Standing::Live,
-            _ => Standing::CatchingUp(Box::new(CatchingUp::at(joined.cursor))),
+        let (standing, owed) = match (old.map(|member| member.standing), &joined.verdict) {
+            // Joining again without a position changes nothing about where it stands. A page that was asked for by the
+            // older join is for nobody now.
+            (Some(Standing::CatchingUp(mut behind)), Verdict::Fresh) => {
+                behind.asked = false;
+                (Standing::CatchingUp(behind), BTreeMap::new())
+            }
+            (Some(Standing::Live), Verdict::Fresh) => (Standing::Live, BTreeMap::new()),
+            (old, _) => {
+                let mut owed = match old {
+                    Some(Standing::CatchingUp(behind)) => behind.owed,
+                    Some(Standing::Live) | None => BTreeMap::new(),
+                };
+                if joined.cursor == joined.upto {
+                    (Standing::Live, owed)
+                } else {
+                    let mut behind = CatchingUp::at(joined.cursor);
+                    let ahead = |position: &Position| {
+                        position.epoch == joined.cursor.epoch && position.offset > joined.cursor.offset
+                    };
+                    behind.owed = owed.extract_if(.., |position, _| ahead(position)).collect();
+                    (Standing::CatchingUp(Box::new(behind)), owed)
+                }
+            }
         };
         let behind = matches!(standing, Standing::CatchingUp(_));
         let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
         local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
+        self.send_owed(&joined.room, at, owed);
         if behind {
             self.mark_behind(id);
             self.wants_pages.insert((joined.room.clone(), id.slot));
+        }
+    }
+
+    /// A join that a later join or leave has overtaken changes nothing, but whoever waits for its answer gets one.
+    fn answer_overtaken(&mut self, now: Now, joined: &Joined, subscribed: bool) {
+        let (id, tag) = (joined.connection, &joined.tag);
+        if tag.id.is_none() {
+            return;
+        }
+        let room = spelled(&joined.room, tag.full_name);
+        if subscribed {
+            self.send(id, &Item::Done { room, id: tag.id.as_deref(), at: now.wall, reply: None });
+        } else {
+            let refusal = Refusal::new(Code::NotInRoom, "you left the room meanwhile");
+            let room = room.to_owned();
+            self.refuse(now, id, tag.clone(), Some(&room), &refusal);
+        }
+    }
+
+    fn send_owed(&mut self, room: &RoomId, at: Wall, owed: BTreeMap<Position, Vec<Ack>>) {
+        for (position, acks) in owed {
+            for ack in acks {
+                self.send_ack(&Told { room, position, at }, &ack);
+            }
         }
     }
 
@@ -287,6 +343,12 @@ impl Shard {
         }
         let format = member.format;
         let Standing::CatchingUp(behind) = &mut member.standing else { return };
+        // An older question was answered late: the newer one is on its way.
+        let cursor = behind.cursor;
+        let older = page.upto.epoch != cursor.epoch || page.upto.offset < cursor.offset;
+        if page.verdict == Verdict::Resumed && older {
+            return;
+        }
         behind.asked = false;
         let mut behind = std::mem::replace(behind, Box::new(CatchingUp::at(page.upto)));
         let name = spelled(&page.room, format.full_name);
@@ -296,7 +358,10 @@ impl Shard {
             Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: page.upto, at }),
             Verdict::Fresh | Verdict::Resumed => {}
         }
-        for entry in &page.entries {
+        let seen = |entry: &&PageEntry| {
+            entry.position.epoch == cursor.epoch && entry.position.offset <= cursor.offset
+        };
+        for entry in page.entries.iter().skip_while(seen) {
             if !self.deliver_entry(id, page, name, &mut behind, entry) {
                 // The outbox is full: it goes on from here when that has drained.
                 return self.still_behind(&page.room, id, behind);
@@ -318,6 +383,10 @@ impl Shard {
         // What was owed beyond this page's end cannot be: the page ends at the head.
         if let Some(member) = self.member(&page.room, id) {
             member.standing = Standing::Live;
+        }
+        // The room's home stood here when it made the page. After a reload no record has told this shard so.
+        if let Some(local) = self.locals.get(&page.room) {
+            local.head = local.head.max(page.upto);
         }
     }
 
@@ -377,11 +446,7 @@ impl Shard {
     /// A member that goes while acks are owed to it gets them now: no page will bring them.
     pub(crate) fn release(&mut self, now: Now, room: &RoomId, member: Option<Member>) {
         let Some(Member { standing: Standing::CatchingUp(behind), .. }) = member else { return };
-        for (position, acks) in behind.owed {
-            for ack in acks {
-                self.send_ack(&Told { room, position, at: now.wall }, &ack);
-            }
-        }
+        self.send_owed(room, now.wall, behind.owed);
     }
 
     fn deliver_reread(&mut self, room: &RoomId) {
@@ -405,15 +470,24 @@ impl Shard {
         let full_name = connection.subscription(room).is_some_and(|subscription| subscription.full_name);
         let tag = answers.clone().unwrap_or(vocabulary::Tag { id: None, full_name });
         // A home that is busy did not look at the join: an older one stands. Any other refusal ended that too.
+        let mut ended = None;
         if refusal.code == Code::Busy {
             self.unjoin(*id, room, *ticket);
-        } else if connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket) {
-            connection.unsubscribe(room);
-            let member = self.locals.remove(room, id.slot);
-            self.release(now, room, member);
+        } else {
+            let newest =
+                connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
+            // A newer join may be on its way; what stands here is ended all the same.
+            if newest || self.member(room, *id).is_some_and(|member| member.ticket == *ticket) {
+                ended = self.locals.remove(room, id.slot);
+            }
+            if newest && let Some(connection) = self.connections.get(*id) {
+                connection.unsubscribe(room);
+            }
         }
         let name = spelled(room, tag.full_name).to_owned();
         self.refuse(now, *id, tag, Some(&name), refusal);
+        // Behind the parting, because what is owed may stand beyond what was seen.
+        self.release(now, room, ended);
     }
 
     fn deliver_soft(&mut self, room: &RoomId, recipients: &Recipients, sights: &[Sight], at: Wall) {

@@ -34,7 +34,7 @@ impl Post {
     /// While a delivery waits the shard takes nothing that could make more of them: only deliveries, and its sockets'
     /// readiness. Two shards that wait for each other both go on taking deliveries, so both get out of it.
     pub fn is_congested(&self) -> bool {
-        self.waiting.iter().any(|(_, envelope)| matches!(envelope, Envelope::Delivery(_)))
+        self.waiting.iter().any(|(_, envelope)| is_delivery(envelope))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -46,13 +46,14 @@ impl Post {
     }
 
     fn retry(&mut self, world: &mut impl World) {
-        let mut full: Vec<ShardId> = Vec::new();
+        let mut full: Vec<(ShardId, bool)> = Vec::new();
         for _ in 0..self.waiting.len() {
             let Some((to, envelope)) = self.waiting.pop_front() else { return };
-            if full.contains(&to) {
+            let of = (to, is_delivery(&envelope));
+            if full.contains(&of) {
                 self.waiting.push_back((to, envelope));
             } else if let Err(Full(envelope)) = world.post(to, envelope) {
-                full.push(to);
+                full.push(of);
                 self.waiting.push_back((to, envelope));
             }
         }
@@ -60,7 +61,8 @@ impl Post {
 
     /// What must not be sent and is not to wait.
     fn send(&mut self, world: &mut impl World, to: ShardId, envelope: Envelope) -> Option<Envelope> {
-        let behind = self.waiting.iter().any(|(other, _)| *other == to);
+        let of = is_delivery(&envelope);
+        let behind = self.waiting.iter().any(|(other, waits)| *other == to && is_delivery(waits) == of);
         let envelope = if behind {
             envelope
         } else {
@@ -77,6 +79,12 @@ impl Post {
             }
         }
     }
+}
+
+/// Commands and deliveries go into boxes of their own, each in its order. A delivery must not wait behind a command: in
+/// congestion commands are not taken, and two shards would wait for each other for ever.
+fn is_delivery(envelope: &Envelope) -> bool {
+    matches!(envelope, Envelope::Delivery(_))
 }
 
 /// What a turn left undone.

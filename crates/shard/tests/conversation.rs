@@ -1,121 +1,64 @@
-//! Two clients and one shard, from bytes to bytes.
+//! Clients and shards, from bytes to bytes.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+mod support;
 
-use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
-use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Shard, Speaks, World, turn};
-use vocabulary::{
-    CloseReason, ConnectionId, Envelope, Incarnation, Now, Person, ShardId, Tick, User, UserId, Wall,
-};
-use websocket::frame;
-
-struct Table {
-    engine: MemoryEngine,
-    now: Now,
-    written: BTreeMap<u32, Vec<u8>>,
-    closed: Vec<(u32, CloseReason)>,
-    mail: VecDeque<(ShardId, Envelope)>,
-}
-
-impl World for Table {
-    fn post(&mut self, to: ShardId, envelope: Envelope) -> Result<(), Full> {
-        self.mail.push_back((to, envelope));
-        Ok(())
-    }
-    fn ask(&mut self, asked: Asked) {
-        self.engine.handle(self.now, asked);
-    }
-    fn answer(&mut self) -> Option<Answer> {
-        self.engine.next_answer().map(|(_, answer)| answer)
-    }
-    fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {
-        self.written.entry(connection.slot).or_default().extend_from_slice(bytes);
-        bytes.len()
-    }
-    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        self.closed.push((connection.slot, reason));
-    }
-}
-
-struct Stage {
-    shard: Shard,
-    post: Post,
-    table: Table,
-}
-
-fn connection(slot: u32) -> ConnectionId {
-    ConnectionId { shard: ShardId(0), slot, generation: 1 }
-}
-
-impl Stage {
-    fn new() -> Stage {
-        let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
-        let guarantees = MemoryEngine::guarantees(Nodes::One);
-        let apps = rooms::Apps::default().with("chat", app::host(chat::Chat), rooms::Rules::default());
-        let me = Incarnation { node: 1, shard: ShardId(0), life: 1 };
-        let rooms =
-            rooms::Config { me, shards: 1, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
-        let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-        let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
-        let shard =
-            Shard::new(now, Config { id: ShardId(0), limits: Limits::default(), mounts, apps, rooms });
-        let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-        let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
-        Stage { shard, post: Post::default(), table: Table { engine, now, written, closed, mail } }
-    }
-
-    fn turn(&mut self) {
-        let now = self.table.now;
-        turn(&mut self.shard, &mut self.post, now, &mut self.table);
-        self.shard.check_invariants();
-    }
-
-    fn connect(&mut self, slot: u32, name: &str) {
-        let person = Person { id: UserId::new(&slot.to_string()), name: name.into() };
-        let user = Arc::new(User { person, role: None, rooms: None });
-        let who = session::Authenticated { user, expires: Wall(i64::MAX) };
-        let peer = Peer { who, mount: 0 };
-        self.shard.handle(self.table.now, Input::Opened(connection(slot), peer));
-        self.turn();
-    }
-
-    fn say(&mut self, slot: u32, text: &str) {
-        let mut bytes = frame::masked(frame::Opcode::Text, [1, 2, 3, 4], text.as_bytes());
-        self.shard.handle(self.table.now, Input::Received(connection(slot), &mut bytes));
-        self.turn();
-    }
-
-    fn heard(&mut self, slot: u32) -> Vec<serde_json::Value> {
-        let mut bytes = self.table.written.remove(&slot).unwrap_or_default();
-        let limits = websocket::Limits { message_bytes_max: 1 << 20, fragments_max: 8 };
-        let mut decoder =
-            websocket::Decoder::new(websocket::Role::Client, limits, websocket::Compression::Off);
-        let text = |event| match event {
-            Ok(websocket::Event::Text(text)) => Some(serde_json::from_str(&text).expect("JSON")),
-            _ => None,
-        };
-        decoder.feed(&mut bytes).filter_map(text).collect()
-    }
-}
+use support::Node;
 
 #[test]
 fn a_message_reaches_the_other_member_and_its_author_gets_the_ack() {
-    let mut stage = Stage::new();
-    stage.connect(1, "Ana");
-    stage.connect(2, "Bo");
-    stage.say(1, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
-    stage.say(2, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
-    stage.heard(1);
-    let info = stage.heard(2);
+    let mut node = Node::new(1);
+    let (ana, bo) = (node.connect(0, 1), node.connect(0, 2));
+    node.say(ana, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    node.say(bo, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    node.heard(ana);
+    let info = node.heard(bo);
     assert_eq!(info[0]["type"], "room_info");
     assert_eq!(info[0]["payload"]["count"], 2);
-    stage.say(1, r#"{"type":"send_message","room":"general","id":"c-17","payload":{"content":"Hello!"}}"#);
-    let ack = stage.heard(1);
+    node.say(ana, r#"{"type":"send_message","room":"general","id":"c-17","payload":{"content":"Hello!"}}"#);
+    let ack = node.heard(ana);
     assert_eq!((&ack[0]["type"], &ack[0]["id"]), (&"ack".into(), &"c-17".into()));
-    let message = stage.heard(2);
+    let message = node.heard(bo);
     assert_eq!(message[0]["type"], "new_message");
     assert_eq!(message[0]["payload"]["content"], "Hello!");
-    assert_eq!(message[0]["sender"]["name"], "Ana");
+    assert_eq!(message[0]["sender"]["id"], "0.1");
     assert_eq!(message[0]["id"], ack[0]["payload"]["message_id"]);
+}
+
+/// Three shards with a hundred members each: what a message costs is counted, not timed.
+#[test]
+fn a_message_crosses_to_each_shard_once_and_is_encoded_there_once() {
+    let mut node = Node::new(3);
+    let members: Vec<_> = (0..3).flat_map(|shard| (0..100).map(move |slot| (shard, slot))).collect();
+    let members: Vec<_> = members.into_iter().map(|(shard, slot)| node.connect(shard, slot)).collect();
+    for member in &members {
+        node.say(*member, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    }
+    let (deliveries, commands, before) = (node.deliveries, node.commands, node.counts());
+    node.say(members[0], r#"{"type":"send_message","room":"general","id":"1","payload":{"content":"x"}}"#);
+    let after = node.counts();
+    assert_eq!(node.deliveries - deliveries, 2, "the home has two siblings");
+    assert!(node.commands - commands <= 1, "the author's shard is the home, or asks it once");
+    assert_eq!(after.frames_encoded - before.frames_encoded, 3 + 1, "once a shard, and the ack");
+    assert_eq!(after.frames_sent - before.frames_sent, 300);
+    assert_eq!(after.writes - before.writes, 300, "one write a member");
+}
+
+#[test]
+fn what_a_turn_brings_for_one_socket_leaves_in_one_write() {
+    let mut node = Node::new(1);
+    let (ana, bo) = (node.connect(0, 1), node.connect(0, 2));
+    for client in [ana, bo] {
+        node.say(client, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    }
+    let before = node.counts();
+    let message = |id: u32| {
+        let text =
+            format!(r#"{{"type":"send_message","room":"general","id":"{id}","payload":{{"content":"x"}}}}"#);
+        websocket::frame::masked(websocket::frame::Opcode::Text, [1, 2, 3, 4], text.as_bytes())
+    };
+    node.receive(ana, (0..16).flat_map(message).collect());
+    let after = node.counts();
+    assert_eq!(after.frames_sent - before.frames_sent, 32);
+    assert_eq!(after.writes - before.writes, 2, "sixteen acks in one, sixteen messages in the other");
+    assert_eq!(node.heard(bo).iter().filter(|message| message["type"] == "new_message").count(), 16);
 }

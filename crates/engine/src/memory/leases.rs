@@ -8,6 +8,7 @@ use vocabulary::{Incarnation, SLICES, Slice, Tick};
 
 struct Lease {
     until: Tick,
+    /// Of its node; zero until it attends.
     shards: u16,
 }
 
@@ -38,6 +39,12 @@ impl Leases {
         older
     }
 
+    /// A lease without stewardship for whoever has none.
+    pub(super) fn begin(&mut self, now: Tick, by: Incarnation) {
+        let until = now + self.term;
+        self.held.entry(by).or_insert(Lease { until, shards: 0 });
+    }
+
     /// While the engine itself was silent nobody could renew, so the silence is added to every lease.
     pub(super) fn end(&mut self, now: Tick) -> Vec<Incarnation> {
         let silence = now.since(self.looked);
@@ -64,7 +71,8 @@ impl Leases {
     }
 
     pub(super) fn steward(&self, slice: Slice) -> Option<Incarnation> {
-        let serves = |(id, lease): &(&Incarnation, &Lease)| slice.home(lease.shards) == id.shard;
+        let serves =
+            |(id, lease): &(&Incarnation, &Lease)| lease.shards > 0 && slice.home(lease.shards) == id.shard;
         self.held.iter().filter(serves).map(|(id, _)| *id).max_by_key(|id| (weight(id.node, slice), *id))
     }
 

@@ -7,7 +7,7 @@ use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
 use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User};
 
 use super::load::FETCH;
-use super::{Home, Phase, internal, waiter};
+use super::{Home, LoadStep, Loading, Phase, internal, waiter};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Grown;
@@ -43,6 +43,12 @@ impl Home {
     }
 
     fn send_guarded(&mut self, cx: &mut Cx<'_>, pending: Pending) {
+        // A duty was read off one state and is for no other: off this one it is read again.
+        if let (Caller::Duty { name, .. }, Some(log)) = (&pending.act.caller, self.log())
+            && pending.key != Key::Duty(log.head(), name.clone())
+        {
+            return self.stewarded.duty_lost();
+        }
         // A rival node may have stored this very command meanwhile.
         if self.answer_known(cx, &pending) {
             return;
@@ -159,7 +165,10 @@ impl Home {
         if self.pipeline.flight.as_ref().is_none_or(|flight| flight.batch.number != number) {
             return;
         }
+        // While the room is read anew the flight waits: what is read says what became of it.
+        let reading = matches!(self.phase, Phase::Loading(_));
         match outcome {
+            Appended::Stored { .. } | Appended::Conflict { .. } if reading => {}
             Appended::Stored { placements, head } => self.stored(cx, placements, head),
             Appended::Conflict { head } => {
                 cx.counts.conflicts += 1;
@@ -171,11 +180,14 @@ impl Home {
             // The flight stays: what it carries goes again, with the same keys, when the room is read.
             Appended::Behind => self.reload(cx, None),
             Appended::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(crate::log::Log::seen);
+                self.reload(cx, seen);
             }
             Appended::Refused => {
                 let Some(flight) = self.pipeline.flight.take() else { return };
+                if flight.guarded.is_some_and(|pending| matches!(pending.act.caller, Caller::Duty { .. })) {
+                    self.stewarded.duty_was_nothing(cx.now.tick);
+                }
                 for parcel in flight.batch.parcels {
                     self.refuse_key(cx, &parcel.key, &Refusal::busy(1000));
                 }
@@ -247,6 +259,11 @@ impl Home {
     /// News of records, in whatever order; only the next one is ever applied.
     pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
         let end = records.last().map_or(0, |stored| stored.offset);
+        if let Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) = &self.phase
+            && log.head().epoch == epoch
+        {
+            self.known_end = self.known_end.max(end);
+        }
         match self.log() {
             Some(log) if log.head().epoch == epoch => {
                 self.arrive(cx, Position { epoch, offset: end }, records)
@@ -272,6 +289,9 @@ impl Home {
         }
         self.apply_arrived(cx);
         let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
+        if !behind && self.pipeline.flight.is_none() {
+            self.refuse_orphans(cx);
+        }
         if behind {
             self.fetch(cx);
         } else if self.pipeline.waiting.front().is_some_and(|front| front.guarded) {
@@ -362,13 +382,22 @@ impl Home {
                 self.tell_waiters(cx, position, waiters);
             }
         }
+        self.refuse_orphans(cx);
         let Some(mut flight) = self.pipeline.flight.take() else { return };
         if !live {
             for parcel in &flight.batch.parcels {
                 self.refuse_key(cx, &parcel.key, &internal());
             }
         } else if flight.guarded.is_some() {
-            self.lose_round(cx, flight);
+            let survived = flight.batch.parcels.iter().all(|parcel| {
+                super::Home::log(self).is_some_and(|log| log.keys().get(&parcel.key).is_some())
+            });
+            if survived {
+                // Its sender was told above; a duty is read off the new state.
+                self.stewarded.state_changed();
+            } else {
+                self.lose_round(cx, flight);
+            }
         } else {
             let log = super::Home::log(self);
             flight
@@ -382,6 +411,13 @@ impl Home {
                 cx.ask(Question::Append { room: self.id.clone(), batch: flight.batch.clone() });
                 self.pipeline.flight = Some(flight);
             }
+        }
+    }
+
+    /// Whoever waits for a record that is neither stored nor on its way any more: the engine had it, and lost it.
+    fn refuse_orphans(&mut self, cx: &mut Cx<'_>) {
+        for key in self.pipeline.orphans() {
+            self.refuse_key(cx, &key, &Refusal::unconfirmed());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reading a room: from nothing, anew after the engine and this node disagree, or again after its app panicked.
 
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Delivery, Epoch, Refusal, Tick};
+use vocabulary::{Delivery, Epoch, Refusal, Seen, Tick};
 
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
@@ -11,7 +11,7 @@ use crate::log::Log;
 const LOAD_RECORDS: u32 = 500;
 
 impl Loading {
-    pub(crate) fn new(now: Tick, lost: Option<Epoch>) -> Loading {
+    pub(crate) fn new(now: Tick, lost: Option<Seen>) -> Loading {
         Loading {
             queue: std::collections::VecDeque::new(),
             queue_bytes: 0,
@@ -19,6 +19,11 @@ impl Loading {
             step: LoadStep::Following,
             lost,
         }
+    }
+
+    /// What was believed lost is there.
+    fn found(&mut self, log: &Log) {
+        self.lost = self.lost.filter(|lost| *lost != log.seen());
     }
 }
 
@@ -29,7 +34,7 @@ impl Home {
     }
 
     /// Gives up what is folded and reads the room again. Commands wait; members stay where they are and catch up.
-    pub(super) fn reload(&mut self, cx: &mut Cx<'_>, lost: Option<Epoch>) {
+    pub(super) fn reload(&mut self, cx: &mut Cx<'_>, lost: Option<Seen>) {
         if let Phase::Loading(loading) = &mut self.phase {
             loading.step = LoadStep::Following;
             loading.asked = cx.now.tick;
@@ -40,13 +45,14 @@ impl Home {
         self.arrived.clear();
         self.known_end = 0;
         self.fetching = None;
-        self.readers.clear();
+        self.give_up_readers(cx);
         self.follow(cx);
     }
 
     /// The same incarnation looks again, or a new one follows for the first time.
     pub(crate) fn look_again(&mut self, cx: &mut Cx<'_>) {
         self.looked = cx.now.tick;
+        self.looking = Some(cx.now.tick);
         let seen = self.log().map(Log::seen);
         cx.ask(Question::Follow { room: self.id.clone(), seen });
     }
@@ -58,6 +64,7 @@ impl Home {
     }
 
     pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, outcome: Followed) {
+        self.looking = None;
         match outcome {
             Followed::Loaded(loaded) => self.loaded(cx, loaded),
             Followed::Continues { records, head, present, soft } => {
@@ -66,13 +73,17 @@ impl Home {
             }
             Followed::Behind => self.reload(cx, None),
             Followed::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(Log::seen);
+                self.reload(cx, seen);
             }
         }
     }
 
     fn hear_others(&mut self, cx: &mut Cx<'_>, present: Vec<engine::Present>, soft: Vec<engine::SoftEntry>) {
+        // What the engine holds of this very shard is what it was told, unless that was lost on the way.
+        for (person, count) in self.presence.unlike(cx.me, &present) {
+            cx.publish_presence(&self.id, person, count);
+        }
         self.presence.replace_elsewhere(cx.now.tick, cx.me, present);
         for entry in soft {
             self.hear_soft(cx, entry);
@@ -95,12 +106,15 @@ impl Home {
             }
         };
         self.known_end = loaded.head.offset;
+        self.kept_from = loaded.base;
+        loading.found(&log);
         let mut panicked = false;
         for stored in loaded.records {
             if stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err() {
                 panicked = true;
                 break;
             }
+            loading.found(&log);
         }
         loading.asked = cx.now.tick;
         if panicked {
@@ -126,7 +140,7 @@ impl Home {
             }
             LoadStep::Reading(log) => {
                 let head = log.head();
-                if loading.lost == Some(head.epoch) {
+                if loading.lost.is_some_and(|lost| lost.position.epoch == head.epoch) {
                     let new = head.epoch.next(cx.start_tag);
                     let base = log.base_of(new);
                     loading.step = LoadStep::Rebasing(log, new);
@@ -156,17 +170,12 @@ impl Home {
         if let Phase::Loading(loading) = &mut self.phase
             && let LoadStep::Rebasing(..) = loading.step
         {
-            let LoadStep::Rebasing(mut log, new) = std::mem::replace(&mut loading.step, LoadStep::Following)
-            else {
+            let LoadStep::Rebasing(_, new) = std::mem::replace(&mut loading.step, LoadStep::Following) else {
                 return;
             };
-            if epoch == new {
-                log.rebase(new);
-                self.known_end = 0;
-                cx.counts.epochs_begun += 1;
-                return self.go_live(cx, Phase::Live(log));
-            }
-            // Somebody else began it; start from theirs.
+            cx.counts.epochs_begun += u64::from(epoch == new);
+            // Two nodes propose the same epoch from what each had read, and the answer does not say whose it is: what
+            // counts is what the engine has.
             return self.reload(cx, None);
         }
         if self.log().is_some_and(|log| log.head().epoch != epoch) {
@@ -181,11 +190,13 @@ impl Home {
             let LoadStep::Reading(log) = &mut loading.step else { return };
             match outcome {
                 Read::Records { records, head } if head.epoch == log.head().epoch => {
-                    self.known_end = self.known_end.max(head.offset);
+                    self.known_end =
+                        if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
                     let mut panicked = false;
                     for stored in records {
                         panicked |=
                             stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err();
+                        loading.lost = loading.lost.filter(|lost| *lost != log.seen());
                     }
                     if panicked {
                         cx.counts.app_panics += 1;
@@ -204,11 +215,17 @@ impl Home {
             return;
         }
         match outcome {
-            Read::Records { records, head } => self.arrive(cx, head, records),
+            Read::Records { records, head } => {
+                // Nothing more is there, whatever was said before: asking again would not bring it.
+                if records.is_empty() && self.log().is_some_and(|log| log.head().epoch == head.epoch) {
+                    self.known_end = head.offset;
+                }
+                self.arrive(cx, head, records);
+            }
             Read::Behind => self.reload(cx, None),
             Read::Lost => {
-                let epoch = self.log().map(|log| log.head().epoch);
-                self.reload(cx, epoch);
+                let seen = self.log().map(Log::seen);
+                self.reload(cx, seen);
             }
         }
     }

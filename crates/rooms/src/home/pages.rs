@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{Question, Read};
 use vocabulary::{
     Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Position, Record,
-    Reply, ReplyTo, Tick, User, Verdict,
+    Refusal, Reply, ReplyTo, Tick, User, Verdict,
 };
 
 use super::{Home, internal};
@@ -225,6 +225,15 @@ impl Home {
             }
             Want::History { reply, .. } => {
                 cx.reply(&self.id, reply, Reply::History { entries: Vec::new(), upto: head });
+            }
+        }
+    }
+
+    /// The room is read anew. Members ask for their pages again; whoever asked for history learns that there is none now.
+    pub(super) fn give_up_readers(&mut self, cx: &mut Cx<'_>) {
+        for reader in std::mem::take(&mut self.readers).into_values() {
+            if let Want::History { reply, .. } = reader.want {
+                cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
             }
         }
     }

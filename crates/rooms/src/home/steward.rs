@@ -102,9 +102,11 @@ impl Home {
             let soft = Soft::new(self.soft.values());
             self.stewarded.due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
             self.do_due(cx);
-            self.settle_agenda(cx, needs.presence_duties);
         }
         self.send_steps(cx);
+        if needs.duties {
+            self.settle_agenda(cx, needs.presence_duties);
+        }
         self.stewarded.stale = false;
     }
 
@@ -125,6 +127,7 @@ impl Home {
             reply: None,
         };
         self.stewarded.doing = true;
+        self.pipeline.drop_duties();
         self.pipeline.push_front(Pending { act, key, guarded: true, rounds: 0, since: cx.now.tick });
         self.pump(cx);
     }
@@ -145,6 +148,9 @@ impl Home {
             let then = then.map(|at| Wall((at.0 / lease + 1) * lease));
             due = [due, then].into_iter().flatten().min();
         }
+        // An open step must find a steward too, should this one die.
+        let open = (!self.stewarded.steps.is_empty()).then(|| log.at() + cx.limits.step_again);
+        due = [due, open].into_iter().flatten().min();
         let told = Some((log.head(), due));
         if self.stewarded.told != told {
             self.stewarded.told = told;

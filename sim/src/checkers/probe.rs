@@ -1,0 +1,143 @@
+//! What must happen once happens once: claims have one winner, timers fire once, absences are recorded once, saga steps
+//! are taken and settled once; a hidden record is hidden; who is banned hears nothing more.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use vocabulary::RoomId;
+
+use super::{Checker, End, Fact, Seen};
+use crate::device::Verb;
+use crate::ledger::Entry;
+
+#[derive(Default)]
+pub(crate) struct Probe {
+    /// Where a user's ban stands, by room, as far as anybody was shown it.
+    banned: BTreeMap<(usize, RoomId), bool>,
+}
+
+impl Checker for Probe {
+    fn property(&self) -> &'static str {
+        "once means once"
+    }
+
+    fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String> {
+        let device = seen.device;
+        match &seen.fact {
+            Fact::Heard(heard) => {
+                let Some(room) = &heard.room else { return Ok(()) };
+                let name = &so_far.devices[device].name;
+                if heard.kind == "whispered" && !so_far.devices[device].staff {
+                    return Err(format!("{name} hears a whisper in {room} that is hidden from it"));
+                }
+                if heard.is_record() && self.banned.contains_key(&(device, room.clone())) {
+                    return Err(format!("{name} was shown its own ban from {room} and then {}", heard.kind));
+                }
+                let me = so_far.devices[device].user_id();
+                // With records lost, the ban may be one of them.
+                if so_far.ledger().was_ever_torn(room) {
+                    return Ok(());
+                }
+                if heard.kind == "banned" && heard.payload["item"].as_str() == Some(me) {
+                    self.banned.insert((device, room.clone()), true);
+                }
+            }
+            Fact::Closed => self.banned.retain(|(other, _), _| *other != device),
+            // Another node may not know of it yet; it will part the user when it does.
+            Fact::Asked(ask) if ask.verb == Verb::Join => {
+                self.banned.remove(&(device, ask.room.clone()));
+            }
+            Fact::Opened | Fact::Asked(_) => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, end: &End<'_>) -> Result<(), String> {
+        let probes = end.ledger().rooms.iter().filter(|(room, _)| room.app() == "probe");
+        let torn = probes.clone().any(|(_, ledger)| !ledger.torn.is_empty());
+        for (room, ledger) in probes.clone().filter(|_| !torn) {
+            let entries: Vec<&Entry> = ledger.epochs.values().flatten().collect();
+            check_room(room, &entries, end)?;
+            check_saga(room, &entries, end)?;
+        }
+        Ok(())
+    }
+}
+
+fn said(entry: &Entry, field: &str) -> String {
+    let value: Value = serde_json::from_str(&entry.body).unwrap_or_default();
+    match &value[field] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn check_room(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), String> {
+    let mut claimed: BTreeMap<String, usize> = BTreeMap::new();
+    let mut armed: BTreeMap<String, bool> = BTreeMap::new();
+    let mut watching: BTreeMap<String, bool> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let at = index + 1;
+        match entry.kind.as_str() {
+            "claimed" => {
+                let item = said(entry, "item");
+                if let Some(first) = claimed.insert(item.clone(), at) {
+                    return Err(format!("{item} in {room} was won at {first} and at {at}"));
+                }
+            }
+            "armed" => drop(armed.insert(said(entry, "item"), true)),
+            "fired" => {
+                let item = said(entry, "item");
+                if armed.insert(item.clone(), false) != Some(true) {
+                    return Err(format!("the timer {item} in {room} fired at {at}, and was not armed"));
+                }
+            }
+            "watching" => drop(watching.insert(said(entry, "user"), true)),
+            "absent" => {
+                let user = said(entry, "user");
+                if watching.insert(user.clone(), false) != Some(true) {
+                    return Err(format!(
+                        "{user} is recorded as absent from {room} at {at}, and was not watched"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+    // Wall clocks that jumped may have put a timer anywhere.
+    if end.world.scenario.wall_jumps == 0
+        && let Some((item, _)) = armed.iter().find(|(_, armed)| **armed)
+    {
+        return Err(format!("the timer {item} in {room} never fired"));
+    }
+    for (user, _) in watching.iter().filter(|(_, watched)| **watched) {
+        let there = end.devices.iter().any(|device| device.user_id() == user && device.wanted.contains(room));
+        if !there {
+            return Err(format!("{user} has been gone from {room} and no absence is recorded"));
+        }
+    }
+    Ok(())
+}
+
+fn check_saga(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), String> {
+    for (offset, entry) in (1_u64..).zip(entries).filter(|(_, entry)| entry.kind == "ordered") {
+        let other = RoomId::new("probe", &said(entry, "item"));
+        let of_this = |entry: &&&Entry| said(entry, "offset") == offset.to_string();
+        let settled = entries.iter().filter(|entry| entry.kind == "settled").filter(of_this).count();
+        let filled: Vec<&Entry> = end
+            .ledger()
+            .rooms
+            .get(&other)
+            .map(|ledger| ledger.epochs.values().flatten().collect())
+            .unwrap_or_default();
+        let taken =
+            filled.iter().filter(|entry| entry.kind == "taken" && said(entry, "saga") == room.as_str());
+        let taken = taken.filter(of_this).count();
+        if (settled, taken) != (1, 1) {
+            return Err(format!(
+                "the order at {room} {offset} was taken {taken} times and settled {settled} times"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Mistakes made on purpose, outside the product's code: each must be found by the checker that stands for it.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// The engine answers `stored` and now and then stores nothing.
+    AckBeforeAppend,
+    /// The engine forgets what makes a resent message the same message.
+    NoKey,
+    /// Every node is told that it is steward of everything, and guards are ignored.
+    TwoStewards,
+    /// The end of a socket is a leave at once.
+    NoLinger,
+    /// The first live record behind the page that made a member live is lost between two shards.
+    HeldRecordDropped,
+    /// A client is shown an ack before the record that stands before it.
+    AckBeforeItsPlace,
+}

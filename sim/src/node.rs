@@ -1,0 +1,293 @@
+//! One node: its shards with their bounded boxes, driven by the product's own turn law.
+
+use std::collections::VecDeque;
+
+use engine::{Answer, Asked};
+use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
+use vocabulary::{CloseReason, ConnectionId, Delivery, Envelope, Incarnation, Now, ShardId, Tick};
+
+use crate::engine::Engine;
+use crate::mutant::Mutant;
+use crate::probe::Probe;
+use crate::scenario::Scenario;
+use crate::world::{Event, SocketId, World};
+
+/// What happens at a shard's sockets, in the order in which it happens.
+#[derive(Debug)]
+pub(crate) enum AtSocket {
+    Opened(ConnectionId, Peer),
+    Received(ConnectionId, Vec<u8>),
+    Writable(ConnectionId),
+    Ended(ConnectionId),
+}
+
+pub(crate) struct Machine {
+    pub shard: Shard,
+    pub post: Post,
+}
+
+/// A shard with everything that waits for it.
+pub(crate) struct Cell {
+    /// Out while its turn runs.
+    pub machine: Option<Box<Machine>>,
+    pub commands: VecDeque<Envelope>,
+    pub deliveries: VecDeque<Envelope>,
+    pub sockets: VecDeque<AtSocket>,
+    pub turn_at: Option<Tick>,
+    /// The socket in each slot, and the slot's generation.
+    pub slots: Vec<(Option<SocketId>, u32)>,
+    /// A mutant's memory: a page that made a member live has passed.
+    went_live: bool,
+}
+
+pub(crate) struct Node {
+    pub number: u64,
+    pub boot: u32,
+    pub cells: Vec<Cell>,
+    pub up: bool,
+    pub paused_until: Tick,
+    /// How far this node's wall clock is off.
+    pub skew_millis: i64,
+}
+
+/// Inputs of each kind that one turn takes.
+const INPUTS_MAX: usize = 32;
+/// A shard that wants so many turns in a row without time going on spins.
+const SPINS_MAX: u32 = 20_000;
+
+impl Node {
+    pub(crate) fn start(now: Now, scenario: &Scenario, number: u64, boot: u32) -> Node {
+        let cell = |index| Cell {
+            machine: Some(Box::new(Machine {
+                shard: shard(now, scenario, number, ShardId(index)),
+                post: Post::default(),
+            })),
+            commands: VecDeque::new(),
+            deliveries: VecDeque::new(),
+            sockets: VecDeque::new(),
+            turn_at: None,
+            slots: Vec::new(),
+            went_live: false,
+        };
+        let cells = (0..scenario.shards).map(cell).collect();
+        Node { number, boot, cells, up: true, paused_until: Tick::default(), skew_millis: 0 }
+    }
+}
+
+fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
+    let rules = rooms::Rules { notices: true, retention_records: scenario.retention_records };
+    let apps = rooms::Apps::default().with("chat", app::host(chat::Chat), rules).with(
+        "probe",
+        app::host(Probe),
+        rules,
+    );
+    let linger = match scenario.mutant {
+        Some(Mutant::NoLinger) => std::time::Duration::ZERO,
+        _ => rooms::Limits::default().linger,
+    };
+    let limits = rooms::Limits {
+        linger,
+        waiting_max: scenario.waiting,
+        ring_records_max: scenario.ring_records,
+        page_records_max: scenario.page_records,
+        snapshot_records: scenario.snapshot_records,
+        ..rooms::Limits::default()
+    };
+    let rooms = rooms::Config {
+        me: Incarnation { node: number, shard: id, life: 1 },
+        shards: scenario.shards,
+        limits,
+        guarantees: Engine::guarantees(scenario),
+        start_tag: Engine::start_tag(),
+    };
+    let limits = shard::Limits {
+        outbox_frames_max: scenario.outbox_frames,
+        outbox_bytes_max: scenario.outbox_bytes,
+        // Shorter than in production, so that a run sees dead lines found out.
+        ping: std::time::Duration::from_secs(8),
+        pong: std::time::Duration::from_secs(11),
+        ..shard::Limits::default()
+    };
+    let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
+    let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
+    Shard::new(now, Config { id, limits, mounts, apps, rooms })
+}
+
+impl World {
+    /// One turn of a shard, exactly as a node runs it.
+    pub(crate) fn run_turn(&mut self, node: usize, index: usize) {
+        let now = self.now_at(node);
+        let Some(mut machine) = self.nodes[node].cells[index].machine.take() else { return };
+        self.nodes[node].cells[index].turn_at = None;
+        self.tally.turns += 1;
+        let congested = machine.post.is_congested();
+        self.tally.congested += u64::from(congested);
+        self.give_inputs(now, node, index, &mut machine, congested);
+        let Machine { shard, post } = &mut *machine;
+        let mut around = Hands { world: self, node, index };
+        let left = shard::turn(shard, post, now, &mut around);
+        #[cfg(debug_assertions)]
+        shard.check_invariants();
+        let bound = self.scenario.post_max();
+        assert!(post.len() <= bound, "post of {} envelopes waits, more than {bound}", post.len());
+        let next = shard.next_deadline().map(|(at, _)| at.max(Tick(now.tick.0 + 1)));
+        let congested = post.is_congested();
+        let cell = &mut self.nodes[node].cells[index];
+        cell.machine = Some(machine);
+        let more = left == shard::Turn::More
+            || !cell.sockets.is_empty()
+            || !cell.deliveries.is_empty()
+            || (!congested && !cell.commands.is_empty());
+        self.count_spin(node, index, next.filter(|_| !congested));
+        if more {
+            let soon = self.random.millis(0, 2) + std::time::Duration::from_micros(20);
+            self.wake(node, index, now.tick + soon);
+        }
+        // In congestion a deadline is no input, so it wakes nobody.
+        if let Some(next) = next.filter(|_| !congested) {
+            self.wake(node, index, next.max(now.tick));
+        }
+    }
+
+    fn count_spin(&mut self, node: usize, index: usize, next: Option<Tick>) {
+        let now = self.now.tick;
+        if next.is_some_and(|next| next.0 <= now.0 + 1000) {
+            self.spins += 1;
+            assert!(
+                self.spins < SPINS_MAX,
+                "shard {index} of node {node} spins: it always wants to be woken at once"
+            );
+        } else {
+            self.spins = self.spins.saturating_sub(10);
+        }
+    }
+
+    fn give_inputs(&mut self, now: Now, node: usize, index: usize, machine: &mut Machine, congested: bool) {
+        let shard = &mut machine.shard;
+        for _ in 0..INPUTS_MAX {
+            let Some(envelope) = self.nodes[node].cells[index].deliveries.pop_front() else { break };
+            shard.handle(now, Input::Arrived(envelope));
+        }
+        if congested {
+            let cell = &mut self.nodes[node].cells[index];
+            let (ready, rest): (VecDeque<_>, VecDeque<_>) =
+                cell.sockets.drain(..).partition(|at| matches!(at, AtSocket::Writable(_)));
+            cell.sockets = rest;
+            for at in ready {
+                give(shard, now, at);
+            }
+            return;
+        }
+        for _ in 0..INPUTS_MAX {
+            let Some(envelope) = self.nodes[node].cells[index].commands.pop_front() else { break };
+            shard.handle(now, Input::Arrived(envelope));
+        }
+        let link = (self.nodes[node].number, ShardId(index as u16));
+        for _ in 0..INPUTS_MAX {
+            let Some(answer) = self.engine.take(now.tick, link) else { break };
+            self.trace(|| format!("{} hears {answer:?}", name(node, index)));
+            shard.handle(now, Input::Answered(answer));
+        }
+        for _ in 0..INPUTS_MAX {
+            let Some(at) = self.nodes[node].cells[index].sockets.pop_front() else { break };
+            give(shard, now, at);
+        }
+        if shard.next_deadline().is_some_and(|(at, _)| at <= now.tick) {
+            shard.handle(now, Input::DeadlineReached);
+        }
+    }
+}
+
+fn give(shard: &mut Shard, now: Now, at: AtSocket) {
+    match at {
+        AtSocket::Opened(id, peer) => shard.handle(now, Input::Opened(id, peer)),
+        AtSocket::Received(id, mut bytes) => shard.handle(now, Input::Received(id, &mut bytes)),
+        AtSocket::Writable(id) => shard.handle(now, Input::Writable(id)),
+        AtSocket::Ended(id) => shard.handle(now, Input::Ended(id)),
+    }
+}
+
+pub(crate) fn name(node: usize, index: usize) -> String {
+    format!("n{node}/s{index}")
+}
+
+/// What a shard can touch while its turn runs.
+struct Hands<'a> {
+    world: &'a mut World,
+    node: usize,
+    index: usize,
+}
+
+impl Around for Hands<'_> {
+    fn post(&mut self, to: ShardId, envelope: Envelope) -> Result<(), Full> {
+        let (node, target) = (self.node, usize::from(to.0));
+        let scenario = &self.world.scenario;
+        let (command_box, delivery_box, mutant) =
+            (scenario.command_box, scenario.delivery_box, scenario.mutant);
+        let index = self.index;
+        self.world.trace(|| format!("{} posts to s{target} {envelope:?}", name(node, index)));
+        let cell = &mut self.world.nodes[node].cells[target];
+        match &envelope {
+            Envelope::Command(_) if cell.commands.len() >= command_box => {
+                self.world.tally.returned += 1;
+                return Err(Full(envelope));
+            }
+            Envelope::Delivery(_) if cell.deliveries.len() >= delivery_box => return Err(Full(envelope)),
+            Envelope::Command(_) => cell.commands.push_back(envelope),
+            Envelope::Delivery(delivery) => {
+                if mutant == Some(Mutant::HeldRecordDropped) && drops(&mut cell.went_live, delivery) {
+                    return Ok(());
+                }
+                cell.deliveries.push_back(envelope);
+            }
+        }
+        let at = self.world.now.tick + self.world.random.millis(0, 1);
+        self.world.wake(node, target, at);
+        Ok(())
+    }
+
+    fn ask(&mut self, asked: Asked) {
+        let World { engine, scenario, random, tally, now, .. } = &mut *self.world;
+        let sent = engine.ask(now.tick, asked.clone(), scenario, random, tally);
+        let fate = if sent.is_some() { "" } else { " (lost)" };
+        let (node, index) = (self.node, self.index);
+        self.world.trace(|| format!("{} asks {:?}{fate}", name(node, index), asked.question));
+        if let Some((link, at)) = sent {
+            self.world.at(at, Event::Question(link));
+        }
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        None
+    }
+
+    fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {
+        let cell = &self.world.nodes[self.node].cells[self.index];
+        match cell.slots.get(connection.slot as usize) {
+            Some((Some(socket), generation)) if *generation == connection.generation => {
+                let socket = *socket;
+                self.world.server_writes(socket, bytes)
+            }
+            // The socket is gone and the shard does not know yet: it learns so from the end that waits for it.
+            _ => bytes.len(),
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        let (node, index) = (self.node, self.index);
+        self.world.trace(|| format!("{} closes {connection:?}: {reason:?}", name(node, index)));
+        self.world.server_closes(node, index, connection);
+    }
+}
+
+/// The mutant that loses the first record behind a page that made its member live.
+fn drops(went_live: &mut bool, delivery: &Delivery) -> bool {
+    match delivery {
+        Delivery::Page(page) => {
+            *went_live |= page.live;
+            false
+        }
+        Delivery::Records { .. } => std::mem::take(went_live),
+        _ => false,
+    }
+}

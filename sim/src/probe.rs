@@ -1,0 +1,249 @@
+//! An app that exists to be simulated: it uses every hook that chat does not. What it does with them is naive on purpose,
+//! so that what must happen once happens once because of the rooms below it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use app::{
+    Action, App, Applied, Decision, Draft, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat,
+};
+use serde_json::{Value, json};
+use vocabulary::{
+    Audience, Caller, Class, Code, Now, Payload, Person, Record, Refusal, RoomId, Shown, UserId, Wall,
+};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Probe;
+
+/// Sees what others do not.
+pub const STAFF: Audience = Audience(1);
+/// A watched user who is gone for this long is recorded as absent.
+pub const ABSENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub struct State {
+    claims: BTreeMap<String, String>,
+    timers: BTreeMap<String, i64>,
+    watched: BTreeSet<String>,
+    banned: BTreeSet<String>,
+    /// Orders by the offset of their record, with the room that is to fill them.
+    orders: BTreeMap<u64, String>,
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn parse(payload: &Payload) -> Value {
+    serde_json::from_slice(payload).unwrap_or(Value::Null)
+}
+
+fn body(value: &Value) -> Payload {
+    Payload::from(value.to_string())
+}
+
+impl Probe {
+    fn asked(state: &State, caller: &Caller, asked: &Value) -> Result<Decision, Refusal> {
+        let user = caller.user().map(|user| user.person.id.to_string()).unwrap_or_default();
+        let item = text(asked, "item");
+        let with_user = json!({"content": text(asked, "content"), "item": item, "user": user});
+        let record = |kind| Ok(Decision::record(kind, body(&with_user)));
+        match asked["do"].as_str() {
+            Some("claim") => match state.claims.get(&item) {
+                Some(winner) => Err(Refusal::new(Code::App("TAKEN"), format!("{item} belongs to {winner}"))),
+                None => record("claimed"),
+            },
+            Some("arm") => record("armed"),
+            Some("watch") => record("watching"),
+            Some("whisper") => record("whispered"),
+            Some("order") => record("ordered"),
+            Some("ban") => {
+                let touches = vec![UserId::new(&item)];
+                let draft = Draft { kind: "banned", body: body(&with_user), touches };
+                Ok(Decision { records: vec![draft], ..Decision::default() })
+            }
+            Some("place") => Ok(Decision::soft(SoftDraft {
+                key: format!("place/{user}").into(),
+                value: Some(body(&with_user)),
+                time_to_live: Duration::from_secs(30),
+                class: Class::Latest(7),
+            })),
+            _ => record("message"),
+        }
+    }
+}
+
+impl App for Probe {
+    type State = State;
+
+    fn needs(&self) -> Needs {
+        Needs { duties: true, presence_duties: true }
+    }
+
+    fn start(&self, _room: &RoomId) -> State {
+        State::default()
+    }
+
+    fn admit(&self, state: &State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal> {
+        let user = caller.user().map(|user| user.person.id.as_str()).unwrap_or_default();
+        if state.banned.contains(user) {
+            return Err(Refusal::new(Code::Forbidden, "you are banned from this room"));
+        }
+        Ok(if parse(join)["tag"] == "staff" { STAFF } else { Audience::default() })
+    }
+
+    fn guarded(&self, action: Action<'_>) -> bool {
+        parse(action.payload)["do"] == "claim"
+    }
+
+    fn decide(
+        &self,
+        _now: Now,
+        room: Room<'_, State>,
+        caller: &Caller,
+        action: Action<'_>,
+    ) -> Result<Decision, Refusal> {
+        match caller {
+            Caller::Duty { name, payload } => {
+                let kind = if &**name == "fire" { "fired" } else { "absent" };
+                Ok(Decision::record(kind, payload.clone()))
+            }
+            Caller::Step(step) => Ok(Decision::record(
+                "taken",
+                body(&json!({"saga": step.saga.as_str(), "offset": step.offset})),
+            )
+            .with_reply(Payload::from_static(b"{}"))),
+            Caller::Outcome { step, .. } => {
+                Ok(Decision::record("settled", body(&json!({"offset": step.offset}))))
+            }
+            _ if action.kind != "send_message" => Ok(Decision::nothing()),
+            Caller::Connection { .. } | Caller::Api { .. } => {
+                Probe::asked(room.state, caller, &parse(action.payload))
+            }
+        }
+    }
+
+    fn apply(&self, state: &mut State, record: &Record) -> Applied {
+        let said = parse(&record.body);
+        let item = text(&said, "item");
+        match &*record.kind {
+            "claimed" => {
+                state.claims.insert(item, text(&said, "user"));
+            }
+            "armed" => {
+                state.timers.insert(item, record.at.0 + 3000);
+            }
+            "fired" => {
+                state.timers.remove(&item);
+            }
+            "watching" => {
+                state.watched.insert(text(&said, "user"));
+            }
+            "absent" => {
+                state.watched.remove(&text(&said, "user"));
+            }
+            "banned" => {
+                state.banned.insert(item);
+            }
+            "ordered" => {
+                state.orders.insert(record.position.offset, item);
+            }
+            "settled" => {
+                state.orders.remove(&said["offset"].as_u64().unwrap_or_default());
+            }
+            "message" | "whispered" | "taken" => {}
+            _ => return Applied::Unknown,
+        }
+        Applied::Done
+    }
+
+    fn show(&self, _state: &State, record: &Record, audience: Audience) -> Option<Shown> {
+        let kind = match &*record.kind {
+            "whispered" if audience != STAFF => return None,
+            "claimed" => "claimed",
+            "armed" => "armed",
+            "fired" => "fired",
+            "watching" => "watching",
+            "absent" => "absent",
+            "banned" => "banned",
+            "ordered" => "ordered",
+            "settled" => "settled",
+            "taken" => "taken",
+            "whispered" => "whispered",
+            _ => "new_message",
+        };
+        let (payload, sender) = (record.body.clone(), record.author.clone());
+        Some(Shown { kind, payload, sender, class: Class::Record })
+    }
+
+    fn glimpse(&self, _state: &State, change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
+        let id = UserId::new(change.key.strip_prefix("place/")?);
+        let name = id.to_string().into();
+        let payload = change.value.cloned().unwrap_or_else(|| Payload::from_static(b"{}"));
+        Some(Shown { kind: "placed", payload, sender: Some(Person { id, name }), class: change.class })
+    }
+
+    fn view(&self, state: &State, _audience: Audience) -> Payload {
+        self.save(state)
+    }
+
+    fn due(&self, now: Now, room: Room<'_, State>) -> Option<(Wall, Duty)> {
+        let fire = room.state.timers.iter().map(|(item, at)| {
+            (Wall(*at), Duty { name: "fire".into(), payload: body(&json!({"item": item})) })
+        });
+        let absent = room.state.watched.iter().filter_map(|user| {
+            let since = room.presence.gone_since(&UserId::new(user))?;
+            let left = (since + ABSENCE).since(now.tick);
+            let duty = Duty { name: "absent".into(), payload: body(&json!({"user": user})) };
+            Some((now.wall + left, duty))
+        });
+        fire.chain(absent).min_by_key(|(at, _)| *at)
+    }
+
+    fn steps(&self, state: &State) -> Vec<Step> {
+        let step = |(offset, room): (&u64, &String)| Step {
+            offset: *offset,
+            number: 0,
+            room: RoomId::new("probe", room),
+            kind: "take".into(),
+            payload: Payload::new(),
+        };
+        state.orders.iter().map(step).collect()
+    }
+
+    fn save(&self, state: &State) -> Payload {
+        let State { claims, timers, watched, banned, orders } = state;
+        let orders: Vec<(u64, &String)> = orders.iter().map(|(offset, room)| (*offset, room)).collect();
+        body(
+            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders}),
+        )
+    }
+
+    fn load(&self, _room: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
+        let value = parse(saved);
+        let texts = |field: &str| -> BTreeSet<String> {
+            value[field]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|v| Some(v.as_str()?.to_owned()))
+                .collect()
+        };
+        let pairs = |field: &str| value[field].as_object().cloned().unwrap_or_default();
+        Ok(State {
+            claims: pairs("claims")
+                .into_iter()
+                .map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned()))
+                .collect(),
+            timers: pairs("timers").into_iter().map(|(k, v)| (k, v.as_i64().unwrap_or_default())).collect(),
+            watched: texts("watched"),
+            banned: texts("banned"),
+            orders: value["orders"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|pair| Some((pair[0].as_u64()?, pair[1].as_str()?.to_owned())))
+                .collect(),
+        })
+    }
+}
