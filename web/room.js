@@ -14,6 +14,9 @@ const TYPING_REPEAT_MS = 2_500;
 const TYPING_LAPSE_MS = 6_000;
 const QUIET_MS = 25_000;
 const ANSWER_MS = 10_000;
+/** Half of what the server allows, so that typing and joins have their share. */
+const AT_ONCE = 5;
+const AT_ONCE_EVERY_MS = 500;
 
 /** Codes after which nobody should come back, with words for a person. */
 const FINAL = {
@@ -61,6 +64,8 @@ export const room = {
   heard: 0,
   probe: 0,
   typed: 0,
+  /** A timer: until then nothing is sent, because the server asked for patience. */
+  holding: 0,
   /** @type {Position | null} the newest record that is shown */
   position: null,
   /** @type {Position | null} where catching up ends */
@@ -253,7 +258,7 @@ export const room = {
     view.state("open", "Here");
     view.settle();
     if (!resumes) this.send({ type: "get_history", id: "first", payload: { room_id: ROOM, limit: HISTORY } });
-    for (const pending of this.pending.values()) if (pending.state !== "failed") this.post(pending);
+    if ([...this.pending.values()].some((pending) => pending.state === "waiting")) this.postLater(0);
   },
 
   counted({ users, count }) {
@@ -348,9 +353,9 @@ export const room = {
     const pending = id === undefined ? undefined : this.pending.get(id);
     if (pending && (RETRYABLE.has(code) || code === "NOT_IN_ROOM")) {
       if (code === "NOT_IN_ROOM") return this.join();
-      return void wait((after ?? 1000) * (1 + Math.random())).then(() => {
-        if (this.joined && this.pending.get(id) === pending) this.post(pending);
-      });
+      pending.state = "waiting";
+      this.mark(pending);
+      return this.postLater((after ?? 1000) * (1 + Math.random()));
     }
     if (pending) {
       pending.state = "failed";
@@ -384,7 +389,8 @@ export const room = {
     const pending = /** @type {Pending} */ ({ id, text, state: "waiting", why: "", item });
     this.pending.set(id, pending);
     view.append(item);
-    this.post(pending);
+    if (this.holding) this.mark(pending);
+    else this.post(pending);
     this.typed = 0;
     view.settle();
     view.toEnd();
@@ -396,6 +402,18 @@ export const room = {
     const left = this.joined && this.send({ type: "send_message", room: ROOM, id, payload: { content: text } });
     pending.state = left ? "sending" : "waiting";
     this.mark(pending);
+  },
+
+  /** What was refused for now goes again in the order in which it was written, a few at a time, and nothing overtakes it. */
+  postLater(ms) {
+    if (this.holding) return;
+    this.holding = setTimeout(() => {
+      this.holding = 0;
+      const waiting = [...this.pending.values()].filter((pending) => pending.state === "waiting");
+      if (!this.joined) return;
+      for (const pending of waiting.slice(0, AT_ONCE)) this.post(pending);
+      if (waiting.length > AT_ONCE) this.postLater(AT_ONCE_EVERY_MS);
+    }, ms);
   },
 
   retry(id) {

@@ -166,7 +166,7 @@ export const view = {
       pending.item.append(mark);
     }
     mark.dataset.state = pending.state;
-    mark.textContent = { waiting: "waits for the connection", sending: "sending…", failed: `not sent: ${pending.why} ` }[pending.state];
+    mark.textContent = { waiting: "waits its turn…", sending: "sending…", failed: `not sent: ${pending.why} ` }[pending.state];
     if (pending.state === "failed") {
       mark.append(button("Send again", again));
     }
