@@ -17,6 +17,10 @@ struct Content<'a> {
 
 pub(crate) fn check_content(payload: &Payload) -> Result<(), Refusal> {
     let invalid = |text| Refusal::new(Code::InvalidPayload, text);
+    // A list would do for the parser, field by field, and is no message.
+    if payload.trim_ascii_start().first() != Some(&b'{') {
+        return Err(invalid("payload must be an object with a text in content"));
+    }
     let content: Content<'_> = serde_json::from_slice(payload)
         .map_err(|_| invalid("payload must be an object with a text in content"))?;
     match content.content.as_deref() {
@@ -180,6 +184,7 @@ mod tests {
             (r#"{"content":7}"#, false),
             (r#"{"text":"hi"}"#, false),
             ("null", false),
+            (r#"["hi"]"#, false),
             (r#""hi""#, false),
         ] {
             assert_eq!(check_content(&Payload::from_static(payload.as_bytes())).is_ok(), ok, "{payload}");

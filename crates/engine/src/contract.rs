@@ -274,8 +274,8 @@ pub enum Read {
         records: Vec<Stored>,
         head: Position,
     },
-    /// The offset is older than what is kept.
-    Behind,
+    /// The offset is older than what is kept; what is kept comes after this one.
+    Behind(u64),
     /// Another epoch, or beyond the end.
     Lost,
 }

@@ -290,8 +290,9 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             payload.end();
             object.time("timestamp", at);
         }
-        Item::Joined { room, id, users, count, at } => {
-            write_users(object, "room_info", (room, id, at), users, count)
+        Item::Joined { room, id, users, count, position, at } => {
+            write_users(object, "room_info", (room, id, at), users, count);
+            object.position("position", position);
         }
         Item::Members { room, id, users, count, at } => {
             write_users(object, "online_users", (room, id, at), users, count);

@@ -234,8 +234,7 @@ impl Home {
             return self.refuse_act(cx, &act, Refusal::not_in_room());
         }
         let key = act.key.clone().unwrap_or_else(|| cx.once());
-        if let Some(position) = log.keys().get(&key) {
-            let at = log.at();
+        if let Some((position, at)) = log.keys().get(&key) {
             return match (act.caller, act.reply) {
                 (Caller::Step(step), _) => cx.outcome(&step, Ok(Payload::new())),
                 (_, Some(to)) => cx.acked(&self.id, position, at, to),

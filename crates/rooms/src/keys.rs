@@ -7,12 +7,13 @@ use vocabulary::{Key, Position, Wall};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
-    seen: BTreeMap<Key, Position>,
+    /// Where the command's first record stands, and its time.
+    seen: BTreeMap<Key, (Position, Wall)>,
     order: VecDeque<(Wall, Key)>,
 }
 
 impl Keys {
-    pub(crate) fn get(&self, key: &Key) -> Option<Position> {
+    pub(crate) fn get(&self, key: &Key) -> Option<(Position, Wall)> {
         self.seen.get(key).copied()
     }
 
@@ -29,7 +30,7 @@ impl Keys {
             return;
         }
         self.order.push_back((at, key.clone()));
-        self.seen.insert(key, position);
+        self.seen.insert(key, (position, at));
         while let Some((since, _)) = self.order.front() {
             if self.order.len() <= keys_max && *since + age_max >= at {
                 break;
@@ -41,7 +42,7 @@ impl Keys {
     }
 
     pub(crate) fn to_saved(&self) -> Vec<(Wall, Key, Position)> {
-        let with_position = |(at, key): &(Wall, Key)| Some((*at, key.clone(), *self.seen.get(key)?));
+        let with_position = |(at, key): &(Wall, Key)| Some((*at, key.clone(), self.seen.get(key)?.0));
         self.order.iter().filter_map(with_position).collect()
     }
 
@@ -49,7 +50,7 @@ impl Keys {
         let mut keys = Keys::default();
         for (at, key, position) in saved {
             keys.order.push_back((at, key.clone()));
-            keys.seen.insert(key, position);
+            keys.seen.insert(key, (position, at));
         }
         keys
     }
@@ -76,9 +77,9 @@ mod tests {
             keys.remember(Wall(0), once(number), at(number), 3, day);
         }
         assert_eq!(keys.get(&once(1)), None);
-        assert_eq!(keys.get(&once(2)), Some(at(2)));
+        assert_eq!(keys.get(&once(2)), Some((at(2), Wall(0))));
         keys.remember(Wall(0) + day + Duration::from_millis(1), once(9), at(9), 3, day);
         assert_eq!(keys.get(&once(4)), None, "older than a day");
-        assert_eq!(keys.get(&once(9)), Some(at(9)));
+        assert_eq!(keys.get(&once(9)).map(|(position, _)| position), Some(at(9)));
     }
 }

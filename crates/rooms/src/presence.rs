@@ -271,6 +271,11 @@ impl Presence {
         } else if count >= limits.presence_small {
             self.list_owed = false;
         }
+        let silent = news.joined.is_empty() && news.left.is_empty() && news.users.is_none();
+        if silent && count <= limits.presence_list_max {
+            // Who left and came back in between is no news.
+            return None;
+        }
         self.tell_from = now + limits.presence_window;
         Some(news)
     }

@@ -17,20 +17,23 @@ struct Page {
     text: &'static str,
 }
 
-const PAGES: [Page; 4] = [
-    Page { path: "/", kind: "text/html; charset=utf-8", text: include_str!("../../../web/index.html") },
-    Page {
-        path: "/start.css",
-        kind: "text/css; charset=utf-8",
-        text: include_str!("../../../web/start.css"),
-    },
-    Page {
-        path: "/start.js",
-        kind: "text/javascript; charset=utf-8",
-        text: include_str!("../../../web/start.js"),
-    },
-    Page { path: "/icon.svg", kind: "image/svg+xml", text: include_str!("../../../web/icon.svg") },
+const PAGES: [Page; 7] = [
+    page("/", HTML, include_str!("../../../web/index.html")),
+    page("/start.css", CSS, include_str!("../../../web/start.css")),
+    page("/start.js", JS, include_str!("../../../web/start.js")),
+    page("/identity.js", JS, include_str!("../../../web/identity.js")),
+    page("/room.js", JS, include_str!("../../../web/room.js")),
+    page("/view.js", JS, include_str!("../../../web/view.js")),
+    page("/icon.svg", "image/svg+xml", include_str!("../../../web/icon.svg")),
 ];
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+const fn page(path: &'static str, kind: &'static str, text: &'static str) -> Page {
+    Page { path, kind, text }
+}
 
 /// Nothing but our own files, and our own sockets.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -57,4 +60,26 @@ fn give(page: &Page, asked: &HeaderMap) -> Response {
         return (StatusCode::NOT_MODIFIED, fields).into_response();
     }
     (fields, page.text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a page asks for by a relative name is served under that name.
+    #[test]
+    fn every_file_that_a_page_names_is_served() {
+        let mut named = 0;
+        for page in &PAGES {
+            let quoted = page.text.split(['"', '\'']);
+            for name in quoted
+                .filter(|text| text.ends_with(".js") || text.ends_with(".css") || text.ends_with(".svg"))
+            {
+                let path = format!("/{}", name.trim_start_matches("./").trim_start_matches('/'));
+                assert!(PAGES.iter().any(|other| other.path == path), "{} names {name}", page.path);
+                named += 1;
+            }
+        }
+        assert!(named >= 6, "the pages do name files: {named}");
+    }
 }

@@ -262,7 +262,17 @@ impl Shard {
         let name = spelled(&joined.room, joined.tag.full_name);
         let at = now.wall;
         let (users, count) = (&joined.users[..], joined.count);
-        self.send(id, &Item::Joined { room: name, id: joined.tag.id.as_deref(), users, count, at });
+        self.send(
+            id,
+            &Item::Joined {
+                room: name,
+                id: joined.tag.id.as_deref(),
+                users,
+                count,
+                position: joined.cursor,
+                at,
+            },
+        );
         match &joined.verdict {
             Verdict::Fresh => {}
             Verdict::Resumed => self.send(id, &Item::Resumed { room: name, upto: joined.upto, at }),
@@ -539,7 +549,9 @@ impl Shard {
 
     /// A person's own connections know.
     fn tell_person<'a>(&mut self, room: &'a RoomId, person: &Person, item: impl Fn(&'a str) -> Item<'a>) {
-        self.tell_all(room, Class::Signal, item, |user| user.person.id != person.id);
+        // Coming and going cannot be read in any log later, so of each person the newest word is kept.
+        let class = Class::Latest(key_of(person.id.as_str()));
+        self.tell_all(room, class, item, |user| user.person.id != person.id);
     }
 
     fn tell_all<'a>(
@@ -610,11 +622,14 @@ const PRESENCE_LIST: u64 = u64::MAX - 1;
 /// A key of the app's is its own in each room.
 fn class_in(room: &RoomId, class: Class) -> Class {
     match class {
-        Class::Latest(key) => Class::Latest(
-            room.as_str()
-                .bytes()
-                .fold(key, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)),
-        ),
+        Class::Latest(key) => Class::Latest(key ^ key_of(room.as_str())),
         other => other,
     }
+}
+
+/// FNV-1a: for telling keys apart that are not chosen by anybody who gains from a collision.
+fn key_of(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -25,6 +25,9 @@ pub enum Speaks {
     Echo,
 }
 
+/// Prefixes with a meaning of their own, also where nothing serves them: no client's room may take their names.
+const BUILT_IN: [&str; 3] = ["user", "area", "system"];
+
 /// A server's header is at most this long before the payload.
 const HEADER_BYTES_MAX: usize = 10;
 
@@ -45,7 +48,7 @@ impl Mount {
         apps: &Apps,
         text: &str,
     ) -> Option<Result<vocabulary::Asked, protocol::Misheard>> {
-        let is_app = |name: &str| apps.has(name);
+        let is_app = |name: &str| apps.has(name) || BUILT_IN.contains(&name);
         let names = Names { app: &self.app, is_app: &is_app };
         Some(self.protocol()?.decode(&names, text))
     }

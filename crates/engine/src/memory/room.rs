@@ -133,7 +133,7 @@ impl RoomLog {
         if epoch != self.epoch || after > self.head().offset {
             Read::Lost
         } else if after < self.base.position.offset {
-            Read::Behind
+            Read::Behind(self.base.position.offset)
         } else {
             Read::Records { records: self.after(after, limit), head: self.head() }
         }

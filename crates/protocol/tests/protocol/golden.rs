@@ -110,7 +110,7 @@ enum Told {
     Ack { room: String, id: Option<String>, position: Position, at: i64, reply: Option<Box<RawValue>> },
     Done { room: String, id: Option<String>, at: i64, reply: Option<Box<RawValue>> },
     Refused { room: Option<String>, id: Option<String>, refusal: Refusal, at: i64 },
-    Joined { room: String, id: Option<String>, users: Vec<Person>, count: u32, at: i64 },
+    Joined { room: String, id: Option<String>, users: Vec<Person>, count: u32, position: Position, at: i64 },
     Resumed { room: String, upto: Position, at: i64 },
     Gap { room: String, view: Box<RawValue>, upto: Position, at: i64 },
     Reset { room: String, view: Box<RawValue>, upto: Position, at: i64 },
@@ -251,9 +251,9 @@ fn encoded(told: &Told) -> String {
             let (room, id) = (room.as_deref(), id.as_deref());
             write(Item::Refused { room, id, refusal: &refusal.read(), at: v::Wall(*at) })
         }
-        Told::Joined { room, id, users, count, at } => {
+        Told::Joined { room, id, users, count, position, at } => {
             let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
-            write(Item::Joined { room, id, users, count: *count, at })
+            write(Item::Joined { room, id, users, count: *count, position: position.read(), at })
         }
         Told::Resumed { room, upto, at } => {
             write(Item::Resumed { room, upto: upto.read(), at: v::Wall(*at) })

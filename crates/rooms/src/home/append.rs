@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::{Action, Applied, Decision, Presence, Soft};
 use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
-use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User};
+use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User, Wall};
 
 use super::load::FETCH;
 use super::{Home, LoadStep, Loading, Phase, internal, waiter};
@@ -80,10 +80,10 @@ impl Home {
     }
 
     fn answer_known(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> bool {
-        let Some(position) = self.log().and_then(|log| log.keys().get(&pending.key)) else { return false };
+        let Some(place) = self.log().and_then(|log| log.keys().get(&pending.key)) else { return false };
         let mut waiters = self.pipeline.waiters.remove(&pending.key).unwrap_or_default();
         waiters.extend(waiter(&pending.act.caller, pending.act.reply.clone(), None));
-        self.tell_waiters(cx, position, waiters);
+        self.tell_waiters(cx, place, waiters);
         true
     }
 
@@ -245,7 +245,9 @@ impl Home {
                         position.epoch != head.epoch || position.offset <= head.offset
                     });
                     if passed && let Some(waiters) = self.pipeline.waiters.remove(&parcel.key) {
-                        self.tell_waiters(cx, position, waiters);
+                        let known = self.log().and_then(|log| log.keys().get(&parcel.key));
+                        let at = known.map_or(cx.now.wall, |(_, at)| at);
+                        self.tell_waiters(cx, (position, at), waiters);
                     }
                 }
             }
@@ -325,10 +327,10 @@ impl Home {
                 }
                 Grown::Foreign => {
                     cx.counts.records_unknown += 1;
-                    let position = log.head();
+                    let place = (log.head(), log.at());
                     let waiters = self.waiters_of(&key);
                     self.tell_told(cx);
-                    self.tell_waiters(cx, position, waiters);
+                    self.tell_waiters(cx, place, waiters);
                 }
             }
             self.stewarded.state_changed();
@@ -368,16 +370,16 @@ impl Home {
     /// The room was read anew: what was in flight is answered if it survived, and goes again if it did not.
     pub(super) fn settle_flight(&mut self, cx: &mut Cx<'_>) {
         let Some(log) = super::Home::log(self) else { return };
-        let known: Vec<(Key, Position)> = self
+        let known: Vec<(Key, (Position, Wall))> = self
             .pipeline
             .waiters
             .keys()
-            .filter_map(|key| log.keys().get(key).map(|position| (key.clone(), position)))
+            .filter_map(|key| log.keys().get(key).map(|place| (key.clone(), place)))
             .collect();
         let (seen, live) = (log.seen(), matches!(self.phase, Phase::Live(_)));
-        for (key, position) in known {
+        for (key, place) in known {
             if let Some(waiters) = self.pipeline.waiters.remove(&key) {
-                self.tell_waiters(cx, position, waiters);
+                self.tell_waiters(cx, place, waiters);
             }
         }
         self.refuse_orphans(cx);

@@ -222,7 +222,7 @@ impl Home {
                 }
                 self.arrive(cx, head, records);
             }
-            Read::Behind => self.reload(cx, None),
+            Read::Behind(_) => self.reload(cx, None),
             Read::Lost => {
                 let seen = self.log().map(Log::seen);
                 self.reload(cx, seen);

@@ -175,7 +175,11 @@ impl Home {
         let head = log.head();
         let records = match outcome {
             Read::Records { records, .. } => records,
-            Read::Behind | Read::Lost => {
+            Read::Behind(kept) => {
+                self.kept_from = self.kept_from.max(kept);
+                return self.read_what_is_kept(cx, reader, kept);
+            }
+            Read::Lost => {
                 self.kept_from = self.kept_from.max(reader.after + 1);
                 return self.cannot_read(cx, reader);
             }
@@ -213,6 +217,19 @@ impl Home {
                 entries.retain(|entry| entry.shown.is_some() && entry.position.offset <= upto);
                 cx.reply(&self.id, reply, Reply::History { entries, upto: head });
             }
+        }
+    }
+
+    /// History that reaches back beyond retention is what of it is still there.
+    fn read_what_is_kept(&mut self, cx: &mut Cx<'_>, mut reader: Reader, kept: u64) {
+        match reader.want {
+            Want::History { upto, .. } if kept < upto && reader.after < kept => {
+                reader.limit = u32::try_from(upto - kept).unwrap_or(reader.limit).min(reader.limit);
+                reader.after = kept;
+                reader.asked = cx.now.tick;
+                self.ask_for(cx, reader);
+            }
+            _ => self.cannot_read(cx, reader),
         }
     }
 

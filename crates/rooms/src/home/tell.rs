@@ -6,7 +6,7 @@ use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
     Ack, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, RecordNews, ShardId,
-    Sight, UserId,
+    Sight, UserId, Wall,
 };
 
 use super::Home;
@@ -62,9 +62,13 @@ impl Home {
         }
     }
 
-    /// Answers those who waited for a record that is not told: it stands at a position already passed.
-    pub(super) fn tell_waiters(&mut self, cx: &mut Cx<'_>, position: Position, waiters: Vec<Waiter>) {
-        let at = self.log().map(crate::log::Log::at).unwrap_or_default();
+    /// Answers those who waited for a record that is not told: it stands at a place already passed.
+    pub(super) fn tell_waiters(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (position, at): (Position, Wall),
+        waiters: Vec<Waiter>,
+    ) {
         for waiter in waiters {
             match waiter {
                 Waiter::Ack(ack) => {
