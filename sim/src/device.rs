@@ -174,7 +174,8 @@ impl Device {
     }
 
     pub(crate) fn hear(&mut self, now: Tick, heard: &Heard) {
-        let answered = heard.id.as_ref().filter(|_| !heard.is_record()).and_then(|id| self.waiting.remove(id));
+        let answered =
+            heard.id.as_ref().filter(|_| !heard.is_record()).and_then(|id| self.waiting.remove(id));
         if let Some(room) = &heard.room
             && self.standing.get(room) == Some(&Standing::In)
         {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use engine::{
-    Answer, Appended, Asked, Followed, Guarantees, MemoryEngine, MemoryLimits, News, Nodes, Placement, Question,
-    Read,
+    Answer, Appended, Asked, Followed, Guarantees, MemoryEngine, MemoryLimits, News, Nodes, Placement,
+    Question, Read,
 };
 use vocabulary::{Incarnation, Key, Now, Position, RoomId, SLICES, ShardId, Slice, Tick};
 
@@ -191,7 +191,12 @@ impl Engine {
     pub(crate) fn lose_tail(&mut self, now: Now, count: usize) -> usize {
         self.memory.lose_tail(count);
         let rooms: Vec<RoomId> = self.ledger.rooms.keys().cloned().collect();
-        rooms.into_iter().map(|room| self.head(now, &room).map_or(0, |head| self.ledger.cut(&room, head.epoch, head.offset))).sum()
+        rooms
+            .into_iter()
+            .map(|room| {
+                self.head(now, &room).map_or(0, |head| self.ledger.cut(&room, head.epoch, head.offset))
+            })
+            .sum()
     }
 
     /// The engine's own word on where a room ends.
@@ -303,7 +308,9 @@ impl Engine {
                 let head = Position { offset: head.offset + count, ..head };
                 let outcome = Appended::Stored { placements, head };
                 let answer = Answer::Appended { room, number, outcome };
-                return Some(self.send(now.tick, asked.by, answer, scenario, random, tally).into_iter().collect());
+                return Some(
+                    self.send(now.tick, asked.by, answer, scenario, random, tally).into_iter().collect(),
+                );
             }
             Mutant::NoKey => {
                 for parcel in &mut batch.parcels {

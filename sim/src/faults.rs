@@ -100,7 +100,8 @@ pub(crate) fn heal(world: &mut World) {
         world.unpause(node);
     }
     let scenario = &mut world.scenario;
-    (scenario.split, scenario.cuts, scenario.half_open, scenario.slow_readers, scenario.stalls) = (0, 0, 0, 0, 0);
+    (scenario.split, scenario.cuts, scenario.half_open, scenario.slow_readers, scenario.stalls) =
+        (0, 0, 0, 0, 0);
     (scenario.garbage, scenario.resends) = (0, 0);
     world.quicken();
 }

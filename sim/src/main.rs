@@ -63,7 +63,8 @@ fn main() -> ExitCode {
         summary(&outcome.tally, 1, began);
         return if outcome.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
-    let (next, total, failed) = (AtomicU64::new(0), Mutex::new((Tally::default(), 0)), Mutex::new(Vec::new()));
+    let (next, total, failed) =
+        (AtomicU64::new(0), Mutex::new((Tally::default(), 0)), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -116,5 +117,9 @@ fn summary(tally: &Tally, seeds: u64, began: Instant) {
     );
     let faults: Vec<String> = tally.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     println!("faults: {}", faults.join(", "));
-    println!("virtual time {} s, wall time {:.1} s", tally.virtual_time.as_secs(), began.elapsed().as_secs_f64());
+    println!(
+        "virtual time {} s, wall time {:.1} s",
+        tally.virtual_time.as_secs(),
+        began.elapsed().as_secs_f64()
+    );
 }

@@ -76,9 +76,11 @@ impl Node {
 
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { notices: true, retention_records: scenario.retention_records };
-    let apps = rooms::Apps::default()
-        .with("chat", app::host(chat::Chat), rules)
-        .with("probe", app::host(Probe), rules);
+    let apps = rooms::Apps::default().with("chat", app::host(chat::Chat), rules).with(
+        "probe",
+        app::host(Probe),
+        rules,
+    );
     let linger = match scenario.mutant {
         Some(Mutant::NoLinger) => std::time::Duration::ZERO,
         _ => rooms::Limits::default().linger,
@@ -151,7 +153,10 @@ impl World {
         let now = self.now.tick;
         if next.is_some_and(|next| next.0 <= now.0 + 1000) {
             self.spins += 1;
-            assert!(self.spins < SPINS_MAX, "shard {index} of node {node} spins: it always wants to be woken at once");
+            assert!(
+                self.spins < SPINS_MAX,
+                "shard {index} of node {node} spins: it always wants to be woken at once"
+            );
         } else {
             self.spins = self.spins.saturating_sub(10);
         }

@@ -315,7 +315,9 @@ impl Play {
                 }
                 Ok(())
             }
-            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => self.speak(device, &room),
+            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => {
+                self.speak(device, &room)
+            }
             (70..74, Some(Standing::In)) => {
                 let said = self.devices[device].leave(now, &room);
                 self.say(device, said)
@@ -397,7 +399,10 @@ impl Play {
             1 => "[1,2]".to_owned(),
             2 => json!({"type": "fly", "id": id}).to_string(),
             3 => json!({"type": "join_room", "id": id, "payload": {"room_id": "no spaces"}}).to_string(),
-            4 => json!({"type": "send_message", "id": id, "room": "never-joined", "payload": {"content": "x"}}).to_string(),
+            4 => {
+                json!({"type": "send_message", "id": id, "room": "never-joined", "payload": {"content": "x"}})
+                    .to_string()
+            }
             _ => {
                 let broken = [0xff, 0x00, 0x13, 0x37];
                 self.world.client_sends(socket, &broken);
@@ -405,7 +410,13 @@ impl Play {
             }
         };
         if text.contains(&id) {
-            let ask = Ask { id: id.clone(), room: RoomId::new("chat", "none"), verb: Verb::Garbage, since: None, asked: now };
+            let ask = Ask {
+                id: id.clone(),
+                room: RoomId::new("chat", "none"),
+                verb: Verb::Garbage,
+                since: None,
+                asked: now,
+            };
             self.devices[device].waiting.insert(id, ask);
         }
         self.world.say(socket, &text);
@@ -452,4 +463,3 @@ impl Play {
         self.checkers.finish(&end)
     }
 }
-

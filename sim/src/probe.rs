@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use app::{Action, App, Applied, Decision, Draft, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat};
+use app::{
+    Action, App, Applied, Decision, Draft, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat,
+};
 use serde_json::{Value, json};
 use vocabulary::{
     Audience, Caller, Class, Code, Now, Payload, Person, Record, Refusal, RoomId, Shown, UserId, Wall,
@@ -106,10 +108,11 @@ impl App for Probe {
                 let kind = if &**name == "fire" { "fired" } else { "absent" };
                 Ok(Decision::record(kind, payload.clone()))
             }
-            Caller::Step(step) => {
-                Ok(Decision::record("taken", body(&json!({"saga": step.saga.as_str(), "offset": step.offset})))
-                    .with_reply(Payload::from_static(b"{}")))
-            }
+            Caller::Step(step) => Ok(Decision::record(
+                "taken",
+                body(&json!({"saga": step.saga.as_str(), "offset": step.offset})),
+            )
+            .with_reply(Payload::from_static(b"{}"))),
             Caller::Outcome { step, .. } => {
                 Ok(Decision::record("settled", body(&json!({"offset": step.offset}))))
             }
@@ -211,17 +214,27 @@ impl App for Probe {
     fn save(&self, state: &State) -> Payload {
         let State { claims, timers, watched, banned, orders } = state;
         let orders: Vec<(u64, &String)> = orders.iter().map(|(offset, room)| (*offset, room)).collect();
-        body(&json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders}))
+        body(
+            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders}),
+        )
     }
 
     fn load(&self, _room: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
         let value = parse(saved);
         let texts = |field: &str| -> BTreeSet<String> {
-            value[field].as_array().into_iter().flatten().filter_map(|v| Some(v.as_str()?.to_owned())).collect()
+            value[field]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|v| Some(v.as_str()?.to_owned()))
+                .collect()
         };
         let pairs = |field: &str| value[field].as_object().cloned().unwrap_or_default();
         Ok(State {
-            claims: pairs("claims").into_iter().map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned())).collect(),
+            claims: pairs("claims")
+                .into_iter()
+                .map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned()))
+                .collect(),
             timers: pairs("timers").into_iter().map(|(k, v)| (k, v.as_i64().unwrap_or_default())).collect(),
             watched: texts("watched"),
             banned: texts("banned"),

@@ -21,7 +21,11 @@ pub struct SocketId(pub usize);
 
 #[derive(Debug)]
 pub(crate) enum Event {
-    Turn { node: usize, boot: u32, index: usize },
+    Turn {
+        node: usize,
+        boot: u32,
+        index: usize,
+    },
     Question(LinkId),
     Answer(LinkId),
     EngineTick,
@@ -479,7 +483,8 @@ impl World {
         for id in gone {
             self.sockets[id.0].server_open = false;
             // Most learn of it by a reset, some by silence.
-            let after = if self.random.per_mille(800) { self.network_delay() } else { self.random.millis(500, 4000) };
+            let after =
+                if self.random.per_mille(800) { self.network_delay() } else { self.random.millis(500, 4000) };
             self.sockets[id.0].dead = true;
             self.at(self.now.tick + after, Event::Notices(id));
         }
@@ -505,7 +510,9 @@ impl World {
     }
 
     pub(crate) fn partition(&mut self, node: usize, until: Tick) {
-        self.trace(|| format!("n{node} does not reach the engine until {:.3}", (until.0 - 1_000_000_000) as f64 / 1e9));
+        self.trace(|| {
+            format!("n{node} does not reach the engine until {:.3}", (until.0 - 1_000_000_000) as f64 / 1e9)
+        });
         let number = self.nodes[node].number;
         for index in 0..self.scenario.shards {
             self.engine.partition((number, ShardId(index)), until);

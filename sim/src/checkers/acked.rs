@@ -49,9 +49,16 @@ impl Checker for Acked {
                 // The engine of a mutant forgets keys, so the content is what counts.
                 Some(entry) if entry.key == key => {}
                 Some(entry) => {
-                    return Err(format!("{id} was acknowledged at {room} {position}, where the log has {}", entry.body));
+                    return Err(format!(
+                        "{id} was acknowledged at {room} {position}, where the log has {}",
+                        entry.body
+                    ));
                 }
-                None => return Err(format!("{id} was acknowledged at {room} {position}, where the log has nothing")),
+                None => {
+                    return Err(format!(
+                        "{id} was acknowledged at {room} {position}, where the log has nothing"
+                    ));
+                }
             }
         }
         Ok(())

@@ -22,7 +22,9 @@ impl Checker for Answers {
         for device in end.devices {
             for ask in device.waiting.values() {
                 let waited = end.at.since(ask.asked);
-                if waited > PATIENCE || (end.world.has_been_calm_for(PATIENCE) && waited > Duration::from_secs(5)) {
+                if waited > PATIENCE
+                    || (end.world.has_been_calm_for(PATIENCE) && waited > Duration::from_secs(5))
+                {
                     return Err(format!(
                         "{} asked {:?} {} of {} {:.1} s ago and was not answered",
                         device.name,

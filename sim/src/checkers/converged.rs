@@ -27,16 +27,24 @@ impl Checker for Converged {
                 let Some(kept) = device.kept.get(room) else { continue };
                 let Some(ledger) = end.ledger().rooms.get(room) else { continue };
                 if kept.epoch != ledger.now {
-                    return Err(format!("{name} stands at {kept} in {room}, where the epoch is {}", ledger.now));
+                    return Err(format!(
+                        "{name} stands at {kept} in {room}, where the epoch is {}",
+                        ledger.now
+                    ));
                 }
                 let entries = ledger.epochs.get(&kept.epoch).map(Vec::as_slice).unwrap_or_default();
                 let unseen = entries.iter().skip(kept.offset as usize);
                 let visible = unseen.filter(|entry| device.staff || entry.kind != "whispered").count();
                 if visible > 0 {
-                    return Err(format!("{name} stands at {kept} in {room}, which goes to {}", entries.len()));
+                    return Err(format!(
+                        "{name} stands at {kept} in {room}, which goes to {}",
+                        entries.len()
+                    ));
                 }
             }
-            if let Some((id, unsent)) = device.unsent.iter().find(|(_, unsent)| device.wanted.contains(&unsent.room)) {
+            if let Some((id, unsent)) =
+                device.unsent.iter().find(|(_, unsent)| device.wanted.contains(&unsent.room))
+            {
                 return Err(format!("{name} sent {id} to {} {} times in vain", unsent.room, unsent.times));
             }
         }

@@ -53,7 +53,10 @@ impl Checker for Leave {
                 let parted = heard.kind == "error" && heard.code() == "FORBIDDEN";
                 if self.left.contains(&place) && heard.kind != "error" {
                     let name = &so_far.devices[device].name;
-                    return Err(format!("{name} is out of {room} and hears {} {:?}", heard.kind, heard.position));
+                    return Err(format!(
+                        "{name} is out of {room} and hears {} {:?}",
+                        heard.kind, heard.position
+                    ));
                 }
                 if parted {
                     self.left.insert(place);

@@ -88,7 +88,12 @@ impl Checkers {
         ])
     }
 
-    pub(crate) fn see(&mut self, seen: &Seen<'_>, devices: &[Device], world: &World) -> Result<(), Violation> {
+    pub(crate) fn see(
+        &mut self,
+        seen: &Seen<'_>,
+        devices: &[Device],
+        world: &World,
+    ) -> Result<(), Violation> {
         let so_far = End { at: seen.at, devices, world };
         for checker in &mut self.0 {
             let property = checker.property();

@@ -24,7 +24,9 @@ impl Checker for Once {
             for (epoch, entries) in &ledger.epochs {
                 for (offset, entry) in (1_u64..).zip(entries) {
                     let value: serde_json::Value = serde_json::from_str(&entry.body).unwrap_or_default();
-                    let (Some(content), Some(_)) = (value["content"].as_str(), &entry.author) else { continue };
+                    let (Some(content), Some(_)) = (value["content"].as_str(), &entry.author) else {
+                        continue;
+                    };
                     let place = format!("{epoch}-{offset}");
                     if let Some(first) = places.insert(content.to_owned(), place.clone()) {
                         return Err(format!("{content} stands in {room} at {first} and at {place}"));

@@ -43,7 +43,8 @@ impl Presence {
 
     fn comes(&mut self, at: Tick, user: &str, device: usize, room: &RoomId) {
         self.inside.entry((device, room.clone())).or_insert(at);
-        let steady = self.steady.entry((user.to_owned(), room.clone())).or_insert(Steady { since: at, absent: None });
+        let steady =
+            self.steady.entry((user.to_owned(), room.clone())).or_insert(Steady { since: at, absent: None });
         if let Some(absent) = steady.absent.take()
             && at.since(absent) > BRIEF
         {
@@ -87,8 +88,12 @@ impl Checker for Presence {
             Fact::Opened => {}
             Fact::Closed => {
                 self.joins.retain(|(other, _), _| *other != device);
-                let rooms: Vec<RoomId> =
-                    self.inside.keys().filter(|(other, _)| *other == device).map(|(_, room)| room.clone()).collect();
+                let rooms: Vec<RoomId> = self
+                    .inside
+                    .keys()
+                    .filter(|(other, _)| *other == device)
+                    .map(|(_, room)| room.clone())
+                    .collect();
                 for room in rooms {
                     self.goes(at, device, &room, false, so_far);
                 }
@@ -107,7 +112,10 @@ impl Checker for Presence {
                     let user = so_far.devices[device].user_id().to_owned();
                     self.comes(at, &user, device, &room);
                 }
-                if heard.kind == "error" && heard.code() == "FORBIDDEN" && let Some(room) = &heard.room {
+                if heard.kind == "error"
+                    && heard.code() == "FORBIDDEN"
+                    && let Some(room) = &heard.room
+                {
                     self.goes(at, device, room, true, so_far);
                 }
                 if heard.kind == "user_left" && self.watches_flaps {
@@ -146,7 +154,13 @@ impl Checker for Presence {
 }
 
 impl Presence {
-    fn left(&self, at: Tick, device: usize, heard: &crate::heard::Heard, so_far: &End<'_>) -> Result<(), String> {
+    fn left(
+        &self,
+        at: Tick,
+        device: usize,
+        heard: &crate::heard::Heard,
+        so_far: &End<'_>,
+    ) -> Result<(), String> {
         let (Some(room), Some(user)) = (&heard.room, heard.payload["id"].as_str()) else { return Ok(()) };
         let Some(steady) = self.steady.get(&(user.to_owned(), room.clone())) else { return Ok(()) };
         // The others may hear of a ban before the banned do.
@@ -160,7 +174,10 @@ impl Presence {
         let here = steady.absent.is_none_or(|absent| at.since(absent) < BRIEF);
         if here && at.since(steady.since) > TOLD_WITHIN {
             let name = &so_far.devices[device].name;
-            return Err(format!("{name} is told that {user} left {room}, who has been there for {:.1} s", at.since(steady.since).as_secs_f64()));
+            return Err(format!(
+                "{name} is told that {user} left {room}, who has been there for {:.1} s",
+                at.since(steady.since).as_secs_f64()
+            ));
         }
         Ok(())
     }

@@ -96,7 +96,9 @@ fn check_room(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), St
             "absent" => {
                 let user = said(entry, "user");
                 if watching.insert(user.clone(), false) != Some(true) {
-                    return Err(format!("{user} is recorded as absent from {room} at {at}, and was not watched"));
+                    return Err(format!(
+                        "{user} is recorded as absent from {room} at {at}, and was not watched"
+                    ));
                 }
             }
             _ => {}
@@ -122,12 +124,19 @@ fn check_saga(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), St
         let other = RoomId::new("probe", &said(entry, "item"));
         let of_this = |entry: &&&Entry| said(entry, "offset") == offset.to_string();
         let settled = entries.iter().filter(|entry| entry.kind == "settled").filter(of_this).count();
-        let filled: Vec<&Entry> =
-            end.ledger().rooms.get(&other).map(|ledger| ledger.epochs.values().flatten().collect()).unwrap_or_default();
-        let taken = filled.iter().filter(|entry| entry.kind == "taken" && said(entry, "saga") == room.as_str());
+        let filled: Vec<&Entry> = end
+            .ledger()
+            .rooms
+            .get(&other)
+            .map(|ledger| ledger.epochs.values().flatten().collect())
+            .unwrap_or_default();
+        let taken =
+            filled.iter().filter(|entry| entry.kind == "taken" && said(entry, "saga") == room.as_str());
         let taken = taken.filter(of_this).count();
         if (settled, taken) != (1, 1) {
-            return Err(format!("the order at {room} {offset} was taken {taken} times and settled {settled} times"));
+            return Err(format!(
+                "the order at {room} {offset} was taken {taken} times and settled {settled} times"
+            ));
         }
     }
     Ok(())
