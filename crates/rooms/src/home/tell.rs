@@ -46,7 +46,9 @@ impl Home {
             };
             cx.deliver(*shard, delivery);
         }
-        self.admit_again(cx, &record.touches);
+        if !record.touches.is_empty() {
+            self.admit_again(cx, |user| record.touches.contains(user));
+        }
     }
 
     /// Answers those who waited for a record that is not told: it stands at a position already passed.
@@ -63,16 +65,13 @@ impl Home {
         }
     }
 
-    /// A record may have changed what these users may do here.
-    fn admit_again(&mut self, cx: &mut Cx<'_>, touched: &[UserId]) {
-        if touched.is_empty() {
-            return;
-        }
+    /// What these users may do here may have changed.
+    pub(super) fn admit_again(&mut self, cx: &mut Cx<'_>, touched: impl Fn(&UserId) -> bool) {
         let Some(log) = super::Home::log(self) else { return };
         let mut dropped = Vec::new();
         let mut retagged = Vec::new();
         for (connection, seat) in self.seats.iter() {
-            if !touched.contains(&seat.user.person.id) {
+            if !touched(&seat.user.person.id) {
                 continue;
             }
             let caller = Caller::Connection { id: connection, user: seat.user.clone() };
