@@ -217,8 +217,11 @@ impl Presence {
 
     /// Where what the engine holds under this name is not what this node's books say.
     pub(crate) fn unlike(&self, me: Incarnation, held: &[Present]) -> Vec<Publish> {
-        let mut mine: BTreeMap<UserId, Publish> =
-            self.published().into_iter().map(|(person, count)| (person.id.clone(), (person, count))).collect();
+        let mut mine: BTreeMap<UserId, Publish> = self
+            .published()
+            .into_iter()
+            .map(|(person, count)| (person.id.clone(), (person, count)))
+            .collect();
         let mut unlike = Vec::new();
         for present in held.iter().filter(|present| present.by == me) {
             match mine.remove(&present.person.id) {

@@ -114,8 +114,8 @@ impl Shard {
                     let item = Item::Ack { room: name, id: ack_id, position, at, reply };
                     self.counts.frames_encoded += 1;
                     let Some(frame) = mount.frame(scratch, &item) else { continue };
-                    fell_behind = fell_behind
-                        || writes.queue(id, connection, frame, Class::Record) == Pushed::Behind;
+                    fell_behind =
+                        fell_behind || writes.queue(id, connection, frame, Class::Record) == Pushed::Behind;
                     match member.fall_behind_if(fell_behind, before) {
                         // Its place is in the pages now, and it counts as unanswered until then.
                         Some(behind) => behind.owed.entry(position).or_default().push((*ack).clone()),
@@ -130,7 +130,8 @@ impl Shard {
                         mount.frame(scratch, &Item::Record { room: name, shown, position, at })
                     });
                     let Some(frame) = frame else { continue };
-                    fell_behind = writes.queue(id, connection, frame, class_in(room, shown.class)) == Pushed::Behind;
+                    fell_behind =
+                        writes.queue(id, connection, frame, class_in(room, shown.class)) == Pushed::Behind;
                     member.fall_behind_if(fell_behind, before);
                 }
                 if fell_behind && connection.outbox.is_empty() {
@@ -376,7 +377,8 @@ impl Shard {
         if refusal.code == Code::Busy {
             self.unjoin(*id, room, *ticket);
         } else {
-            let newest = connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
+            let newest =
+                connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
             // A newer join may be on its way; what stands here is ended all the same.
             if newest || self.member(room, *id).is_some_and(|member| member.ticket == *ticket) {
                 ended = self.locals.remove(room, id.slot);

@@ -71,9 +71,8 @@ impl Leases {
     }
 
     pub(super) fn steward(&self, slice: Slice) -> Option<Incarnation> {
-        let serves = |(id, lease): &(&Incarnation, &Lease)| {
-            lease.shards > 0 && slice.home(lease.shards) == id.shard
-        };
+        let serves =
+            |(id, lease): &(&Incarnation, &Lease)| lease.shards > 0 && slice.home(lease.shards) == id.shard;
         self.held.iter().filter(serves).map(|(id, _)| *id).max_by_key(|id| (weight(id.node, slice), *id))
     }
 

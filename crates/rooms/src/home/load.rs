@@ -190,7 +190,8 @@ impl Home {
             let LoadStep::Reading(log) = &mut loading.step else { return };
             match outcome {
                 Read::Records { records, head } if head.epoch == log.head().epoch => {
-                    self.known_end = if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
+                    self.known_end =
+                        if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
                     let mut panicked = false;
                     for stored in records {
                         panicked |=
