@@ -55,7 +55,7 @@ impl Heard {
     }
 }
 
-pub fn position(value: &Value) -> Option<Position> {
+pub(crate) fn position(value: &Value) -> Option<Position> {
     let epoch = value["epoch"].as_str()?.parse().ok()?;
     Some(Position { epoch, offset: value["offset"].as_u64()? })
 }
