@@ -190,8 +190,8 @@ impl Device {
         let refused = heard.kind == "error";
         match ask.verb {
             Verb::Join if heard.kind == "room_info" => {
-                if self.standing.get(&ask.room) == Some(&Standing::Joining) {
-                    self.standing.insert(ask.room.clone(), Standing::In);
+                if self.step(&ask.room, Standing::Joining, Some(Standing::In)) {
+                    self.keep(&ask.room, heard);
                 }
             }
             Verb::Join if refused => {
@@ -203,15 +203,11 @@ impl Device {
             }
             Verb::Leave if refused => {
                 // Not heard, so it is still there.
-                if self.standing.get(&ask.room) == Some(&Standing::Leaving) {
-                    self.standing.insert(ask.room.clone(), Standing::In);
-                    self.wanted.insert(ask.room.clone());
-                }
+                let stays = self.step(&ask.room, Standing::Leaving, Some(Standing::In));
+                self.wanted.extend(stays.then(|| ask.room.clone()));
             }
             Verb::Leave => {
-                if self.standing.get(&ask.room) == Some(&Standing::Leaving) {
-                    self.standing.remove(&ask.room);
-                }
+                self.step(&ask.room, Standing::Leaving, None);
             }
             Verb::Send => {
                 let again = matches!(heard.code(), "BUSY" | "UNCONFIRMED" | "RATE_LIMIT" | "NOT_IN_ROOM");
@@ -224,6 +220,18 @@ impl Device {
             }
             _ => {}
         }
+    }
+
+    /// From one standing to another, if it stands there.
+    fn step(&mut self, room: &RoomId, from: Standing, to: Option<Standing>) -> bool {
+        if self.standing.get(room) != Some(&from) {
+            return false;
+        }
+        match to {
+            Some(to) => drop(self.standing.insert(room.clone(), to)),
+            None => drop(self.standing.remove(room)),
+        }
+        true
     }
 
     fn keep(&mut self, room: &RoomId, heard: &Heard) {

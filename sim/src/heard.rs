@@ -46,7 +46,7 @@ impl Heard {
 
     /// A record of a room, as opposed to an answer or a passing notice.
     pub fn is_record(&self) -> bool {
-        self.position.is_some() && self.kind != "ack"
+        self.position.is_some() && !matches!(self.kind.as_str(), "ack" | "room_info")
     }
 
     pub fn users(&self) -> Vec<String> {
@@ -55,7 +55,7 @@ impl Heard {
     }
 }
 
-pub fn position(value: &Value) -> Option<Position> {
+pub(crate) fn position(value: &Value) -> Option<Position> {
     let epoch = value["epoch"].as_str()?.parse().ok()?;
     Some(Position { epoch, offset: value["offset"].as_u64()? })
 }

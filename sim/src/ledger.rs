@@ -7,7 +7,7 @@ use engine::{Batch, Placement};
 use vocabulary::{Epoch, Key, Payload, RoomId};
 
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub key: Key,
     pub kind: String,
     pub author: Option<String>,
@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct RoomLedger {
+pub(crate) struct RoomLedger {
     /// The entry of offset n stands at n - 1.
     pub epochs: BTreeMap<Epoch, Vec<Entry>>,
     /// Epochs out of which the engine lost records: what was said of them may be untrue.
@@ -24,22 +24,22 @@ pub struct RoomLedger {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     pub rooms: BTreeMap<RoomId, RoomLedger>,
 }
 
 impl Ledger {
-    pub fn get(&self, room: &RoomId, epoch: Epoch, offset: u64) -> Option<&Entry> {
+    pub(crate) fn get(&self, room: &RoomId, epoch: Epoch, offset: u64) -> Option<&Entry> {
         let index = usize::try_from(offset.checked_sub(1)?).ok()?;
         self.rooms.get(room)?.epochs.get(&epoch)?.get(index)
     }
 
-    pub fn is_torn(&self, room: &RoomId, epoch: Epoch) -> bool {
+    pub(crate) fn is_torn(&self, room: &RoomId, epoch: Epoch) -> bool {
         self.rooms.get(room).is_some_and(|room| room.torn.contains(&epoch))
     }
 
     /// Whether any epoch of the room lost records: then the epochs after it began without them.
-    pub fn was_ever_torn(&self, room: &RoomId) -> bool {
+    pub(crate) fn was_ever_torn(&self, room: &RoomId) -> bool {
         self.rooms.get(room).is_some_and(|room| !room.torn.is_empty())
     }
 

@@ -19,6 +19,7 @@ mod random;
 mod replay;
 mod scenario;
 mod tally;
+pub mod transcript;
 mod world;
 
 pub use checkers::Violation;

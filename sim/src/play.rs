@@ -17,7 +17,7 @@ use crate::scenario::Scenario;
 use crate::tally::Tally;
 use crate::world::{Happened, SocketId, World, user};
 
-pub struct Play {
+pub(crate) struct Play {
     world: World,
     random: Random,
     devices: Vec<Device>,
@@ -38,7 +38,7 @@ const LAST_QUESTIONS: u64 = u64::MAX - 1;
 const OVER: u64 = u64::MAX - 2;
 
 /// Runs a scenario to its end.
-pub fn run(scenario: Scenario, tracing: bool) -> (Tally, Result<(), Violation>) {
+pub(crate) fn run(scenario: Scenario, tracing: bool) -> (Tally, Result<(), Violation>) {
     let mut play = Play::new(scenario, tracing);
     let outcome = play.run();
     (play.tally(), outcome)
@@ -113,9 +113,9 @@ impl Play {
         tally
     }
 
-    fn see(&mut self, device: usize, socket: SocketId, fact: Fact<'_>) -> Result<(), Violation> {
+    fn see(&mut self, device: usize, fact: Fact<'_>) -> Result<(), Violation> {
         let at = self.world.now.tick;
-        let seen = Seen { at, device, socket, fact };
+        let seen = Seen { at, device, fact };
         self.checkers.see(&seen, &self.devices, &self.world)
     }
 
@@ -127,31 +127,31 @@ impl Play {
         self.world.tally.heard += 1;
         let heard = Heard::read(text);
         if self.world.scenario.mutant == Some(Mutant::AckBeforeItsPlace) {
-            return self.hear_out_of_place(device, socket, heard);
+            return self.hear_out_of_place(device, heard);
         }
-        self.hear(device, socket, &heard, text)
+        self.hear(device, &heard, text)
     }
 
     /// The mutant: a record is held back until an ack that follows it was shown.
-    fn hear_out_of_place(&mut self, device: usize, socket: SocketId, heard: Heard) -> Result<(), Violation> {
+    fn hear_out_of_place(&mut self, device: usize, heard: Heard) -> Result<(), Violation> {
         match self.held[device].take() {
             None if heard.is_record() && self.random.per_mille(200) => {
                 self.held[device] = Some(heard);
                 Ok(())
             }
             Some(record) => {
-                self.hear(device, socket, &heard, "")?;
-                self.hear(device, socket, &record, "")
+                self.hear(device, &heard, "")?;
+                self.hear(device, &record, "")
             }
-            None => self.hear(device, socket, &heard, ""),
+            None => self.hear(device, &heard, ""),
         }
     }
 
-    fn hear(&mut self, device: usize, socket: SocketId, heard: &Heard, text: &str) -> Result<(), Violation> {
+    fn hear(&mut self, device: usize, heard: &Heard, text: &str) -> Result<(), Violation> {
         self.world.trace(|| format!("{} <- {text}", self.devices[device].name));
         let before = self.devices[device].standing.clone();
         self.devices[device].hear(self.world.now.tick, heard);
-        self.see(device, socket, Fact::Heard(heard))?;
+        self.see(device, Fact::Heard(heard))?;
         // Having joined, it says again what was not acknowledged.
         if let (Some(room), "room_info") = (&heard.room, heard.kind.as_str())
             && before.get(room) == Some(&Standing::Joining)
@@ -175,7 +175,7 @@ impl Play {
             return Ok(());
         }
         self.world.trace(|| format!("{} -- closed {code:?}", self.devices[device].name));
-        self.see(device, socket, Fact::Closed)?;
+        self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
         self.held[device] = None;
         self.devices[device].reconnect_at = self.world.now.tick + self.random.millis(5, 1500);
@@ -187,7 +187,7 @@ impl Play {
     fn say(&mut self, device: usize, (ask, text): (Ask, String)) -> Result<(), Violation> {
         let Some(socket) = self.devices[device].socket else { return Ok(()) };
         self.world.trace(|| format!("{} -> {text}", self.devices[device].name));
-        self.see(device, socket, Fact::Asked(&ask))?;
+        self.see(device, Fact::Asked(&ask))?;
         self.world.say(socket, &text);
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Play {
         let Some(socket) = self.world.connect(node, &user) else { return Ok(()) };
         self.owners.push(device);
         self.devices[device].socket = Some(socket);
-        self.see(device, socket, Fact::Opened)?;
+        self.see(device, Fact::Opened)?;
         let wanted: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
         for room in wanted {
             let with_since = self.random.per_mille(850);
@@ -349,7 +349,7 @@ impl Play {
     /// Closes and opens again at once, as a browser does.
     fn reload(&mut self, device: usize, socket: SocketId) -> Result<(), Violation> {
         let politely = self.random.per_mille(500);
-        self.see(device, socket, Fact::Closed)?;
+        self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
         self.world.hang_up(socket, politely);
         let at = self.world.now.tick + self.random.millis(1, 100);

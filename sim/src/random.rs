@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// xoshiro256++, seeded by splitmix64.
 #[derive(Clone, Debug)]
-pub struct Random([u64; 4]);
+pub(crate) struct Random([u64; 4]);
 
 fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -15,12 +15,12 @@ fn splitmix(state: &mut u64) -> u64 {
 }
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         let mut state = seed;
         Random(std::array::from_fn(|_| splitmix(&mut state)))
     }
 
-    pub fn draw(&mut self) -> u64 {
+    pub(crate) fn draw(&mut self) -> u64 {
         let [a, b, c, d] = self.0;
         let drawn = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
         let (c, d) = (c ^ a, d ^ b);
@@ -29,29 +29,29 @@ impl Random {
     }
 
     /// A number below `end`; zero if there is none.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         if end == 0 { 0 } else { self.draw() % end }
     }
 
-    pub fn index(&mut self, length: usize) -> usize {
+    pub(crate) fn index(&mut self, length: usize) -> usize {
         self.below(length as u64) as usize
     }
 
     /// True so many times in a thousand.
-    pub fn per_mille(&mut self, rate: u32) -> bool {
+    pub(crate) fn per_mille(&mut self, rate: u32) -> bool {
         rate > 0 && self.below(1000) < u64::from(rate)
     }
 
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.index(from.len())]
     }
 
-    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    pub(crate) fn between(&mut self, least: Duration, most: Duration) -> Duration {
         let (least, most) = (least.as_nanos() as u64, most.as_nanos() as u64);
         Duration::from_nanos(least + self.below(most.saturating_sub(least) + 1))
     }
 
-    pub fn millis(&mut self, least: u64, most: u64) -> Duration {
+    pub(crate) fn millis(&mut self, least: u64, most: u64) -> Duration {
         self.between(Duration::from_millis(least), Duration::from_millis(most))
     }
 }

@@ -49,7 +49,6 @@ pub enum Happened {
 pub(crate) struct Socket {
     pub node: usize,
     pub connection: ConnectionId,
-    pub user: Arc<User>,
     up: Pipe,
     down: Pipe,
     decoder: Decoder,
@@ -249,7 +248,6 @@ impl World {
         self.sockets.push(Socket {
             node,
             connection,
-            user: user.clone(),
             up: Pipe::new(64 << 10),
             down: Pipe::new(self.scenario.socket_bytes),
             decoder: Decoder::new(Role::Client, limits, Compression::Off),

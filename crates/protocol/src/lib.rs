@@ -59,7 +59,7 @@ pub enum Item<'a> {
         id: Option<&'a str>,
         users: &'a [Person],
         count: u32,
-        position: Position,
+        position: Option<Position>,
         at: Wall,
     },
     Resumed {

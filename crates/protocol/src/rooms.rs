@@ -292,7 +292,9 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
         }
         Item::Joined { room, id, users, count, position, at } => {
             write_users(object, "room_info", (room, id, at), users, count);
-            object.position("position", position);
+            if let Some(position) = position {
+                object.position("position", position);
+            }
         }
         Item::Members { room, id, users, count, at } => {
             write_users(object, "online_users", (room, id, at), users, count);

@@ -262,17 +262,13 @@ impl Shard {
         let name = spelled(&joined.room, joined.tag.full_name);
         let at = now.wall;
         let (users, count) = (&joined.users[..], joined.count);
-        self.send(
-            id,
-            &Item::Joined {
-                room: name,
-                id: joined.tag.id.as_deref(),
-                users,
-                count,
-                position: joined.cursor,
-                at,
-            },
-        );
+        // Who resumes stands where the verdict says; who joined before and catches up, where that has brought it.
+        let position = (joined.verdict == Verdict::Fresh).then(|| match self.member(&joined.room, id) {
+            Some(Member { standing: Standing::CatchingUp(behind), .. }) => behind.cursor,
+            _ => joined.cursor,
+        });
+        let tag = joined.tag.id.as_deref();
+        self.send(id, &Item::Joined { room: name, id: tag, users, count, position, at });
         match &joined.verdict {
             Verdict::Fresh => {}
             Verdict::Resumed => self.send(id, &Item::Resumed { room: name, upto: joined.upto, at }),

@@ -60,7 +60,8 @@ impl Contiguous {
             if let Some(since) = self.joins.remove(&(device, id.clone())) {
                 if let (Some(room), "room_info") = (&heard.room, heard.kind.as_str()) {
                     let cursor = self.cursors.entry((device, room.clone())).or_default();
-                    *cursor = since.or(*cursor);
+                    // A join without a position says itself where it stands, and that is where an older one has got to.
+                    *cursor = since.or(*cursor).or(heard.position);
                 } else if let (Some(room), "FORBIDDEN") = (&heard.room, heard.code()) {
                     self.cursors.remove(&(device, room.clone()));
                 }

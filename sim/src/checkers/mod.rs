@@ -19,7 +19,7 @@ use crate::device::{Ask, Device};
 use crate::heard::Heard;
 use crate::ledger::Ledger;
 use crate::scenario::Scenario;
-use crate::world::{SocketId, World};
+use crate::world::World;
 
 #[derive(Debug)]
 pub(crate) enum Fact<'a> {
@@ -34,7 +34,6 @@ pub(crate) enum Fact<'a> {
 pub(crate) struct Seen<'a> {
     pub at: Tick,
     pub device: usize,
-    pub socket: SocketId,
     pub fact: Fact<'a>,
 }
 

@@ -105,19 +105,85 @@ struct Entry {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Told {
-    Record { room: String, shown: Shown, position: Position, at: i64 },
-    Soft { room: String, shown: Shown, at: i64 },
-    Ack { room: String, id: Option<String>, position: Position, at: i64, reply: Option<Box<RawValue>> },
-    Done { room: String, id: Option<String>, at: i64, reply: Option<Box<RawValue>> },
-    Refused { room: Option<String>, id: Option<String>, refusal: Refusal, at: i64 },
-    Joined { room: String, id: Option<String>, users: Vec<Person>, count: u32, position: Position, at: i64 },
-    Resumed { room: String, upto: Position, at: i64 },
-    Gap { room: String, view: Box<RawValue>, upto: Position, at: i64 },
-    Reset { room: String, view: Box<RawValue>, upto: Position, at: i64 },
-    Came { room: String, person: Person, at: i64 },
-    Went { room: String, person: Person, at: i64 },
-    Members { room: String, id: Option<String>, users: Vec<Person>, count: u32, at: i64 },
-    History { room: String, id: Option<String>, entries: Vec<Entry>, upto: Position, at: i64 },
+    Record {
+        room: String,
+        shown: Shown,
+        position: Position,
+        at: i64,
+    },
+    Soft {
+        room: String,
+        shown: Shown,
+        at: i64,
+    },
+    Ack {
+        room: String,
+        id: Option<String>,
+        position: Position,
+        at: i64,
+        reply: Option<Box<RawValue>>,
+    },
+    Done {
+        room: String,
+        id: Option<String>,
+        at: i64,
+        reply: Option<Box<RawValue>>,
+    },
+    Refused {
+        room: Option<String>,
+        id: Option<String>,
+        refusal: Refusal,
+        at: i64,
+    },
+    Joined {
+        room: String,
+        id: Option<String>,
+        users: Vec<Person>,
+        count: u32,
+        position: Option<Position>,
+        at: i64,
+    },
+    Resumed {
+        room: String,
+        upto: Position,
+        at: i64,
+    },
+    Gap {
+        room: String,
+        view: Box<RawValue>,
+        upto: Position,
+        at: i64,
+    },
+    Reset {
+        room: String,
+        view: Box<RawValue>,
+        upto: Position,
+        at: i64,
+    },
+    Came {
+        room: String,
+        person: Person,
+        at: i64,
+    },
+    Went {
+        room: String,
+        person: Person,
+        at: i64,
+    },
+    Members {
+        room: String,
+        id: Option<String>,
+        users: Vec<Person>,
+        count: u32,
+        at: i64,
+    },
+    History {
+        room: String,
+        id: Option<String>,
+        entries: Vec<Entry>,
+        upto: Position,
+        at: i64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -253,7 +319,14 @@ fn encoded(told: &Told) -> String {
         }
         Told::Joined { room, id, users, count, position, at } => {
             let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
-            write(Item::Joined { room, id, users, count: *count, position: position.read(), at })
+            write(Item::Joined {
+                room,
+                id,
+                users,
+                count: *count,
+                position: position.as_ref().map(Position::read),
+                at,
+            })
         }
         Told::Resumed { room, upto, at } => {
             write(Item::Resumed { room, upto: upto.read(), at: v::Wall(*at) })

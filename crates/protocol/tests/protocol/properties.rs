@@ -190,7 +190,7 @@ proptest! {
     fn people_are_read_as_they_were_told(users in prop::collection::vec(person(), 0..4), at in wall()) {
         let count = users.len() as u32;
         for frame in [
-            told(Item::Joined { room: "general", id: None, users: &users, count, position: Position::default(), at }),
+            told(Item::Joined { room: "general", id: None, users: &users, count, position: None, at }),
             told(Item::Members { room: "general", id: None, users: &users, count, at }),
         ] {
             prop_assert_eq!(&frame["payload"]["users"], &people(&users));

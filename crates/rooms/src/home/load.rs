@@ -233,6 +233,9 @@ impl Home {
     pub(super) fn go_live(&mut self, cx: &mut Cx<'_>, phase: Phase) {
         let old = std::mem::replace(&mut self.phase, phase);
         let Phase::Loading(loading) = old else { return };
+        self.stewarded.state_changed();
+        // Any record may have come meanwhile.
+        self.admit_again(cx, |_| true);
         for shard in self.seats.shards() {
             cx.deliver(shard, Delivery::Reread { room: self.id.clone() });
         }

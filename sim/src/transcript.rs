@@ -1,0 +1,251 @@
+//! Dialogues between clients and a node, read from text and played in virtual time. What is written is what a client
+//! would see; a transcript is a test and a page of the protocol's documentation at once.
+//!
+//! ```text
+//! # a comment                         nodes 2                        (before anything else)
+//! ana connects                        ana/2 connects to 1            (a second device, on node 1)
+//! bo connects allowed team-*          (what bo's token allows)
+//! ana -> {"type":"join_room", …}      ana -> anything else           (as it stands)
+//! ana <- {"type":"room_info", …}      the next message that has at least this; `*` is anything, `$x` is kept
+//! ana <- not {"type":"user_left"}     no such message among the unread, now or within a second
+//! ana <- nothing                      no message at all within a second
+//! ana <- closed 4410                  ana is cut          ana hangs up         ana stops reading for 30 s
+//! ---- 5 s
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::scenario::Scenario;
+use crate::world::{Happened, SocketId, World, user};
+
+#[derive(Default)]
+struct Party {
+    socket: Option<SocketId>,
+    unread: VecDeque<Value>,
+    closed: Option<Option<u16>>,
+}
+
+struct Stage {
+    world: World,
+    parties: BTreeMap<String, Party>,
+    kept: BTreeMap<String, Value>,
+}
+
+/// How long a client waits for what it should be told.
+const PATIENCE: Duration = Duration::from_secs(20);
+const A_WHILE: Duration = Duration::from_secs(1);
+
+/// Plays a transcript; answers the line that did not happen.
+pub fn play(text: &str) -> Result<(), String> {
+    play_with(text, |_| {})
+}
+
+/// As `play`, in a world of other limits.
+pub fn play_with(text: &str, change: impl FnOnce(&mut Scenario)) -> Result<(), String> {
+    let mut scenario = Scenario::plain(1);
+    change(&mut scenario);
+    if let Some(nodes) = text.lines().find_map(|line| line.strip_prefix("nodes ")) {
+        scenario.nodes = nodes.trim().parse().map_err(|error| format!("nodes {nodes}: {error}"))?;
+    }
+    let world = World::new(scenario, false);
+    let mut stage = Stage { world, parties: BTreeMap::new(), kept: BTreeMap::new() };
+    stage.pass(Duration::from_millis(100));
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line.starts_with("nodes ") {
+            continue;
+        }
+        stage.line(line).map_err(|error| format!("line {number}: {line}\n  {error}"))?;
+    }
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.trim().split_once(' ').ok_or("a number and a unit")?;
+    let number: u64 = number.parse().map_err(|error| format!("{number}: {error}"))?;
+    match unit {
+        "s" => Ok(Duration::from_secs(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        other => Err(format!("unknown unit {other}")),
+    }
+}
+
+impl Stage {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some(span) = line.strip_prefix("---- ") {
+            self.pass(seconds(span)?);
+            return Ok(());
+        }
+        let (name, rest) = line.split_once(' ').ok_or("who does what?")?;
+        let rest = rest.trim();
+        if let Some(said) = rest.strip_prefix("->") {
+            return self.say(name, said.trim());
+        }
+        if let Some(heard) = rest.strip_prefix("<-") {
+            return self.hear(name, heard.trim());
+        }
+        if let Some(how) = rest.strip_prefix("connects") {
+            return self.connect(name, how.trim());
+        }
+        let socket = self.parties.get(name).and_then(|party| party.socket).ok_or("is not connected")?;
+        match rest {
+            "is cut" => self.world.cut(socket),
+            "hangs up" => self.world.hang_up(socket, false),
+            _ => match rest.strip_prefix("stops reading for ") {
+                Some(span) => self.world.stall(socket, seconds(span)?),
+                None => return Err(format!("nobody knows how to do this: {rest}")),
+            },
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, name: &str, how: &str) -> Result<(), String> {
+        let id = name.split('/').next().unwrap_or(name);
+        let node =
+            how.strip_prefix("to ").map_or(Ok(0), |node| node.parse::<usize>().map_err(|e| e.to_string()))?;
+        let allowed = how.strip_prefix("allowed ").map(|rooms| rooms.split(' ').collect());
+        let display = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
+        let socket = self.world.connect(node, &user(id, &display, allowed)).ok_or("nobody is there")?;
+        self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
+        Ok(())
+    }
+
+    fn say(&mut self, name: &str, said: &str) -> Result<(), String> {
+        let socket = self.parties.get(name).and_then(|party| party.socket).ok_or("is not connected")?;
+        let text = match serde_json::from_str::<Value>(said) {
+            Ok(value) => self.filled(value).to_string(),
+            Err(_) => said.to_owned(),
+        };
+        self.world.say(socket, &text);
+        Ok(())
+    }
+
+    /// What was kept under a name stands in its place.
+    fn filled(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => match text.strip_prefix('$').and_then(|name| self.kept.get(name)) {
+                Some(kept) => kept.clone(),
+                None => Value::String(text),
+            },
+            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.filled(item)).collect()),
+            Value::Object(fields) => {
+                Value::Object(fields.into_iter().map(|(key, value)| (key, self.filled(value))).collect())
+            }
+            other => other,
+        }
+    }
+
+    fn hear(&mut self, name: &str, heard: &str) -> Result<(), String> {
+        if heard == "nothing" {
+            self.party(name)?.unread.clear();
+            self.pass(A_WHILE);
+            let unread = &self.party(name)?.unread;
+            return if unread.is_empty() { Ok(()) } else { Err(format!("but heard {unread:?}")) };
+        }
+        if let Some(code) = heard.strip_prefix("closed") {
+            let code = code.trim().parse::<u16>().ok();
+            let closed = |stage: &mut Stage| stage.parties.get(name).and_then(|party| party.closed);
+            let told = self.until(closed).ok_or("but the connection is open")?;
+            return if code.is_none() || told == code {
+                Ok(())
+            } else {
+                Err(format!("but was closed with {told:?}"))
+            };
+        }
+        if let Some(pattern) = heard.strip_prefix("not ") {
+            let pattern = serde_json::from_str::<Value>(pattern).map_err(|error| error.to_string())?;
+            self.pass(A_WHILE);
+            let kept = self.kept.clone();
+            let found =
+                self.party(name)?.unread.iter().find(|value| matches(&pattern, value, &mut kept.clone()));
+            return found.map_or(Ok(()), |value| Err(format!("but heard {value}")));
+        }
+        let pattern = serde_json::from_str::<Value>(heard).map_err(|error| error.to_string())?;
+        let mut past = Vec::new();
+        let found = self.until(|stage| {
+            let mut kept = stage.kept.clone();
+            let party = stage.parties.get_mut(name)?;
+            while let Some(value) = party.unread.pop_front() {
+                if matches(&pattern, &value, &mut kept) {
+                    stage.kept = kept;
+                    return Some(());
+                }
+                past.push(value.to_string());
+            }
+            None
+        });
+        found.ok_or_else(|| format!("but heard only\n    {}", past.join("\n    ")))
+    }
+
+    fn party(&mut self, name: &str) -> Result<&mut Party, String> {
+        self.parties.get_mut(name).ok_or_else(|| format!("{name} was never there"))
+    }
+
+    fn pass(&mut self, span: Duration) {
+        let end = self.world.now.tick + span;
+        self.world.remind(end, 0);
+        while self.step() {}
+    }
+
+    fn until<T>(&mut self, mut done: impl FnMut(&mut Stage) -> Option<T>) -> Option<T> {
+        let end = self.world.now.tick + PATIENCE;
+        loop {
+            if let Some(found) = done(self) {
+                return Some(found);
+            }
+            if self.world.now.tick > end {
+                return None;
+            }
+            self.step();
+        }
+    }
+
+    /// False when a reminder came.
+    fn step(&mut self) -> bool {
+        let mut going = true;
+        for happened in self.world.step() {
+            match happened {
+                Happened::Heard(socket, text) => {
+                    if let Some(party) = self.parties.values_mut().find(|party| party.socket == Some(socket))
+                    {
+                        party.unread.push_back(serde_json::from_str(&text).unwrap_or(Value::String(text)));
+                    }
+                }
+                Happened::Closed(socket, code) => {
+                    if let Some(party) = self.parties.values_mut().find(|party| party.socket == Some(socket))
+                    {
+                        party.closed = Some(code);
+                    }
+                }
+                Happened::Reminder(_) => going = false,
+            }
+        }
+        going
+    }
+}
+
+/// Whether `value` has at least what `pattern` has.
+fn matches(pattern: &Value, value: &Value, kept: &mut BTreeMap<String, Value>) -> bool {
+    match (pattern, value) {
+        (Value::String(text), _) if text == "*" => true,
+        (Value::String(text), _) if text.starts_with('$') => match kept.get(&text[1..]) {
+            Some(held) => held == value,
+            None => {
+                kept.insert(text[1..].to_owned(), value.clone());
+                true
+            }
+        },
+        (Value::Object(wanted), Value::Object(fields)) => wanted.iter().all(|(key, wanted)| {
+            let absent = wanted == "absent" && !fields.contains_key(key);
+            absent || fields.get(key).is_some_and(|field| matches(wanted, field, kept))
+        }),
+        (Value::Array(wanted), Value::Array(items)) => {
+            wanted.len() == items.len()
+                && wanted.iter().zip(items).all(|(wanted, item)| matches(wanted, item, kept))
+        }
+        _ => pattern == value,
+    }
+}
