@@ -111,7 +111,7 @@ impl Thread {
 
     fn admit(&self, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
         if self.draining {
-            return Err(turned(503, r#"{"error":"draining"}"#, "draining"));
+            return Err(turned(503, "draining", "draining"));
         }
         self.seat.gate.admit(upgrade)
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use session::Authenticated;
-use websocket::handshake::{Upgrade, response_101};
+use websocket::handshake::{Upgrade, refusal_response, response_101};
 
 use crate::identity::Secret;
 
@@ -58,14 +58,14 @@ impl Gate {
     /// Order: is it well-formed (it is, or it would not be an `Upgrade`), who is it, may they.
     pub(crate) fn admit(&self, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
         let Some(index) = self.mounts.iter().position(|mount| mount.path == upgrade.path) else {
-            return Err(turned(404, r#"{"error":"no WebSocket here"}"#, "no such mount"));
+            return Err(turned(404, "no WebSocket here", "no such mount"));
         };
         let (who, protocol) = match self.mounts[index].kind {
             MountKind::Token => self.identify(upgrade)?,
             MountKind::Open => (anybody(), None),
         };
         if !self.origins.allow(upgrade.origin, upgrade.host) {
-            return Err(turned(403, r#"{"error":"origin not allowed"}"#, "origin not allowed"));
+            return Err(turned(403, "origin not allowed", "origin not allowed"));
         }
         let response = response_101(upgrade.key, protocol.as_deref());
         Ok(Admitted { mount: index as u8, who, response })
@@ -73,7 +73,7 @@ impl Gate {
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
     fn identify(&self, upgrade: &Upgrade<'_>) -> Result<(Authenticated, Option<String>), Turned> {
-        let required = |why: String| turned(401, r#"{"error":"authentication required"}"#, &why);
+        let required = |why: String| turned(401, "authentication required", &why);
         let (in_protocol, agreed) = token_in_protocols(&upgrade.protocols);
         let bearer = upgrade.authorization.and_then(bearer);
         let in_query = upgrade.query.and_then(|query| parameter(query, "token"));
@@ -180,22 +180,9 @@ fn anybody() -> Authenticated {
 }
 
 /// One answer, and the end of the connection.
-pub(crate) fn turned(status: u16, body: &'static str, why: &str) -> Turned {
-    let phrase = match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        429 => "Too Many Requests",
-        _ => "Service Unavailable",
-    };
-    let retry = if matches!(status, 429 | 503) { "Retry-After: 1\r\n" } else { "" };
-    let response = format!(
-        "HTTP/1.1 {status} {phrase}\r\nConnection: close\r\n{retry}Content-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    Turned { response: response.into_bytes(), status, why: why.to_owned() }
+pub(crate) fn turned(status: u16, words: &'static str, why: &str) -> Turned {
+    let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "1")] } else { &[] };
+    Turned { response: refusal_response(status, fields, words), status, why: why.to_owned() }
 }
 
 #[cfg(test)]

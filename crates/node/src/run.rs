@@ -300,7 +300,7 @@ impl Thread {
             let strange =
                 self.sockets.get(id).is_some_and(|socket| matches!(socket.state, State::Greeting(_)));
             if strange {
-                let refused = turned(503, r#"{"error":"draining"}"#, "draining");
+                let refused = turned(503, "draining", "draining");
                 self.turn_away(registry, id, &refused.response, refused.status, &refused.why);
             }
         }

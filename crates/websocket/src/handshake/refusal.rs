@@ -82,11 +82,12 @@ pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Ve
         out.push_str(value);
         out.push_str("\r\n");
     }
-    out.push_str("Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
-    out.push_str(&(words.len() + 1).to_string());
+    debug_assert!(!words.contains(['"', '\\']), "words that would break the body");
+    let body = format!("{{\"error\":\"{words}\"}}");
+    out.push_str("Content-Type: application/json\r\nContent-Length: ");
+    out.push_str(&body.len().to_string());
     out.push_str("\r\n\r\n");
-    out.push_str(words);
-    out.push('\n');
+    out.push_str(&body);
     out.into_bytes()
 }
 

@@ -221,8 +221,8 @@ fn the_answer_is_that_of_the_rfc() {
 fn a_refusal_closes_and_says_what_would_do() {
     let expected = "HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\
                     Sec-WebSocket-Version: 13\r\n\
-                    Content-Type: text/plain; charset=utf-8\r\nContent-Length: 33\r\n\r\n\
-                    Sec-WebSocket-Version must be 13\n";
+                    Content-Type: application/json\r\nContent-Length: 44\r\n\r\n\
+                    {\"error\":\"Sec-WebSocket-Version must be 13\"}";
     let response = Refusal::Version.response();
     let response = String::from_utf8_lossy(&response);
     assert_eq!(response, expected);
