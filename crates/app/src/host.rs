@@ -39,7 +39,7 @@ pub trait Fold {
     fn view(&self, audience: Audience) -> Payload;
     fn due(&self, now: Now, room: &RoomId, presence: Presence<'_>, soft: Soft<'_>) -> Option<(Wall, Duty)>;
     fn steps(&self) -> Vec<Step>;
-    fn save(&self) -> Payload;
+    fn save(&self) -> Result<Payload, Panicked>;
 }
 
 /// Makes an app ready to open rooms.
@@ -64,12 +64,15 @@ impl<A: App> Host for Hosted<A> {
     }
 
     fn load(&self, room: &RoomId, saved: &Payload) -> Result<Box<dyn Fold>, UnknownFormat> {
-        let state = self.0.load(room, saved)?;
+        let loaded = guarding(|| self.0.load(room, saved));
+        let state =
+            loaded.unwrap_or_else(|_| Err(UnknownFormat("the app panicked on its snapshot".into())))?;
         Ok(Box::new(Folded { app: Rc::clone(&self.0), state }))
     }
 }
 
-/// The state is only read through a shared reference or given up after a panic, so unwinding cannot show it half done.
+/// Rules read the state through a shared reference; only `apply` changes it, and a room whose `apply` panicked is read
+/// anew, or frozen as it is.
 fn guarding<T>(rule: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Panicked)
 }
@@ -80,7 +83,8 @@ impl<A: App> Fold for Folded<A> {
     }
 
     fn guarded(&self, action: Action<'_>) -> bool {
-        guarding(|| self.app.guarded(action)).unwrap_or(false)
+        // Who cannot say is decided with the greater care.
+        guarding(|| self.app.guarded(action)).unwrap_or(true)
     }
 
     fn decide(
@@ -121,7 +125,7 @@ impl<A: App> Fold for Folded<A> {
         guarding(|| self.app.steps(&self.state)).unwrap_or_default()
     }
 
-    fn save(&self) -> Payload {
-        self.app.save(&self.state)
+    fn save(&self) -> Result<Payload, Panicked> {
+        guarding(|| self.app.save(&self.state))
     }
 }

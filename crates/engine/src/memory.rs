@@ -16,9 +16,11 @@ use room::RoomLog;
 
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryLimits {
-    /// Records kept a room, whatever its snapshot allows: a ring in memory is not an archive.
+    /// Records kept a room, of those that a snapshot covers: a ring in memory is not an archive.
     pub room_records_max: usize,
     pub room_bytes_max: usize,
+    /// Rooms that hold records. Beyond them a new room's first record is refused, and nobody else's.
+    pub rooms_max: usize,
     /// Keys remembered a room: the resend promise.
     pub keys_max: usize,
     pub key_age_max: Duration,
@@ -30,6 +32,7 @@ impl Default for MemoryLimits {
         MemoryLimits {
             room_records_max: 10_000,
             room_bytes_max: 8 << 20,
+            rooms_max: 1_000_000,
             keys_max: 10_000,
             key_age_max: Duration::from_secs(24 * 3600),
             lease: Duration::from_secs(10),
@@ -229,8 +232,12 @@ impl MemoryEngine {
 
     fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
         let first = Self::first(self.start_tag);
+        let full = self.rooms.len() > self.limits.rooms_max;
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         let (number, due) = (batch.number, batch.due);
+        if full && log.head().offset == 0 {
+            return self.answer(by, Answer::Appended { room, number, outcome: crate::Appended::Refused });
+        }
         let (outcome, records) = log.append(now, batch, &self.limits);
         let (epoch, others) = (log.head().epoch, log.others(by));
         if !records.is_empty() {

@@ -21,7 +21,6 @@ pub(crate) struct ShardFacts {
 
 pub struct Facts {
     pub(crate) shards: Vec<ShardFacts>,
-    started: Wall,
     ready: AtomicBool,
     draining: AtomicBool,
 }
@@ -37,11 +36,15 @@ pub struct Health {
     pub draining: bool,
 }
 
+/// Fewer connections than this say nothing about the node: one sleeping laptop would be a majority.
+const JUDGED_FROM: u32 = 20;
+
 impl Health {
     /// Why the node calls itself degraded, in the words that operators search for.
     pub fn degraded(&self) -> Option<String> {
         let (stale, total) = (self.stale, self.total);
-        (stale * 2 > total).then(|| format!("too many stale connections: {stale}/{total}"))
+        (total >= JUDGED_FROM && stale * 2 > total)
+            .then(|| format!("too many stale connections: {stale}/{total}"))
     }
 }
 
@@ -49,7 +52,6 @@ impl Facts {
     pub(crate) fn new(shards: u16) -> Facts {
         Facts {
             shards: (0..shards).map(|_| ShardFacts::default()).collect(),
-            started: crate::clock::wall(),
             ready: AtomicBool::new(true),
             draining: AtomicBool::new(false),
         }
@@ -99,10 +101,6 @@ impl Facts {
             }
         }
         sum
-    }
-
-    pub fn started(&self) -> Wall {
-        self.started
     }
 
     pub fn now() -> Wall {

@@ -89,7 +89,7 @@ impl Mailboxes {
                 Ok(())
             }
             Err(TrySendError::Full(envelope)) => Err(Full(envelope)),
-            // Its thread has ended, and so has the process, or it is about to.
+            // Threads end together, when the last connection of the node has: nobody waits for this any more.
             Err(TrySendError::Disconnected(_)) => Ok(()),
         }
     }

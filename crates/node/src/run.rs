@@ -1,7 +1,7 @@
 //! One shard's thread: wait, give the shard its inputs, let the turn law do the rest. The only loop that touches its
 //! sockets.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -46,8 +46,10 @@ const SCRATCH_BYTES: usize = 64 << 10;
 const EVENTS_MAX: usize = 1024;
 /// Letters opened in one turn: sockets wait their turn too.
 const LETTERS_MAX: usize = 1024;
+/// How often a draining thread looks whether the others are empty too.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// Boxes are full: look again then.
-const CONGESTED_PAUSE: Duration = Duration::from_millis(1);
+const BOXES_PAUSE: Duration = Duration::from_millis(1);
 
 pub(crate) struct Thread {
     pub seat: Seat,
@@ -58,8 +60,10 @@ pub(crate) struct Thread {
     engine: MemoryEngine,
     pub sockets: Sockets,
     scratch: Vec<u8>,
-    /// Sockets that had more to read than one scratch buffer.
-    unread: Vec<ConnectionId>,
+    /// Sockets that had more to read than one scratch buffer, or whose peer has closed behind what was read.
+    unread: BTreeSet<ConnectionId>,
+    /// Letters stay in the boxes; nobody wakes the thread for them again.
+    unopened: bool,
     broken: Vec<ConnectionId>,
     /// Heads that are not complete, oldest first; all have the same time to be.
     pub greetings: VecDeque<(Tick, ConnectionId)>,
@@ -110,7 +114,8 @@ impl Thread {
             engine: MemoryEngine::new(seat.memory, seat.start_tag),
             sockets: Sockets::new(seat.id),
             scratch: vec![0; SCRATCH_BYTES],
-            unread: Vec::new(),
+            unread: BTreeSet::new(),
+            unopened: false,
             broken: Vec::new(),
             greetings: VecDeque::new(),
             listener: None,
@@ -128,7 +133,8 @@ impl Thread {
         self.listener = Some(listener);
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut state = Turn::More;
-        while !(self.draining && self.sockets.len() == 0) {
+        // A drained shard may still be home to rooms of members elsewhere: it goes when the node is empty.
+        while !(self.draining && self.sockets.len() == 0 && self.seat.facts.health().total == 0) {
             let timeout = self.timeout(state);
             match self.mail.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -143,17 +149,18 @@ impl Thread {
     }
 
     fn timeout(&self, state: Turn) -> Option<Duration> {
-        if self.post.is_congested() {
-            return Some(CONGESTED_PAUSE);
+        if !self.post.is_empty() {
+            return Some(BOXES_PAUSE);
         }
-        if state == Turn::More || !self.unread.is_empty() {
+        if state == Turn::More || !self.unread.is_empty() || self.unopened {
             return Some(Duration::ZERO);
         }
         let now = self.seat.clock.now().tick;
         let shard = self.shard.next_deadline().map(|(at, _)| at);
         let greeting = self.greetings.front().map(|(since, _)| *since + self.seat.handshake);
         let engine = self.engine.next_deadline();
-        let next = [shard, greeting, engine, self.accept_from].into_iter().flatten().min()?;
+        let drained = self.draining.then(|| now + DRAIN_LOOK);
+        let next = [shard, greeting, engine, self.accept_from, drained].into_iter().flatten().min()?;
         if next <= now {
             return Some(Duration::ZERO);
         }
@@ -218,17 +225,24 @@ impl Thread {
 
     fn read_mail(&mut self, now: Now, registry: &Registry, congested: bool) {
         self.mail.looks();
+        self.unopened = congested;
+        let mut opened = 0;
         for _ in 0..LETTERS_MAX {
             let Ok(envelope) = self.mail.deliveries.try_recv() else { break };
+            opened += 1;
             self.shard.handle(now, Input::Arrived(envelope));
         }
+        self.unopened |= opened == LETTERS_MAX;
         if congested {
             return;
         }
+        let mut opened = 0;
         for _ in 0..LETTERS_MAX {
             let Ok(envelope @ Envelope::Command(_)) = self.mail.commands.try_recv() else { break };
+            opened += 1;
             self.shard.handle(now, Input::Arrived(envelope));
         }
+        self.unopened |= opened == LETTERS_MAX;
         while let Ok(control) = self.mail.control.try_recv() {
             match control {
                 Control::Socket(stream) => match stream.peer_addr() {
@@ -247,10 +261,14 @@ impl Thread {
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             if congested {
-                self.unread.push(id);
+                self.unread.insert(id);
             } else {
                 self.read(now, registry, id);
                 self.exchange(now, registry);
+                if event.is_read_closed() {
+                    // The end may stand behind the bytes, and has no event of its own.
+                    self.unread.insert(id);
+                }
             }
         }
     }
@@ -267,7 +285,7 @@ impl Thread {
                     State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..bytes]),
                 }
                 if more {
-                    self.unread.push(id);
+                    self.unread.insert(id);
                 }
             }
             Ok(None) => {}

@@ -338,7 +338,7 @@ fn write_entry(out: &mut Vec<u8>, room: &str, entry: &PageEntry) {
     object.end();
 }
 
-/// The payload of a soft value, with the room in it as the seed's clients expect.
+/// The payload of a soft value, with the room in it, where clients look for it.
 fn with_room(out: &mut Vec<u8>, room: &str, payload: &Payload) {
     let mut object = Object::begin(out);
     object.text("room_id", room);

@@ -129,19 +129,20 @@ impl Log {
         self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes
     }
 
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
+    /// An app that cannot be saved is tried again when as much again was recorded.
+    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Panicked> {
         self.fresh_records = 0;
         self.fresh_bytes = 0;
         self.snapshot_at(self.head)
     }
 
-    fn snapshot_at(&self, seen: Seen) -> Snapshot {
-        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app: self.fold.save() };
-        Snapshot { seen, data: format::write_snapshot(&saved) }
+    fn snapshot_at(&self, seen: Seen) -> Result<Snapshot, Panicked> {
+        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app: self.fold.save()? };
+        Ok(Snapshot { seen, data: format::write_snapshot(&saved) })
     }
 
     /// What a new epoch would start from: this state, before the first record.
-    pub(crate) fn base_of(&self, epoch: Epoch) -> Snapshot {
+    pub(crate) fn base_of(&self, epoch: Epoch) -> Result<Snapshot, Panicked> {
         self.snapshot_at(Seen { position: Position { epoch, offset: 0 }, check: Check::default() })
     }
 }

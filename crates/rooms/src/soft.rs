@@ -62,6 +62,10 @@ impl Softs {
 
     /// Somebody else's value, from the engine.
     pub(crate) fn hear(&mut self, now: Now, entry: SoftEntry) -> Option<Change> {
+        // What this node published comes back with its own stamp, and is no news.
+        if self.values.get(&entry.key).is_some_and(|held| held.at >= entry.at) {
+            return None;
+        }
         self.take(now, entry, None).map(|(_, change)| change)
     }
 

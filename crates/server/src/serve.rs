@@ -16,7 +16,7 @@ use crate::config::{self, Config};
 use crate::options::{Profile, Serve};
 use crate::{demo, log, pages};
 
-/// Seed 004's limit on a handshake.
+/// A head that is not there by then is somebody's who does not mean to send one.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 

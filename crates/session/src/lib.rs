@@ -131,13 +131,6 @@ impl Session {
         }
     }
 
-    /// An answer could not be given after all; it will come later.
-    pub fn unanswered(&mut self) {
-        if let Session::Open(open) = self {
-            open.unacked = open.unacked.saturating_add(1);
-        }
-    }
-
     /// A refusal was sent. Too many of them end the session.
     pub fn refused(&mut self, now: Now, limits: &Limits) -> Option<CloseReason> {
         let Session::Open(open) = self else { return None };

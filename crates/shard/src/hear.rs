@@ -224,7 +224,8 @@ impl Shard {
         let item = Item::Refused { room, id: tag.id.as_deref(), refusal: &text, at: now.wall };
         self.send(id, &item);
         let limits = self.limits.session;
-        if let Some(connection) = self.connections.get(id)
+        if refusal.code.is_clients_fault()
+            && let Some(connection) = self.connections.get(id)
             && let Some(reason) = connection.session.refused(now, &limits)
         {
             self.end(now, id, reason);

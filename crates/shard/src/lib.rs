@@ -6,7 +6,7 @@
 //!
 //! A shard cannot leave its thread, and with it no connection can:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! fn another_thread<T: Send>() {}
 //! another_thread::<shard::Shard>();
 //! ```
@@ -284,6 +284,10 @@ impl Shard {
         self.rooms.me()
     }
 
+    fn wants_pages(&self) -> bool {
+        !self.wants_pages.is_empty()
+    }
+
     fn has_flush(&self) -> bool {
         self.writes.has_next()
     }
@@ -485,6 +489,8 @@ impl Shard {
                 generation: connection.generation,
             })
             .collect();
+        // A second drain replaces what is left of the first.
+        self.goodbyes.clear();
         let count = all.len().max(1) as u32;
         for (index, id) in all.into_iter().enumerate() {
             self.goodbyes.push_back((now.tick + window * index as u32 / count, id));

@@ -23,6 +23,13 @@ pub enum Code {
     App(&'static str),
 }
 
+impl Code {
+    /// Whether the sender could have known better; our own troubles are not held against it.
+    pub fn is_clients_fault(self) -> bool {
+        !matches!(self, Code::Busy | Code::Unconfirmed | Code::Internal)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,

@@ -121,17 +121,30 @@ impl Home {
         }
         if records.is_empty() {
             match (&act.caller, &act.reply) {
-                (Caller::Step(step), _) => cx.outcome(step, Ok(reply.unwrap_or_default())),
-                (_, Some(to)) => cx.reply(&self.id, to.clone(), Reply::Done(reply)),
+                (Caller::Step(step), _) => cx.outcome(step, Ok(reply.clone().unwrap_or_default())),
+                (_, Some(to)) => cx.reply(&self.id, to.clone(), Reply::Done(reply.clone())),
                 (Caller::Duty { .. }, None) => self.stewarded.duty_was_nothing(cx.now.tick),
                 (_, None) => {}
             }
+            self.answer_repeats(cx, &pending.key, reply.as_ref());
             return Turn::Done;
         }
         if let Some(waiter) = waiter(&act.caller, act.reply.clone(), reply) {
             self.pipeline.wait(pending.key.clone(), waiter);
         }
         Turn::Parcel(Parcel { key: pending.key.clone(), records })
+    }
+
+    /// Whoever sent the same id again while the first waited, and nothing was recorded.
+    fn answer_repeats(&mut self, cx: &mut Cx<'_>, key: &Key, reply: Option<&vocabulary::Payload>) {
+        for waiter in self.pipeline.waiters.remove(key).unwrap_or_default() {
+            match waiter {
+                crate::pipeline::Waiter::Ack(ack) => cx.reply(&self.id, ack.to, Reply::Done(reply.cloned())),
+                crate::pipeline::Waiter::Saga(step, _) => {
+                    cx.outcome(&step, Ok(reply.cloned().unwrap_or_default()))
+                }
+            }
+        }
     }
 
     /// The command's own sender, and whoever sent the same id again meanwhile.
@@ -274,7 +287,8 @@ impl Home {
     }
 
     pub(super) fn arrive(&mut self, cx: &mut Cx<'_>, end: Position, records: Vec<Stored>) {
-        let Some(log) = self.log() else { return };
+        // A quarantined room stays as it is: what it does not apply it must not ask for.
+        let Phase::Live(log) = &self.phase else { return };
         let head = log.head();
         if end.epoch != head.epoch {
             if end.epoch > head.epoch {
@@ -349,7 +363,7 @@ impl Home {
     }
 
     pub(super) fn fetch(&mut self, cx: &mut Cx<'_>) {
-        let Some(log) = self.log() else { return };
+        let Phase::Live(log) = &self.phase else { return };
         if self.fetching.is_some() {
             return;
         }

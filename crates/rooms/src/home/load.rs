@@ -162,7 +162,12 @@ impl Home {
         cx.ask(Question::Read { room, epoch: head.epoch, after: head.offset, limit: LOAD_RECORDS, ticket });
     }
 
-    fn propose(&mut self, cx: &mut Cx<'_>, old: Epoch, base: Snapshot) {
+    /// An app that cannot be saved keeps its room waiting, and is tried again with the next asking.
+    fn propose(&mut self, cx: &mut Cx<'_>, old: Epoch, base: Result<Snapshot, app::Panicked>) {
+        let Ok(base) = base else {
+            cx.counts.app_panics += 1;
+            return;
+        };
         cx.ask(Question::BeginEpoch { room: self.id.clone(), old, base });
     }
 

@@ -91,11 +91,14 @@ impl Home {
         }
         let Phase::Live(log) = &mut self.phase else { return };
         if log.wants_snapshot(cx.limits) {
-            let snapshot = log.snapshot();
-            let keep = self.retention;
-            let forget_upto = snapshot.seen.position.offset.saturating_sub(keep);
-            self.kept_from = self.kept_from.max(forget_upto);
-            cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
+            match log.snapshot() {
+                Ok(snapshot) => {
+                    let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
+                    self.kept_from = self.kept_from.max(forget_upto);
+                    cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
+                }
+                Err(app::Panicked) => cx.counts.app_panics += 1,
+            }
         }
         let needs = self.host.needs();
         if needs.duties {
