@@ -24,6 +24,16 @@ pub(crate) enum Waiter {
     Saga(StepId, Option<vocabulary::Payload>),
 }
 
+impl Waiter {
+    /// Whether it stands for the command itself, and not for one with the same key that came later.
+    pub(crate) fn is_of(&self, act: &Act) -> bool {
+        match self {
+            Waiter::Ack(ack) => act.reply.as_ref() == Some(&ack.to),
+            Waiter::Saga(step, _) => matches!(&act.caller, vocabulary::Caller::Step(own) if own == step),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub batch: Batch,

@@ -202,10 +202,7 @@ impl Home {
         pending.rounds += 1;
         // The waiter returns with the next decision; whoever else waits for the key goes on waiting.
         if let Some(waiters) = self.pipeline.waiters.get_mut(&pending.key) {
-            let own = waiter(&pending.act.caller, pending.act.reply.clone(), None);
-            if own.is_some() && !waiters.is_empty() {
-                waiters.remove(0);
-            }
+            waiters.retain(|waiter| !waiter.is_of(&pending.act));
             if waiters.is_empty() {
                 self.pipeline.waiters.remove(&pending.key);
             }
