@@ -190,9 +190,9 @@ impl Device {
         let refused = heard.kind == "error";
         match ask.verb {
             Verb::Join if heard.kind == "room_info" => {
-                if self.step(&ask.room, Standing::Joining, Some(Standing::In)) {
-                    self.keep(&ask.room, heard);
-                }
+                let entered = self.step(&ask.room, Standing::Joining, Some(Standing::In));
+                let room = entered.then(|| ask.room.clone());
+                room.into_iter().for_each(|room| self.keep(&room, heard));
             }
             Verb::Join if refused => {
                 if heard.code() == "FORBIDDEN" {

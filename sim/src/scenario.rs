@@ -166,7 +166,11 @@ impl Scenario {
         scenario.retention_records = random.pick(&[10, 100, 1_000_000]);
         scenario.network_delay = random.pick(&[1, 20, 100].map(Duration::from_millis));
         scenario.engine_delay = random.pick(&[1, 5, 40].map(Duration::from_millis));
-        scenario.answer_records = random.pick(&[3, 500, 500]);
+        scenario.answer_records = random.pick(&[10, 500, 500]);
+        if scenario.socket_bytes < 1 << 10 {
+            // A few hundred bytes a round trip must still carry a backlog away in the calm.
+            scenario.network_delay = scenario.network_delay.min(Duration::from_millis(20));
+        }
         if random.per_mille(200) { scenario.undisturbed() } else { scenario }
     }
 

@@ -100,6 +100,9 @@ pub(crate) struct Home {
     looked: Tick,
     /// The engine was asked to go on telling, and has not answered since then.
     looking: Option<Tick>,
+    /// This shard has a new name since, and what it hears may have been said to the old one: until then it looks again
+    /// from time to time.
+    unsure_until: Tick,
     /// When this room wants to be woken; the index of `Rooms` agrees with it.
     pub(crate) scheduled: Option<Tick>,
 }
@@ -126,6 +129,7 @@ impl Home {
             idle_since: None,
             looked: cx.now.tick,
             looking: None,
+            unsure_until: Tick::default(),
             scheduled: None,
         };
         home.follow(cx);
@@ -352,11 +356,15 @@ impl Home {
             self.readers.values().map(|reader| again(reader.asked)).min(),
             stewarded,
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
-            cx.news_may_drop.then(|| self.looked + cx.limits.look_again),
+            self.looks_by_itself(cx).then(|| self.looked + cx.limits.look_again),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn looks_by_itself(&self, cx: &Cx<'_>) -> bool {
+        cx.news_may_drop || self.looked < self.unsure_until
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Cx<'_>) {
@@ -374,7 +382,7 @@ impl Home {
         self.tick_pipeline(cx);
         self.tick_readers(cx);
         let unanswered = self.looking.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick);
-        if unanswered || (cx.news_may_drop && self.looked + cx.limits.look_again <= cx.now.tick) {
+        if unanswered || (self.looks_by_itself(cx) && self.looked + cx.limits.look_again <= cx.now.tick) {
             self.look_again(cx);
         }
     }

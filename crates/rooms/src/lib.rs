@@ -270,10 +270,7 @@ impl Rooms {
         self.attend_at = now.tick + self.config.limits.lease / 3;
         let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
         for room in rooms {
-            self.with(now, &room, |home, cx| {
-                home.look_again(cx);
-                home.republish(cx);
-            });
+            self.with(now, &room, |home, cx| home.renamed(cx));
         }
         // Last, because it ends the old name: nobody is to be gone in between.
         self.ask(Question::Attend { shards: self.config.shards });

@@ -24,6 +24,16 @@ pub(crate) enum Waiter {
     Saga(StepId, Option<vocabulary::Payload>),
 }
 
+impl Waiter {
+    /// Whether it stands for the command itself, and not for one with the same key that came later.
+    pub(crate) fn is_of(&self, act: &Act) -> bool {
+        match self {
+            Waiter::Ack(ack) => act.reply.as_ref() == Some(&ack.to),
+            Waiter::Saga(step, _) => matches!(&act.caller, vocabulary::Caller::Step(own) if own == step),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub batch: Batch,
@@ -100,16 +110,11 @@ impl Pipeline {
         self.waiters.entry(key).or_default().push(waiter);
     }
 
-    /// One who waits no more; whoever else waits for the key goes on waiting.
-    pub(crate) fn take_back(&mut self, key: &Key, gone: Option<Waiter>) {
-        let (Some(waiters), Some(gone)) = (self.waiters.get_mut(key), gone) else { return };
-        let is_gone = |waiter: &Waiter| match (waiter, &gone) {
-            (Waiter::Ack(one), Waiter::Ack(other)) => one.to == other.to,
-            (Waiter::Saga(one, _), Waiter::Saga(other, _)) => one == other,
-            _ => false,
-        };
-        if let Some(at) = waiters.iter().position(is_gone) {
-            waiters.remove(at);
+    /// The command itself waits no more; whoever else waits for its key goes on waiting.
+    pub(crate) fn take_back(&mut self, key: &Key, act: &Act) {
+        let Some(waiters) = self.waiters.get_mut(key) else { return };
+        if let Some(own) = waiters.iter().position(|waiter| waiter.is_of(act)) {
+            waiters.remove(own);
         }
         if waiters.is_empty() {
             self.waiters.remove(key);

@@ -218,8 +218,7 @@ impl Home {
             pending.act.reply = None;
         } else {
             // The waiter returns with the next decision.
-            self.pipeline
-                .take_back(&pending.key, waiter(&pending.act.caller, pending.act.reply.clone(), None));
+            self.pipeline.take_back(&pending.key, &pending.act);
         }
         let duty = matches!(pending.act.caller, Caller::Duty { .. });
         if duty {

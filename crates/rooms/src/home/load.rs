@@ -57,7 +57,14 @@ impl Home {
         cx.ask(Question::Follow { room: self.id.clone(), seen });
     }
 
-    pub(crate) fn republish(&mut self, cx: &mut Cx<'_>) {
+    /// This shard goes by a new name.
+    pub(crate) fn renamed(&mut self, cx: &mut Cx<'_>) {
+        self.unsure_until = cx.now.tick + cx.limits.lease;
+        self.look_again(cx);
+        self.republish(cx);
+    }
+
+    fn republish(&mut self, cx: &mut Cx<'_>) {
         for (person, count) in self.presence.published() {
             cx.publish_presence(&self.id, person, count);
         }
