@@ -53,10 +53,16 @@ impl Presence {
     }
 
     fn goes(&mut self, at: Tick, device: usize, room: &RoomId, asked: bool, so_far: &End<'_>) {
+        let user = so_far.devices[device].user_id().to_owned();
         if self.inside.remove(&(device, room.clone())).is_none() {
+            // Who leaves before its join is answered may have been in for a moment, as if another of its user's devices
+            // had come back; that leave is at once.
+            let joining = self.joins.iter().any(|((joiner, _), joined)| *joiner == device && joined == room);
+            if asked && joining {
+                self.steady.remove(&(user, room.clone()));
+            }
             return;
         }
-        let user = so_far.devices[device].user_id().to_owned();
         let others = so_far.devices.iter().enumerate().filter(|(_, other)| other.user_id() == user);
         let others: Vec<Tick> =
             others.filter_map(|(other, _)| self.inside.get(&(other, room.clone())).copied()).collect();
