@@ -74,14 +74,11 @@ impl Gate {
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
     fn identify(&self, upgrade: &Upgrade<'_>) -> Result<(Authenticated, Option<String>), Turned> {
         let required = |why: String| turned(401, "authentication required", &why);
-        let (in_protocol, agreed) = token_in_protocols(&upgrade.protocols);
+        let (in_protocols, agreed) = tokens_in_protocols(&upgrade.protocols);
         let bearer = upgrade.authorization.and_then(bearer);
-        let in_query = upgrade.query.and_then(|query| parameter(query, "token"));
-        let tokens: Vec<Cow<'_, str>> = in_query
-            .into_iter()
-            .chain(in_protocol.map(Cow::Borrowed))
-            .chain(bearer.map(Cow::Borrowed))
-            .collect();
+        let in_query = upgrade.query.into_iter().flat_map(|query| parameters(query, "token"));
+        let in_head = in_protocols.into_iter().chain(bearer).map(Cow::Borrowed);
+        let tokens: Vec<Cow<'_, str>> = in_query.chain(in_head).collect();
         let Some(secret) = &self.secret else {
             return Err(required("no secret to prove tokens with".into()));
         };
@@ -101,9 +98,11 @@ impl Gate {
 }
 
 impl Origins {
-    fn allow(&self, origin: Option<&str>, host: &str) -> bool {
+    /// On a machine of one's own no foreign name leads here: a page that reaches us by one was led astray.
+    pub fn allow(&self, origin: Option<&str>, host: &str) -> bool {
         let Some(origin) = origin else { return true };
         match self {
+            Origins::Own { loopback: true } if !is_loopback(host) => false,
             Origins::All => true,
             Origins::Listed(listed) => listed.iter().any(|allowed| allowed == origin),
             Origins::Own { loopback } => {
@@ -128,16 +127,14 @@ fn is_loopback(host_and_port: &str) -> bool {
 
 /// `kulkul, bearer.<jwt>` agrees to `kulkul` and never repeats the token; a lone token is repeated, because the browser
 /// that sent it that way would hang up otherwise.
-fn token_in_protocols<'a>(offered: &[&'a str]) -> (Option<&'a str>, Option<String>) {
+fn tokens_in_protocols<'a>(offered: &[&'a str]) -> (Vec<&'a str>, Option<String>) {
     let spoken = offered.contains(&"kulkul").then(|| "kulkul".to_owned());
-    if let Some(token) = offered.iter().find_map(|protocol| protocol.strip_prefix("bearer.")) {
-        return (Some(token), spoken);
-    }
+    let tokens: Vec<&str> = offered.iter().filter_map(|protocol| protocol.strip_prefix("bearer.")).collect();
     match offered {
-        [lone] if lone.split('.').count() == 3 && lone.starts_with("ey") => {
-            (Some(lone), Some((*lone).to_owned()))
+        [lone] if tokens.is_empty() && lone.split('.').count() == 3 && lone.starts_with("ey") => {
+            (vec![lone], Some((*lone).to_owned()))
         }
-        _ => (None, spoken),
+        _ => (tokens, spoken),
     }
 }
 
@@ -146,10 +143,15 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+fn parameters<'a>(query: &'a str, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
+    let values = query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
+    values.map(unescaped)
+}
+
+/// What is not valid UTF-8 when unescaped is no token either way, and stays as it is.
+fn unescaped(value: &str) -> Cow<'_, str> {
     if !value.contains('%') {
-        return Some(Cow::Borrowed(value));
+        return Cow::Borrowed(value);
     }
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -166,7 +168,7 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
             }
         }
     }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
+    String::from_utf8(bytes).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 fn anybody() -> Authenticated {
@@ -191,7 +193,19 @@ mod tests {
 
     #[test]
     fn an_origin_is_ours_by_its_whole_host_and_port() {
-        let own = Origins::Own { loopback: true };
+        let local = Origins::Own { loopback: true };
+        for (origin, host, allowed) in [
+            (None, "127.0.0.1:8080", true),
+            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true),
+            (Some("http://rebound.test"), "rebound.test", false),
+            (Some("http://localhost:5173"), "127.0.0.1:8080", true),
+            (Some("http://[::1]:5173"), "localhost:8080", true),
+            (Some("http://127.0.0.1.evil.test"), "127.0.0.1:8080", false),
+            (Some("http://localhost:5173"), "example.org", false),
+        ] {
+            assert_eq!(local.allow(origin, host), allowed, "{origin:?} on {host}");
+        }
+        let own = Origins::Own { loopback: false };
         for (origin, host, allowed) in [
             (None, "example.org", true),
             (Some("https://example.org"), "example.org", true),
@@ -203,10 +217,7 @@ mod tests {
             (Some("null"), "example.org", false),
             (Some(""), "example.org", false),
             (Some("file://"), "example.org", false),
-            (Some("http://localhost:5173"), "127.0.0.1:8080", true),
-            (Some("http://[::1]:5173"), "localhost:8080", true),
-            (Some("http://127.0.0.1.evil.test"), "127.0.0.1:8080", false),
-            (Some("http://localhost:5173"), "example.org", false),
+            (Some("http://localhost:5173"), "localhost:8080", false),
         ] {
             assert_eq!(own.allow(origin, host), allowed, "{origin:?} on {host}");
         }
@@ -214,30 +225,32 @@ mod tests {
 
     #[test]
     fn a_token_in_the_subprotocol_is_repeated_only_where_the_browser_insists() {
-        for (offered, token, agreed) in [
-            (&["kulkul", "bearer.eyJ.a.b"][..], Some("eyJ.a.b"), Some("kulkul")),
-            (&["bearer.eyJ.a.b"], Some("eyJ.a.b"), None),
-            (&["eyJh.bbb.ccc"], Some("eyJh.bbb.ccc"), Some("eyJh.bbb.ccc")),
-            (&["kulkul"], None, Some("kulkul")),
-            (&["graphql-ws"], None, None),
-            (&[], None, None),
+        for (offered, tokens, agreed) in [
+            (&["kulkul", "bearer.eyJ.a.b"][..], &["eyJ.a.b"][..], Some("kulkul")),
+            (&["bearer.eyJ.a.b"], &["eyJ.a.b"], None),
+            (&["kulkul", "bearer.eyJ.a.b", "bearer.eyJ.c.d"], &["eyJ.a.b", "eyJ.c.d"], Some("kulkul")),
+            (&["eyJh.bbb.ccc"], &["eyJh.bbb.ccc"], Some("eyJh.bbb.ccc")),
+            (&["kulkul"], &[], Some("kulkul")),
+            (&["graphql-ws"], &[], None),
+            (&[], &[], None),
         ] {
-            let (found, repeated) = token_in_protocols(offered);
-            assert_eq!((found, repeated.as_deref()), (token, agreed), "{offered:?}");
+            let (found, repeated) = tokens_in_protocols(offered);
+            assert_eq!((&found[..], repeated.as_deref()), (tokens, agreed), "{offered:?}");
         }
     }
 
     #[test]
     fn the_token_is_found_in_the_query_however_it_is_escaped() {
-        for (query, token) in [
-            ("token=a.b.c", Some("a.b.c")),
-            ("x=1&token=a.b.c&y=2", Some("a.b.c")),
-            ("token=a%2Eb%2ec", Some("a.b.c")),
-            ("mytoken=a", None),
-            ("token=%ff", None),
-            ("", None),
+        for (query, tokens) in [
+            ("token=a.b.c", &["a.b.c"][..]),
+            ("x=1&token=a.b.c&y=2", &["a.b.c"]),
+            ("token=a%2Eb%2ec", &["a.b.c"]),
+            ("token=a&token=b", &["a", "b"]),
+            ("mytoken=a", &[]),
+            ("token=%ff", &["%ff"]),
+            ("", &[]),
         ] {
-            assert_eq!(parameter(query, "token").as_deref(), token, "{query}");
+            assert_eq!(parameters(query, "token").collect::<Vec<_>>(), tokens, "{query}");
         }
     }
 }

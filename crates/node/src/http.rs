@@ -34,8 +34,10 @@ pub(crate) struct Page {
 const WAITING_MAX: usize = 1024;
 /// HTTP connections at a time.
 const CONNECTIONS_MAX: usize = 1024;
-/// A head, or the next request on a connection that is kept alive, within this time.
+/// A head within this time, and the whole exchange, body and answer, within that: whoever dawdles gives up the place to
+/// those who only want to know whether we live.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const DONE_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Clone)]
 pub(crate) struct ToPages(mpsc::Sender<Page>);
@@ -84,11 +86,13 @@ pub type HttpError = Box<dyn std::error::Error + Send + Sync>;
 async fn answer(page: Page, router: Router) -> Result<(), HttpError> {
     let stream = tokio::net::TcpStream::from_std(page.stream)?;
     let rewound = Rewound { head: page.head.into(), stream };
-    hyper::server::conn::http1::Builder::new()
+    // One request a connection: a next one might be an upgrade, and those are heard at the door only.
+    let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(rewound), TowerToHyperService::new(router))
-        .await?;
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(rewound), TowerToHyperService::new(router));
+    tokio::time::timeout(DONE_WITHIN, served).await??;
     Ok(())
 }
 

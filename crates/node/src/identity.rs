@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde_json::{Map, Value};
@@ -12,6 +13,8 @@ use vocabulary::{Person, User, UserId, Wall, check_user};
 const TOKEN_BYTES_MAX: usize = 8 << 10;
 /// Clocks of those who make tokens and ours may differ by this.
 const LEEWAY_SECONDS: u64 = 5;
+/// A longer name is cut: it stands in every list that its bearer is in.
+const NAME_CHARS_MAX: usize = 100;
 /// Shorter keys can be guessed offline from one token.
 const SECRET_BYTES_MIN: usize = 32;
 
@@ -103,7 +106,8 @@ fn authenticated(claims: &Map<String, Value>) -> Result<Authenticated, Unverifie
     check_user(&id)
         .map_err(|_| Unverified::Claim("the user id must be 1 to 128 bytes without control characters"))?;
     let name = text(claims, "name")?.or(text(claims, "username")?);
-    let name: Arc<str> = name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone()).into();
+    let name = name.map(|name| shown(&name)).filter(|name| !name.is_empty());
+    let name: Arc<str> = name.unwrap_or_else(|| id.clone()).into();
     let rooms = match claims.get("rooms") {
         None | Some(Value::Null) => None,
         Some(Value::Array(patterns)) => {
@@ -115,10 +119,18 @@ fn authenticated(claims: &Map<String, Value>) -> Result<Authenticated, Unverifie
     };
     let expires =
         claims.get("exp").and_then(Value::as_f64).ok_or(Unverified::Claim("exp must be a number"))?;
-    let expires = Wall((expires.clamp(0.0, 9e12) * 1000.0) as i64);
+    // The same leeway at the door and on the live socket.
+    let expires = Wall((expires.clamp(0.0, 9e12) * 1000.0) as i64) + Duration::from_secs(LEEWAY_SECONDS);
     let role = text(claims, "role")?.map(Arc::from);
     let person = Person { id: UserId::new(&id), name };
     Ok(Authenticated { user: Arc::new(User { person, role, rooms }), expires })
+}
+
+/// A name as others may be shown it: one line, of bounded length, that cannot turn the text around it.
+fn shown(name: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let kept = name.chars().filter(|c| !c.is_control() && !turns(*c));
+    kept.take(NAME_CHARS_MAX).collect::<String>().trim().to_owned()
 }
 
 /// A claim as text; ids are often numbers elsewhere.
@@ -126,8 +138,11 @@ fn text(claims: &Map<String, Value>, name: &'static str) -> Result<Option<String
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(Unverified::Claim("a claim that names somebody is neither text nor number")),
+        // A number beyond 64 bits has lost digits before we saw it, and two users would become one.
+        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(number.to_string())),
+        Some(_) => Err(Unverified::Claim(
+            "a claim that names somebody is neither text nor a whole number of 64 bits",
+        )),
     }
 }
 
@@ -154,6 +169,13 @@ mod tests {
             (r#"{"sub":"7","name":"Ana","exp":9999999999}"#, "7", "Ana"),
             (r#"{"user_id":"7","sub":7,"username":"ana","exp":9999999999}"#, "7", "ana"),
             (r#"{"sub":"7","name":"Ana","username":"ana","exp":9999999999}"#, "7", "Ana"),
+            (r#"{"sub":"7","name":" A\u0000n\u202ea ","exp":9999999999}"#, "7", "Ana"),
+            (r#"{"sub":"7","name":"\n","exp":9999999999}"#, "7", "7"),
+            (
+                r#"{"user_id":18446744073709551615,"exp":9999999999}"#,
+                "18446744073709551615",
+                "18446744073709551615",
+            ),
         ] {
             let who = authenticated(&claims(json)).expect(json);
             assert_eq!((who.user.person.id.as_str(), &*who.user.person.name), (id, name), "{json}");
@@ -167,6 +189,8 @@ mod tests {
             r#"{"user_id":"7","sub":"8","exp":9999999999}"#,
             r#"{"sub":"","exp":9999999999}"#,
             r#"{"sub":{"a":1},"exp":9999999999}"#,
+            r#"{"sub":7.5,"exp":9999999999}"#,
+            r#"{"sub":1180591620717411303424,"exp":9999999999}"#,
             r#"{"sub":"a\nb","exp":9999999999}"#,
             r#"{"sub":"7","rooms":"all","exp":9999999999}"#,
         ] {

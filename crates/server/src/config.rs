@@ -68,9 +68,10 @@ pub(crate) fn read(typed: &Serve) -> Result<Config> {
         Some(shards) => shards,
         None => std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256) as u16),
     };
+    let local = demo && listen.ip().is_loopback();
     let origins = match file.allowed_origins {
-        None => Origins::Own { loopback: demo },
-        Some(listed) if listed.is_empty() => Origins::Own { loopback: demo },
+        None => Origins::Own { loopback: local },
+        Some(listed) if listed.is_empty() => Origins::Own { loopback: local },
         Some(listed) if listed.iter().any(|origin| origin == "*") => Origins::All,
         Some(listed) => Origins::Listed(listed),
     };

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use node::Secret;
+use node::{Origins, Secret};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -22,11 +24,25 @@ struct Ask {
     name: String,
 }
 
-pub(crate) fn router(secret: Secret) -> Router {
-    Router::new().route("/demo/token", post(give)).with_state(Arc::new(secret))
+struct Desk {
+    secret: Secret,
+    origins: Origins,
 }
 
-async fn give(State(secret): State<Arc<Secret>>, Json(ask): Json<Ask>) -> Response {
+pub(crate) fn router(secret: Secret, origins: Origins) -> Router {
+    Router::new().route("/demo/token", post(give)).with_state(Arc::new(Desk { secret, origins }))
+}
+
+/// A page of another site must not fetch itself a token, whatever name it reaches us by.
+async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
+    let field = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if !desk.origins.allow(field(ORIGIN), field(HOST).unwrap_or_default()) {
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": "origin not allowed" }))).into_response();
+    }
+    let Ok(ask) = serde_json::from_slice::<Ask>(&body) else {
+        let error = json!({ "error": "the body must be JSON: {\"name\":\"…\"}", "field": "name" });
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    };
     let name = ask.name.trim();
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         let error = json!({ "error": "name must be 1 to 40 characters", "field": "name" });
@@ -38,7 +54,7 @@ async fn give(State(secret): State<Arc<Secret>>, Json(ask): Json<Ask>) -> Respon
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let id = format!("guest-{:016x}", u64::from_le_bytes(bytes));
-    match token::sign(&secret, &id, name.to_owned(), None, Vec::new(), TIME_TO_LIVE) {
+    match token::sign(&desk.secret, &id, name.to_owned(), None, Vec::new(), TIME_TO_LIVE) {
         Ok(token) => Json(json!({ "token": token, "user": { "id": id, "name": name } })).into_response(),
         Err(error) => {
             tracing::error!(%error, "a demo token could not be signed");

@@ -34,7 +34,7 @@ async fn serve(config: Config) -> Result<()> {
     let gate = Gate {
         secret: Some(config.secret.clone()),
         mounts: furniture.mount_points(),
-        origins: config.origins,
+        origins: config.origins.clone(),
     };
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
@@ -58,7 +58,7 @@ async fn serve(config: Config) -> Result<()> {
     let facts = node.facts();
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
     if config.demo {
-        router = router.merge(demo::router(config.secret));
+        router = router.merge(demo::router(config.secret, config.origins.clone()));
     }
     node.serve_http(router);
     let address = node.address();

@@ -94,7 +94,7 @@ impl Session {
         }
     }
 
-    /// Every message counts, understood or not. Answers what the sender is to be told instead, if it is too much.
+    /// Every text message counts, understood or not. Answers what the sender is to be told instead, if it is too much.
     pub fn count(&mut self, now: Now, limits: &Limits) -> Result<(), Refusal> {
         let Session::Open(open) = self else { return Ok(()) };
         let spacing = Duration::from_secs(1) / limits.messages_per_second.max(1);

@@ -1,5 +1,5 @@
 //! From a home's deliveries to frames in outboxes: encoded once per audience and format, pushed once per member.
-//! Nothing here asks anything of anybody.
+//! Nothing here waits for an answer.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What a room's home tells the shards that have its members. A delivery never causes an envelope.
+//! What a room's home tells the shards that have its members. A delivery asks nothing of anybody; what follows when it
+//! ends a connection (leaves) or closes a saga's step goes through the same boxes as any command.
 
 use std::sync::Arc;
 

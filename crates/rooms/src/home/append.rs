@@ -13,6 +13,8 @@ use crate::format;
 use crate::log::Grown;
 use crate::pipeline::{Flight, Pending};
 
+/// Due by anybody's clock: the writer's own may be an hour ahead of the steward's.
+pub(super) const AT_ONCE: Wall = Wall(0);
 /// Records that came before their turn are kept for a while; beyond this a read brings them again.
 const ARRIVED_MAX: usize = 1000;
 
@@ -167,7 +169,7 @@ impl Home {
         let Phase::Live(log) = &self.phase else { return };
         // The steward works out the true time after it has folded the batch; until then the room is due now, so that
         // no duty can be lost with the node that stored its cause.
-        let due = self.host.needs().duties.then_some(cx.now.wall);
+        let due = self.host.needs().duties.then_some(AT_ONCE);
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
         let now = cx.now.tick;

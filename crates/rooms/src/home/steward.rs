@@ -152,7 +152,7 @@ impl Home {
             due = [due, then].into_iter().flatten().min();
         }
         // An open step must find a steward too, should this one die.
-        let open = (!self.stewarded.steps.is_empty()).then(|| log.at() + cx.limits.step_again);
+        let open = (!self.stewarded.steps.is_empty()).then_some(super::append::AT_ONCE);
         due = [due, open].into_iter().flatten().min();
         let told = Some((log.head(), due));
         if self.stewarded.told != told {
