@@ -207,11 +207,11 @@ impl Rooms {
             self.attend_at = now.tick + self.config.limits.lease / 3;
             self.ask(Question::Attend { shards: self.config.shards });
         }
-        while let Some((at, room)) = self.alarms.first().cloned()
-            && at <= now.tick
-        {
-            let limits = self.config.limits;
-            if self.homes.get(&room).is_some_and(|home| home.is_over(now.tick, &limits)) {
+        while self.alarms.first().is_some_and(|(at, _)| *at <= now.tick) {
+            let Some((_, room)) = self.alarms.pop_first() else { break };
+            let Some(home) = self.homes.get_mut(&room) else { continue };
+            home.scheduled = None;
+            if home.is_over(now.tick, &self.config.limits) {
                 self.with(now, &room, |home, cx| home.unfollow(cx));
                 self.close(&room);
                 continue;
@@ -219,7 +219,8 @@ impl Rooms {
             self.with(now, &room, |home, cx| home.tick(cx));
             // A room that wants to be woken at once again is woken with the next turn, so that this loop ends.
             if self.homes.get(&room).and_then(|home| home.scheduled).is_some_and(|next| next <= now.tick) {
-                self.schedule(&room, Some(Tick(now.tick.0 + 1)));
+                self.silence(&room);
+                self.wake(&room, Tick(now.tick.0 + 1));
             }
         }
     }
@@ -286,57 +287,73 @@ impl Rooms {
             return true;
         }
         let Some((host, rules)) = self.apps.0.get(room.app()).cloned() else { return false };
-        let mut cx = self.cx(now, room);
+        let mut cx = self.open_cx(now, room);
         let home = Home::open(&mut cx, room.clone(), host, rules);
         self.homes.insert(room.clone(), Box::new(home));
         true
     }
 
     fn close(&mut self, room: &RoomId) {
-        self.schedule(room, None);
+        self.silence(room);
         self.homes.remove(room);
     }
 
-    fn cx(&mut self, now: Now, room: &RoomId) -> Cx<'_> {
-        let steward = self.is_steward(room);
-        Cx {
-            now,
-            limits: &self.config.limits,
-            me: self.config.me,
-            shards: self.config.shards,
-            publish: self.config.guarantees.nodes == Nodes::Many,
-            news_may_drop: self.config.guarantees.news == News::MayDrop,
-            start_tag: self.config.start_tag,
-            steward,
-            serial: &mut self.serial,
-            counts: &mut self.counts,
-            effects: &mut self.effects,
+    fn silence(&mut self, room: &RoomId) {
+        if let Some(at) = self.homes.get_mut(room).and_then(|home| home.scheduled.take()) {
+            self.alarms.remove(&(at, room.clone()));
         }
     }
 
-    /// Runs one room, and keeps its alarm.
+    fn wake(&mut self, room: &RoomId, at: Tick) {
+        if let Some(home) = self.homes.get_mut(room) {
+            home.scheduled = Some(at);
+            self.alarms.insert((at, room.clone()));
+        }
+    }
+
+    /// What a room may know, out of the parts that are not rooms.
+    fn open_cx<'a>(&'a mut self, now: Now, room: &RoomId) -> Cx<'a> {
+        let Rooms { config, stewarded, serial, counts, effects, .. } = self;
+        cx(now, config, stewarded[usize::from(room.slice().0)], serial, counts, effects)
+    }
+
+    /// Runs one room, and keeps its alarm. An alarm that is too early does no harm and stays: with every message the
+    /// next one would move.
     fn with(&mut self, now: Now, room: &RoomId, run: impl FnOnce(&mut Home, &mut Cx<'_>)) {
-        let Some(mut home) = self.homes.remove(room) else { return };
-        let mut cx = self.cx(now, room);
-        run(&mut home, &mut cx);
+        let Rooms { homes, alarms, config, stewarded, serial, counts, effects, .. } = self;
+        let Some(home) = homes.get_mut(room) else { return };
+        let mut cx = cx(now, config, stewarded[usize::from(room.slice().0)], serial, counts, effects);
+        run(home, &mut cx);
         let next = home.settle(&mut cx);
         #[cfg(debug_assertions)]
-        home.check_invariants(&self.config.limits);
-        self.homes.insert(room.clone(), home);
-        self.schedule(room, next);
+        home.check_invariants(&config.limits);
+        let Some(next) = next.filter(|next| home.scheduled.is_none_or(|at| *next < at)) else { return };
+        if let Some(later) = home.scheduled.replace(next) {
+            alarms.remove(&(later, room.clone()));
+        }
+        alarms.insert((next, room.clone()));
     }
+}
 
-    fn schedule(&mut self, room: &RoomId, next: Option<Tick>) {
-        let Some(home) = self.homes.get_mut(room) else { return };
-        if home.scheduled == next {
-            return;
-        }
-        if let Some(old) = home.scheduled.take() {
-            self.alarms.remove(&(old, room.clone()));
-        }
-        if let Some(next) = next {
-            home.scheduled = Some(next);
-            self.alarms.insert((next, room.clone()));
-        }
+fn cx<'a>(
+    now: Now,
+    config: &'a Config,
+    steward: bool,
+    serial: &'a mut u64,
+    counts: &'a mut Counts,
+    effects: &'a mut VecDeque<Effect>,
+) -> Cx<'a> {
+    Cx {
+        now,
+        limits: &config.limits,
+        me: config.me,
+        shards: config.shards,
+        publish: config.guarantees.nodes == Nodes::Many,
+        news_may_drop: config.guarantees.news == News::MayDrop,
+        start_tag: config.start_tag,
+        steward,
+        serial,
+        counts,
+        effects,
     }
 }

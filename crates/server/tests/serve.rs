@@ -166,6 +166,19 @@ fn a_close_is_answered_with_its_own_code() {
 }
 
 #[test]
+fn who_hangs_up_right_behind_its_last_words_is_gone_after_the_linger() {
+    let server = Server::start();
+    let (mut stays, mut goes) = (server.client("1"), server.client("2"));
+    stays.join("general");
+    goes.join("general");
+    goes.say(r#"{"type":"send_message","room":"general","payload":{"content":"bye"}}"#);
+    goes.hang_up();
+    assert_eq!(stays.next("new_message")["payload"]["content"], "bye");
+    // Were the end not noticed, the next ping would find it: later than the test waits.
+    assert_eq!(stays.next("user_left")["payload"]["id"], "2");
+}
+
+#[test]
 fn the_conformance_echo_sends_back_what_came() {
     let server = Server::with(&["--conformance"]);
     let mut client = Client::open(&server, "/conformance/echo").expect("let in without a token");

@@ -62,3 +62,14 @@ fn what_a_turn_brings_for_one_socket_leaves_in_one_write() {
     assert_eq!(after.writes - before.writes, 2, "sixteen acks in one, sixteen messages in the other");
     assert_eq!(node.heard(bo).iter().filter(|message| message["type"] == "new_message").count(), 16);
 }
+
+#[test]
+fn a_second_drain_does_not_wait_for_the_first() {
+    let mut node = Node::new(1);
+    let clients: Vec<_> = (0..10).map(|slot| node.connect(0, slot)).collect();
+    node.drain(std::time::Duration::from_secs(10));
+    let gone = |node: &mut Node| clients.iter().filter(|client| node.closed(**client) == Some(4412)).count();
+    assert_eq!(gone(&mut node), 1, "the first of ten slots in ten seconds");
+    node.drain(std::time::Duration::ZERO);
+    assert_eq!(gone(&mut node), 9);
+}

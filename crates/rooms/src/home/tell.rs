@@ -42,14 +42,16 @@ impl Home {
         if told.is_empty() {
             return;
         }
-        let members: BTreeSet<ShardId> = self.seats.shards().collect();
-        let authors = told.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection.shard);
-        let shards: BTreeSet<ShardId> = members.iter().copied().chain(authors).collect();
-        if shards.len() == 1
-            && let Some(shard) = shards.first()
+        let authors = || told.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection.shard);
+        let mut members = self.seats.shards();
+        let only = members.next().or_else(|| authors().next());
+        if let (Some(only), None) = (only, members.next())
+            && authors().all(|shard| shard == only)
         {
-            return cx.deliver(*shard, Delivery::Records { room: self.id.clone(), records: told });
+            return cx.deliver(only, Delivery::Records { room: self.id.clone(), records: told });
         }
+        let members: BTreeSet<ShardId> = self.seats.shards().collect();
+        let shards: BTreeSet<ShardId> = members.iter().copied().chain(authors()).collect();
         for shard in shards {
             let here = |ack: &&Ack| ack.to.connection.shard == shard;
             let records = told.iter().map(|news| RecordNews {

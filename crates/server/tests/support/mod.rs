@@ -207,6 +207,11 @@ impl Client {
         self.stream.write_all(bytes).expect("the server reads");
     }
 
+    /// Nothing more will be said; what is said to it is still heard.
+    pub(crate) fn hang_up(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).expect("open until now");
+    }
+
     pub(crate) fn hear(&mut self) -> Heard {
         let mut scratch = vec![0; 64 << 10];
         loop {

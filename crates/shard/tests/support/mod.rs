@@ -124,6 +124,28 @@ impl Node {
         self.handle(client, Input::Received(client.id(), &mut bytes));
     }
 
+    pub(crate) fn drain(&mut self, window: std::time::Duration) {
+        for (shard, ..) in &mut self.shards {
+            shard.handle(self.now, Input::Drain(window));
+            shard.handle(self.now, Input::DeadlineReached);
+        }
+        self.settle();
+    }
+
+    /// The code of the close frame that the client was sent, if it was.
+    pub(crate) fn closed(&mut self, client: Client) -> Option<u16> {
+        let outside = &mut self.shards[usize::from(client.0)].2;
+        let mut bytes = outside.written.remove(&client.1).unwrap_or_default();
+        let limits = websocket::Limits { message_bytes_max: 1 << 20, fragments_max: 8 };
+        let mut decoder =
+            websocket::Decoder::new(websocket::Role::Client, limits, websocket::Compression::Off);
+        let code = |event| match event {
+            Ok(websocket::Event::Close(close)) => close.map(|close| close.code),
+            _ => None,
+        };
+        decoder.feed(&mut bytes).find_map(code)
+    }
+
     /// All that the client was told since it was last asked.
     pub(crate) fn heard(&mut self, client: Client) -> Vec<Value> {
         let outside = &mut self.shards[usize::from(client.0)].2;
