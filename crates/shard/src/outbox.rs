@@ -75,7 +75,9 @@ impl Outbox {
     ) -> Pushed {
         let queue = self.queue.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
         let (frames, bytes) = (queue.messages, queue.bytes + frame.len());
-        let full = frames >= limits.outbox_frames_max || (bytes > limits.outbox_bytes_max && frames > 0);
+        // A row that is longer than the outbox is taken by an empty one, or it would never be.
+        let longer = frames + messages as usize > limits.outbox_frames_max;
+        let full = frames > 0 && (longer || bytes > limits.outbox_bytes_max);
         match class {
             Class::Record if full => return Pushed::Behind,
             Class::Signal if full => return Pushed::Dropped,

@@ -30,6 +30,9 @@ impl Home {
         let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
         let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
         self.told.push(RecordNews { position: record.position, at: record.at, sights, acks });
+        if self.told.len() >= cx.limits.batch_records_max {
+            self.tell_told(cx);
+        }
         if !record.touches.is_empty() {
             // Who is dropped by this record must not be told of the next.
             self.tell_told(cx);
