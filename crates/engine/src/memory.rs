@@ -51,6 +51,8 @@ pub struct MemoryEngine {
     limits: MemoryLimits,
     start_tag: u32,
     rooms: BTreeMap<RoomId, RoomLog>,
+    /// Rooms that are not merely followed: what `rooms_max` bounds.
+    begun: usize,
     leases: Leases,
     agenda: BTreeSet<(Wall, RoomId)>,
     claims: BTreeMap<Arc<str>, ClaimHeld>,
@@ -69,6 +71,7 @@ impl MemoryEngine {
             limits,
             start_tag,
             rooms: BTreeMap::new(),
+            begun: 0,
             leases: Leases::new(limits.lease),
             agenda: BTreeSet::new(),
             claims: BTreeMap::new(),
@@ -106,7 +109,10 @@ impl MemoryEngine {
                     .entry(room.clone())
                     .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
                 let upto = snapshot.seen.position;
+                let untouched = log.is_untouched();
                 log.store(snapshot, forget_upto);
+                self.begun += usize::from(untouched && !log.is_untouched());
+                self.forget_if_empty(&room);
                 self.answer(by, Answer::Stored { room, upto });
             }
             Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base),
@@ -167,6 +173,7 @@ impl MemoryEngine {
         for log in self.rooms.values_mut() {
             log.lose_tail(count);
         }
+        self.begun = self.rooms.values().filter(|log| !log.is_untouched()).count();
     }
 
     fn first(start_tag: u32) -> Epoch {
@@ -232,13 +239,16 @@ impl MemoryEngine {
 
     fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
         let first = Self::first(self.start_tag);
-        let full = self.rooms.len() > self.limits.rooms_max;
+        let full = self.begun >= self.limits.rooms_max;
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         let (number, due) = (batch.number, batch.due);
-        if full && log.head().offset == 0 {
+        let untouched = log.is_untouched();
+        if full && untouched {
+            self.forget_if_empty(&room);
             return self.answer(by, Answer::Appended { room, number, outcome: crate::Appended::Refused });
         }
         let (outcome, records) = log.append(now, batch, &self.limits);
+        self.begun += usize::from(untouched && !log.is_untouched());
         let (epoch, others) = (log.head().epoch, log.others(by));
         if !records.is_empty() {
             if let Some(due) = due {
@@ -249,17 +259,21 @@ impl MemoryEngine {
             }
             self.tell(others, &Answer::Grown { room: room.clone(), epoch, records });
         }
+        self.forget_if_empty(&room);
         self.answer(by, Answer::Appended { room, number, outcome });
     }
 
     fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Epoch, base: crate::Snapshot) {
         let first = Self::first(self.start_tag);
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
+        let untouched = log.is_untouched();
         let began = log.begin_epoch(old, base);
+        self.begun += usize::from(untouched && !log.is_untouched());
         let (epoch, others) = (log.head().epoch, log.others(by));
         if began {
             self.tell(others, &Answer::EpochBegan { room: room.clone(), epoch });
         }
+        self.forget_if_empty(&room);
         self.answer(by, Answer::EpochBegan { room, epoch });
     }
 

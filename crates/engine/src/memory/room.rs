@@ -52,13 +52,13 @@ impl RoomLog {
         }
     }
 
+    /// Holds nothing that was stored: no record, and no snapshot that stands for some.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.base.position.offset == 0 && self.records.is_empty() && self.snapshot.is_none()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.base.position.offset == 0
-            && self.records.is_empty()
-            && self.snapshot.is_none()
-            && self.followers.is_empty()
-            && self.present.is_empty()
-            && self.soft.is_empty()
+        self.is_untouched() && self.followers.is_empty() && self.present.is_empty() && self.soft.is_empty()
     }
 
     pub(super) fn head(&self) -> Position {
