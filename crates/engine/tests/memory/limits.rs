@@ -1,0 +1,109 @@
+//! What is bounded: remembered keys, their age, rooms. And that the same questions get the same answers.
+
+use std::time::Duration;
+
+use engine::{Answer, Appended, MemoryLimits, Placement, Question};
+use vocabulary::{Check, Position, Seen};
+
+use crate::table::{A, B, Table, at, batch, first_epoch, general, room, seen, snapshot, stored};
+
+#[test]
+fn the_oldest_key_beyond_the_maximum_is_forgotten() {
+    let mut table = Table::with(MemoryLimits { keys_max: 2, ..MemoryLimits::default() });
+    let head = table.fill(A, seen(&[]), &["a", "b", "c"]);
+    let known = table.append(A, batch(head, &[&["b"], &["c"]]));
+    assert_eq!(known, stored(&[Placement::Duplicate(at(2)), Placement::Duplicate(at(3))], 3));
+    assert_eq!(table.append(A, batch(head, &[&["a"]])), stored(&[Placement::At(4)], 4));
+    assert_eq!(table.append(A, batch(head, &[&["b"]])), stored(&[Placement::At(5)], 5), "a pushed b out");
+}
+
+#[test]
+fn a_key_is_kept_to_its_age_and_goes_with_the_next_new_one() {
+    let age = Duration::from_secs(60);
+    for (waited, expected) in [(age, Placement::Duplicate(at(1))), (age * 2, Placement::At(3))] {
+        let mut table = Table::with(MemoryLimits { key_age_max: age, ..MemoryLimits::default() });
+        let head = table.fill(A, seen(&[]), &["a"]);
+        table.wait(waited);
+        let head = table.fill(A, head, &["b"]);
+        let Appended::Stored { placements, .. } = table.append(A, batch(head, &[&["a"]])) else {
+            panic!("kept")
+        };
+        assert_eq!(placements, [expected], "after {waited:?}");
+    }
+}
+
+fn two_rooms() -> Table {
+    Table::with(MemoryLimits { rooms_max: 2, ..MemoryLimits::default() })
+}
+
+#[test]
+fn beyond_the_most_rooms_a_new_rooms_first_record_is_refused_and_nobody_elses() {
+    let mut table = two_rooms();
+    for name in ["one", "two"] {
+        assert_eq!(
+            table.append_to(A, &room(name), batch(seen(&[]), &[&["a"]])),
+            stored(&[Placement::At(1)], 1)
+        );
+    }
+    for _ in 0..2 {
+        assert_eq!(table.append_to(A, &room("three"), batch(seen(&[]), &[&["a"]])), Appended::Refused);
+    }
+    let more = table.append_to(A, &room("two"), batch(seen(&["a"]), &[&["b"]]));
+    assert_eq!(more, stored(&[Placement::At(2)], 2));
+}
+
+#[test]
+fn rooms_that_hold_no_records_take_nobodys_place() {
+    let mut table = two_rooms();
+    table.append_to(A, &room("one"), batch(seen(&[]), &[&["a"]]));
+    for name in ["two", "three", "four"] {
+        table.ask(B, Question::Follow { room: room(name), seen: None });
+    }
+    // A room that only a lost append named is none either.
+    assert_eq!(table.append_to(A, &room("five"), batch(seen(&["x"]), &[&["a"]])), Appended::Lost);
+    assert_eq!(
+        table.append_to(A, &room("four"), batch(seen(&[]), &[&["a"]])),
+        stored(&[Placement::At(1)], 1)
+    );
+    assert_eq!(table.append_to(A, &room("two"), batch(seen(&[]), &[&["a"]])), Appended::Refused);
+}
+
+#[test]
+fn a_room_in_a_new_epoch_is_no_new_room() {
+    let mut table = two_rooms();
+    for name in ["one", "two"] {
+        table.append_to(A, &room(name), batch(seen(&[]), &[&["a"]]));
+    }
+    table.ask(B, Question::Follow { room: general(), seen: None });
+    let epoch = first_epoch().next(11);
+    let base = Seen { position: Position { epoch, offset: 0 }, check: Check(5) };
+    table.ask(A, Question::BeginEpoch { room: room("one"), old: first_epoch(), base: snapshot(base) });
+    let outcome = table.append_to(A, &room("one"), batch(base, &[&["b"]]));
+    assert!(matches!(outcome, Appended::Stored { .. }), "{outcome:?}");
+}
+
+fn a_busy_hour() -> Vec<Answer> {
+    let mut table = Table::new();
+    let mut all = Vec::new();
+    for round in 0..60_u32 {
+        let by = if round % 3 == 0 { A } else { B };
+        let name = room(&(round % 5).to_string());
+        let record = round.to_string();
+        all.push(table.ask(by, Question::Attend { shards: 1 }));
+        all.push(table.ask(by, Question::Follow { room: name.clone(), seen: None }));
+        let due = Some(table.now.wall + Duration::from_secs(u64::from(round % 7)));
+        let batch = engine::Batch { due, ..batch(seen(&[]), &[&[&record]]) };
+        all.push(table.ask(by, Question::Append { room: name, batch }));
+        all.push(table.ask(by, Question::Claim { name: "user".into(), ticket: u64::from(round) }));
+        table.wait(Duration::from_secs(u64::from(round % 13)));
+    }
+    for to in [A, B] {
+        all.extend(table.news(to));
+    }
+    all
+}
+
+#[test]
+fn the_same_questions_get_the_same_answers() {
+    assert_eq!(a_busy_hour(), a_busy_hour());
+}

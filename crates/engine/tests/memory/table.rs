@@ -1,0 +1,216 @@
+//! The engine on a table: who asks, when, and what each asker has heard.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{
+    Answer, Appended, Asked, Batch, Followed, Loaded, MemoryEngine, MemoryLimits, Parcel, Placement,
+    Question, Read, Snapshot, Stored,
+};
+use vocabulary::{
+    Check, Epoch, Incarnation, Key, Now, Payload, Person, Position, RoomId, Seen, ShardId, Tick, UserId, Wall,
+};
+
+pub(crate) const TAG: u32 = 7;
+pub(crate) const TERM: Duration = Duration::from_secs(10);
+/// Two nodes and a third that mostly listens.
+pub(crate) const A: Incarnation = node(1);
+pub(crate) const B: Incarnation = node(2);
+pub(crate) const C: Incarnation = node(3);
+
+pub(crate) const fn node(node: u64) -> Incarnation {
+    Incarnation { node, shard: ShardId(0), life: 1 }
+}
+
+pub(crate) fn room(name: &str) -> RoomId {
+    RoomId::new("chat", name)
+}
+
+pub(crate) fn general() -> RoomId {
+    room("general")
+}
+
+pub(crate) fn first_epoch() -> Epoch {
+    Epoch::new(Epoch::FIRST_COUNTER, TAG)
+}
+
+pub(crate) fn at(offset: u64) -> Position {
+    Position { epoch: first_epoch(), offset }
+}
+
+pub(crate) fn text(text: &str) -> Payload {
+    Payload::copy_from_slice(text.as_bytes())
+}
+
+pub(crate) fn key(id: &str) -> Key {
+    Key::Client(UserId::new("1"), Arc::from(id))
+}
+
+pub(crate) fn person(id: &str) -> Person {
+    Person { id: UserId::new(id), name: Arc::from(id) }
+}
+
+/// One who has read these records of an untouched room.
+pub(crate) fn seen(records: &[&str]) -> Seen {
+    go_on(Seen { position: at(0), check: Check::default() }, records)
+}
+
+pub(crate) fn go_on(from: Seen, records: &[&str]) -> Seen {
+    records.iter().fold(from, |seen, record| Seen {
+        position: Position { offset: seen.position.offset + 1, ..seen.position },
+        check: seen.check.roll(Check::hash(record.as_bytes())),
+    })
+}
+
+pub(crate) fn snapshot(seen: Seen) -> Snapshot {
+    Snapshot { seen, data: text("folded") }
+}
+
+/// Records under one key, which is the first record's text.
+pub(crate) fn parcel(records: &[&str]) -> Parcel {
+    Parcel { key: key(records[0]), records: records.iter().map(|record| text(record)).collect() }
+}
+
+pub(crate) fn batch(seen: Seen, parcels: &[&[&str]]) -> Batch {
+    Batch {
+        number: 1,
+        seen,
+        guarded: false,
+        parcels: parcels.iter().map(|records| parcel(records)).collect(),
+        due: None,
+    }
+}
+
+pub(crate) fn guarded(seen: Seen, record: &str) -> Batch {
+    Batch { guarded: true, ..batch(seen, &[&[record]]) }
+}
+
+pub(crate) fn stored(placements: &[Placement], head: u64) -> Appended {
+    Appended::Stored { placements: placements.to_vec(), head: at(head) }
+}
+
+/// Offsets and texts, for reading at a glance.
+pub(crate) fn plain(records: &[Stored]) -> Vec<(u64, &str)> {
+    records
+        .iter()
+        .map(|record| (record.offset, std::str::from_utf8(&record.data).expect("test records are text")))
+        .collect()
+}
+
+pub(crate) struct Table {
+    pub(crate) engine: MemoryEngine,
+    pub(crate) now: Now,
+    heard: BTreeMap<Incarnation, Vec<Answer>>,
+}
+
+impl Table {
+    pub(crate) fn new() -> Table {
+        Table::with(MemoryLimits { lease: TERM, ..MemoryLimits::default() })
+    }
+
+    pub(crate) fn with(limits: MemoryLimits) -> Table {
+        let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_700_000_000_000) };
+        let mut table = Table { engine: MemoryEngine::new(limits, TAG), now, heard: BTreeMap::new() };
+        table.engine.tick(now);
+        table
+    }
+
+    /// Time goes by; the engine is looked at only when it is asked.
+    pub(crate) fn later(&mut self, by: Duration) {
+        self.now = Now { tick: self.now.tick + by, wall: self.now.wall + by };
+    }
+
+    /// Time goes by and the engine looks at its clock.
+    pub(crate) fn wait(&mut self, by: Duration) {
+        self.later(by);
+        self.engine.tick(self.now);
+        self.listen();
+    }
+
+    pub(crate) fn tell(&mut self, by: Incarnation, question: Question) {
+        self.engine.handle(self.now, Asked { by, question });
+        self.listen();
+    }
+
+    /// The answer; news that came before it stay to be heard.
+    pub(crate) fn ask(&mut self, by: Incarnation, question: Question) -> Answer {
+        self.tell(by, question);
+        self.heard.get_mut(&by).and_then(Vec::pop).expect("the engine answers")
+    }
+
+    /// What came to one that it has not been asked about.
+    pub(crate) fn news(&mut self, to: Incarnation) -> Vec<Answer> {
+        self.heard.remove(&to).unwrap_or_default()
+    }
+
+    fn listen(&mut self) {
+        while let Some((to, answer)) = self.engine.next_answer() {
+            self.heard.entry(to).or_default().push(answer);
+        }
+    }
+
+    pub(crate) fn append_to(&mut self, by: Incarnation, room: &RoomId, batch: Batch) -> Appended {
+        let number = batch.number;
+        match self.ask(by, Question::Append { room: room.clone(), batch }) {
+            Answer::Appended { room: of, number: again, outcome } if of == *room && again == number => {
+                outcome
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn append(&mut self, by: Incarnation, batch: Batch) -> Appended {
+        self.append_to(by, &general(), batch)
+    }
+
+    /// Each record in a parcel of its own.
+    pub(crate) fn fill(&mut self, by: Incarnation, from: Seen, records: &[&str]) -> Seen {
+        let parcels: Vec<&[&str]> = records.iter().map(std::slice::from_ref).collect();
+        let outcome = self.append(by, batch(from, &parcels));
+        assert!(matches!(outcome, Appended::Stored { .. }), "{outcome:?}");
+        go_on(from, records)
+    }
+
+    pub(crate) fn follow(&mut self, by: Incarnation, seen: Option<Seen>) -> Followed {
+        match self.ask(by, Question::Follow { room: general(), seen }) {
+            Answer::Followed { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn load(&mut self, by: Incarnation) -> Loaded {
+        match self.follow(by, None) {
+            Followed::Loaded(loaded) => loaded,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn read(&mut self, epoch: Epoch, after: u64, limit: u32) -> Read {
+        match self.ask(C, Question::Read { room: general(), epoch, after, limit, ticket: 5 }) {
+            Answer::Read { ticket: 5, outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// All that is kept after an offset of the first epoch.
+    pub(crate) fn log_after(&mut self, offset: u64) -> Vec<(u64, String)> {
+        match self.read(first_epoch(), offset, 500) {
+            Read::Records { records, .. } => {
+                plain(&records).into_iter().map(|(offset, text)| (offset, text.to_owned())).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn log(&mut self) -> Vec<String> {
+        let (offsets, texts): (Vec<u64>, Vec<String>) = self.log_after(0).into_iter().unzip();
+        assert!(offsets.iter().copied().eq(1..=texts.len() as u64), "not dense from 1: {offsets:?}");
+        texts
+    }
+
+    pub(crate) fn store(&mut self, seen: Seen, forget_upto: u64) {
+        let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
+        assert!(matches!(self.ask(A, question), Answer::Stored { .. }));
+    }
+}
