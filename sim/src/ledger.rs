@@ -21,6 +21,8 @@ pub(crate) struct RoomLedger {
     /// Epochs out of which the engine lost records: what was said of them may be untrue.
     pub torn: BTreeSet<Epoch>,
     pub now: Epoch,
+    /// The end of that epoch a while before the run is over: who is well has been told of what stands before it.
+    pub settled: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,6 +60,12 @@ impl Ledger {
         let ledger = self.rooms.entry(room.clone()).or_default();
         ledger.now = ledger.now.max(epoch);
         ledger.epochs.entry(epoch).or_default();
+    }
+
+    pub(crate) fn settle(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.settled = room.epochs.get(&room.now).map_or(0, Vec::len);
+        }
     }
 
     /// The engine's end is there now; answers how many records are gone.

@@ -36,6 +36,7 @@ const FAULTS: u64 = 1 << 32;
 const CALM: u64 = u64::MAX;
 const LAST_QUESTIONS: u64 = u64::MAX - 1;
 const OVER: u64 = u64::MAX - 2;
+const SETTLED: u64 = u64::MAX - 3;
 
 /// Runs a scenario to its end.
 pub(crate) fn run(scenario: Scenario, tracing: bool) -> (Tally, Result<(), Violation>) {
@@ -75,6 +76,8 @@ impl Play {
         let (chaos, calm) = (world.scenario.chaos, world.scenario.calm);
         world.remind(start + chaos, CALM);
         world.remind(start + chaos + calm - Duration::from_secs(12), LAST_QUESTIONS);
+        // A record of the last moment is on its way to its members yet.
+        world.remind(start + chaos + calm - Duration::from_secs(2), SETTLED);
         world.remind(start + chaos + calm, OVER);
         let held = devices.iter().map(|_| None).collect();
         Play { world, random, devices, rooms, owners: Vec::new(), faults, checkers, calm: false, held }
@@ -87,6 +90,7 @@ impl Play {
                     Happened::Heard(socket, text) => self.heard(socket, &text)?,
                     Happened::Closed(socket, code) => self.closed(socket, code)?,
                     Happened::Reminder(OVER) => return self.finish(),
+                    Happened::Reminder(SETTLED) => self.world.engine.ledger.settle(),
                     Happened::Reminder(CALM) => self.heal(),
                     Happened::Reminder(LAST_QUESTIONS) => self.last_questions()?,
                     Happened::Reminder(token) if token >= FAULTS => self.fault((token - FAULTS) as usize)?,

@@ -33,12 +33,12 @@ impl Checker for Converged {
                     ));
                 }
                 let entries = ledger.epochs.get(&kept.epoch).map(Vec::as_slice).unwrap_or_default();
-                let unseen = entries.iter().skip(kept.offset as usize);
+                let unseen = entries.iter().take(ledger.settled).skip(kept.offset as usize);
                 let visible = unseen.filter(|entry| device.staff || entry.kind != "whispered").count();
                 if visible > 0 {
                     return Err(format!(
                         "{name} stands at {kept} in {room}, which goes to {}",
-                        entries.len()
+                        ledger.settled
                     ));
                 }
             }
