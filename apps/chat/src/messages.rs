@@ -12,8 +12,13 @@ use vocabulary::{Code, Epoch, Payload, Person, Position, Record, Refusal, UserId
 #[derive(Deserialize)]
 struct Content<'a> {
     #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
+    content: Option<Text<'a>>,
 }
+
+/// Read where it stands, unless it has escapes; an optional `Cow` would be copied each time.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 pub(crate) fn check_content(payload: &Payload) -> Result<(), Refusal> {
     let invalid = |text| Refusal::new(Code::InvalidPayload, text);
@@ -23,7 +28,7 @@ pub(crate) fn check_content(payload: &Payload) -> Result<(), Refusal> {
     }
     let content: Content<'_> = serde_json::from_slice(payload)
         .map_err(|_| invalid("payload must be an object with a text in content"))?;
-    match content.content.as_deref() {
+    match content.content.as_ref().map(|text| &*text.0) {
         None => Err(invalid("content is required: the text of the message")),
         Some("") => Err(invalid("content must not be empty")),
         Some(_) => Ok(()),

@@ -1,7 +1,5 @@
 //! Writing JSON by hand into a byte buffer: frames are written once per format and message, and never built as a tree.
 
-use std::io::Write as _;
-
 use vocabulary::{Payload, Person, Position, Wall};
 
 /// An object under construction. The closing brace comes with `end`.
@@ -42,7 +40,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn number(&mut self, key: &'static str, value: u64) {
-        display(self.key(key), &value);
+        number(self.key(key), value);
     }
 
     pub(crate) fn raw(&mut self, key: &'static str, value: &Payload) {
@@ -53,7 +51,7 @@ impl<'a> Object<'a> {
     pub(crate) fn time(&mut self, key: &'static str, at: Wall) {
         let out = self.key(key);
         out.push(b'"');
-        display(out, &at);
+        out.extend_from_slice(&at.to_rfc3339());
         out.push(b'"');
     }
 
@@ -61,7 +59,7 @@ impl<'a> Object<'a> {
         let mut object = Object::begin(self.key(key));
         let out = object.key("epoch");
         out.push(b'"');
-        display(out, &position.epoch);
+        hexadecimal(out, position.epoch.0);
         out.push(b'"');
         object.number("offset", position.offset);
         object.end();
@@ -71,7 +69,9 @@ impl<'a> Object<'a> {
     pub(crate) fn message_id(&mut self, key: &'static str, position: Position) {
         let out = self.key(key);
         out.push(b'"');
-        display(out, &position);
+        hexadecimal(out, position.epoch.0);
+        out.push(b'-');
+        number(out, position.offset);
         out.push(b'"');
     }
 
@@ -104,12 +104,55 @@ pub(crate) fn person(out: &mut Vec<u8>, person: &Person) {
 }
 
 fn string(out: &mut Vec<u8>, value: &str) {
+    let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // Without a way out of the loop, so that it looks at many bytes at a time.
+    if !value.bytes().fold(false, |found, byte| found | escaped(byte)) {
+        out.reserve(value.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Into a Vec nothing can fail, and a str has no form that JSON lacks.
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok());
 }
 
-fn display(out: &mut Vec<u8>, value: &dyn std::fmt::Display) {
-    let written = write!(out, "{value}");
-    debug_assert!(written.is_ok(), "a Vec takes all");
+/// As `Display` writes it, without its machinery: this is done several times a frame.
+fn number(out: &mut Vec<u8>, value: u64) {
+    digits::<10>(out, value);
+}
+
+fn hexadecimal(out: &mut Vec<u8>, value: u64) {
+    digits::<16>(out, value);
+}
+
+fn digits<const BASE: u64>(out: &mut Vec<u8>, mut value: u64) {
+    let mut text = [0; 20];
+    let mut start = text.len();
+    loop {
+        start -= 1;
+        text[start] = b"0123456789abcdef"[(value % BASE) as usize];
+        value /= BASE;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[start..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_everywhere() {
+        for value in [0, 7, 10, 99, 4096, u64::MAX] {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            out.push(b' ');
+            hexadecimal(&mut out, value);
+            assert_eq!(out, format!("{value} {value:x}").into_bytes());
+        }
+    }
 }

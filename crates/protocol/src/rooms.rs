@@ -11,7 +11,7 @@ use vocabulary::{
 };
 
 use crate::json::{self, Object};
-use crate::reading;
+use crate::reading::{self, Text};
 use crate::{Item, Misheard, Names, Protocol};
 
 /// A client's own ids are kept in the room for a day, so they are bounded.
@@ -27,11 +27,11 @@ pub struct RoomsProtocol;
 #[derive(Deserialize)]
 struct Frame<'a> {
     #[serde(borrow, default, rename = "type")]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<Text<'a>>,
     #[serde(borrow, default)]
-    room: Option<Cow<'a, str>>,
+    room: Option<Text<'a>>,
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
     payload: Option<&'a RawValue>,
 }
@@ -39,7 +39,7 @@ struct Frame<'a> {
 #[derive(Deserialize)]
 struct RoomPayload<'a> {
     #[serde(borrow, default)]
-    room_id: Option<Cow<'a, str>>,
+    room_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     since: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -53,7 +53,7 @@ struct RoomPayload<'a> {
 #[derive(Deserialize)]
 struct WirePosition<'a> {
     #[serde(borrow)]
-    epoch: Cow<'a, str>,
+    epoch: Text<'a>,
     offset: u64,
 }
 
@@ -102,6 +102,7 @@ impl Protocol for RoomsProtocol {
             }
             kind @ ("typing" | "stop_typing") => {
                 let room = hearing.either_room("room is required for typing")?;
+                let kind = if kind == "typing" { "typing" } else { "stop_typing" };
                 Ok(hearing.act(room, kind, Payload::new()))
             }
             "online_users" => {
@@ -148,7 +149,7 @@ impl<'a> Hearing<'a> {
         Asked { tag: Tag { id: self.id.clone(), full_name }, room, verb }
     }
 
-    fn act(&self, room: (RoomId, bool), kind: &str, payload: Payload) -> Asked {
+    fn act(&self, room: (RoomId, bool), kind: &'static str, payload: Payload) -> Asked {
         self.asked(room, Verb::Act { kind: kind.into(), payload, standing: Standing::Member })
     }
 

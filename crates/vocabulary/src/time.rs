@@ -54,14 +54,37 @@ impl Now {
     }
 }
 
-/// RFC 3339 with milliseconds, UTC: the one way times are written for people and clients.
-impl fmt::Display for Wall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Wall {
+    /// RFC 3339 with milliseconds, UTC: the one way times are written for people and clients. It has four digits for a
+    /// year; what lies beyond is written as the nearest it has.
+    pub fn to_rfc3339(self) -> [u8; 24] {
         let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
         let (year, month, day) = civil(days);
         let (seconds, millis) = (millis / 1000, millis % 1000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (at, width, value) in [
+            (0, 4, year.clamp(0, 9999)),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, hour),
+            (14, 2, minute),
+            (17, 2, second),
+            (20, 3, millis),
+        ] {
+            let mut rest = value;
+            for place in text[at..at + width].iter_mut().rev() {
+                *place = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.to_rfc3339()).unwrap_or_default())
     }
 }
 
@@ -91,6 +114,7 @@ mod tests {
             (1_767_261_600_123, "2026-01-01T10:00:00.123Z"),
             (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_800_000, "9999-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(Wall(millis).to_string(), text);
         }
