@@ -35,24 +35,26 @@ pub(crate) enum Ending {
     },
 }
 
+/// In this order in memory: what a delivery touches stands together, in front of what only a request or the wheel does.
+#[repr(C)]
 pub(crate) struct Connection {
     pub generation: u32,
     pub mount: u8,
-    pub decoder: Decoder,
-    pub session: Session,
-    pub user: Arc<User>,
-    pub outbox: Outbox,
-    pub subscriptions: Vec<Subscription>,
-    pub tickets: u32,
     /// In some room it is catching up: when its outbox has drained there are pages to ask for.
     pub behind: bool,
-    pub heard: Tick,
-    pub pinged: Tick,
-    pub ending: Ending,
     /// It owes us a pong, or does not take what we write, for longer than a healthy one would.
     pub stale: bool,
+    pub outbox: Outbox,
+    pub ending: Ending,
+    pub heard: Tick,
+    pub pinged: Tick,
     /// The wheel looks at it then; an entry for another time is an old one.
     pub armed: Option<Tick>,
+    pub session: Session,
+    pub user: Arc<User>,
+    pub decoder: Decoder,
+    pub subscriptions: Vec<Subscription>,
+    pub tickets: u32,
 }
 
 /// What the wheel found when it looked.

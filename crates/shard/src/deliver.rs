@@ -96,17 +96,17 @@ impl OneByOne<'_> {
     /// The index of the first record that found no place, if one did not.
     fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
         for (index, news) in self.records.iter().enumerate() {
-            let acks: Vec<&Ack> = news.acks.iter().filter(|ack| ack.to.connection == id).collect();
-            let (frame, messages, class) = if acks.is_empty() {
+            let acks = news.acks.iter().filter(|ack| ack.to.connection == id).count();
+            let (frame, messages, class) = if acks == 0 {
                 let Some((frame, class)) = &self.row.frames[index] else { continue };
                 (frame.clone(), 1, *class)
             } else {
-                (self.acks(news, &acks), acks.len() as u32, Class::Record)
+                (self.acks(news, id), acks as u32, Class::Record)
             };
             if self.writes.queue_row(id, connection, frame, messages, class) == Pushed::Behind {
                 return Some(index);
             }
-            for _ in acks {
+            for _ in 0..acks {
                 connection.session.answered();
             }
         }
@@ -114,19 +114,17 @@ impl OneByOne<'_> {
     }
 
     /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
-    fn acks(&mut self, news: &RecordNews, acks: &[&Ack]) -> Frame {
-        let mut frames = Vec::new();
-        for ack in acks {
+    fn acks(&mut self, news: &RecordNews, id: ConnectionId) -> Frame {
+        let mut all: Option<Frame> = None;
+        for ack in news.acks.iter().filter(|ack| ack.to.connection == id) {
             let room = spelled(self.room, ack.to.tag.full_name);
-            let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-            let item = Item::Ack { room, id, position: news.position, at: news.at, reply };
-            frames.extend(self.mount.frame(self.scratch, &item));
+            let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
+            let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply };
+            let Some(frame) = self.mount.frame(self.scratch, &item) else { continue };
             self.counts.frames_encoded += 1;
+            all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }
-        match &frames[..] {
-            [frame] => frame.clone(),
-            frames => frames.iter().map(|frame| &**frame).collect::<Vec<_>>().concat().into(),
-        }
+        all.unwrap_or_default()
     }
 }
 
@@ -172,17 +170,13 @@ impl Shard {
     fn deliver_records(&mut self, room: &RoomId, records: &[RecordNews]) {
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection).collect();
-        let mut placed = Vec::new();
         let Shard { locals, connections, mounts, scratch, writes, wants_pages, counts, .. } = self;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
-            let mut rows: Vec<((Audience, Format), Row)> = Vec::new();
+            let mut rows: Vec<((Audience, Format), Row)> = Vec::with_capacity(1);
             for (slot, member) in &mut local.members {
                 let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
                 let own = authors.contains(&id);
-                if own {
-                    placed.push(id);
-                }
                 if let Standing::CatchingUp(behind) = &mut member.standing {
                     if own {
                         behind.owe(id, records);
@@ -225,8 +219,11 @@ impl Shard {
             }
         }
         for news in records {
-            for ack in news.acks.iter().filter(|ack| !placed.contains(&ack.to.connection)) {
-                self.send_ack(&Told { room, position: news.position, at: news.at }, ack);
+            for ack in &news.acks {
+                // A member's stands among what it was just told.
+                if self.member(room, ack.to.connection).is_none() {
+                    self.send_ack(&Told { room, position: news.position, at: news.at }, ack);
+                }
             }
         }
     }

@@ -17,9 +17,11 @@ struct Queued {
     messages: u32,
 }
 
+/// The first frame stands by itself: most queues never hold a second one.
 #[derive(Default)]
 struct Queue {
-    frames: VecDeque<Queued>,
+    first: Option<Queued>,
+    rest: VecDeque<Queued>,
     bytes: usize,
     messages: usize,
     /// Of the first frame.
@@ -93,7 +95,11 @@ impl Outbox {
         }
         queue.bytes += frame.len();
         queue.messages += messages as usize;
-        queue.frames.push_back(Queued { frame, class, messages });
+        let queued = Queued { frame, class, messages };
+        match queue.first {
+            None => queue.first = Some(queued),
+            Some(_) => queue.rest.push_back(queued),
+        }
         Pushed::Queued
     }
 
@@ -101,8 +107,8 @@ impl Outbox {
     /// the same frames waiting; what was gathered for one is used for the next.
     pub(crate) fn gather<'a>(&'a self, gathered: &'a mut Gathered, bytes_max: usize) -> &'a [u8] {
         let Some(queue) = &self.queue else { return &[] };
-        let Some(first) = queue.frames.front() else { return &[] };
-        if queue.frames.len() == 1 || first.frame.len() - queue.written >= bytes_max {
+        let Some(first) = &queue.first else { return &[] };
+        if queue.rest.is_empty() || first.frame.len() - queue.written >= bytes_max {
             return &first.frame[queue.written..];
         }
         gathered.gather(queue, bytes_max)
@@ -113,26 +119,25 @@ impl Outbox {
         let Some(queue) = &mut self.queue else { return };
         queue.bytes = queue.bytes.saturating_sub(bytes);
         bytes += std::mem::take(&mut queue.written);
-        while let Some(first) = queue.frames.front() {
+        while let Some(first) = &queue.first {
             if bytes < first.frame.len() {
                 queue.written = bytes;
-                break;
+                return;
             }
             bytes -= first.frame.len();
             queue.messages -= first.messages as usize;
-            queue.frames.pop_front();
+            queue.first = queue.rest.pop_front();
         }
-        if queue.frames.is_empty() {
-            self.clear(spare);
-        }
+        self.clear(spare);
     }
 
     pub(crate) fn clear(&mut self, spare: &mut Spare) {
         if let Some(mut queue) = self.queue.take()
             && spare.0.len() < SPARE_MAX
-            && queue.frames.capacity() <= SPARE_FRAMES_MAX
+            && queue.rest.capacity() <= SPARE_FRAMES_MAX
         {
-            queue.frames.clear();
+            queue.first = None;
+            queue.rest.clear();
             queue.bytes = 0;
             queue.messages = 0;
             queue.written = 0;
@@ -152,10 +157,15 @@ impl Outbox {
 }
 
 impl Queue {
+    fn frames(&self) -> impl Iterator<Item = &Queued> {
+        self.first.iter().chain(&self.rest)
+    }
+
     /// The newest of a key takes the place of the older, unless that is already being written.
     fn replace(&mut self, frame: &Frame, class: Class) -> bool {
         let begun = usize::from(self.written > 0);
-        let Some(older) = self.frames.iter_mut().skip(begun).find(|queued| queued.class == class) else {
+        let frames = self.first.iter_mut().chain(&mut self.rest);
+        let Some(older) = frames.skip(begun).find(|queued| queued.class == class) else {
             return false;
         };
         self.bytes = self.bytes - older.frame.len() + frame.len();
@@ -178,7 +188,7 @@ impl Gathered {
             self.bytes.clear();
             self.frames.clear();
             self.skipped = queue.written;
-            for queued in &queue.frames {
+            for queued in queue.frames() {
                 if !self.frames.is_empty() && self.bytes.len() + queued.frame.len() > bytes_max {
                     break;
                 }
@@ -195,8 +205,8 @@ impl Gathered {
         let same = |(mine, theirs): (&Frame, &Queued)| Rc::ptr_eq(mine, &theirs.frame);
         !self.frames.is_empty()
             && self.skipped == queue.written
-            && self.frames.len() == queue.frames.len()
-            && self.frames.iter().zip(&queue.frames).all(same)
+            && self.frames.len() == 1 + queue.rest.len()
+            && self.frames.iter().zip(queue.frames()).all(same)
     }
 
     /// Lets go of the frames: the turn is over.

@@ -12,21 +12,23 @@ const SLOTS: usize = 256;
 
 pub(crate) struct Wheel {
     slots: Vec<Vec<ConnectionId>>,
+    /// A bit per slot that holds somebody: asked every turn, so it must not touch the slots themselves.
+    filled: [u64; SLOTS / 64],
     /// The first slot that was not looked at yet.
     next: u64,
-    waiting: usize,
 }
 
 impl Wheel {
     pub(crate) fn new(now: Tick) -> Wheel {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), next: step(now), waiting: 0 }
+        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), filled: [0; SLOTS / 64], next: step(now) }
     }
 
     /// Looks at the connection at `at`, rounded up to the wheel's step, or sooner: after one round at the latest.
     pub(crate) fn arm(&mut self, connection: ConnectionId, at: Tick) {
         let due = step(at).saturating_add(1).clamp(self.next, self.next + SLOTS as u64 - 1);
-        self.slots[(due % SLOTS as u64) as usize].push(connection);
-        self.waiting += 1;
+        let slot = (due % SLOTS as u64) as usize;
+        self.slots[slot].push(connection);
+        self.filled[slot / 64] |= 1 << (slot % 64);
     }
 
     /// Connections whose slot has come. Some were armed twice; their owner knows.
@@ -35,21 +37,29 @@ impl Wheel {
         let last = step(now);
         // After a long sleep one round is all there is.
         let rounds = (last + 1).saturating_sub(self.next).min(SLOTS as u64);
-        for slot in 0..rounds {
-            due.append(&mut self.slots[((self.next + slot) % SLOTS as u64) as usize]);
+        for ahead in 0..rounds {
+            let slot = ((self.next + ahead) % SLOTS as u64) as usize;
+            due.append(&mut self.slots[slot]);
+            self.filled[slot / 64] &= !(1 << (slot % 64));
         }
         self.next = self.next.max(last + 1);
-        self.waiting -= due.len();
         due
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        if self.waiting == 0 {
-            return None;
-        }
-        let ahead = (0..SLOTS as u64)
-            .find(|ahead| !self.slots[((self.next + ahead) % SLOTS as u64) as usize].is_empty())?;
-        Some(Tick((self.next + ahead) * STEP.as_nanos() as u64))
+        let start = (self.next % SLOTS as u64) as usize;
+        let (word, bit) = (start / 64, start % 64);
+        // The rest of the word that it stands in, the other words, and the beginning of its own.
+        let mut masks = [u64::MAX; SLOTS / 64 + 1];
+        masks[0] <<= bit;
+        masks[SLOTS / 64] = !masks[0];
+        let found = masks.iter().enumerate().find_map(|(index, mask)| {
+            let at = (word + index) % self.filled.len();
+            let bits = self.filled[at] & mask;
+            (bits != 0).then(|| at * 64 + bits.trailing_zeros() as usize)
+        });
+        let ahead = (found? + SLOTS - start) % SLOTS;
+        Some(Tick((self.next + ahead as u64) * STEP.as_nanos() as u64))
     }
 }
 
