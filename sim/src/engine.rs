@@ -315,15 +315,15 @@ impl Engine {
             Mutant::NoKey => {
                 for parcel in &mut batch.parcels {
                     self.invented += 1;
-                    parcel.key = Key::Once { node: 0, number: self.invented };
+                    parcel.key = Key::once(0, self.invented);
                 }
             }
             Mutant::TwoStewards => {
                 batch.guarded = false;
                 for parcel in &mut batch.parcels {
-                    if matches!(parcel.key, Key::Duty(..)) {
+                    if parcel.key.is_duty() {
                         self.invented += 1;
-                        parcel.key = Key::Once { node: 0, number: self.invented };
+                        parcel.key = Key::once(0, self.invented);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! What an app may ask for: records, soft values, a reply, a duty, a step.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub struct Step {
     pub offset: u64,
     pub number: u32,
     pub room: RoomId,
-    pub kind: Arc<str>,
+    pub kind: Cow<'static, str>,
     pub payload: Payload,
 }
 

@@ -68,7 +68,7 @@ impl Cx<'_> {
     pub(crate) fn once(&mut self) -> Key {
         // Shards of one node count by themselves; the shard's own number keeps them apart.
         let number = self.number();
-        Key::Once { node: self.me.node ^ u64::from(self.me.shard.0).rotate_left(32), number }
+        Key::once(self.me.node ^ u64::from(self.me.shard.0).rotate_left(32), number)
     }
 
     pub(crate) fn reply(&mut self, room: &RoomId, to: ReplyTo, reply: Reply) {

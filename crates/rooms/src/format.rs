@@ -1,10 +1,11 @@
 //! The bytes of records and snapshots in a log. Versioned by their first byte; a version that this build does not know
 //! is an answer, not a panic.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use vocabulary::{Check, Epoch, Key, Payload, Person, Position, RoomId, Seen, UserId, Wall};
+use vocabulary::{Check, Epoch, Key, Payload, Person, Position, Seen, UserId, Wall};
 
 const RECORD_VERSION: u8 = 1;
 const SNAPSHOT_VERSION: u8 = 1;
@@ -17,25 +18,29 @@ pub(crate) struct Unreadable;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
     pub at: Wall,
-    pub kind: Arc<str>,
+    pub kind: Cow<'static, str>,
     pub author: Option<Person>,
     pub touches: Vec<UserId>,
     pub body: Payload,
 }
 
-pub(crate) fn write_record(at: Wall, author: Option<&Person>, draft: &app::Draft) -> Payload {
-    let mut out = BytesMut::with_capacity(64 + draft.body.len());
+/// The bytes, and what reading them would give.
+pub(crate) fn write_record(at: Wall, author: Option<&Person>, draft: app::Draft) -> (Payload, Written) {
+    let app::Draft { kind, body, touches } = draft;
+    let mut out = BytesMut::with_capacity(64 + body.len());
     out.put_u8(RECORD_VERSION);
     out.put_i64(at.0);
-    put_text(&mut out, draft.kind);
+    put_text(&mut out, kind);
     put_text(&mut out, author.map_or("", |person| person.id.as_str()));
     put_text(&mut out, author.map_or("", |person| &person.name));
-    out.put_u16(draft.touches.len() as u16);
-    for user in &draft.touches {
+    out.put_u16(touches.len() as u16);
+    for user in &touches {
         put_text(&mut out, user.as_str());
     }
-    out.put_slice(&draft.body);
-    out.freeze()
+    out.put_slice(&body);
+    let data = out.freeze();
+    let body = data.slice(data.len() - body.len()..);
+    (data, Written { at, kind: kind.into(), author: author.cloned(), touches, body })
 }
 
 pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
@@ -44,7 +49,7 @@ pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
         return Err(Unreadable);
     }
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
-    let kind = get_text(&mut input)?;
+    let kind = Cow::Owned(get_text(&mut input)?.to_string());
     let id = get_text(&mut input)?;
     let name = get_text(&mut input)?;
     let author = (!id.is_empty()).then(|| Person { id: UserId::new(&id), name });
@@ -73,7 +78,7 @@ pub(crate) fn write_snapshot(saved: &Saved) -> Payload {
     out.put_u32(saved.keys.len() as u32);
     for (at, key, position) in &saved.keys {
         out.put_i64(at.0);
-        put_key(&mut out, key);
+        put_text(&mut out, key.as_str());
         put_position(&mut out, *position);
     }
     out.put_slice(&saved.app);
@@ -92,7 +97,7 @@ pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     let mut keys = Vec::new();
     for _ in 0..count {
         let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
-        let key = get_key(&mut input)?;
+        let key = Key::from_text(&get_text(&mut input)?);
         keys.push((at, key, get_position(&mut input)?));
     }
     Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
@@ -123,61 +128,6 @@ fn get_position(input: &mut Bytes) -> Result<Position, Unreadable> {
     Ok(Position { epoch, offset: input.try_get_u64().map_err(|_| Unreadable)? })
 }
 
-fn put_key(out: &mut BytesMut, key: &Key) {
-    match key {
-        Key::Client(user, id) => {
-            out.put_u8(0);
-            put_text(out, user.as_str());
-            put_text(out, id);
-        }
-        Key::Api(key, id) => {
-            out.put_u8(1);
-            put_text(out, key);
-            put_text(out, id);
-        }
-        Key::Duty(position, name) => {
-            out.put_u8(2);
-            put_position(out, *position);
-            put_text(out, name);
-        }
-        Key::Step(room, offset, number) => {
-            out.put_u8(3);
-            put_text(out, room.as_str());
-            out.put_u64(*offset);
-            out.put_u32(*number);
-        }
-        Key::Event(source, id) => {
-            out.put_u8(4);
-            put_text(out, source);
-            put_text(out, id);
-        }
-        Key::Once { node, number } => {
-            out.put_u8(5);
-            out.put_u64(*node);
-            out.put_u64(*number);
-        }
-    }
-}
-
-fn get_key(input: &mut Bytes) -> Result<Key, Unreadable> {
-    Ok(match input.try_get_u8().map_err(|_| Unreadable)? {
-        0 => Key::Client(UserId::new(&get_text(input)?), get_text(input)?),
-        1 => Key::Api(get_text(input)?, get_text(input)?),
-        2 => Key::Duty(get_position(input)?, get_text(input)?),
-        3 => {
-            let room = RoomId::from_full(&get_text(input)?).ok_or(Unreadable)?;
-            let offset = input.try_get_u64().map_err(|_| Unreadable)?;
-            Key::Step(room, offset, input.try_get_u32().map_err(|_| Unreadable)?)
-        }
-        4 => Key::Event(get_text(input)?, get_text(input)?),
-        5 => {
-            let node = input.try_get_u64().map_err(|_| Unreadable)?;
-            Key::Once { node, number: input.try_get_u64().map_err(|_| Unreadable)? }
-        }
-        _ => return Err(Unreadable),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,25 +140,14 @@ mod tests {
             body: Payload::from_static(b"{\"content\":\"hi\"}"),
             touches: vec![UserId::new("8")],
         };
-        let read = read_record(&write_record(Wall(42), Some(&author), &draft)).expect("readable");
-        assert_eq!(read.at, Wall(42));
-        assert_eq!(&*read.kind, "message");
-        assert_eq!(read.author, Some(author));
-        assert_eq!(read.touches, draft.touches);
-        assert_eq!(read.body, draft.body);
+        let (data, written) = write_record(Wall(42), Some(&author), draft);
+        assert_eq!(read_record(&data), Ok(written));
     }
 
     #[test]
-    fn a_snapshot_reads_back_as_written_with_every_kind_of_key() {
+    fn a_snapshot_reads_back_as_written_with_its_keys() {
         let position = Position { epoch: Epoch::new(3, 9), offset: 17 };
-        let keys = vec![
-            Key::Client(UserId::new("7"), "c-1".into()),
-            Key::Api("back".into(), "a-1".into()),
-            Key::Duty(position, "close".into()),
-            Key::Step(RoomId::new("ride", "r1"), 4, 2),
-            Key::Event("kafka".into(), "e".into()),
-            Key::Once { node: 1, number: 2 },
-        ];
+        let keys = vec![Key::client(&UserId::new("7"), "c-1"), Key::duty(position, "close")];
         let saved = Saved {
             seen: Seen { position, check: Check(77) },
             at: Wall(5),
@@ -221,7 +160,7 @@ mod tests {
     #[test]
     fn cut_or_foreign_bytes_are_unreadable_and_do_not_panic() {
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: vec![] };
-        let whole = write_record(Wall(1), None, &draft);
+        let (whole, _) = write_record(Wall(1), None, draft);
         for cut in 0..whole.len() - 1 {
             assert_eq!(read_record(&whole.slice(..cut)), Err(Unreadable), "cut at {cut}");
         }

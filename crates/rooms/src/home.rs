@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use app::{Action, Host};
-use engine::{Question, Stored};
+use engine::Question;
 use vocabulary::{
     Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, RecordNews,
     Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
@@ -90,7 +90,7 @@ pub(crate) struct Home {
     told: Vec<RecordNews>,
     pipeline: Pipeline,
     /// Records that came before their turn, and the end of the log as far as anybody said.
-    arrived: BTreeMap<u64, Stored>,
+    arrived: BTreeMap<u64, append::Arrived>,
     known_end: u64,
     /// A read for what is missing is on its way since then.
     fetching: Option<Tick>,
@@ -259,6 +259,9 @@ impl Home {
         // A duty is the room's own word, and there is at most one.
         if self.pipeline.is_full(cx.limits) && !matches!(pending.act.caller, Caller::Duty { .. }) {
             return self.refuse_act(cx, &pending.act, Refusal::busy(500));
+        }
+        if self.pipeline.is_idle() && !pending.guarded {
+            return self.send_batch(cx, Some(pending));
         }
         self.pipeline.push(pending);
         self.pump(cx);

@@ -1,6 +1,7 @@
 //! The keys a room has seen: what makes a resent command harmless, on every node that follows the room.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::time::Duration;
 
 use vocabulary::{Key, Position, Wall};
@@ -26,11 +27,9 @@ impl Keys {
         keys_max: usize,
         age_max: Duration,
     ) {
-        if self.seen.contains_key(&key) {
-            return;
-        }
-        self.order.push_back((at, key.clone()));
-        self.seen.insert(key, (position, at));
+        let Entry::Vacant(place) = self.seen.entry(key.clone()) else { return };
+        place.insert((position, at));
+        self.order.push_back((at, key));
         while let Some((since, _)) = self.order.front() {
             if self.order.len() <= keys_max && *since + age_max >= at {
                 break;
@@ -62,7 +61,7 @@ mod tests {
     use vocabulary::Epoch;
 
     fn once(number: u64) -> Key {
-        Key::Once { node: 0, number }
+        Key::once(0, number)
     }
 
     fn at(offset: u64) -> Position {

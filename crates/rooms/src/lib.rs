@@ -113,10 +113,13 @@ impl Rooms {
             return self.enrol(&user.person.id, connection, here);
         }
         let room = command.room();
-        // Nothing to leave, and nothing to read, in a room that nobody opened.
-        if command.must_arrive() && !self.homes.contains_key(&room) {
-            return;
-        }
+        let mut command = Some(command);
+        let mut run = |home: &mut Home, cx: &mut Cx<'_>| {
+            command.take().into_iter().for_each(|command| home.command(cx, command));
+        };
+        self.with(now, &room, &mut run);
+        // Nobody had opened the room: there is nothing to leave, and nothing to read.
+        let Some(command) = command.filter(|command| !command.must_arrive()) else { return };
         if !self.open(now, &room) {
             return self.refuse_unknown_app(now, command);
         }

@@ -7,7 +7,7 @@ use app::{Applied, Fold, Host, Panicked};
 use engine::{Snapshot, Stored};
 use vocabulary::{Check, Epoch, Position, Record, RoomId, Seen, Wall};
 
-use crate::format::{self, Saved, Unreadable};
+use crate::format::{self, Saved, Unreadable, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
 
@@ -78,14 +78,20 @@ impl Log {
         &self.keys
     }
 
-    /// The next record of the log. `stored` must be the one after the head; the caller keeps order.
-    pub(crate) fn grow(&mut self, stored: Stored, limits: &Limits) -> Result<Grown, Panicked> {
+    /// The next record of the log. `stored` must be the one after the head; the caller keeps order. `written`: what its
+    /// bytes say, if that is known.
+    pub(crate) fn grow(
+        &mut self,
+        stored: Stored,
+        written: Option<Written>,
+        limits: &Limits,
+    ) -> Result<Grown, Panicked> {
         debug_assert_eq!(stored.offset, self.head.position.offset + 1, "a log grows in order");
         let position = Position { epoch: self.head.position.epoch, offset: stored.offset };
         self.head = Seen { position, check: self.head.check.roll(Check::hash(&stored.data)) };
         self.fresh_records += 1;
         self.fresh_bytes += stored.data.len();
-        let Ok(written) = format::read_record(&stored.data) else {
+        let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
             self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
             return Ok(Grown::Foreign);
         };

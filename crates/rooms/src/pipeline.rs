@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use engine::Batch;
 use vocabulary::{Ack, Act, Key, StepId, Tick};
 
+use crate::format::Written;
 use crate::limits::Limits;
 
 /// A command that was not decided yet.
@@ -37,6 +38,8 @@ impl Waiter {
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub batch: Batch,
+    /// The batch's records as they were before they became bytes, or nothing.
+    pub written: Vec<Written>,
     /// A guarded command, to be decided again if it loses.
     pub guarded: Option<Pending>,
     pub since: Tick,
@@ -86,6 +89,10 @@ impl Pipeline {
         Some(pending)
     }
 
+    pub(crate) fn pop_unguarded(&mut self) -> Option<Pending> {
+        if self.waiting.front()?.guarded { None } else { self.pop() }
+    }
+
     /// Whether a command of this key is on its way already.
     pub(crate) fn has(&self, key: &Key) -> bool {
         self.waiters.contains_key(key)
@@ -107,7 +114,7 @@ impl Pipeline {
     }
 
     pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {
-        self.waiters.entry(key).or_default().push(waiter);
+        self.waiters.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(waiter);
     }
 
     /// The command itself waits no more; whoever else waits for its key goes on waiting.

@@ -1,7 +1,5 @@
 //! From bytes to commands: what a client sends, up to where a room's home takes over.
 
-use std::borrow::Cow;
-
 use protocol::{Item, Misheard};
 use session::Heard;
 use vocabulary::{
@@ -103,7 +101,8 @@ impl Shard {
             return self.refuse(now, id, asked.tag, Some(&room), &refusal);
         }
         // A room it is in already is not one more.
-        let rooms = if connection.subscription(&asked.room).is_some() { rooms - 1 } else { rooms };
+        let again = matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some();
+        let rooms = rooms - usize::from(again);
         match connection.session.allow(asked, rooms, &self.limits.session) {
             Heard::Allowed(asked) => self.allowed(now, id, asked),
             Heard::Refused(asked, refusal) => {
@@ -134,7 +133,7 @@ impl Shard {
             }
             Verb::Leave => return self.left(now, id, room, tag),
             Verb::Act { kind, payload, standing } => {
-                let key = tag.id.clone().map(|id| Key::Client(user.person.id.clone(), id));
+                let key = tag.id.as_deref().map(|id| Key::client(&user.person.id, id));
                 let reply = Some(ReplyTo { connection: id, tag, frees: true });
                 let caller = Caller::Connection { id, user };
                 Command::Act(Act { room, caller, standing, kind, payload, key, reply })
@@ -220,8 +219,7 @@ impl Shard {
         refusal: &Refusal,
     ) {
         self.counts.refused += 1;
-        let text: Cow<'_, Refusal> = Cow::Borrowed(refusal);
-        let item = Item::Refused { room, id: tag.id.as_deref(), refusal: &text, at: now.wall };
+        let item = Item::Refused { room, id: tag.id.as_deref(), refusal, at: now.wall };
         self.send(id, &item);
         let limits = self.limits.session;
         if refusal.code.is_clients_fault()

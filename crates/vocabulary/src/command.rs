@@ -1,5 +1,6 @@
 //! From a client's words to a command on its way to a room's home.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::{ConnectionId, Key, Payload, Position, Refusal, RoomId, User};
@@ -25,7 +26,7 @@ pub struct Asked {
 pub enum Verb {
     Join { since: Option<Position>, payload: Payload },
     Leave,
-    Act { kind: Arc<str>, payload: Payload, standing: Standing },
+    Act { kind: Cow<'static, str>, payload: Payload, standing: Standing },
     History { limit: u32, from: HistoryFrom },
     Members,
 }
@@ -87,7 +88,7 @@ pub struct StepId {
 
 impl StepId {
     pub fn key(&self) -> Key {
-        Key::Step(self.saga.clone(), self.offset, self.number)
+        Key::step(&self.saga, self.offset, self.number)
     }
 }
 
@@ -155,7 +156,7 @@ pub struct Act {
     pub room: RoomId,
     pub caller: Caller,
     pub standing: Standing,
-    pub kind: Arc<str>,
+    pub kind: Cow<'static, str>,
     pub payload: Payload,
     pub key: Option<Key>,
     pub reply: Option<ReplyTo>,

@@ -44,8 +44,14 @@ impl Slice {
 }
 
 /// A room: the app it belongs to, and its name there. Written `app:name`.
+///
+/// With its hash in front: rooms are looked up many times a message, and a lookup compares numbers until it has found
+/// the one it means. So the order of rooms is not that of their names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoomId(Arc<str>);
+pub struct RoomId {
+    hash: u64,
+    full: Arc<str>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
@@ -88,45 +94,53 @@ pub fn check_user(id: &str) -> Result<(), NameError> {
 impl RoomId {
     pub fn new(app: &str, name: &str) -> RoomId {
         debug_assert!(!app.contains(':'), "an app's name is the part before the first colon");
-        RoomId(format!("{app}:{name}").into())
+        let mut full = String::with_capacity(app.len() + 1 + name.len());
+        full.push_str(app);
+        full.push(':');
+        full.push_str(name);
+        RoomId::of(full.into())
     }
 
     /// From the form that `as_str` gives; the part before the first colon is the app.
     pub fn from_full(full: &str) -> Option<RoomId> {
-        full.contains(':').then(|| RoomId(full.into()))
-    }
-
-    pub fn app(&self) -> &str {
-        self.0.split_once(':').map_or("", |(app, _)| app)
-    }
-
-    pub fn name(&self) -> &str {
-        self.0.split_once(':').map_or(&self.0, |(_, name)| name)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+        full.contains(':').then(|| RoomId::of(full.into()))
     }
 
     /// FNV-1a over the full name: the same on every node and version, because stored leases and agendas depend on it.
-    pub fn slice(&self) -> Slice {
-        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    fn of(full: Arc<str>) -> RoomId {
+        let hash = full.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
+        RoomId { hash, full }
+    }
+
+    pub fn app(&self) -> &str {
+        self.full.split_once(':').map_or("", |(app, _)| app)
+    }
+
+    pub fn name(&self) -> &str {
+        self.full.split_once(':').map_or(&self.full, |(_, name)| name)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.full
+    }
+
+    pub fn slice(&self) -> Slice {
         // The low bits of FNV-1a of short names are the weak ones; fold the high half in.
-        Slice(((hash ^ (hash >> 32)) % u64::from(SLICES)) as u16)
+        Slice(((self.hash ^ (self.hash >> 32)) % u64::from(SLICES)) as u16)
     }
 }
 
 impl fmt::Display for RoomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.full)
     }
 }
 
 impl fmt::Debug for RoomId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.full)
     }
 }
 

@@ -5,7 +5,9 @@ mod close;
 mod command;
 mod counts;
 mod delivery;
+mod hash;
 mod ids;
+mod key;
 mod position;
 mod record;
 mod refusal;
@@ -21,8 +23,9 @@ pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
     check_user,
 };
+pub use key::Key;
 pub use position::{Check, Epoch, Position, Seen};
-pub use record::{Key, Record};
+pub use record::Record;
 pub use refusal::{Code, Refusal};
 pub use time::{Now, Tick, Wall};
 

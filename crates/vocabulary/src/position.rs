@@ -70,15 +70,7 @@ impl Check {
 
     /// The hash of one stored record, as rolled in: FNV-1a in eight-byte steps, folded to 32 bits.
     pub fn hash(data: &[u8]) -> u32 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ data.len() as u64;
-        let (words, rest) = data.as_chunks::<8>();
-        for word in words {
-            hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            hash ^= hash >> 29;
-        }
-        for byte in rest {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+        let hash = crate::hash::hash(data);
         (hash ^ (hash >> 32)) as u32
     }
 }

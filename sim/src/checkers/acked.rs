@@ -43,7 +43,7 @@ impl Checker for Acked {
             if end.ledger().is_torn(room, position.epoch) {
                 continue;
             }
-            let key = Key::Client(user.clone(), id.as_str().into());
+            let key = Key::client(user, id);
             match end.ledger().get(room, position.epoch, position.offset) {
                 Some(entry) if entry.body.contains(&format!("\"{id}\"")) => {}
                 // The engine of a mutant forgets keys, so the content is what counts.

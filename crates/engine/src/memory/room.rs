@@ -1,6 +1,7 @@
 //! One room in memory: its log, its snapshot, who follows it, and what is soft.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use vocabulary::{Check, Epoch, Incarnation, Key, Now, Person, Position, Seen, Tick, UserId, Wall};
@@ -164,25 +165,24 @@ impl RoomLog {
             Past::Mine => {}
         }
         // Keys before the guard: a batch that is asked again finds itself, not a conflict with itself.
-        let known = batch.parcels.iter().all(|parcel| self.keys.contains_key(&parcel.key));
-        if batch.guarded && !known && batch.seen.position != self.head() {
+        let known = || batch.parcels.iter().all(|parcel| self.keys.contains_key(&parcel.key));
+        if batch.guarded && batch.seen.position != self.head() && !known() {
             return (Appended::Conflict { head: self.head() }, Vec::new());
         }
         let mut added = Vec::new();
         let mut placements = Vec::with_capacity(batch.parcels.len());
         for parcel in batch.parcels {
-            if let Some(position) = self.keys.get(&parcel.key) {
-                placements.push(Placement::Duplicate(*position));
-                continue;
-            }
-            let first = self.head().offset + 1;
-            placements.push(Placement::At(first));
-            self.remember(
-                now.wall,
-                parcel.key.clone(),
-                Position { epoch: self.epoch, offset: first },
-                limits,
-            );
+            let first = Position { epoch: self.epoch, offset: self.head().offset + 1 };
+            match self.keys.entry(parcel.key.clone()) {
+                Entry::Occupied(known) => {
+                    placements.push(Placement::Duplicate(*known.get()));
+                    continue;
+                }
+                Entry::Vacant(place) => place.insert(first),
+            };
+            placements.push(Placement::At(first.offset));
+            self.key_order.push_back((now.wall, parcel.key.clone()));
+            self.forget_keys(now.wall, limits);
             for data in parcel.records {
                 let stored = Stored { offset: self.head().offset + 1, key: parcel.key.clone(), data };
                 added.push(stored.clone());
@@ -200,9 +200,7 @@ impl RoomLog {
         self.records.push_back(Kept { stored, check });
     }
 
-    fn remember(&mut self, at: Wall, key: Key, position: Position, limits: &MemoryLimits) {
-        self.key_order.push_back((at, key.clone()));
-        self.keys.insert(key, position);
+    fn forget_keys(&mut self, at: Wall, limits: &MemoryLimits) {
         while let Some((since, _)) = self.key_order.front() {
             let too_old = *since + limits.key_age_max < at;
             if self.key_order.len() <= limits.keys_max && !too_old {

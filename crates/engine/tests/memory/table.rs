@@ -44,7 +44,7 @@ pub(crate) fn text(text: &str) -> Payload {
 }
 
 pub(crate) fn key(id: &str) -> Key {
-    Key::Client(UserId::new("1"), Arc::from(id))
+    Key::client(&UserId::new("1"), id)
 }
 
 pub(crate) fn person(id: &str) -> Person {

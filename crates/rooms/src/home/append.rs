@@ -1,15 +1,13 @@
 //! Commands become records: decided when their turn comes, stored in batches, told when they come back.
 
-use std::sync::Arc;
-
 use app::{Action, Applied, Decision, Presence, Soft};
 use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
-use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, User, Wall};
+use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, Wall};
 
 use super::load::FETCH;
 use super::{Home, LoadStep, Loading, Phase, internal, waiter};
 use crate::cx::Cx;
-use crate::format;
+use crate::format::{self, Written};
 use crate::log::Grown;
 use crate::pipeline::{Flight, Pending};
 
@@ -18,11 +16,24 @@ pub(super) const AT_ONCE: Wall = Wall(0);
 /// Records that came before their turn are kept for a while; beyond this a read brings them again.
 const ARRIVED_MAX: usize = 1000;
 
+/// A record that waits for those before it.
+pub(super) struct Arrived {
+    stored: Stored,
+    /// What its bytes say, where it was this room that wrote them.
+    written: Option<Written>,
+}
+
+impl Arrived {
+    pub(super) fn all(records: Vec<Stored>) -> Vec<Arrived> {
+        records.into_iter().map(|stored| Arrived { stored, written: None }).collect()
+    }
+}
+
 /// What became of one command when its turn came.
 enum Turn {
     /// Answered, nothing to store.
     Done,
-    Parcel(Parcel),
+    Parcel(Parcel, Vec<Written>),
 }
 
 impl Home {
@@ -39,7 +50,7 @@ impl Home {
                 let Some(pending) = self.pipeline.pop() else { return };
                 self.send_guarded(cx, pending);
             } else {
-                self.send_batch(cx);
+                self.send_batch(cx, None);
             }
         }
     }
@@ -47,7 +58,7 @@ impl Home {
     fn send_guarded(&mut self, cx: &mut Cx<'_>, pending: Pending) {
         // A duty was read off one state and is for no other: off this one it is read again.
         if let (Caller::Duty { name, .. }, Some(log)) = (&pending.act.caller, self.log())
-            && pending.key != Key::Duty(log.head(), name.clone())
+            && pending.key != Key::duty(log.head(), name)
         {
             return self.stewarded.duty_lost();
         }
@@ -55,29 +66,32 @@ impl Home {
         if self.answer_known(cx, &pending) {
             return;
         }
-        if let Turn::Parcel(parcel) = self.decide(cx, &pending) {
-            self.fly(cx, vec![parcel], Some(pending));
+        if let Turn::Parcel(parcel, written) = self.decide(cx, &pending) {
+            self.fly(cx, vec![parcel], written, Some(pending));
         }
     }
 
-    fn send_batch(&mut self, cx: &mut Cx<'_>) {
-        let (mut parcels, mut records, mut bytes) = (Vec::new(), 0, 0);
-        while self.pipeline.waiting.front().is_some_and(|front| !front.guarded) {
-            if records >= cx.limits.batch_records_max || bytes >= cx.limits.batch_bytes_max {
-                break;
-            }
-            let Some(pending) = self.pipeline.pop() else { break };
+    /// What waits unguarded, and before it a command that need not wait.
+    pub(super) fn send_batch(&mut self, cx: &mut Cx<'_>, mut first: Option<Pending>) {
+        // For the common batch of one: a list that grows begins with more.
+        let (mut parcels, mut written, mut bytes) = (Vec::with_capacity(1), Vec::new(), 0);
+        while written.len() < cx.limits.batch_records_max && bytes < cx.limits.batch_bytes_max {
+            let Some(pending) = first.take().or_else(|| self.pipeline.pop_unguarded()) else { break };
             if self.answer_known(cx, &pending) {
                 continue;
             }
-            if let Turn::Parcel(parcel) = self.decide(cx, &pending) {
-                records += parcel.records.len();
+            if let Turn::Parcel(parcel, mut records) = self.decide(cx, &pending) {
                 bytes += parcel.records.iter().map(|record| record.len()).sum::<usize>();
                 parcels.push(parcel);
+                if written.is_empty() {
+                    written = records;
+                } else {
+                    written.append(&mut records);
+                }
             }
         }
         if !parcels.is_empty() {
-            self.fly(cx, parcels, None);
+            self.fly(cx, parcels, written, None);
         }
     }
 
@@ -108,8 +122,13 @@ impl Home {
                 return Turn::Done;
             }
         };
-        let author = act.caller.user().map(|user: &Arc<User>| &user.person);
-        let records: Vec<_> = records.iter().map(|draft| format::write_record(at, author, draft)).collect();
+        let author = act.caller.user().map(|user| &user.person);
+        let (mut written, mut bytes) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
+        for draft in records {
+            let (data, meant) = format::write_record(at, author, draft);
+            bytes.push(data);
+            written.push(meant);
+        }
         let connection = match act.caller {
             Caller::Connection { id, .. } => Some(id),
             _ => None,
@@ -121,7 +140,7 @@ impl Home {
                 self.tell_soft(cx, &change);
             }
         }
-        if records.is_empty() {
+        if bytes.is_empty() {
             match (&act.caller, &act.reply) {
                 (Caller::Step(step), _) => cx.outcome(step, Ok(reply.clone().unwrap_or_default())),
                 (_, Some(to)) => cx.reply(&self.id, to.clone(), Reply::Done(reply.clone())),
@@ -134,7 +153,7 @@ impl Home {
         if let Some(waiter) = waiter(&act.caller, act.reply.clone(), reply) {
             self.pipeline.wait(pending.key.clone(), waiter);
         }
-        Turn::Parcel(Parcel { key: pending.key.clone(), records })
+        Turn::Parcel(Parcel { key: pending.key.clone(), records: bytes }, written)
     }
 
     /// Whoever sent the same id again while the first waited, and nothing was recorded.
@@ -165,7 +184,13 @@ impl Home {
         self.refuse_act(cx, &pending.act, refusal);
     }
 
-    fn fly(&mut self, cx: &mut Cx<'_>, parcels: Vec<Parcel>, guarded: Option<Pending>) {
+    fn fly(
+        &mut self,
+        cx: &mut Cx<'_>,
+        parcels: Vec<Parcel>,
+        written: Vec<Written>,
+        guarded: Option<Pending>,
+    ) {
         let Phase::Live(log) = &self.phase else { return };
         // The steward works out the true time after it has folded the batch; until then the room is due now, so that
         // no duty can be lost with the node that stored its cause.
@@ -173,7 +198,8 @@ impl Home {
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
         let now = cx.now.tick;
-        self.pipeline.flight = Some(Flight { batch, guarded, since: now, asked: now, told_unknown: false });
+        self.pipeline.flight =
+            Some(Flight { batch, written, guarded, since: now, asked: now, told_unknown: false });
     }
 
     pub(crate) fn appended(&mut self, cx: &mut Cx<'_>, number: u64, outcome: Appended) {
@@ -246,14 +272,18 @@ impl Home {
 
     fn stored(&mut self, cx: &mut Cx<'_>, placements: Vec<Placement>, head: Position) {
         let Some(flight) = self.pipeline.flight.take() else { return };
+        let mut written = flight.written.into_iter();
+        let mut arrived = Vec::with_capacity(written.len());
         for (parcel, placement) in flight.batch.parcels.into_iter().zip(placements) {
             match placement {
                 Placement::At(first) => {
                     for (offset, data) in (first..).zip(parcel.records) {
-                        self.arrived.insert(offset, Stored { offset, key: parcel.key.clone(), data });
+                        let stored = Stored { offset, key: parcel.key.clone(), data };
+                        arrived.push(Arrived { stored, written: written.next() });
                     }
                 }
                 Placement::Duplicate(position) => {
+                    written.by_ref().take(parcel.records.len()).for_each(drop);
                     let passed = self.log().is_none_or(|log| {
                         let head = log.head();
                         position.epoch != head.epoch || position.offset <= head.offset
@@ -266,7 +296,8 @@ impl Home {
                 }
             }
         }
-        self.arrive(cx, head, Vec::new());
+        self.told.reserve_exact(arrived.len());
+        self.arrive(cx, head, arrived);
         self.pump(cx);
     }
 
@@ -280,14 +311,15 @@ impl Home {
         }
         match self.log() {
             Some(log) if log.head().epoch == epoch => {
-                self.arrive(cx, Position { epoch, offset: end }, records)
+                self.arrive(cx, Position { epoch, offset: end }, Arrived::all(records))
             }
             Some(log) if log.head().epoch < epoch => self.reload(cx, None),
             _ => {}
         }
     }
 
-    pub(super) fn arrive(&mut self, cx: &mut Cx<'_>, end: Position, records: Vec<Stored>) {
+    /// Records in the log's order, with or without holes.
+    pub(super) fn arrive(&mut self, cx: &mut Cx<'_>, end: Position, records: Vec<Arrived>) {
         // A quarantined room stays as it is: what it does not apply it must not ask for.
         let Phase::Live(log) = &self.phase else { return };
         let head = log.head();
@@ -298,11 +330,7 @@ impl Home {
             return;
         }
         self.known_end = self.known_end.max(end.offset);
-        if self.arrived.len() + records.len() <= ARRIVED_MAX {
-            let new = records.into_iter().filter(|stored| stored.offset > head.offset);
-            self.arrived.extend(new.map(|stored| (stored.offset, stored)));
-        }
-        self.apply_arrived(cx);
+        self.apply_arrived(cx, records);
         let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
         if !behind && self.pipeline.flight.is_none() {
             self.refuse_orphans(cx);
@@ -314,25 +342,36 @@ impl Home {
         }
     }
 
-    fn apply_arrived(&mut self, cx: &mut Cx<'_>) {
-        let whole = self.apply_in_order(cx);
+    fn apply_arrived(&mut self, cx: &mut Cx<'_>, records: Vec<Arrived>) {
+        let whole = self.apply_in_order(cx, records.into_iter());
         self.tell_told(cx);
         if whole.is_err() {
             self.refold(cx);
         }
     }
 
-    fn apply_in_order(&mut self, cx: &mut Cx<'_>) -> Result<(), app::Panicked> {
+    fn apply_in_order(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut records: std::vec::IntoIter<Arrived>,
+    ) -> Result<(), app::Panicked> {
         loop {
             let Phase::Live(log) = &mut self.phase else { return Ok(()) };
             let next = log.head().offset + 1;
-            let Some(stored) = self.arrived.remove(&next) else {
-                self.arrived = self.arrived.split_off(&next);
+            while records.as_slice().first().is_some_and(|first| first.stored.offset < next) {
+                records.next();
+            }
+            let found = match records.as_slice().first() {
+                Some(first) if first.stored.offset == next => records.next(),
+                _ => self.arrived.remove(&next),
+            };
+            let Some(Arrived { stored, written }) = found else {
+                self.keep_for_later(next, records);
                 return Ok(());
             };
             let key = stored.key.clone();
             cx.counts.records_applied += 1;
-            match log.grow(stored, cx.limits)? {
+            match log.grow(stored, written, cx.limits)? {
                 Grown::Record(record, applied) => {
                     if applied == Applied::Unknown {
                         cx.counts.records_unknown += 1;
@@ -350,6 +389,14 @@ impl Home {
             }
             self.stewarded.state_changed();
         }
+    }
+
+    fn keep_for_later(&mut self, next: u64, records: impl Iterator<Item = Arrived>) {
+        if !self.arrived.is_empty() {
+            self.arrived = self.arrived.split_off(&next);
+        }
+        let places = ARRIVED_MAX - self.arrived.len().min(ARRIVED_MAX);
+        self.arrived.extend(records.take(places).map(|record| (record.stored.offset, record)));
     }
 
     /// The waiters of a command are told with its first record.
@@ -420,6 +467,8 @@ impl Home {
                 .parcels
                 .retain(|parcel| log.is_some_and(|log| log.keys().get(&parcel.key).is_none()));
             if !flight.batch.parcels.is_empty() {
+                // Some of it survived: what is left is read back from its bytes.
+                flight.written = Vec::new();
                 flight.batch.number = cx.number();
                 flight.batch.seen = seen;
                 flight.asked = cx.now.tick;

@@ -3,6 +3,7 @@
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
 use vocabulary::{Delivery, Epoch, Refusal, Seen, Tick};
 
+use super::append::Arrived;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
 use crate::log::Log;
@@ -76,7 +77,7 @@ impl Home {
             Followed::Loaded(loaded) => self.loaded(cx, loaded),
             Followed::Continues { records, head, present, soft } => {
                 self.hear_others(cx, present, soft);
-                self.arrive(cx, head, records);
+                self.arrive(cx, head, Arrived::all(records));
             }
             Followed::Behind => self.reload(cx, None),
             Followed::Lost => {
@@ -117,7 +118,7 @@ impl Home {
         loading.found(&log);
         let mut panicked = false;
         for stored in loaded.records {
-            if stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err() {
+            if stored.offset == log.head().offset + 1 && log.grow(stored, None, cx.limits).is_err() {
                 panicked = true;
                 break;
             }
@@ -206,8 +207,8 @@ impl Home {
                         if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
                     let mut panicked = false;
                     for stored in records {
-                        panicked |=
-                            stored.offset == log.head().offset + 1 && log.grow(stored, cx.limits).is_err();
+                        panicked |= stored.offset == log.head().offset + 1
+                            && log.grow(stored, None, cx.limits).is_err();
                         loading.lost = loading.lost.filter(|lost| *lost != log.seen());
                     }
                     if panicked {
@@ -232,7 +233,7 @@ impl Home {
                 if records.is_empty() && self.log().is_some_and(|log| log.head().epoch == head.epoch) {
                     self.known_end = head.offset;
                 }
-                self.arrive(cx, head, records);
+                self.arrive(cx, head, Arrived::all(records));
             }
             Read::Behind(_) => self.reload(cx, None),
             Read::Lost => {

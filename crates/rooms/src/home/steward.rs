@@ -119,12 +119,12 @@ impl Home {
         if self.stewarded.doing || *at > cx.now.wall || self.stewarded.not_before > cx.now.tick {
             return;
         }
-        let key = Key::Duty(log.head(), duty.name.clone());
+        let key = Key::duty(log.head(), &duty.name);
         let act = Act {
             room: self.id.clone(),
             caller: Caller::Duty { name: duty.name.clone(), payload: duty.payload.clone() },
             standing: Standing::Anyone,
-            kind: duty.name.clone(),
+            kind: duty.name.to_string().into(),
             payload: Payload::new(),
             key: Some(key.clone()),
             reply: None,

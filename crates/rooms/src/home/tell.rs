@@ -19,7 +19,7 @@ impl Home {
     /// A record came back from the log: its members see it, and its author's copy is the ack. Records that come back
     /// together are told together, by `tell_told`.
     pub(super) fn tell_record(&mut self, cx: &mut Cx<'_>, record: &Record, waiters: Vec<Waiter>) {
-        let mut acks = Vec::new();
+        let mut acks = Vec::with_capacity(waiters.len());
         for waiter in waiters {
             match waiter {
                 Waiter::Ack(ack) => acks.push(ack),

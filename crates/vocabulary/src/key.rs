@@ -1,0 +1,117 @@
+//! What makes a resent command the same command.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hash::hash;
+use crate::{Position, RoomId, UserId};
+
+/// A room remembers the last 10,000 keys for at most 24 hours, and that is exactly the resend promise.
+///
+/// One text, in a form that any engine can hold, with its hash in front: keys are looked up many times a message, and
+/// a lookup compares numbers until it has found the one it means.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    hash: u64,
+    text: Arc<str>,
+}
+
+const DUTY: &str = "duty";
+
+impl Key {
+    /// A client's own id for what it sends.
+    pub fn client(user: &UserId, id: &str) -> Key {
+        Key::of("client", user.as_str(), &[id])
+    }
+
+    pub fn api(key: &str, id: &str) -> Key {
+        Key::of("api", key, &[id])
+    }
+
+    /// The position the duty was decided on, and its name.
+    pub fn duty(position: Position, name: &str) -> Key {
+        Key::of(DUTY, &position.to_string(), &[name])
+    }
+
+    /// The saga's room, the offset of the record that opened the step, the step's number.
+    pub fn step(saga: &RoomId, offset: u64, number: u32) -> Key {
+        Key::of("step", saga.as_str(), &[&offset.to_string(), &number.to_string()])
+    }
+
+    pub fn event(source: &str, id: &str) -> Key {
+        Key::of("event", source, &[id])
+    }
+
+    /// A command whose sender gave no id: unique by construction, so that the engine may be asked twice, and useless to
+    /// the sender.
+    pub fn once(node: u64, number: u64) -> Key {
+        let (mut first, mut rest) = (String::with_capacity(20), String::with_capacity(20));
+        push_number(&mut first, node);
+        push_number(&mut rest, number);
+        Key::of("once", &first, &[&rest])
+    }
+
+    /// From the form that `as_str` gives.
+    pub fn from_text(text: &str) -> Key {
+        Key { hash: hash(text.as_bytes()), text: text.into() }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_duty(&self) -> bool {
+        self.text.split(' ').next() == Some(DUTY)
+    }
+
+    /// The first part is preceded by its length, so that no two keys are written alike.
+    fn of(kind: &str, first: &str, rest: &[&str]) -> Key {
+        let mut text = String::with_capacity(64);
+        text.push_str(kind);
+        text.push(' ');
+        push_number(&mut text, first.len() as u64);
+        text.push(' ');
+        text.push_str(first);
+        for part in rest {
+            text.push(' ');
+            text.push_str(part);
+        }
+        Key::from_text(&text)
+    }
+}
+
+fn push_number(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_look_like_others_make_other_keys() {
+        let client = |user, id| Key::client(&UserId::new(user), id);
+        assert_eq!(client("ana", "17"), client("ana", "17"));
+        assert_ne!(client("ana 1", "7"), client("ana", "1 7"));
+        assert_ne!(client("ana", "17"), Key::api("ana", "17"));
+        assert_ne!(client("duty", "1"), Key::duty(Position::default(), "1"));
+        assert!(Key::duty(Position::default(), "close").is_duty());
+        assert!(!client("duty", "duty").is_duty());
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_text() {
+        let key = Key::step(&RoomId::new("ride", "r 1"), 4, 2);
+        assert_eq!(key.as_str(), "step 8 ride:r 1 4 2");
+        assert_eq!(Key::from_text(key.as_str()), key);
+    }
+}
