@@ -314,6 +314,10 @@ impl Home {
         );
     }
 
+    pub(crate) fn step_returned(&mut self, now: Tick, step: &vocabulary::StepId) {
+        self.stewarded.step_returned(now, step);
+    }
+
     /// Nobody is here and nothing is to be done: the room can be let go once this has lasted.
     fn is_idle(&self) -> bool {
         self.seats.is_empty()

@@ -166,6 +166,11 @@ impl Rooms {
         self.with(now, &room, |home, cx| home.outcome(cx, step, result));
     }
 
+    /// A saga's step found no place in a sibling's box.
+    pub fn step_returned(&mut self, now: Now, step: &StepId) {
+        self.with(now, &step.saga, |home, _| home.step_returned(now.tick, step));
+    }
+
     pub fn answered(&mut self, now: Now, answer: Answer) {
         match answer {
             Answer::Attending { slices, due } => self.attending(now, &slices, due),

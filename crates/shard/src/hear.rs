@@ -181,7 +181,8 @@ impl Shard {
                 let name = spelled(&room, to.tag.full_name).to_owned();
                 self.refuse(now, to.connection, to.tag, Some(&name), &busy);
             }
-            // Steps of a saga are sent again; the others must arrive and are not returned.
+            Command::Act(Act { caller: Caller::Step(step), .. }) => self.rooms.step_returned(now, &step),
+            // The others must arrive and are not returned.
             Command::Act(_) | Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. } => {}
         }
     }

@@ -15,12 +15,17 @@ use crate::pipeline::Pending;
 /// A duty that came to nothing is not looked at again sooner: an app whose `due` and `decide` disagree must not spin.
 const DUTY_AGAIN: Duration = Duration::from_secs(1);
 
+/// A step that found a sibling's box full goes again when that has had time to be emptied a few times over. With the
+/// ordinary wait a room with many sagas would get on by one box of them in several seconds.
+const RETURNED_AGAIN: Duration = Duration::from_millis(50);
+
 #[derive(Default)]
 pub(crate) struct Stewarded {
     due: Option<(Wall, Duty)>,
     /// A duty is on its way through the pipeline.
     doing: bool,
     not_before: Tick,
+    /// The open steps, and when each is sent again if no outcome comes.
     steps: BTreeMap<StepId, Tick>,
     /// The state changed since steps and agenda were last read off it.
     stale: bool,
@@ -48,6 +53,13 @@ impl Stewarded {
         self.steps.contains_key(step)
     }
 
+    /// The step did not leave: the sibling's box was full.
+    pub(super) fn step_returned(&mut self, now: Tick, step: &StepId) {
+        if let Some(again) = self.steps.get_mut(step) {
+            *again = now + RETURNED_AGAIN;
+        }
+    }
+
     pub(super) fn is_busy(&self) -> bool {
         self.due.is_some() || self.doing || !self.steps.is_empty()
     }
@@ -58,7 +70,7 @@ impl Stewarded {
         }
         let due = self.due.as_ref().filter(|_| !self.doing);
         let due = due.map(|(at, _)| cx.now.tick_at(*at).max(self.not_before));
-        let steps = self.steps.values().map(|sent| *sent + cx.limits.step_again).min();
+        let steps = self.steps.values().copied().min();
         due.into_iter().chain(steps).min()
     }
 }
@@ -163,16 +175,15 @@ impl Home {
 
     fn send_steps(&mut self, cx: &mut Cx<'_>) {
         let Phase::Live(log) = &self.phase else { return };
-        let again = cx.limits.step_again;
-        let resend = self.stewarded.steps.values().any(|sent| *sent + again <= cx.now.tick);
+        let resend = self.stewarded.steps.values().any(|again| *again <= cx.now.tick);
         if !self.stewarded.stale && !resend {
             return;
         }
         let mut open = BTreeMap::new();
         for step in log.fold.steps() {
             let id = StepId { saga: self.id.clone(), offset: step.offset, number: step.number };
-            let sent = self.stewarded.steps.get(&id).copied().filter(|sent| *sent + again > cx.now.tick);
-            if sent.is_none() {
+            let again = self.stewarded.steps.get(&id).copied().filter(|again| *again > cx.now.tick);
+            if again.is_none() {
                 let act = Act {
                     room: step.room.clone(),
                     caller: Caller::Step(id.clone()),
@@ -185,7 +196,7 @@ impl Home {
                 let home = step.room.slice().home(cx.shards);
                 cx.effects.push_back(crate::Effect::Command(home, Command::Act(act)));
             }
-            open.insert(id, sent.unwrap_or(cx.now.tick));
+            open.insert(id, again.unwrap_or(cx.now.tick + cx.limits.step_again));
         }
         self.stewarded.steps = open;
     }
