@@ -48,6 +48,8 @@ pub(crate) struct Dialect {
     pub several: bool,
     /// An author receives its own messages.
     pub echo: bool,
+    /// An author is told of each of its messages that it stands in the room, and where.
+    pub acks: bool,
 }
 
 pub(crate) trait Adapter {

@@ -106,7 +106,7 @@ impl Adapter for Plain {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect { joined: b"+", refused: b"!", several: false, echo: self.peer.echo }
+        Dialect { joined: b"+", refused: b"!", several: false, echo: self.peer.echo, acks: false }
     }
 
     fn visitor(&self, _user: u32) -> Result<Visitor> {

@@ -22,8 +22,13 @@ pub(super) fn publish(room: u32, id: u64, content: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(br#""}}"#);
 }
 
-pub(super) const DIALECT: Dialect =
-    Dialect { joined: br#""type":"room_info""#, refused: br#""type":"error""#, several: true, echo: false };
+pub(super) const DIALECT: Dialect = Dialect {
+    joined: br#""type":"room_info""#,
+    refused: br#""type":"error""#,
+    several: true,
+    echo: false,
+    acks: true,
+};
 
 impl Adapter for SeedHub {
     fn name(&self) -> &'static str {

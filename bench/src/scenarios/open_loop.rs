@@ -22,7 +22,7 @@ pub(super) fn run(
     adapter: &mut dyn Adapter,
     conditions: &mut Conditions,
 ) -> Result<Outcome> {
-    let echo = adapter.dialect().echo;
+    let (echo, acks) = (adapter.dialect().echo, adapter.dialect().acks);
     let cast = cast(scenario, load, echo);
     let rooms = load.connections / load.room_members;
     let listeners = u64::from(cast.listeners(0));
@@ -85,6 +85,9 @@ pub(super) fn run(
     let share = span.delivered as f64 / ((next - first) * listeners).max(1) as f64;
     let milliseconds = |quantile| stage.tally.latency_us.quantile(quantile) as f64 / 1e3;
     let cpu = Figure::lower("cpu", span.cpu_per_delivery(), "us/delivery");
+    // An ack is its author's copy of the delivery, as an echo is.
+    let copies = (listeners + u64::from(acks)) as f64 / listeners.max(1) as f64;
+    let copy = Figure::lower("cpu a copy", span.cpu_per_delivery() / copies, "us/copy");
     let latencies = [
         Figure::lower("p99", milliseconds(0.99), "ms"),
         Figure::lower("p50", milliseconds(0.5), "ms"),
@@ -98,8 +101,8 @@ pub(super) fn run(
         Figure::note("switches", span.switches_per_thousand(), "1/1000"),
     ];
     let figures = match scenario {
-        Scenario::Latency(_) => latencies.into_iter().chain([cpu]).chain(others).collect(),
-        _ => [cpu].into_iter().chain(latencies).chain(others).collect(),
+        Scenario::Latency(_) => latencies.into_iter().chain([cpu, copy]).chain(others).collect(),
+        _ => [cpu, copy].into_iter().chain(latencies).chain(others).collect(),
     };
     let behind = match scenario {
         Scenario::Rung(_) if share < SHARE_MIN => Behind::IsAResult,
