@@ -276,7 +276,7 @@ impl Around for Hands<'_> {
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         let (node, index) = (self.node, self.index);
         self.world.trace(|| format!("{} closes {connection:?}: {reason:?}", name(node, index)));
-        self.world.server_closes(node, index, connection);
+        self.world.server_closes(node, index, connection, reason);
     }
 }
 

@@ -2,15 +2,23 @@
 //! would see; a transcript is a test and a page of the protocol's documentation at once.
 //!
 //! ```text
-//! # a comment                         nodes 2                        (before anything else)
+//! # a comment
+//! with nodes 2                        the world in which it is played; before anything else
 //! ana connects                        ana/2 connects to 1            (a second device, on node 1)
 //! bo connects allowed team-*          (what bo's token allows)
 //! ana -> {"type":"join_room", …}      ana -> anything else           (as it stands)
+//! ana -> #1..60 {"id":"m#", …}        sixty times, `#` being the number, at a pace that no limit minds
+//! ana ->> #1..60 {"id":"m#", …}       the same in one breath
 //! ana <- {"type":"room_info", …}      the next message that has at least this; `*` is anything, `$x` is kept
+//! ana <- #1..60 {"id":"m#", …}        each of them, in this order
+//! ana <- within 200 ms {"type":…}     the same, and no later than that
 //! ana <- not {"type":"user_left"}     no such message among the unread, now or within a second
 //! ana <- nothing                      no message at all within a second
-//! ana <- closed 4410                  ana is cut          ana hangs up         ana stops reading for 30 s
+//! ana <- closed 4410                  what ana's side learns; without a number: nothing but the end
+//! ana is closed by the node: 4410 too slow
+//! ana is cut                          ana hangs up        ana stops reading for 30 s
 //! ---- 5 s
+//! ---- the engine is silent for 5 s   (from here on; what follows is played meanwhile)
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -37,30 +45,55 @@ struct Stage {
 /// How long a client waits for what it should be told.
 const PATIENCE: Duration = Duration::from_secs(20);
 const A_WHILE: Duration = Duration::from_secs(1);
+/// Between two of many messages: below the rate that a server takes from one client.
+const PACE: Duration = Duration::from_millis(60);
 
 /// Plays a transcript; answers the line that did not happen.
 pub fn play(text: &str) -> Result<(), String> {
-    play_with(text, |_| {})
-}
-
-/// As `play`, in a world of other limits.
-pub fn play_with(text: &str, change: impl FnOnce(&mut Scenario)) -> Result<(), String> {
     let mut scenario = Scenario::plain(1);
-    change(&mut scenario);
-    if let Some(nodes) = text.lines().find_map(|line| line.strip_prefix("nodes ")) {
-        scenario.nodes = nodes.trim().parse().map_err(|error| format!("nodes {nodes}: {error}"))?;
+    let lines = || (1..).zip(text.lines().map(str::trim));
+    let failed = |number: u32, line: &str, error: String| format!("line {number}: {line}\n  {error}");
+    for (number, line) in lines() {
+        if let Some(change) = line.strip_prefix("with ") {
+            set(&mut scenario, change).map_err(|error| failed(number, line, error))?;
+        }
     }
     let world = World::new(scenario, false);
     let mut stage = Stage { world, parties: BTreeMap::new(), kept: BTreeMap::new() };
     stage.pass(Duration::from_millis(100));
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') || line.starts_with("nodes ") {
+    for (number, line) in lines() {
+        if line.is_empty() || line.starts_with('#') || line.starts_with("with ") {
             continue;
         }
-        stage.line(line).map_err(|error| format!("line {number}: {line}\n  {error}"))?;
+        stage.line(line).map_err(|error| failed(number, line, error))?;
     }
     Ok(())
+}
+
+/// What a transcript may ask of its world.
+fn set(scenario: &mut Scenario, change: &str) -> Result<(), String> {
+    let (what, number) = change.trim().split_once(' ').ok_or("with what, and how many?")?;
+    let number: usize = number.trim().parse().map_err(|error| format!("{number}: {error}"))?;
+    match what {
+        "nodes" => scenario.nodes = number,
+        "waiting" => scenario.waiting = number,
+        "socket_bytes" => scenario.socket_bytes = number,
+        "outbox_frames" => scenario.outbox_frames = number,
+        "ring_records" => scenario.ring_records = number,
+        "snapshot_records" => scenario.snapshot_records = number as u64,
+        "retention_records" => scenario.retention_records = number as u64,
+        other => return Err(format!("a world knows no {other}")),
+    }
+    Ok(())
+}
+
+/// `#1..3 x#` is x1, x2, x3; all else is itself.
+fn each(text: &str) -> Result<Vec<String>, String> {
+    let Some(counted) = text.strip_prefix('#') else { return Ok(vec![text.to_owned()]) };
+    let (range, text) = counted.split_once(' ').ok_or("many of what?")?;
+    let (first, last) = range.split_once("..").ok_or("from where to where?")?;
+    let number = |text: &str| text.parse::<u32>().map_err(|error| format!("{text}: {error}"));
+    Ok((number(first)?..=number(last)?).map(|number| text.replace('#', &number.to_string())).collect())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -75,6 +108,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 impl Stage {
     fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some(span) = line.strip_prefix("---- the engine is silent for ") {
+            let until = self.world.now.tick + seconds(span)?;
+            for node in 0..self.world.nodes.len() {
+                self.world.partition(node, until);
+            }
+            return Ok(());
+        }
         if let Some(span) = line.strip_prefix("---- ") {
             self.pass(seconds(span)?);
             return Ok(());
@@ -82,10 +122,19 @@ impl Stage {
         let (name, rest) = line.split_once(' ').ok_or("who does what?")?;
         let rest = rest.trim();
         if let Some(said) = rest.strip_prefix("->") {
-            return self.say(name, said.trim());
+            let (pace, said) = said.strip_prefix('>').map_or((PACE, said), |said| (Duration::ZERO, said));
+            let said = each(said.trim())?;
+            let pace = if said.len() > 1 { pace } else { Duration::ZERO };
+            for said in said {
+                self.say(name, &said)?;
+                if !pace.is_zero() {
+                    self.pass(pace);
+                }
+            }
+            return Ok(());
         }
         if let Some(heard) = rest.strip_prefix("<-") {
-            return self.hear(name, heard.trim());
+            return each(heard.trim())?.iter().try_for_each(|heard| self.hear(name, heard));
         }
         if let Some(how) = rest.strip_prefix("connects") {
             return self.connect(name, how.trim());
@@ -94,12 +143,25 @@ impl Stage {
         match rest {
             "is cut" => self.world.cut(socket),
             "hangs up" => self.world.hang_up(socket, false),
-            _ => match rest.strip_prefix("stops reading for ") {
-                Some(span) => self.world.stall(socket, seconds(span)?),
-                None => return Err(format!("nobody knows how to do this: {rest}")),
-            },
+            _ => {
+                if let Some(span) = rest.strip_prefix("stops reading for ") {
+                    self.world.stall(socket, seconds(span)?);
+                } else if let Some(reason) = rest.strip_prefix("is closed by the node: ") {
+                    return self.closed_by_the_node(socket, reason);
+                } else {
+                    return Err(format!("nobody knows how to do this: {rest}"));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// What the shard said of it, whatever of that still reached the client.
+    fn closed_by_the_node(&mut self, socket: SocketId, wanted: &str) -> Result<(), String> {
+        let reason = self.until(PATIENCE, |stage| stage.world.closed_by_node(socket));
+        let reason = reason.ok_or("but its socket is open")?;
+        let said = format!("{} {}", reason.code(), reason.words());
+        if said == wanted { Ok(()) } else { Err(format!("but as {said}")) }
     }
 
     fn connect(&mut self, name: &str, how: &str) -> Result<(), String> {
@@ -148,12 +210,8 @@ impl Stage {
         if let Some(code) = heard.strip_prefix("closed") {
             let code = code.trim().parse::<u16>().ok();
             let closed = |stage: &mut Stage| stage.parties.get(name).and_then(|party| party.closed);
-            let told = self.until(closed).ok_or("but the connection is open")?;
-            return if code.is_none() || told == code {
-                Ok(())
-            } else {
-                Err(format!("but was closed with {told:?}"))
-            };
+            let told = self.until(PATIENCE, closed).ok_or("but the connection is open")?;
+            return if told == code { Ok(()) } else { Err(format!("but was closed with {told:?}")) };
         }
         if let Some(pattern) = heard.strip_prefix("not ") {
             let pattern = serde_json::from_str::<Value>(pattern).map_err(|error| error.to_string())?;
@@ -163,9 +221,16 @@ impl Stage {
                 self.party(name)?.unread.iter().find(|value| matches(&pattern, value, &mut kept.clone()));
             return found.map_or(Ok(()), |value| Err(format!("but heard {value}")));
         }
+        let (patience, heard) = match heard.strip_prefix("within ") {
+            Some(limited) => {
+                let (span, heard) = limited.split_at(limited.find('{').ok_or("within it hears what?")?);
+                (seconds(span)?, heard)
+            }
+            None => (PATIENCE, heard),
+        };
         let pattern = serde_json::from_str::<Value>(heard).map_err(|error| error.to_string())?;
         let mut past = Vec::new();
-        let found = self.until(|stage| {
+        let found = self.until(patience, |stage| {
             let mut kept = stage.kept.clone();
             let party = stage.parties.get_mut(name)?;
             while let Some(value) = party.unread.pop_front() {
@@ -190,14 +255,14 @@ impl Stage {
         while self.step() {}
     }
 
-    fn until<T>(&mut self, mut done: impl FnMut(&mut Stage) -> Option<T>) -> Option<T> {
-        let end = self.world.now.tick + PATIENCE;
+    fn until<T>(&mut self, patience: Duration, mut done: impl FnMut(&mut Stage) -> Option<T>) -> Option<T> {
+        let end = self.world.now.tick + patience;
         loop {
-            if let Some(found) = done(self) {
-                return Some(found);
-            }
             if self.world.now.tick > end {
                 return None;
+            }
+            if let Some(found) = done(self) {
+                return Some(found);
             }
             self.step();
         }

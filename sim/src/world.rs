@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use session::Authenticated;
 use shard::Peer;
-use vocabulary::{ConnectionId, Now, Person, ShardId, Tick, User, UserId, Wall};
+use vocabulary::{CloseReason, ConnectionId, Now, Person, ShardId, Tick, User, UserId, Wall};
 use websocket::{Compression, Decoder, Event as Frame, Role, frame};
 
 use crate::engine::{Engine, LinkId};
@@ -63,6 +63,8 @@ pub(crate) struct Socket {
     wants_writable: bool,
     close_code: Option<u16>,
     client_sent_close: bool,
+    /// Why the shard closed it, if it did.
+    closed_by_node: Option<CloseReason>,
 }
 
 pub struct World {
@@ -259,6 +261,7 @@ impl World {
             wants_writable: false,
             close_code: None,
             client_sent_close: false,
+            closed_by_node: None,
         });
         self.trace(|| format!("{} connects to {} as {connection:?}", user.person.id, name(node, index)));
         self.wake(node, index, self.now.tick);
@@ -334,7 +337,17 @@ impl World {
         taken
     }
 
-    pub(crate) fn server_closes(&mut self, node: usize, index: usize, connection: ConnectionId) {
+    pub(crate) fn closed_by_node(&self, socket: SocketId) -> Option<CloseReason> {
+        self.sockets[socket.0].closed_by_node
+    }
+
+    pub(crate) fn server_closes(
+        &mut self,
+        node: usize,
+        index: usize,
+        connection: ConnectionId,
+        reason: CloseReason,
+    ) {
         let slot = &mut self.nodes[node].cells[index].slots[connection.slot as usize];
         if slot.1 != connection.generation {
             return;
@@ -343,6 +356,7 @@ impl World {
         let arrives = self.now.tick + self.network_delay();
         let socket = &mut self.sockets[id.0];
         socket.server_open = false;
+        socket.closed_by_node = Some(reason);
         let (_, at) = socket.down.write(&[], arrives);
         socket.down.ended = true;
         self.at(at, Event::ToClient(id));

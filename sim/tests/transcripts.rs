@@ -1,8 +1,6 @@
-//! Every dialogue in `transcripts/`, and the ones that are too long to write out.
+//! Every dialogue in `transcripts/`, by what it shows.
 
-use std::fmt::Write as _;
-
-use sim::transcript::{play, play_with};
+use sim::transcript::play;
 
 fn check(name: &str) {
     let path = format!("{}/transcripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -42,81 +40,37 @@ fn a_reload_is_no_leave_and_no_join() {
 
 #[test]
 fn beyond_what_is_kept_a_gap_is_told() {
-    let path = format!("{}/transcripts/gap.txt", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("the transcript is there");
-    let played = play_with(&text, |scenario| {
-        (scenario.snapshot_records, scenario.retention_records, scenario.ring_records) = (5, 2, 2);
-    });
-    played.unwrap_or_else(|error| panic!("gap.txt, {error}"));
+    check("gap");
 }
 
 #[test]
-fn a_client_that_goes_on_too_fast_is_told_and_then_closed() {
-    let mut text = "ana connects\n".to_owned();
-    for number in 0..41 {
-        let _ = writeln!(text, r#"ana -> {{"type":"online_users","id":"o{number}","room":"r"}}"#);
-    }
-    text += r#"ana <- {"type":"error","id":"o40","payload":{"code":"RATE_LIMIT","message":"too many messages, slow down","retry_after_ms":"*"}}"#;
-    text += "\n---- 3 s\n";
-    for number in 0..200 {
-        let _ = writeln!(text, r#"ana -> {{"type":"online_users","id":"p{number}","room":"r"}}"#);
-    }
-    text += "ana <- closed 4429\n";
-    play(&text).unwrap_or_else(|error| panic!("{error}"));
+fn while_the_engine_is_silent_senders_are_told_to_wait_and_nothing_is_stored_twice() {
+    check("busy");
 }
 
 #[test]
-fn a_client_may_be_in_a_hundred_rooms() {
-    let mut text = "ana connects\n".to_owned();
-    for number in 0..100 {
-        let _ = writeln!(
-            text,
-            r#"ana -> {{"type":"join_room","id":"j{number}","payload":{{"room_id":"r{number}"}}}}"#
-        );
-        let _ = writeln!(text, r#"ana <- {{"type":"room_info","id":"j{number}"}}"#);
-        text += "---- 60 ms\n";
-    }
-    text += r#"ana -> {"type":"join_room","id":"last","payload":{"room_id":"r100"}}"#;
-    text += "\n";
-    text += r#"ana <- {"type":"error","id":"last","payload":{"code":"TOO_MANY_ROOMS","message":"you are in 100 rooms, leave one first"}}"#;
-    play(&text).unwrap_or_else(|error| panic!("{error}"));
-}
-
-/// Ana reads nothing while Bo speaks to a room of three.
-fn stalled(seconds: u32, then: &str) -> Result<(), String> {
-    let mut text = String::new();
-    for name in ["ana", "bo", "cy"] {
-        let _ = writeln!(
-            text,
-            "{name} connects\n{name} -> {{\"type\":\"join_room\",\"payload\":{{\"room_id\":\"r\"}}}}"
-        );
-        let _ = writeln!(text, "{name} <- {{\"type\":\"room_info\"}}");
-    }
-    let _ = writeln!(text, "---- 1 s\nana stops reading for {seconds} s");
-    for number in 0..60 {
-        let _ = writeln!(
-            text,
-            r#"bo -> {{"type":"send_message","id":"b{number}","room":"r","payload":{{"content":"m{number}"}}}}"#
-        );
-        let _ = writeln!(text, r#"cy <- {{"type":"new_message","payload":{{"content":"m{number}"}}}}"#);
-        text += "---- 60 ms\n";
-    }
-    text += then;
-    play_with(&text, |scenario| {
-        (scenario.socket_bytes, scenario.outbox_frames) = (400, 8);
-    })
+fn a_connection_has_a_bounded_number_of_messages_without_an_answer() {
+    check("unacknowledged");
 }
 
 #[test]
-fn a_reader_that_stalls_catches_up_and_stalls_nobody() {
-    let mut then = String::new();
-    for number in 0..60 {
-        let _ = writeln!(then, r#"ana <- {{"type":"new_message","payload":{{"content":"m{number}"}}}}"#);
-    }
-    stalled(6, &then).unwrap_or_else(|error| panic!("{error}"));
+fn a_client_that_asks_too_much_is_told_and_then_closed() {
+    check("limits");
 }
 
 #[test]
-fn a_reader_that_stalls_for_good_is_closed() {
-    stalled(60, "---- 12 s\n---- 60 s\nana <- closed\n").unwrap_or_else(|error| panic!("{error}"));
+fn a_slow_reader_catches_up_and_delays_nobody() {
+    check("slow");
+}
+
+/// A dialogue that nobody plays shows nothing.
+#[test]
+fn every_transcript_is_played() {
+    let here = env!("CARGO_MANIFEST_DIR");
+    let tests = std::fs::read_to_string(format!("{here}/tests/transcripts.rs")).expect("this file");
+    for entry in std::fs::read_dir(format!("{here}/transcripts")).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in UTF-8");
+        assert!(tests.contains(&format!("check(\"{name}\");")), "{name} is played by no test");
+    }
 }
