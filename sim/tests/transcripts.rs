@@ -63,6 +63,16 @@ fn a_slow_reader_catches_up_and_delays_nobody() {
     check("slow");
 }
 
+#[test]
+fn a_stalled_reader_delays_nobody_is_closed_and_resumes_without_a_gap() {
+    check("stalled");
+}
+
+#[test]
+fn a_stalled_reader_that_wakes_in_time_is_told_why_it_is_closed() {
+    check("stalled_and_awake");
+}
+
 /// A dialogue that nobody plays shows nothing.
 #[test]
 fn every_transcript_is_played() {

@@ -61,8 +61,10 @@ pub(crate) struct Connection {
 pub(crate) enum Overdue {
     Nothing,
     Ping,
-    /// Nothing was heard, or nothing was taken, for too long.
-    Stale(CloseReason),
+    /// Nothing was heard for too long.
+    Silent,
+    /// Nothing was taken for too long.
+    TooSlow,
     /// Our close was not answered.
     Unanswered(CloseReason),
     End(CloseReason),
@@ -103,20 +105,17 @@ impl Connection {
 
     pub(crate) fn overdue(&self, now: Now, limits: &Limits) -> Overdue {
         if let Ending::Closing { cut_at, .. } = self.ending {
-            return if cut_at <= now.tick {
-                Overdue::Unanswered(CloseReason::GoingAway)
-            } else {
-                Overdue::Nothing
-            };
+            let reason = self.session.ended().unwrap_or(CloseReason::GoingAway);
+            return if cut_at <= now.tick { Overdue::Unanswered(reason) } else { Overdue::Nothing };
         }
         if self.outbox.blocked_since.is_some_and(|since| since + limits.write <= now.tick) {
-            return Overdue::Stale(CloseReason::TooSlow);
+            return Overdue::TooSlow;
         }
         if self.session.has_expired(now) {
             return Overdue::End(CloseReason::TokenExpired);
         }
         if self.heard + limits.pong <= now.tick && self.pinged > self.heard {
-            return Overdue::Stale(CloseReason::GoingAway);
+            return Overdue::Silent;
         }
         if self.pinged.max(self.heard) + limits.ping <= now.tick {
             return Overdue::Ping;

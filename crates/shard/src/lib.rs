@@ -194,7 +194,7 @@ impl Shard {
         self.follow_rooms(now);
         // Whoever had no room even for what may not be lost.
         while let Some(id) = self.writes.next_too_slow() {
-            self.cut(now, id, CloseReason::TooSlow);
+            self.end_too_slow(now, id);
             self.follow_rooms(now);
         }
     }
@@ -361,6 +361,24 @@ impl Shard {
         self.arm(now, id);
     }
 
+    /// Ends the conversation with a peer that does not read. What waits for it is forgotten, because it resumes from
+    /// the log; should its socket take bytes once more before a write's time and a close's are over, it learns why.
+    fn end_too_slow(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !connection.session.is_open() {
+            let reason = connection.session.ended().unwrap_or(CloseReason::TooSlow);
+            return self.cut(now, id, reason);
+        }
+        connection.outbox.forget_unbegun(&mut self.writes.spare);
+        self.end(now, id, CloseReason::TooSlow);
+        let Some(connection) = self.connections.get(id) else { return };
+        if let (Ending::Closing { cut_at, .. }, Some(since)) =
+            (&mut connection.ending, connection.outbox.blocked_since)
+        {
+            *cut_at = (*cut_at).max(since + self.limits.write);
+        }
+    }
+
     /// Ends the socket without a word: it would not be read.
     fn cut(&mut self, now: Now, id: ConnectionId, reason: CloseReason) {
         if let Some(connection) = self.connections.remove(id) {
@@ -469,9 +487,13 @@ impl Shard {
                 connection.pinged = now.tick;
                 let _ = self.push(id, websocket::frame::ping(&[]).into(), Class::Control);
             }
-            Overdue::Stale(reason) => {
+            Overdue::Silent => {
                 self.counts.stale_removed += 1;
-                return self.cut(now, id, reason);
+                return self.cut(now, id, CloseReason::GoingAway);
+            }
+            Overdue::TooSlow => {
+                self.counts.stale_removed += 1;
+                return self.end_too_slow(now, id);
             }
             Overdue::Unanswered(reason) => return self.cut(now, id, reason),
             Overdue::End(reason) => return self.end(now, id, reason),

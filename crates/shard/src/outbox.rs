@@ -131,6 +131,18 @@ impl Outbox {
         self.clear(spare);
     }
 
+    /// Forgets what waits, but not the rest of a frame that has begun: behind it a close can still be understood.
+    pub(crate) fn forget_unbegun(&mut self, spare: &mut Spare) {
+        let Some(queue) = &mut self.queue else { return };
+        if queue.written == 0 {
+            return self.clear(spare);
+        }
+        let Some(first) = &queue.first else { return };
+        queue.bytes = first.frame.len() - queue.written;
+        queue.messages = first.messages as usize;
+        queue.rest.clear();
+    }
+
     pub(crate) fn clear(&mut self, spare: &mut Spare) {
         if let Some(mut queue) = self.queue.take()
             && spare.0.len() < SPARE_MAX
@@ -271,6 +283,25 @@ mod tests {
         outbox.wrote(&mut spare, 1);
         assert_eq!(outbox.push(&mut spare, frame("new"), 1, Class::Latest(1), &limits), Pushed::Queued);
         assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"ldnew");
+    }
+
+    #[test]
+    fn what_has_begun_is_finished_when_the_rest_is_forgotten() {
+        for (begun, left) in [(0, "bye"), (1, "nebye"), (2, "ebye"), (3, "bye")] {
+            let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
+            for text in ["one", "two", "three"] {
+                assert_eq!(outbox.push(&mut spare, frame(text), 1, Class::Record, &limits), Pushed::Queued);
+            }
+            outbox.wrote(&mut spare, begun);
+            outbox.forget_unbegun(&mut spare);
+            assert_eq!(outbox.push(&mut spare, frame("bye"), 1, Class::Control, &limits), Pushed::Queued);
+            assert_eq!(
+                outbox.gather(&mut Gathered::default(), 1 << 16),
+                left.as_bytes(),
+                "{begun} bytes begun"
+            );
+            assert_eq!((outbox.bytes(), outbox.messages()), (left.len(), 1 + usize::from(left.len() > 3)));
+        }
     }
 
     #[test]
