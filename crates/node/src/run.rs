@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::facts::Facts;
 use crate::greeting::{Gate, turned};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
-use crate::sockets::{Sockets, State};
+use crate::sockets::{Heard, Sockets, State};
 use crate::world::Outside;
 use crate::{Furnish, http};
 
@@ -259,16 +259,15 @@ impl Thread {
         if event.is_writable() {
             self.shard.handle(now, Input::Writable(id));
         }
+        if let Some(socket) = self.sockets.get(id) {
+            socket.note(event);
+        }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             if congested {
                 self.unread.insert(id);
             } else {
                 self.read(now, registry, id);
                 self.exchange(now, registry);
-                if event.is_read_closed() {
-                    // The end may stand behind the bytes, and has no event of its own.
-                    self.unread.insert(id);
-                }
             }
         }
     }
@@ -277,18 +276,17 @@ impl Thread {
         let Some(socket) = self.sockets.get(id) else { return };
         let mut scratch = std::mem::take(&mut self.scratch);
         match socket.read(&mut scratch) {
-            Ok(Some(0)) => self.end(now, registry, id, "peer closed"),
-            Ok(Some(bytes)) => {
-                let more = bytes == scratch.len();
+            Ok(Heard::End) => self.end(now, registry, id, "peer closed"),
+            Ok(Heard::Bytes { count, more }) => {
                 match &socket.state {
-                    State::Open(_) => self.shard.handle(now, Input::Received(id, &mut scratch[..bytes])),
-                    State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..bytes]),
+                    State::Open(_) => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
+                    State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..count]),
                 }
                 if more {
                     self.unread.insert(id);
                 }
             }
-            Ok(None) => {}
+            Ok(Heard::NotNow) => {}
             Err(error) => {
                 tracing::debug!(connection = id.slot, %error, "a read failed");
                 self.end(now, registry, id, "read failed");

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mio::event::Source;
+use mio::event::{Event, Source};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use vocabulary::{ConnectionId, ShardId, User};
@@ -26,6 +26,21 @@ pub(crate) struct Socket {
     stream: TcpStream,
     pub address: SocketAddr,
     pub state: State,
+    /// The peer will say nothing more. It was seen once and has no event of its own, so it is kept until the read that
+    /// meets the end, however late that comes.
+    peer_closed: bool,
+}
+
+/// What a read brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// So many bytes. `more`: another read would bring something at once, be it the end.
+    Bytes {
+        count: usize,
+        more: bool,
+    },
+    NotNow,
+    End,
 }
 
 struct Slot {
@@ -67,7 +82,7 @@ impl Sockets {
         }
         let place = &mut self.slots[slot as usize];
         place.generation = place.generation.wrapping_add(1);
-        place.socket = Some(Socket { stream, address, state });
+        place.socket = Some(Socket { stream, address, state, peer_closed: false });
         Ok(ConnectionId { shard: self.shard, slot, generation: place.generation })
     }
 
@@ -105,12 +120,20 @@ impl Sockets {
 }
 
 impl Socket {
-    /// Bytes read, none for "not now", or the end.
-    pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn note(&mut self, event: &Event) {
+        self.peer_closed |= event.is_read_closed();
+    }
+
+    /// One read, so that no socket keeps the others waiting.
+    pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Heard> {
         loop {
             match self.stream.read(scratch) {
-                Ok(bytes) => return Ok(Some(bytes)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Ok(0) => return Ok(Heard::End),
+                Ok(count) => {
+                    let more = count == scratch.len() || self.peer_closed;
+                    return Ok(Heard::Bytes { count, more });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Heard::NotNow),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -136,5 +159,67 @@ impl Socket {
 
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    /// A socket of a shard that has no time for it yet, and its peer.
+    fn accepted(poll: &Poll) -> (Sockets, ConnectionId, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let peer = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("listening");
+        let (stream, address) = listener.accept().expect("connected");
+        stream.set_nonblocking(true).expect("it is a socket");
+        let mut sockets = Sockets::new(ShardId(0));
+        let greeting = Greeting { reader: Reader::default(), head: Vec::new() };
+        let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::new(greeting)));
+        let id = sockets.insert(poll.registry(), stream, address, state).expect("watched");
+        (sockets, id, peer)
+    }
+
+    /// Events are noted, and nothing is read.
+    fn note_until_closed(poll: &mut Poll, sockets: &mut Sockets, id: ConnectionId) {
+        let mut events = Events::with_capacity(8);
+        while !sockets.get(id).expect("open").peer_closed {
+            poll.poll(&mut events, None).expect("events come");
+            for event in &events {
+                sockets.get(id).expect("open").note(event);
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_seen_while_nothing_could_be_read_is_met_behind_the_bytes() {
+        let mut poll = Poll::new().expect("a poll");
+        let (mut sockets, id, mut peer) = accepted(&poll);
+        peer.write_all(b"last words").expect("taken");
+        peer.shutdown(std::net::Shutdown::Write).expect("open until now");
+        note_until_closed(&mut poll, &mut sockets, id);
+        let socket = sockets.get(id).expect("open");
+        let mut scratch = [0; 64];
+        let heard = socket.read(&mut scratch).expect("a read");
+        assert_eq!(heard, Heard::Bytes { count: 10, more: true }, "no event will tell of the end again");
+        assert_eq!(socket.read(&mut scratch).expect("a read"), Heard::End);
+    }
+
+    #[test]
+    fn a_peer_that_may_go_on_is_read_again_only_when_there_was_more_than_one_read_takes() {
+        let mut poll = Poll::new().expect("a poll");
+        let (mut sockets, id, mut peer) = accepted(&poll);
+        peer.write_all(b"four").expect("taken");
+        let mut events = Events::with_capacity(8);
+        while !events.iter().any(Event::is_readable) {
+            poll.poll(&mut events, None).expect("events come");
+        }
+        let socket = sockets.get(id).expect("open");
+        let mut scratch = [0; 2];
+        assert_eq!(socket.read(&mut scratch).expect("a read"), Heard::Bytes { count: 2, more: true });
+        let mut scratch = [0; 64];
+        assert_eq!(socket.read(&mut scratch).expect("a read"), Heard::Bytes { count: 2, more: false });
+        assert_eq!(socket.read(&mut scratch).expect("a read"), Heard::NotNow);
     }
 }
