@@ -29,13 +29,38 @@ fn who_returns_misses_nothing() {
 }
 
 #[test]
-fn a_second_device_disturbs_neither_the_first_nor_presence() {
+fn the_second_device_does_not_replace_the_first() {
     check("devices");
 }
 
 #[test]
-fn a_reload_is_no_leave_and_no_join() {
+fn the_senders_other_devices_get_the_message() {
+    check("author");
+}
+
+#[test]
+fn nobody_waits_for_a_reader_and_an_ended_socket_harms_nobody() {
+    check("ended");
+}
+
+#[test]
+fn a_join_racing_the_last_leave_is_in_the_room() {
+    check("race");
+}
+
+#[test]
+fn two_nodes_are_one_room_and_each_message_comes_once() {
+    check("nodes");
+}
+
+#[test]
+fn a_reload_within_100_ms_is_no_leave_and_no_join() {
     check("reload");
+}
+
+#[test]
+fn connected_joined_and_gone_leaves_nobody_behind() {
+    check("fleeting");
 }
 
 #[test]

@@ -75,6 +75,32 @@ fn the_page_lists_every_error_code_and_no_other() {
     assert_eq!(listed, codes().into_iter().map(|(word, _)| word).collect());
 }
 
+/// "`name`, `other` in [`file.rs`](path)": each name is that of a test in the file.
+#[test]
+fn the_tests_that_a_page_names_exist() {
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = std::fs::read_to_string(docs.join("seed-002.md")).expect("the page is there");
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
+        let mut rest = shown_by;
+        while let Some((names, after)) = rest.split_once(" in [") {
+            let (_, after) = after.split_once("](").expect("a link");
+            let (path, after) = after.split_once(')').expect("the end of a link");
+            let file =
+                std::fs::read_to_string(docs.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+            for name in names.split('`').skip(1).step_by(2) {
+                let test = format!("#[test]\nfn {name}() {{");
+                let flat = file.replace("\n    fn ", "\nfn ");
+                assert!(flat.contains(&test), "{path} has no test {name}");
+                named += 1;
+            }
+            rest = after;
+        }
+    }
+    assert!(named > 20, "{named} tests are named: the page reads differently now");
+}
+
 const BEGIN: &str =
     "<!-- from `CloseReason::ALL`; KULKUL_BLESS=1 cargo test -p kulkul-protocol writes it anew -->\n";
 const END: &str = "<!-- end -->";

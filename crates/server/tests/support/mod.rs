@@ -60,13 +60,19 @@ impl Server {
     }
 
     pub(crate) fn with(args: &[&str]) -> Server {
+        Server::logging("warn", args)
+    }
+
+    /// What it logs from this level on can be read in `log`.
+    pub(crate) fn logging(level: &str, args: &[&str]) -> Server {
         let folder = Folder::new();
+        let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data", folder.text()])
             .args(args)
-            .env("KULKUL_LOG", "warn")
+            .env("KULKUL_LOG", level)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the binary runs");
         let mut line = String::new();
@@ -125,6 +131,11 @@ impl Server {
             }
             assert!(from.elapsed() < PATIENCE, "{path} stays {body:?}, wanted {wanted:?}");
         }
+    }
+
+    /// All that was logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -205,6 +216,21 @@ impl Client {
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("the server reads");
+    }
+
+    /// The upgrade and what follows it in one piece: all is there before the server looks.
+    pub(crate) fn say_all(server: &Server, user: &str, texts: &[&str]) -> TcpStream {
+        let target = format!("/ws?token={}", server.token(user, user));
+        let key = Key::from_nonce([1; 16]);
+        let ask = Ask { host: &server.address, target: &target, key, protocols: &[], fields: &[] };
+        let mut bytes = ask.request();
+        for text in texts {
+            bytes.extend(frame::masked(frame::Opcode::Text, [9, 9, 9, 9], text.as_bytes()));
+        }
+        let mut stream = TcpStream::connect(&server.address).expect("listening");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(&bytes).expect("taken");
+        stream
     }
 
     /// Nothing more will be said; what is said to it is still heard.
