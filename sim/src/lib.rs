@@ -8,6 +8,7 @@ mod checkers;
 mod device;
 mod engine;
 mod faults;
+mod fragile;
 mod heard;
 mod ledger;
 mod mutant;

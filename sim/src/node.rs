@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use engine::{Answer, Asked};
 use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
-use vocabulary::{CloseReason, ConnectionId, Delivery, Envelope, Incarnation, Now, ShardId, Tick};
+use vocabulary::{CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, ShardId, Tick};
 
 use crate::engine::Engine;
+use crate::fragile::Fragile;
 use crate::mutant::Mutant;
 use crate::probe::Probe;
 use crate::scenario::Scenario;
@@ -76,11 +77,10 @@ impl Node {
 
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { notices: true, retention_records: scenario.retention_records };
-    let apps = rooms::Apps::default().with("chat", app::host(chat::Chat), rules).with(
-        "probe",
-        app::host(Probe),
-        rules,
-    );
+    let apps = rooms::Apps::default()
+        .with("chat", app::host(chat::Chat), rules)
+        .with("probe", app::host(Probe), rules)
+        .with("fragile", app::host(Fragile), rules);
     let linger = match scenario.mutant {
         Some(Mutant::NoLinger) => std::time::Duration::ZERO,
         _ => rooms::Limits::default().linger,
@@ -277,6 +277,10 @@ impl Around for Hands<'_> {
         let (node, index) = (self.node, self.index);
         self.world.trace(|| format!("{} closes {connection:?}: {reason:?}", name(node, index)));
         self.world.server_closes(node, index, connection, reason);
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        self.world.failures.push(failure);
     }
 }
 

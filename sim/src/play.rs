@@ -85,7 +85,10 @@ impl Play {
 
     fn run(&mut self) -> Result<(), Violation> {
         loop {
-            for happened in self.world.step() {
+            let happened = self.world.step();
+            // What production survives is found here.
+            assert!(self.world.failures.is_empty(), "{}", self.world.failures[0]);
+            for happened in happened {
                 match happened {
                     Happened::Heard(socket, text) => self.heard(socket, &text)?,
                     Happened::Closed(socket, code) => self.closed(socket, code)?,

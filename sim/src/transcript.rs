@@ -17,6 +17,8 @@
 //! ana <- closed 4410                  what ana's side learns; without a number: nothing but the end
 //! ana is closed by the node: 4410 too slow
 //! ana is cut                          ana hangs up        ana stops reading for 30 s
+//! the log names $x                    a failure of ours was put down under the reference that ana was told
+//! the log says Recovered from …       a line of the log has these words
 //! ---- 5 s
 //! ---- the engine is silent for 5 s   (from here on; what follows is played meanwhile)
 //! ```
@@ -118,6 +120,15 @@ impl Stage {
         if let Some(span) = line.strip_prefix("---- ") {
             self.pass(seconds(span)?);
             return Ok(());
+        }
+        if let Some(name) = line.strip_prefix("the log names $") {
+            let named = self.kept.get(name).and_then(Value::as_str).ok_or("nothing is kept under this")?;
+            let found = self.world.failures.iter().any(|failure| failure.reference.to_string() == named);
+            return if found { Ok(()) } else { Err(format!("but not {named}: {:?}", self.world.failures)) };
+        }
+        if let Some(words) = line.strip_prefix("the log says ") {
+            let found = self.world.failures.iter().any(|failure| failure.to_string().contains(words));
+            return if found { Ok(()) } else { Err(format!("but only {:?}", self.world.failures)) };
         }
         let (name, rest) = line.split_once(' ').ok_or("who does what?")?;
         let rest = rest.trim();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use session::Authenticated;
 use shard::Peer;
-use vocabulary::{CloseReason, ConnectionId, Now, Person, ShardId, Tick, User, UserId, Wall};
+use vocabulary::{CloseReason, ConnectionId, Failure, Now, Person, ShardId, Tick, User, UserId, Wall};
 use websocket::{Compression, Decoder, Event as Frame, Role, frame};
 
 use crate::engine::{Engine, LinkId};
@@ -71,6 +71,8 @@ pub struct World {
     pub now: Now,
     pub scenario: Scenario,
     pub tally: Tally,
+    /// What nodes put down in their logs.
+    pub failures: Vec<Failure>,
     pub(crate) random: Random,
     pub(crate) engine: Engine,
     pub(crate) nodes: Vec<Node>,
@@ -93,6 +95,7 @@ impl World {
         let mut world = World {
             now,
             tally: Tally::default(),
+            failures: Vec::new(),
             random: Random::new(scenario.seed),
             engine: Engine::new(&scenario),
             nodes: Vec::new(),

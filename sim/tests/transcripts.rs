@@ -98,6 +98,60 @@ fn a_stalled_reader_that_wakes_in_time_is_told_why_it_is_closed() {
     check("stalled_and_awake");
 }
 
+#[test]
+fn an_app_that_panics_is_seen_in_the_log_and_its_room_goes_on() {
+    check("broken");
+}
+
+#[test]
+fn a_record_that_cannot_be_folded_freezes_its_room() {
+    check("quarantine");
+}
+
+#[test]
+fn a_snapshot_that_is_too_large_is_refused_and_the_room_goes_on() {
+    check("oversized");
+}
+
+fn read(path: &std::path::Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What docs/protocol.md has a heading or a row for is said or heard in a dialogue, and in no golden file alone.
+#[test]
+fn every_type_and_every_code_of_the_protocol_is_in_a_dialogue() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read(&here.join("../docs/protocol.md"));
+    let folder = std::fs::read_dir(here.join("transcripts")).expect("the folder is there");
+    let dialogues: Vec<String> = folder.map(|entry| read(&entry.expect("readable").path())).collect();
+    let lines = || dialogues.iter().flat_map(|dialogue| dialogue.lines());
+    let (mut arrow, mut seen) = (" -> ", 0);
+    for line in page.lines() {
+        match line {
+            "## What you send" => arrow = " -> ",
+            "## What you get" => arrow = " <- ",
+            _ => {}
+        }
+        let mut names = line.split('`').skip(1).step_by(2);
+        if line.starts_with("### `") {
+            for name in names {
+                let shown = format!(r#""type":"{name}""#);
+                let is =
+                    |line: &&str| line.contains(arrow) && !line.contains(" not ") && line.contains(&shown);
+                assert!(lines().any(|line| is(&line)), "nobody{arrow}{name}");
+                seen += 1;
+            }
+        } else if let Some(code) = names.next().filter(|_| line.starts_with("| `"))
+            && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        {
+            let shown = format!(r#""code":"{code}""#);
+            assert!(lines().any(|line| line.contains(&shown)), "nobody is told {code}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 25, "{seen} types and codes: the page reads differently now");
+}
+
 /// A dialogue that nobody plays shows nothing.
 #[test]
 fn every_transcript_is_played() {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
+use vocabulary::{Audience, Caller, Hook, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
 
 use crate::presence::Presence;
 use crate::{Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange, Step, UnknownFormat};
@@ -11,19 +11,22 @@ use crate::{Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange,
 /// An app, ready to open rooms.
 pub trait Host {
     fn needs(&self) -> Needs;
-    fn start(&self, room: &RoomId) -> Box<dyn Fold>;
-    fn load(&self, room: &RoomId, saved: &Payload) -> Result<Box<dyn Fold>, UnknownFormat>;
+    fn start(&self, room: &RoomId) -> Result<Box<dyn Fold>, Panicked>;
+    fn load(&self, room: &RoomId, saved: &Payload) -> Result<Result<Box<dyn Fold>, UnknownFormat>, Panicked>;
 }
 
-/// The app panicked. Its state is not to be trusted further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panicked;
+/// The app panicked, where, and what it said. After `apply` its state is not to be trusted further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked {
+    pub hook: Hook,
+    pub says: Box<str>,
+}
 
 /// One room's app and state. What an app may break, panics included, stays inside: every call that runs the app's
-/// rules on input answers `Panicked` instead of unwinding.
+/// rules answers `Panicked` instead of unwinding.
 pub trait Fold {
     fn admit(&self, caller: &Caller, join: &Payload) -> Result<Result<Audience, Refusal>, Panicked>;
-    fn guarded(&self, action: Action<'_>) -> bool;
+    fn guarded(&self, action: Action<'_>) -> Result<bool, Panicked>;
     fn decide(
         &self,
         now: Now,
@@ -34,11 +37,17 @@ pub trait Fold {
         action: Action<'_>,
     ) -> Result<Result<Decision, Refusal>, Panicked>;
     fn apply(&mut self, record: &Record) -> Result<Applied, Panicked>;
-    fn show(&self, record: &Record, audience: Audience) -> Option<Shown>;
-    fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Option<Shown>;
-    fn view(&self, audience: Audience) -> Payload;
-    fn due(&self, now: Now, room: &RoomId, presence: Presence<'_>, soft: Soft<'_>) -> Option<(Wall, Duty)>;
-    fn steps(&self) -> Vec<Step>;
+    fn show(&self, record: &Record, audience: Audience) -> Result<Option<Shown>, Panicked>;
+    fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked>;
+    fn view(&self, audience: Audience) -> Result<Payload, Panicked>;
+    fn due(
+        &self,
+        now: Now,
+        room: &RoomId,
+        presence: Presence<'_>,
+        soft: Soft<'_>,
+    ) -> Result<Option<(Wall, Duty)>, Panicked>;
+    fn steps(&self) -> Result<Vec<Step>, Panicked>;
     fn save(&self) -> Result<Payload, Panicked>;
 }
 
@@ -59,32 +68,40 @@ impl<A: App> Host for Hosted<A> {
         self.0.needs()
     }
 
-    fn start(&self, room: &RoomId) -> Box<dyn Fold> {
-        Box::new(Folded { app: Rc::clone(&self.0), state: self.0.start(room) })
+    fn start(&self, room: &RoomId) -> Result<Box<dyn Fold>, Panicked> {
+        let state = guarding(Hook::Start, || self.0.start(room))?;
+        Ok(Box::new(Folded { app: Rc::clone(&self.0), state }))
     }
 
-    fn load(&self, room: &RoomId, saved: &Payload) -> Result<Box<dyn Fold>, UnknownFormat> {
-        let loaded = guarding(|| self.0.load(room, saved));
-        let state =
-            loaded.unwrap_or_else(|_| Err(UnknownFormat("the app panicked on its snapshot".into())))?;
-        Ok(Box::new(Folded { app: Rc::clone(&self.0), state }))
+    fn load(&self, room: &RoomId, saved: &Payload) -> Result<Result<Box<dyn Fold>, UnknownFormat>, Panicked> {
+        let loaded = guarding(Hook::Load, || self.0.load(room, saved))?;
+        Ok(loaded.map(|state| Box::new(Folded { app: Rc::clone(&self.0), state }) as Box<dyn Fold>))
     }
 }
 
+/// An app's last words may be long, and have no use beyond the log's line.
+const WORDS_MAX: usize = 200;
+
 /// Rules read the state through a shared reference; only `apply` changes it, and a room whose `apply` panicked is read
 /// anew, or frozen as it is.
-fn guarding<T>(rule: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(rule)).map_err(|_| Panicked)
+fn guarding<T>(hook: Hook, rule: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(rule)).map_err(|words| {
+        let says = match (words.downcast_ref::<&str>(), words.downcast_ref::<String>()) {
+            (Some(says), _) => says,
+            (None, Some(says)) => says.as_str(),
+            (None, None) => "without a word",
+        };
+        Panicked { hook, says: says.chars().take(WORDS_MAX).collect::<String>().into() }
+    })
 }
 
 impl<A: App> Fold for Folded<A> {
     fn admit(&self, caller: &Caller, join: &Payload) -> Result<Result<Audience, Refusal>, Panicked> {
-        guarding(|| self.app.admit(&self.state, caller, join))
+        guarding(Hook::Admit, || self.app.admit(&self.state, caller, join))
     }
 
-    fn guarded(&self, action: Action<'_>) -> bool {
-        // Who cannot say is decided with the greater care.
-        guarding(|| self.app.guarded(action)).unwrap_or(true)
+    fn guarded(&self, action: Action<'_>) -> Result<bool, Panicked> {
+        guarding(Hook::Guarded, || self.app.guarded(action))
     }
 
     fn decide(
@@ -97,35 +114,41 @@ impl<A: App> Fold for Folded<A> {
         action: Action<'_>,
     ) -> Result<Result<Decision, Refusal>, Panicked> {
         let room = Room { id: room, state: &self.state, presence, soft };
-        guarding(|| self.app.decide(now, room, caller, action))
+        guarding(Hook::Decide, || self.app.decide(now, room, caller, action))
     }
 
     fn apply(&mut self, record: &Record) -> Result<Applied, Panicked> {
-        guarding(|| self.app.apply(&mut self.state, record))
+        guarding(Hook::Apply, || self.app.apply(&mut self.state, record))
     }
 
-    fn show(&self, record: &Record, audience: Audience) -> Option<Shown> {
-        guarding(|| self.app.show(&self.state, record, audience)).unwrap_or(None)
+    fn show(&self, record: &Record, audience: Audience) -> Result<Option<Shown>, Panicked> {
+        guarding(Hook::Show, || self.app.show(&self.state, record, audience))
     }
 
-    fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Option<Shown> {
-        guarding(|| self.app.glimpse(&self.state, change, audience)).unwrap_or(None)
+    fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked> {
+        guarding(Hook::Glimpse, || self.app.glimpse(&self.state, change, audience))
     }
 
-    fn view(&self, audience: Audience) -> Payload {
-        guarding(|| self.app.view(&self.state, audience)).unwrap_or_else(|_| Payload::from_static(b"null"))
+    fn view(&self, audience: Audience) -> Result<Payload, Panicked> {
+        guarding(Hook::View, || self.app.view(&self.state, audience))
     }
 
-    fn due(&self, now: Now, room: &RoomId, presence: Presence<'_>, soft: Soft<'_>) -> Option<(Wall, Duty)> {
+    fn due(
+        &self,
+        now: Now,
+        room: &RoomId,
+        presence: Presence<'_>,
+        soft: Soft<'_>,
+    ) -> Result<Option<(Wall, Duty)>, Panicked> {
         let room = Room { id: room, state: &self.state, presence, soft };
-        guarding(|| self.app.due(now, room)).unwrap_or(None)
+        guarding(Hook::Due, || self.app.due(now, room))
     }
 
-    fn steps(&self) -> Vec<Step> {
-        guarding(|| self.app.steps(&self.state)).unwrap_or_default()
+    fn steps(&self) -> Result<Vec<Step>, Panicked> {
+        guarding(Hook::Steps, || self.app.steps(&self.state))
     }
 
     fn save(&self) -> Result<Payload, Panicked> {
-        guarding(|| self.app.save(&self.state))
+        guarding(Hook::Save, || self.app.save(&self.state))
     }
 }

@@ -10,6 +10,7 @@ mod identity;
 mod mail;
 mod run;
 mod sockets;
+mod sparing;
 mod world;
 
 use std::io;

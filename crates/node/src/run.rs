@@ -19,6 +19,7 @@ use crate::facts::Facts;
 use crate::greeting::{Gate, turned};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::sockets::{Heard, Sockets, State};
+use crate::sparing::Sparing;
 use crate::world::Outside;
 use crate::{Furnish, http};
 
@@ -65,6 +66,7 @@ pub(crate) struct Thread {
     /// Letters stay in the boxes; nobody wakes the thread for them again.
     unopened: bool,
     broken: Vec<ConnectionId>,
+    failures: Sparing,
     /// Heads that are not complete, oldest first; all have the same time to be.
     pub greetings: VecDeque<(Tick, ConnectionId)>,
     /// More sockets wait to be accepted, from then on.
@@ -117,6 +119,7 @@ impl Thread {
             unread: BTreeSet::new(),
             unopened: false,
             broken: Vec::new(),
+            failures: Sparing::default(),
             greetings: VecDeque::new(),
             listener: None,
             accept_from: None,
@@ -205,10 +208,10 @@ impl Thread {
         now: Now,
         registry: &'a Registry,
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
-        let Thread { shard, post, engine, sockets, seat, broken, .. } = self;
+        let Thread { shard, post, engine, sockets, seat, broken, failures, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let mailboxes = &seat.mailboxes;
-        (shard, post, Outside { now, registry, sockets, engine, mailboxes, facts, broken })
+        (shard, post, Outside { now, registry, sockets, engine, mailboxes, facts, broken, failures })
     }
 
     fn rest_of_turn(&mut self, now: Now, registry: &Registry) -> Turn {

@@ -3,11 +3,12 @@
 use engine::{Answer, Asked, MemoryEngine};
 use mio::Registry;
 use shard::{Full, World};
-use vocabulary::{CloseReason, ConnectionId, Envelope, Now, ShardId};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, ShardId};
 
 use crate::facts::ShardFacts;
 use crate::mail::Mailboxes;
 use crate::sockets::{Sockets, State};
+use crate::sparing::Sparing;
 
 pub(crate) struct Outside<'a> {
     pub now: Now,
@@ -18,6 +19,8 @@ pub(crate) struct Outside<'a> {
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
+    /// For failures that come as often as an app is asked.
+    pub failures: &'a mut Sparing,
 }
 
 impl World for Outside<'_> {
@@ -42,6 +45,14 @@ impl World for Outside<'_> {
                 self.broken.push(connection);
                 0
             }
+        }
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        let times = if failure.is_told() { Some(1) } else { self.failures.happened(self.now.tick) };
+        if let Some(times) = times {
+            let (reference, room) = (failure.reference, &failure.room);
+            tracing::error!(%reference, %room, times, "{failure}");
         }
     }
 

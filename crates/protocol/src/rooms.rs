@@ -288,6 +288,9 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             if let Some(millis) = refusal.retry_after_ms {
                 payload.number("retry_after_ms", u64::from(millis));
             }
+            if let Some(reference) = &refusal.reference {
+                payload.text("ref", &reference.to_string());
+            }
             payload.end();
             object.time("timestamp", at);
         }

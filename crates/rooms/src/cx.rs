@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use app::Panicked;
 use engine::{Question, SoftEntry};
 use vocabulary::{
-    Ack, Command, Delivery, Incarnation, Key, Now, Payload, Person, Position, Refusal, Reply, ReplyTo,
-    RoomId, ShardId, StepId, Wall,
+    Ack, Command, Delivery, Failed, Failure, Incarnation, Key, Now, Payload, Person, Position, Reference,
+    Refusal, Reply, ReplyTo, RoomId, ShardId, StepId, Wall,
 };
 
 use crate::limits::Limits;
@@ -17,6 +18,8 @@ pub enum Effect {
     Ask(Question),
     /// A saga's step, for another room's home on this node.
     Command(ShardId, Command),
+    /// For the log.
+    Failed(Failure),
 }
 
 vocabulary::counts! {
@@ -31,6 +34,7 @@ vocabulary::counts! {
         epochs_begun,
         unconfirmed,
         snapshots_refused,
+        snapshots_too_large,
     }
 }
 
@@ -63,6 +67,38 @@ impl Cx<'_> {
     pub(crate) fn number(&mut self) -> u64 {
         *self.serial += 1;
         *self.serial
+    }
+
+    fn failed(&mut self, room: &RoomId, what: Failed) -> Reference {
+        let (node, shard, number) = (self.me.node, self.me.shard, self.number());
+        let reference = Reference { node, shard, number };
+        self.effects.push_back(Effect::Failed(Failure { reference, room: room.clone(), what }));
+        reference
+    }
+
+    /// The room's app panicked. Whoever asked is told no more than the reference.
+    pub(crate) fn panicked(&mut self, room: &RoomId, panicked: Panicked) -> Reference {
+        self.counts.app_panics += 1;
+        self.failed(room, Failed::Panicked { hook: panicked.hook, says: panicked.says })
+    }
+
+    /// What the app answered, unless it panicked and nobody is to be told.
+    pub(crate) fn unless_panicked<T>(&mut self, room: &RoomId, answer: Result<T, Panicked>) -> Option<T> {
+        answer.map_err(|panicked| self.panicked(room, panicked)).ok()
+    }
+
+    /// What the app answered to somebody who waits for it.
+    pub(crate) fn answered<T>(
+        &mut self,
+        room: &RoomId,
+        answer: Result<Result<T, Refusal>, Panicked>,
+    ) -> Result<T, Refusal> {
+        answer.unwrap_or_else(|panicked| Err(Refusal::internal(self.panicked(room, panicked))))
+    }
+
+    pub(crate) fn too_large(&mut self, room: &RoomId, bytes: usize) {
+        self.counts.snapshots_too_large += 1;
+        self.failed(room, Failed::SnapshotTooLarge { bytes });
     }
 
     pub(crate) fn once(&mut self) -> Key {

@@ -15,7 +15,7 @@ use app::{Action, Host};
 use engine::Question;
 use vocabulary::{
     Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, RecordNews,
-    Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
+    Reference, Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -35,8 +35,8 @@ use steward::Stewarded;
 pub(crate) enum Phase {
     Loading(Loading),
     Live(Log),
-    /// The app panicked again on the same past: readable, appends refused.
-    Quarantined(Log),
+    /// The app panicked again on the same past: readable, appends refused, with the reference of that.
+    Quarantined(Log, Reference),
 }
 
 /// Reading a room, from nothing or anew.
@@ -164,7 +164,7 @@ impl Home {
 
     pub(crate) fn log(&self) -> Option<&Log> {
         match &self.phase {
-            Phase::Live(log) | Phase::Quarantined(log) => Some(log),
+            Phase::Live(log) | Phase::Quarantined(log, _) => Some(log),
             Phase::Loading(_) => None,
         }
     }
@@ -229,7 +229,7 @@ impl Home {
 
     fn act(&mut self, cx: &mut Cx<'_>, act: Act) {
         let Phase::Live(log) = &self.phase else {
-            return self.refuse_act(cx, &act, internal());
+            return self.refuse_act(cx, &act, self.appends_nothing());
         };
         if let Caller::Connection { id, .. } = &act.caller
             && act.standing == Standing::Member
@@ -253,7 +253,11 @@ impl Home {
         }
         let guarded = match act.caller {
             Caller::Duty { .. } | Caller::Outcome { .. } => true,
-            _ => log.fold.guarded(Action { kind: &act.kind, payload: &act.payload }),
+            // Who cannot say is decided with the greater care.
+            _ => {
+                let guarded = log.fold.guarded(Action { kind: &act.kind, payload: &act.payload });
+                cx.unless_panicked(&self.id, guarded).unwrap_or(true)
+            }
         };
         let pending = Pending { act, key, guarded, rounds: 0, since: cx.now.tick };
         // A duty is the room's own word, and there is at most one.
@@ -267,8 +271,16 @@ impl Home {
         self.pump(cx);
     }
 
+    /// What a command is told that the room cannot append, because it is quarantined or is read anew.
+    fn appends_nothing(&self) -> Refusal {
+        match &self.phase {
+            Phase::Quarantined(_, reference) => Refusal::internal(*reference),
+            Phase::Live(_) | Phase::Loading(_) => Refusal::busy(1000),
+        }
+    }
+
     fn members(&mut self, cx: &mut Cx<'_>, user: &Arc<User>, reply: ReplyTo) {
-        if let Err(refusal) = self.audience_of(&reply, user) {
+        if let Err(refusal) = self.audience_of(cx, &reply, user) {
             return cx.reply(&self.id, reply, Reply::Refused(refusal));
         }
         let users = self.presence.list(cx.limits.presence_list_max);
@@ -277,13 +289,13 @@ impl Home {
     }
 
     /// What a caller sees of this room: a member by its join, anybody else as if joining now.
-    fn audience_of(&self, reply: &ReplyTo, user: &Arc<User>) -> Result<Audience, Refusal> {
+    fn audience_of(&self, cx: &mut Cx<'_>, reply: &ReplyTo, user: &Arc<User>) -> Result<Audience, Refusal> {
         if let Some(seat) = self.seats.get(reply.connection) {
             return Ok(seat.audience);
         }
         let caller = Caller::Connection { id: reply.connection, user: user.clone() };
         match self.log() {
-            Some(log) => log.fold.admit(&caller, &Payload::new()).unwrap_or_else(|_| Err(internal())),
+            Some(log) => cx.answered(&self.id, log.fold.admit(&caller, &Payload::new())),
             None => Err(Refusal::busy(1000)),
         }
     }
@@ -326,7 +338,7 @@ impl Home {
             && self.pipeline.is_idle()
             && self.readers.is_empty()
             && !self.stewarded.is_busy()
-            && matches!(&self.phase, Phase::Live(_) | Phase::Quarantined(_))
+            && matches!(&self.phase, Phase::Live(_) | Phase::Quarantined(..))
     }
 
     pub(crate) fn is_over(&self, now: Tick, limits: &crate::Limits) -> bool {
@@ -351,7 +363,7 @@ impl Home {
         let (loading, stewarded) = match &self.phase {
             Phase::Loading(loading) => (Some(again(loading.asked)), None),
             Phase::Live(_) => (None, self.stewarded.next_deadline(cx)),
-            Phase::Quarantined(_) => (None, None),
+            Phase::Quarantined(..) => (None, None),
         };
         [
             loading,
@@ -430,8 +442,4 @@ pub(crate) fn waiter(caller: &Caller, reply: Option<ReplyTo>, payload: Option<Pa
         (_, Some(to)) => Some(Waiter::Ack(vocabulary::Ack { to, reply: payload })),
         (_, None) => None,
     }
-}
-
-pub(crate) fn internal() -> Refusal {
-    Refusal::new(vocabulary::Code::Internal, "Internal server error")
 }

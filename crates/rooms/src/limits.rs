@@ -30,6 +30,8 @@ pub struct Limits {
     /// A snapshot when this much was recorded since the last.
     pub snapshot_records: u64,
     pub snapshot_bytes: usize,
+    /// The app's part of a snapshot: what one question to an engine may carry, and a node read of each of its rooms.
+    pub save_bytes_max: usize,
     /// An ended socket counts as present for this long, so that a reload is no leave and no join.
     pub linger: Duration,
     /// Presence is told at most once in this time; the first change at once.
@@ -71,6 +73,7 @@ impl Default for Limits {
             key_age_max: Duration::from_secs(24 * 3600),
             snapshot_records: 1000,
             snapshot_bytes: 256 << 10,
+            save_bytes_max: 1 << 20,
             linger: Duration::from_secs(3),
             presence_window: Duration::from_millis(250),
             presence_list_max: 200,

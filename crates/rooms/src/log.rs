@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use app::{Applied, Fold, Host, Panicked};
 use engine::{Snapshot, Stored};
-use vocabulary::{Check, Epoch, Position, Record, RoomId, Seen, Wall};
+use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
 
-use crate::format::{self, Saved, Unreadable, Written};
+use crate::format::{self, Saved, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
 
@@ -21,6 +21,18 @@ pub(crate) struct Log {
     /// Recorded since the last snapshot.
     fresh_records: u64,
     fresh_bytes: usize,
+}
+
+/// Why there is no log to be had of what the engine holds.
+pub(crate) enum Unopened {
+    Unreadable,
+    Panicked(Panicked),
+}
+
+/// Why there is no snapshot.
+pub(crate) enum Unsaved {
+    Panicked(Panicked),
+    TooLarge(usize),
 }
 
 /// What one more record was.
@@ -37,15 +49,16 @@ impl Log {
         room: &RoomId,
         snapshot: Option<&Snapshot>,
         epoch: Epoch,
-    ) -> Result<Log, Unreadable> {
+    ) -> Result<Log, Unopened> {
         let (fold, head, at, keys) = match snapshot {
             None => {
                 let start = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-                (host.start(room), start, Wall::default(), Keys::default())
+                (host.start(room).map_err(Unopened::Panicked)?, start, Wall::default(), Keys::default())
             }
             Some(snapshot) => {
-                let saved = format::read_snapshot(&snapshot.data)?;
-                let fold = host.load(room, &saved.app).map_err(|_| Unreadable)?;
+                let saved = format::read_snapshot(&snapshot.data).map_err(|_| Unopened::Unreadable)?;
+                let loaded = host.load(room, &saved.app).map_err(Unopened::Panicked)?;
+                let fold = loaded.map_err(|_| Unopened::Unreadable)?;
                 (fold, snapshot.seen, saved.at, Keys::from_saved(saved.keys))
             }
         };
@@ -136,19 +149,25 @@ impl Log {
     }
 
     /// An app that cannot be saved is tried again when as much again was recorded.
-    pub(crate) fn snapshot(&mut self) -> Result<Snapshot, Panicked> {
+    pub(crate) fn snapshot(&mut self, limits: &Limits) -> Result<Snapshot, Unsaved> {
         self.fresh_records = 0;
         self.fresh_bytes = 0;
-        self.snapshot_at(self.head)
+        let app = self.fold.save().map_err(Unsaved::Panicked)?;
+        if app.len() > limits.save_bytes_max {
+            return Err(Unsaved::TooLarge(app.len()));
+        }
+        Ok(self.snapshot_of(app, self.head))
     }
 
-    fn snapshot_at(&self, seen: Seen) -> Result<Snapshot, Panicked> {
-        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app: self.fold.save()? };
-        Ok(Snapshot { seen, data: format::write_snapshot(&saved) })
+    fn snapshot_of(&self, app: Payload, seen: Seen) -> Snapshot {
+        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app };
+        Snapshot { seen, data: format::write_snapshot(&saved) }
     }
 
-    /// What a new epoch would start from: this state, before the first record.
+    /// What a new epoch would start from: this state, before the first record. However large it is, without it the room
+    /// could not go on.
     pub(crate) fn base_of(&self, epoch: Epoch) -> Result<Snapshot, Panicked> {
-        self.snapshot_at(Seen { position: Position { epoch, offset: 0 }, check: Check::default() })
+        let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
+        Ok(self.snapshot_of(self.fold.save()?, seen))
     }
 }

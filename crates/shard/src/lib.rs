@@ -27,7 +27,7 @@ use std::collections::{BTreeSet, VecDeque};
 use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
 use vocabulary::{
-    Class, CloseReason, Command, ConnectionId, Envelope, Incarnation, Now, RoomId, ShardId, Tick,
+    Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, RoomId, ShardId, Tick,
 };
 
 pub use connection::Peer;
@@ -67,6 +67,8 @@ pub enum Output {
     Ask(Asked),
     /// The connection is forgotten; the shell closes its socket.
     Close(ConnectionId, CloseReason),
+    /// For the log.
+    Failed(Failure),
 }
 
 /// Why a shard wants to be woken.
@@ -433,6 +435,7 @@ impl Shard {
                     self.counts.envelopes += 1;
                     self.outputs.push_back(Output::Post(shard, Envelope::Delivery(delivery.into())));
                 }
+                Effect::Failed(failure) => self.outputs.push_back(Output::Failed(failure)),
                 Effect::Ask(question) => self.outputs.push_back(Output::Ask(self.rooms.signed(question))),
                 Effect::Command(shard, command) if shard == self.id => self.rooms.command(now, command),
                 Effect::Command(shard, command) => {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use engine::{Answer, Asked};
-use vocabulary::{CloseReason, ConnectionId, Envelope, Now, ShardId};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, ShardId};
 
 use crate::{Input, Output, Shard};
 
@@ -21,6 +21,8 @@ pub trait World {
     /// How many bytes the socket took; less than all means that it will say when it takes more.
     fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
+    /// To be put down in the log.
+    fn failed(&mut self, failure: Failure);
 }
 
 /// Mail that found a box full. Deliveries and what keeps two shards' books equal wait here, in order; a command that
@@ -120,6 +122,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
             match output {
                 Output::Ask(asked) => world.ask(asked),
                 Output::Close(connection, reason) => world.close(connection, reason),
+                Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {
                         shard.handle(now, Input::Returned(command));

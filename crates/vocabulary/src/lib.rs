@@ -5,6 +5,7 @@ mod close;
 mod command;
 mod counts;
 mod delivery;
+mod failure;
 mod hash;
 mod ids;
 mod key;
@@ -19,6 +20,7 @@ pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
     Recipients, RecordNews, Reply, Shown, Sight, Verdict,
 };
+pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
     check_user,

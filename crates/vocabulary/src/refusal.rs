@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::Reference;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     InvalidFormat,
@@ -35,18 +37,19 @@ pub struct Refusal {
     pub code: Code,
     pub text: Cow<'static, str>,
     pub retry_after_ms: Option<u32>,
+    /// Under which our log says what happened. Boxed, because most refusals have none and all travel.
+    pub reference: Option<Box<Reference>>,
 }
 
 impl Refusal {
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { code, text: text.into(), retry_after_ms: None }
+        Refusal { code, text: text.into(), retry_after_ms: None, reference: None }
     }
 
     pub fn busy(retry_after_ms: u32) -> Refusal {
         Refusal {
-            code: Code::Busy,
-            text: "the server is busy, nothing was stored".into(),
             retry_after_ms: Some(retry_after_ms),
+            ..Refusal::new(Code::Busy, "the server is busy, nothing was stored")
         }
     }
 
@@ -57,15 +60,22 @@ impl Refusal {
         )
     }
 
+    /// All that a peer learns of a fault of ours.
+    pub fn internal(reference: Reference) -> Refusal {
+        Refusal {
+            reference: Some(Box::new(reference)),
+            ..Refusal::new(Code::Internal, "Internal server error")
+        }
+    }
+
     pub fn not_in_room() -> Refusal {
         Refusal::new(Code::NotInRoom, "you must join the room first")
     }
 
     pub fn rate_limit(retry_after_ms: u32) -> Refusal {
         Refusal {
-            code: Code::RateLimit,
-            text: "too many messages, slow down".into(),
             retry_after_ms: Some(retry_after_ms),
+            ..Refusal::new(Code::RateLimit, "too many messages, slow down")
         }
     }
 }

@@ -192,6 +192,16 @@ struct Refusal {
     code: String,
     message: Option<String>,
     retry_after_ms: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<Reference>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    node: u64,
+    shard: u16,
+    number: u64,
 }
 
 /// Every code there is. A new one does not compile until it is here, and then it wants a golden file and a line on the
@@ -284,6 +294,10 @@ impl Refusal {
             (code, None, _) => panic!("{code} needs a message"),
         };
         refusal.retry_after_ms = self.retry_after_ms;
+        refusal.reference = self.reference.as_ref().map(|it| {
+            let (node, shard, number) = (it.node, v::ShardId(it.shard), it.number);
+            Box::new(v::Reference { node, shard, number })
+        });
         refusal
     }
 }

@@ -5,7 +5,7 @@ use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
 use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, Wall};
 
 use super::load::FETCH;
-use super::{Home, LoadStep, Loading, Phase, internal, waiter};
+use super::{Home, LoadStep, Loading, Phase, waiter};
 use crate::cx::Cx;
 use crate::format::{self, Written};
 use crate::log::Grown;
@@ -110,10 +110,7 @@ impl Home {
         let (presence, soft) = (Presence::new(&self.presence), Soft::new(self.soft.values()));
         let action = Action { kind: &act.kind, payload: &act.payload };
         let decided = log.fold.decide(cx.now, &self.id, presence, soft, &act.caller, action);
-        let decision = decided.unwrap_or_else(|_| {
-            cx.counts.app_panics += 1;
-            Err(internal())
-        });
+        let decision = cx.answered(&self.id, decided);
         let at = cx.now.wall.max(log.at());
         let Decision { records, soft, reply } = match decision {
             Ok(decision) => decision,
@@ -345,8 +342,8 @@ impl Home {
     fn apply_arrived(&mut self, cx: &mut Cx<'_>, records: Vec<Arrived>) {
         let whole = self.apply_in_order(cx, records.into_iter());
         self.tell_told(cx);
-        if whole.is_err() {
-            self.refold(cx);
+        if let Err(panicked) = whole {
+            self.refold(cx, panicked);
         }
     }
 
@@ -405,8 +402,8 @@ impl Home {
     }
 
     /// The app panicked on a record: fold once more from the snapshot, and if that panics too, freeze the room.
-    fn refold(&mut self, cx: &mut Cx<'_>) {
-        cx.counts.app_panics += 1;
+    fn refold(&mut self, cx: &mut Cx<'_>, panicked: app::Panicked) {
+        cx.panicked(&self.id, panicked);
         self.reload(cx, None);
     }
 
@@ -448,7 +445,7 @@ impl Home {
         let Some(mut flight) = self.pipeline.flight.take() else { return };
         if !live {
             for parcel in &flight.batch.parcels {
-                self.refuse_key(cx, &parcel.key, &internal());
+                self.refuse_key(cx, &parcel.key, &self.appends_nothing());
             }
         } else if flight.guarded.is_some() {
             let survived = flight.batch.parcels.iter().all(|parcel| {

@@ -6,7 +6,7 @@ use vocabulary::{Delivery, Epoch, Refusal, Seen, Tick};
 use super::append::Arrived;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
-use crate::log::Log;
+use crate::log::{Log, Unopened};
 
 /// What one read for loading asks for; the engine may give less.
 const LOAD_RECORDS: u32 = 500;
@@ -106,7 +106,12 @@ impl Home {
         let opened = Log::open(&*self.host, &self.id, loaded.snapshot.as_ref(), loaded.head.epoch);
         let mut log = match opened {
             Ok(log) => log,
-            Err(_) => {
+            Err(Unopened::Panicked(panicked)) => {
+                loading.asked = cx.now.tick;
+                cx.panicked(&self.id, panicked);
+                return;
+            }
+            Err(Unopened::Unreadable) => {
                 // A snapshot that this build cannot read: refuse to serve the room rather than forget its past.
                 cx.counts.snapshots_refused += 1;
                 loading.asked = cx.now.tick;
@@ -116,19 +121,19 @@ impl Home {
         self.known_end = loaded.head.offset;
         self.kept_from = loaded.base;
         loading.found(&log);
-        let mut panicked = false;
+        let mut panicked = None;
         for stored in loaded.records {
-            if stored.offset == log.head().offset + 1 && log.grow(stored, None, cx.limits).is_err() {
-                panicked = true;
+            if stored.offset == log.head().offset + 1
+                && let Err(why) = log.grow(stored, None, cx.limits)
+            {
+                panicked = Some(why);
                 break;
             }
             loading.found(&log);
         }
         loading.asked = cx.now.tick;
-        if panicked {
-            cx.counts.app_panics += 1;
-            cx.counts.rooms_quarantined += 1;
-            return self.go_live(cx, Phase::Quarantined(log));
+        if let Some(panicked) = panicked {
+            return self.quarantine(cx, log, panicked);
         }
         loading.step = LoadStep::Reading(log);
         self.hear_others(cx, loaded.present, loaded.soft);
@@ -172,10 +177,7 @@ impl Home {
 
     /// An app that cannot be saved keeps its room waiting, and is tried again with the next asking.
     fn propose(&mut self, cx: &mut Cx<'_>, old: Epoch, base: Result<Snapshot, app::Panicked>) {
-        let Ok(base) = base else {
-            cx.counts.app_panics += 1;
-            return;
-        };
+        let Some(base) = cx.unless_panicked(&self.id, base) else { return };
         cx.ask(Question::BeginEpoch { room: self.id.clone(), old, base });
     }
 
@@ -205,21 +207,23 @@ impl Home {
                 Read::Records { records, head } if head.epoch == log.head().epoch => {
                     self.known_end =
                         if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
-                    let mut panicked = false;
+                    let mut panicked = None;
                     for stored in records {
-                        panicked |= stored.offset == log.head().offset + 1
-                            && log.grow(stored, None, cx.limits).is_err();
+                        if stored.offset == log.head().offset + 1
+                            && let Err(why) = log.grow(stored, None, cx.limits)
+                        {
+                            panicked = Some(why);
+                            break;
+                        }
                         loading.lost = loading.lost.filter(|lost| *lost != log.seen());
                     }
-                    if panicked {
-                        cx.counts.app_panics += 1;
-                        cx.counts.rooms_quarantined += 1;
+                    if let Some(panicked) = panicked {
                         let LoadStep::Reading(log) =
                             std::mem::replace(&mut loading.step, LoadStep::Following)
                         else {
                             return;
                         };
-                        return self.go_live(cx, Phase::Quarantined(log));
+                        return self.quarantine(cx, log, panicked);
                     }
                     self.go_on_loading(cx);
                 }
@@ -241,6 +245,12 @@ impl Home {
                 self.reload(cx, seen);
             }
         }
+    }
+
+    fn quarantine(&mut self, cx: &mut Cx<'_>, log: Log, panicked: app::Panicked) {
+        cx.counts.rooms_quarantined += 1;
+        let reference = cx.panicked(&self.id, panicked);
+        self.go_live(cx, Phase::Quarantined(log, reference));
     }
 
     pub(super) fn go_live(&mut self, cx: &mut Cx<'_>, phase: Phase) {

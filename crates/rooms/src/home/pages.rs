@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use engine::{Question, Read};
 use vocabulary::{
-    Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Position, Record,
-    Refusal, Reply, ReplyTo, Tick, User, Verdict,
+    Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Payload, Position,
+    Record, Refusal, Reply, ReplyTo, RoomId, Tick, User, Verdict,
 };
 
-use super::{Home, internal};
+use super::Home;
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Log;
@@ -37,7 +37,7 @@ impl Home {
     pub(super) fn join(&mut self, cx: &mut Cx<'_>, join: Join) {
         let Some(log) = super::Home::log(self) else { return };
         let caller = Caller::Connection { id: join.connection, user: join.user.clone() };
-        let audience = match log.fold.admit(&caller, &join.payload).unwrap_or_else(|_| Err(internal())) {
+        let audience = match cx.answered(&self.id, log.fold.admit(&caller, &join.payload)) {
             Ok(audience) => audience,
             Err(refusal) => {
                 self.part(cx, &join, refusal);
@@ -49,7 +49,7 @@ impl Home {
         let upto = log.head();
         let verdict = match join.since {
             None => Verdict::Fresh,
-            Some(since) => self.verdict(since, audience),
+            Some(since) => self.verdict(cx, since, audience),
         };
         let cursor = match (&verdict, join.since) {
             (Verdict::Resumed, Some(since)) => since,
@@ -77,13 +77,17 @@ impl Home {
     }
 
     /// How a client's position continues here. Whether the log still reaches back is known when a page is read.
-    fn verdict(&self, since: Position, audience: Audience) -> Verdict {
+    fn verdict(&self, cx: &mut Cx<'_>, since: Position, audience: Audience) -> Verdict {
         let Some(log) = self.log() else { return Verdict::Fresh };
         let head = log.head();
+        let mut view = || {
+            let view = cx.unless_panicked(&self.id, log.fold.view(audience));
+            view.unwrap_or_else(|| Payload::from_static(b"null"))
+        };
         if since.epoch != head.epoch || since.offset > head.offset {
-            Verdict::Reset(log.fold.view(audience))
+            Verdict::Reset(view())
         } else if log.ring_after(since.offset).is_none() && since.offset < self.kept_from {
-            Verdict::Gap(log.fold.view(audience))
+            Verdict::Gap(view())
         } else {
             Verdict::Resumed
         }
@@ -92,14 +96,14 @@ impl Home {
     pub(super) fn page(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, ticket: u32, since: Position) {
         let Some(seat) = self.seats.get(connection) else { return };
         let audience = seat.audience;
-        let verdict = self.verdict(since, audience);
+        let verdict = self.verdict(cx, since, audience);
         let Some(log) = self.log() else { return };
         if verdict != Verdict::Resumed {
             let upto = log.head();
             return self.send_page(cx, connection, ticket, verdict, Vec::new(), upto);
         }
         if let Some(records) = log.ring_after(since.offset) {
-            let (entries, upto) = entries(log, cx, audience, since, records);
+            let (entries, upto) = entries(&self.id, log, cx, audience, since, records);
             return self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
         }
         self.readers.retain(|_, reader| !reader.is_for(connection));
@@ -137,7 +141,7 @@ impl Home {
         limit: u32,
         from: HistoryFrom,
     ) {
-        let audience = match self.audience_of(&reply, user) {
+        let audience = match self.audience_of(cx, &reply, user) {
             Ok(audience) => audience,
             Err(refusal) => return cx.reply(&self.id, reply, Reply::Refused(refusal)),
         };
@@ -161,7 +165,8 @@ impl Home {
         }
         if let Some(records) = log.ring_after(after) {
             let within = records.take_while(|record| record.position.offset <= upto);
-            let entries = within.filter_map(|record| shown(log, record, audience)).collect();
+            let shown = |record| entry(&self.id, log, cx, audience, record);
+            let entries = within.map(shown).filter(|entry| entry.shown.is_some()).collect();
             return cx.reply(&self.id, reply, Reply::History { entries, upto: head });
         }
         let want = Want::History { reply, audience, upto };
@@ -206,8 +211,7 @@ impl Home {
                     None => return,
                 },
             };
-            let at = record.at;
-            entries.push(PageEntry { position: upto, at, shown: log.fold.show(&record, audience) });
+            entries.push(entry(&self.id, log, cx, audience, &record));
         }
         match reader.want {
             Want::Page { connection, ticket } => {
@@ -271,15 +275,16 @@ impl Home {
     }
 }
 
-fn shown(log: &Log, record: &Record, audience: Audience) -> Option<PageEntry> {
-    let shown = log.fold.show(record, audience)?;
-    Some(PageEntry { position: record.position, at: record.at, shown: Some(shown) })
+fn entry(room: &RoomId, log: &Log, cx: &mut Cx<'_>, audience: Audience, record: &Record) -> PageEntry {
+    let shown = cx.unless_panicked(room, log.fold.show(record, audience)).flatten();
+    PageEntry { position: record.position, at: record.at, shown }
 }
 
 /// One page out of the ring, and how far it reaches.
 fn entries<'a>(
+    room: &RoomId,
     log: &Log,
-    cx: &Cx<'_>,
+    cx: &mut Cx<'_>,
     audience: Audience,
     since: Position,
     records: impl Iterator<Item = &'a Record>,
@@ -292,8 +297,7 @@ fn entries<'a>(
         }
         bytes += record.body.len();
         upto = record.position;
-        let shown = log.fold.show(record, audience);
-        entries.push(PageEntry { position: record.position, at: record.at, shown });
+        entries.push(entry(room, log, cx, audience, record));
     }
     // Foreign records at the end are in no page; the ring's end is the log's.
     (entries, log.head())

@@ -10,6 +10,7 @@ use vocabulary::{Act, Caller, Command, Key, Payload, Position, Standing, StepId,
 
 use super::{Home, Phase};
 use crate::cx::Cx;
+use crate::log::Unsaved;
 use crate::pipeline::Pending;
 
 /// A duty that came to nothing is not looked at again sooner: an app whose `due` and `decide` disagree must not spin.
@@ -103,19 +104,23 @@ impl Home {
         }
         let Phase::Live(log) = &mut self.phase else { return };
         if log.wants_snapshot(cx.limits) {
-            match log.snapshot() {
+            match log.snapshot(cx.limits) {
                 Ok(snapshot) => {
                     let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
                     self.kept_from = self.kept_from.max(forget_upto);
                     cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
                 }
-                Err(app::Panicked) => cx.counts.app_panics += 1,
+                Err(Unsaved::Panicked(panicked)) => {
+                    cx.panicked(&self.id, panicked);
+                }
+                Err(Unsaved::TooLarge(bytes)) => cx.too_large(&self.id, bytes),
             }
         }
         let needs = self.host.needs();
         if needs.duties {
             let soft = Soft::new(self.soft.values());
-            self.stewarded.due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
+            let due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
+            self.stewarded.due = cx.unless_panicked(&self.id, due).flatten();
             self.do_due(cx);
         }
         self.send_steps(cx);
@@ -157,7 +162,8 @@ impl Home {
         let mut due = self.stewarded.due.as_ref().map(|(at, _)| *at);
         if presence_duties {
             let (deserted, soft) = (Deserted(cx.now.tick), Soft::new(self.soft.values()));
-            let then = log.fold.due(cx.now, &self.id, Presence::new(&deserted), soft).map(|(at, _)| at);
+            let then = log.fold.due(cx.now, &self.id, Presence::new(&deserted), soft);
+            let then = cx.unless_panicked(&self.id, then).flatten().map(|(at, _)| at);
             // Rounded up to the lease: a time that moves with every look would be a question with every look.
             let lease = cx.limits.lease.as_millis() as i64;
             let then = then.map(|at| Wall((at.0 / lease + 1) * lease));
@@ -180,7 +186,7 @@ impl Home {
             return;
         }
         let mut open = BTreeMap::new();
-        for step in log.fold.steps() {
+        for step in cx.unless_panicked(&self.id, log.fold.steps()).unwrap_or_default() {
             let id = StepId { saga: self.id.clone(), offset: step.offset, number: step.number };
             let again = self.stewarded.steps.get(&id).copied().filter(|again| *again > cx.now.tick);
             if again.is_none() {

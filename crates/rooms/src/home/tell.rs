@@ -27,7 +27,10 @@ impl Home {
             }
         }
         let Some(log) = super::Home::log(self) else { return };
-        let sight = |audience| Sight { audience, shown: log.fold.show(record, audience) };
+        let sight = |audience| {
+            let shown = log.fold.show(record, audience);
+            Sight { audience, shown: cx.unless_panicked(&self.id, shown).flatten() }
+        };
         let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
         self.told.push(RecordNews { position: record.position, at: record.at, sights, acks });
         if self.told.len() >= cx.limits.batch_records_max {
@@ -95,7 +98,7 @@ impl Home {
                 continue;
             }
             let caller = Caller::Connection { id: connection, user: seat.user.clone() };
-            match log.fold.admit(&caller, &seat.join).unwrap_or_else(|_| Err(super::internal())) {
+            match cx.answered(&self.id, log.fold.admit(&caller, &seat.join)) {
                 Ok(audience) if audience == seat.audience => {}
                 Ok(audience) => retagged.push((connection, audience)),
                 Err(refusal) => dropped.push((connection, refusal)),
@@ -153,7 +156,10 @@ impl Home {
             before: change.before.as_ref(),
             class: change.class,
         };
-        let sight = |audience| Sight { audience, shown: log.fold.glimpse(&seen, audience) };
+        let sight = |audience| {
+            let shown = log.fold.glimpse(&seen, audience);
+            Sight { audience, shown: cx.unless_panicked(&self.id, shown).flatten() }
+        };
         let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
         if sights.iter().all(|sight| sight.shown.is_none()) {
             return;

@@ -8,7 +8,7 @@ use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
 use serde_json::Value;
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Shard, Speaks, World, turn};
 use vocabulary::{
-    CloseReason, ConnectionId, Envelope, Incarnation, Now, Person, ShardId, Tick, User, UserId, Wall,
+    CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, ShardId, Tick, User, UserId, Wall,
 };
 use websocket::frame;
 
@@ -17,6 +17,7 @@ struct Outside {
     now: Now,
     written: BTreeMap<u32, Vec<u8>>,
     closed: Vec<(u32, CloseReason)>,
+    failures: Vec<Failure>,
     mail: VecDeque<(ShardId, Envelope)>,
 }
 
@@ -37,6 +38,9 @@ impl World for Outside {
     }
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         self.closed.push((connection.slot, reason));
+    }
+    fn failed(&mut self, failure: Failure) {
+        self.failures.push(failure);
     }
 }
 
@@ -72,8 +76,9 @@ impl Node {
             let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
             let shard = Shard::new(now, Config { id, limits: Limits::default(), mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-            let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
-            (shard, Post::default(), Outside { engine, now, written, closed, mail })
+            let (written, closed, failures, mail) =
+                (BTreeMap::new(), Vec::new(), Vec::new(), VecDeque::new());
+            (shard, Post::default(), Outside { engine, now, written, closed, failures, mail })
         });
         Node { shards: shards.collect(), now, deliveries: 0, commands: 0 }
     }
