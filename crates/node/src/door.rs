@@ -37,7 +37,9 @@ impl Thread {
                     return;
                 }
                 Err(error) if is_exhausted(&error) => {
-                    tracing::warn!(%error, "Failed to accept: out of descriptors, trying again");
+                    if let Some(times) = self.exhausted.happened(now.tick) {
+                        tracing::warn!(%error, times, "Failed to accept: out of descriptors, trying again");
+                    }
                     self.accept_from = Some(now.tick + ACCEPT_PAUSE);
                     return;
                 }

@@ -67,6 +67,8 @@ pub(crate) struct Thread {
     unopened: bool,
     broken: Vec<ConnectionId>,
     failures: Sparing,
+    /// Descriptors were used up.
+    pub exhausted: Sparing,
     /// Heads that are not complete, oldest first; all have the same time to be.
     pub greetings: VecDeque<(Tick, ConnectionId)>,
     /// More sockets wait to be accepted, from then on.
@@ -120,6 +122,7 @@ impl Thread {
             unopened: false,
             broken: Vec::new(),
             failures: Sparing::default(),
+            exhausted: Sparing::default(),
             greetings: VecDeque::new(),
             listener: None,
             accept_from: None,
