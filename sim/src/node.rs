@@ -91,6 +91,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         ring_records_max: scenario.ring_records,
         page_records_max: scenario.page_records,
         snapshot_records: scenario.snapshot_records,
+        rooms_max: scenario.rooms_max,
         ..rooms::Limits::default()
     };
     let rooms = rooms::Config {

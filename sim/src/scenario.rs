@@ -31,6 +31,7 @@ pub struct Scenario {
     pub page_records: usize,
     pub ring_records: usize,
     pub waiting: usize,
+    pub rooms_max: usize,
     pub snapshot_records: u64,
     pub retention_records: u64,
 
@@ -88,6 +89,7 @@ impl Scenario {
             page_records: 64,
             ring_records: 256,
             waiting: 256,
+            rooms_max: 100_000,
             snapshot_records: 1000,
             retention_records: 1_000_000,
             network_delay: Duration::from_millis(2),

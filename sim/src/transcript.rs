@@ -78,7 +78,9 @@ fn set(scenario: &mut Scenario, change: &str) -> Result<(), String> {
     let number: usize = number.trim().parse().map_err(|error| format!("{number}: {error}"))?;
     match what {
         "nodes" => scenario.nodes = number,
+        "shards" => scenario.shards = u16::try_from(number).map_err(|error| error.to_string())?,
         "waiting" => scenario.waiting = number,
+        "rooms" => scenario.rooms_max = number,
         "socket_bytes" => scenario.socket_bytes = number,
         "outbox_frames" => scenario.outbox_frames = number,
         "ring_records" => scenario.ring_records = number,

@@ -113,6 +113,11 @@ fn a_snapshot_that_is_too_large_is_refused_and_the_room_goes_on() {
     check("oversized");
 }
 
+#[test]
+fn a_full_shard_opens_no_room_until_one_is_let_go() {
+    check("full");
+}
+
 fn read(path: &std::path::Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

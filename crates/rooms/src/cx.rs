@@ -35,6 +35,7 @@ vocabulary::counts! {
         unconfirmed,
         snapshots_refused,
         snapshots_too_large,
+        rooms_refused,
     }
 }
 

@@ -69,6 +69,9 @@ pub struct Rooms {
     effects: VecDeque<Effect>,
 }
 
+/// A place becomes free when a room has been empty for a minute; in a full shard one does every few seconds.
+const FULL_RETRY_MS: u32 = 5000;
+
 impl Rooms {
     pub fn new(apps: Apps, config: Config) -> Rooms {
         Rooms {
@@ -120,8 +123,8 @@ impl Rooms {
         self.with(now, &room, &mut run);
         // Nobody had opened the room: there is nothing to leave, and nothing to read.
         let Some(command) = command.filter(|command| !command.must_arrive()) else { return };
-        if !self.open(now, &room) {
-            return self.refuse_unknown_app(now, command);
+        if let Err(refusal) = self.open(now, &room) {
+            return self.refuse(now, command, refusal);
         }
         self.with(now, &room, |home, cx| home.command(cx, command));
     }
@@ -137,9 +140,8 @@ impl Rooms {
         }
     }
 
-    fn refuse_unknown_app(&mut self, now: Now, command: Command) {
-        let text = format!("no app serves the room {}", command.room());
-        let refusal = Refusal::new(Code::InvalidPayload, text);
+    /// A command whose room is not open.
+    fn refuse(&mut self, now: Now, command: Command, refusal: Refusal) {
         let room = command.room();
         let delivery = match command {
             Command::Join(join) => {
@@ -182,7 +184,7 @@ impl Rooms {
                 }
             }
             Answer::Due { room } => {
-                if self.is_steward(&room) && self.open(now, &room) {
+                if self.is_steward(&room) && self.open(now, &room).is_ok() {
                     self.with(now, &room, |_, _| {});
                 }
             }
@@ -266,7 +268,8 @@ impl Rooms {
             self.with(now, &room, |_, _| {});
         }
         for room in due {
-            if self.open(now, &room) {
+            // A shard that is full is told again with the next look at what is due.
+            if self.open(now, &room).is_ok() {
                 self.with(now, &room, |_, _| {});
             }
         }
@@ -289,16 +292,22 @@ impl Rooms {
         self.stewarded[usize::from(room.slice().0)]
     }
 
-    /// Whether the room is open; a room of no app is not.
-    fn open(&mut self, now: Now, room: &RoomId) -> bool {
+    /// Opens the room, if an app serves it and there is a place.
+    fn open(&mut self, now: Now, room: &RoomId) -> Result<(), Refusal> {
         if self.homes.contains_key(room) {
-            return true;
+            return Ok(());
         }
-        let Some((host, rules)) = self.apps.0.get(room.app()).cloned() else { return false };
+        let Some((host, rules)) = self.apps.0.get(room.app()).cloned() else {
+            return Err(Refusal::new(Code::InvalidPayload, format!("no app serves the room {room}")));
+        };
+        if self.homes.len() >= self.config.limits.rooms_max {
+            self.counts.rooms_refused += 1;
+            return Err(Refusal::busy(FULL_RETRY_MS));
+        }
         let mut cx = self.open_cx(now, room);
         let home = Home::open(&mut cx, room.clone(), host, rules);
         self.homes.insert(room.clone(), Box::new(home));
-        true
+        Ok(())
     }
 
     fn close(&mut self, room: &RoomId) {

@@ -32,6 +32,9 @@ pub struct Limits {
     pub snapshot_bytes: usize,
     /// The app's part of a snapshot: what one question to an engine may carry, and a node read of each of its rooms.
     pub save_bytes_max: usize,
+    /// Rooms at home on one shard. One that is empty takes some two kilobytes, so all of them take some hundred
+    /// megabytes; what they keep in front of their logs comes on top.
+    pub rooms_max: usize,
     /// An ended socket counts as present for this long, so that a reload is no leave and no join.
     pub linger: Duration,
     /// Presence is told at most once in this time; the first change at once.
@@ -74,6 +77,7 @@ impl Default for Limits {
             snapshot_records: 1000,
             snapshot_bytes: 256 << 10,
             save_bytes_max: 1 << 20,
+            rooms_max: 100_000,
             linger: Duration::from_secs(3),
             presence_window: Duration::from_millis(250),
             presence_list_max: 200,
