@@ -252,6 +252,20 @@ fn the_conformance_echo_sends_back_what_came() {
 }
 
 #[test]
+fn who_does_not_read_its_answers_learns_that_it_is_too_slow_when_it_reads_again() {
+    let server = Server::with(&["--conformance"]);
+    let mut client = Client::open(&server, "/conformance/echo").expect("let in");
+    let large = frame::masked(frame::Opcode::Binary, [1, 2, 3, 4], &vec![7; 1 << 20]);
+    // More than the kernel's buffers and the outbox hold together; the server goes on reading all the while.
+    for _ in 0..32 {
+        client.send(&large);
+    }
+    assert_eq!(client.closed(), (4410, "too slow".to_owned()));
+    client.send(&frame::masked(frame::Opcode::Close, [1, 2, 3, 4], &frame::close_payload(4410, "")));
+    assert_eq!(client.hear(), Heard::End);
+}
+
+#[test]
 fn a_signal_drains_the_node_and_everybody_learns_when_to_come_back() {
     let server = Server::start();
     let mut clients: Vec<Client> = (0..20).map(|user| server.client(&user.to_string())).collect();
@@ -280,7 +294,7 @@ fn a_node_without_clients_ends_at_once() {
 
 #[test]
 fn out_of_descriptors_the_node_goes_on_serving_those_it_has() {
-    let server = Server::start();
+    let server = Server::logging("warn", &["--shards", "1"]);
     let mut first = server.client("1");
     first.join("general");
     let limit = format!("--nofile={}:{}", 64, 64);
@@ -289,13 +303,18 @@ fn out_of_descriptors_the_node_goes_on_serving_those_it_has() {
         .status()
         .expect("prlimit is part of util-linux");
     assert!(lowered.success());
+    let since = std::time::Instant::now();
     let flood: Vec<_> =
         (0..100).map(|_| std::net::TcpStream::connect(&server.address).expect("queued")).collect();
     first.say(r#"{"type":"send_message","room":"general","id":"1","payload":{"content":"still here"}}"#);
     assert_eq!(first.next("ack")["id"], "1");
+    server.until_log("out of descriptors");
     drop(flood);
     let mut second = server.client("2");
     second.join("general");
+    // However often it is tried, it is said once a second.
+    let said = server.log().matches("out of descriptors").count() as u64;
+    assert!(said <= since.elapsed().as_secs() + 1, "{said} lines in {:?}", since.elapsed());
 }
 
 #[test]

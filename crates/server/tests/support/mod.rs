@@ -138,6 +138,15 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text")
     }
 
+    /// Reads the log until these words are in it.
+    pub(crate) fn until_log(&self, words: &str) {
+        let from = Instant::now();
+        while !self.log().contains(words) {
+            assert!(from.elapsed() < PATIENCE, "the log does not say {words:?}: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("the server lives");
     }
