@@ -32,8 +32,8 @@ pub struct Limits {
     pub snapshot_bytes: usize,
     /// The app's part of a snapshot: what one question to an engine may carry, and a node read of each of its rooms.
     pub save_bytes_max: usize,
-    /// Rooms at home on one shard. One that is empty takes some two kilobytes, so all of them take some hundred
-    /// megabytes; what they keep in front of their logs comes on top.
+    /// Rooms at home on one shard. One that is empty takes some two kilobytes, all of them two hundred megabytes; what
+    /// they keep in front of their logs comes on top.
     pub rooms_max: usize,
     /// An ended socket counts as present for this long, so that a reload is no leave and no join.
     pub linger: Duration,
