@@ -70,10 +70,11 @@ async fn serve(config: Config) -> Result<()> {
         loop {
             minute.tick().await;
             let health = facts.health();
-            let (counts, _) = facts.counts();
+            let (counts, of_rooms) = facts.counts();
             let (total, stale, users, rooms) = (health.total, health.stale, health.users, health.rooms);
             let removed = counts.stale_removed;
-            tracing::info!(total, stale, removed, users, rooms, "connection statistics");
+            let (panics, quarantined) = (of_rooms.app_panics, of_rooms.rooms_quarantined);
+            tracing::info!(total, stale, removed, users, rooms, panics, quarantined, "connection statistics");
         }
     };
     tokio::select! {
