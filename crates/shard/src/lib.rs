@@ -367,9 +367,12 @@ impl Shard {
     /// the log; should its socket take bytes once more before a write's time and a close's are over, it learns why.
     fn end_too_slow(&mut self, now: Now, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
-        if !connection.session.is_open() {
-            let reason = connection.session.ended().unwrap_or(CloseReason::TooSlow);
-            return self.cut(now, id, reason);
+        match connection.session.ended() {
+            None => {}
+            // Several answers of one input found no place.
+            Some(CloseReason::TooSlow) => return,
+            // Not even a close did.
+            Some(reason) => return self.cut(now, id, reason),
         }
         connection.outbox.forget_unbegun(&mut self.writes.spare);
         self.end(now, id, CloseReason::TooSlow);

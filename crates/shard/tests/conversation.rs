@@ -2,7 +2,11 @@
 
 mod support;
 
-use support::Node;
+use std::time::Duration;
+
+use shard::Limits;
+use support::{Client, Node};
+use vocabulary::CloseReason;
 
 #[test]
 fn a_message_reaches_the_other_member_and_its_author_gets_the_ack() {
@@ -72,4 +76,42 @@ fn a_second_drain_does_not_wait_for_the_first() {
     assert_eq!(gone(&mut node), 1, "the first of ten slots in ten seconds");
     node.drain(std::time::Duration::ZERO);
     assert_eq!(gone(&mut node), 9);
+}
+
+/// Ana's socket takes nothing, and more is to be told her than can wait.
+fn overfull() -> (Node, Client) {
+    let limits = Limits { outbox_frames_max: 4, reserve_frames_max: 4, ..Limits::default() };
+    let mut node = Node::with(1, limits);
+    let ana = node.connect(0, 1);
+    node.stall(ana);
+    let question = |id: u32| {
+        let text = format!(r#"{{"type":"online_users","room":"general","id":"{id}"}}"#);
+        websocket::frame::masked(websocket::frame::Opcode::Text, [1, 2, 3, 4], text.as_bytes())
+    };
+    // One write is tried, and then there is none until the socket says that it takes more.
+    node.receive(ana, question(0));
+    node.receive(ana, (1..16).flat_map(question).collect());
+    (node, ana)
+}
+
+#[test]
+fn a_socket_that_takes_bytes_again_in_time_is_told_that_it_was_too_slow() {
+    let (mut node, ana) = overfull();
+    node.pass(Duration::from_millis(9_900));
+    assert_eq!(node.let_go(ana), None);
+    node.wake(ana);
+    assert_eq!(node.closed(ana), Some(4410));
+    let close = websocket::frame::close_payload(4410, "");
+    node.receive(ana, websocket::frame::masked(websocket::frame::Opcode::Close, [1, 2, 3, 4], &close));
+    assert_eq!(node.let_go(ana), Some(CloseReason::TooSlow), "it answered: nothing is waited for");
+}
+
+#[test]
+fn a_socket_that_takes_nothing_is_let_go_when_a_write_has_had_its_time() {
+    let (mut node, ana) = overfull();
+    node.pass(Duration::from_millis(9_900));
+    assert_eq!(node.let_go(ana), None);
+    node.pass(Duration::from_secs(1));
+    assert_eq!(node.let_go(ana), Some(CloseReason::TooSlow));
+    assert_eq!(node.closed(ana), None, "nothing could be said");
 }

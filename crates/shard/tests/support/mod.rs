@@ -1,7 +1,7 @@
 //! A node without sockets or threads: some shards, each with the memory engine of its own rooms, and clients that are
 //! byte strings.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
@@ -17,7 +17,8 @@ struct Outside {
     now: Now,
     written: BTreeMap<u32, Vec<u8>>,
     closed: Vec<(u32, CloseReason)>,
-    failures: Vec<Failure>,
+    /// Sockets that take nothing.
+    stalled: BTreeSet<u32>,
     mail: VecDeque<(ShardId, Envelope)>,
 }
 
@@ -33,6 +34,9 @@ impl World for Outside {
         self.engine.next_answer().map(|(_, answer)| answer)
     }
     fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {
+        if self.stalled.contains(&connection.slot) {
+            return 0;
+        }
         self.written.entry(connection.slot).or_default().extend_from_slice(bytes);
         bytes.len()
     }
@@ -40,7 +44,7 @@ impl World for Outside {
         self.closed.push((connection.slot, reason));
     }
     fn failed(&mut self, failure: Failure) {
-        self.failures.push(failure);
+        panic!("nothing fails in these conversations: {failure}");
     }
 }
 
@@ -64,6 +68,10 @@ impl Client {
 
 impl Node {
     pub(crate) fn new(shards: u16) -> Node {
+        Node::with(shards, Limits::default())
+    }
+
+    pub(crate) fn with(shards: u16, limits: Limits) -> Node {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
         let shards = (0..shards).map(|index| {
             let id = ShardId(index);
@@ -74,11 +82,10 @@ impl Node {
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
             let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
             let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
-            let shard = Shard::new(now, Config { id, limits: Limits::default(), mounts, apps, rooms });
+            let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-            let (written, closed, failures, mail) =
-                (BTreeMap::new(), Vec::new(), Vec::new(), VecDeque::new());
-            (shard, Post::default(), Outside { engine, now, written, closed, failures, mail })
+            let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
+            (shard, Post::default(), Outside { engine, now, written, closed, stalled: BTreeSet::new(), mail })
         });
         Node { shards: shards.collect(), now, deliveries: 0, commands: 0 }
     }
@@ -127,6 +134,46 @@ impl Node {
     /// Bytes that arrive in one read.
     pub(crate) fn receive(&mut self, client: Client, mut bytes: Vec<u8>) {
         self.handle(client, Input::Received(client.id(), &mut bytes));
+    }
+
+    /// The client's socket takes nothing from now on.
+    pub(crate) fn stall(&mut self, client: Client) {
+        self.shards[usize::from(client.0)].2.stalled.insert(client.1);
+    }
+
+    /// It takes bytes again.
+    pub(crate) fn wake(&mut self, client: Client) {
+        self.shards[usize::from(client.0)].2.stalled.remove(&client.1);
+        self.handle(client, Input::Writable(client.id()));
+    }
+
+    /// Time goes by, and every shard is woken when it wants to be.
+    pub(crate) fn pass(&mut self, span: std::time::Duration) {
+        let end = self.now.tick + span;
+        while let Some(next) = self.next_deadline().filter(|next| *next <= end) {
+            self.at(next.max(Tick(self.now.tick.0 + 1)));
+        }
+        self.at(end);
+    }
+
+    fn next_deadline(&self) -> Option<Tick> {
+        self.shards.iter().filter_map(|(shard, ..)| shard.next_deadline()).map(|(at, _)| at).min()
+    }
+
+    fn at(&mut self, tick: Tick) {
+        let passed = tick.since(self.now.tick).as_millis() as i64;
+        self.now = Now { tick, wall: Wall(self.now.wall.0 + passed) };
+        for (shard, _, outside) in &mut self.shards {
+            outside.now = self.now;
+            shard.handle(self.now, Input::DeadlineReached);
+        }
+        self.settle();
+    }
+
+    /// Why the shard let go of the client's socket, if it did.
+    pub(crate) fn let_go(&self, client: Client) -> Option<CloseReason> {
+        let closed = &self.shards[usize::from(client.0)].2.closed;
+        closed.iter().find(|(slot, _)| *slot == client.1).map(|(_, reason)| *reason)
     }
 
     pub(crate) fn drain(&mut self, window: std::time::Duration) {
