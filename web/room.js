@@ -349,7 +349,9 @@ export const room = {
     this.send({ type: "get_history", id: this.asking, payload: { room_id: ROOM, limit: HISTORY, before } });
   },
 
-  failed(id, { code, message, retry_after_ms: after }) {
+  failed(id, { code, message: words, retry_after_ms: after, ref }) {
+    // Whoever runs the server finds our trouble by its reference.
+    const message = ref ? `${words} (${ref})` : words;
     const pending = id === undefined ? undefined : this.pending.get(id);
     if (pending && (RETRYABLE.has(code) || code === "NOT_IN_ROOM")) {
       if (code === "NOT_IN_ROOM") return this.join();
