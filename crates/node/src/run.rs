@@ -262,11 +262,10 @@ impl Thread {
 
     fn socket_event(&mut self, now: Now, registry: &Registry, token: Token, event: &Event, congested: bool) {
         let Some(id) = self.sockets.id(token) else { return };
-        if event.is_writable() {
+        let Some(socket) = self.sockets.get(id) else { return };
+        socket.note(event);
+        if socket.unblocks(event) {
             self.shard.handle(now, Input::Writable(id));
-        }
-        if let Some(socket) = self.sockets.get(id) {
-            socket.note(event);
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             if congested {

@@ -29,6 +29,8 @@ pub(crate) struct Socket {
     /// The peer will say nothing more. It was seen once and has no event of its own, so it is kept until the read that
     /// meets the end, however late that comes.
     peer_closed: bool,
+    /// The last write was not taken whole: the next readiness is news.
+    blocked: bool,
 }
 
 /// What a read brought.
@@ -82,7 +84,7 @@ impl Sockets {
         }
         let place = &mut self.slots[slot as usize];
         place.generation = place.generation.wrapping_add(1);
-        place.socket = Some(Socket { stream, address, state, peer_closed: false });
+        place.socket = Some(Socket { stream, address, state, peer_closed: false, blocked: false });
         Ok(ConnectionId { shard: self.shard, slot, generation: place.generation })
     }
 
@@ -124,6 +126,11 @@ impl Socket {
         self.peer_closed |= event.is_read_closed();
     }
 
+    /// Whether it takes bytes again after it did not. A socket that has something to read is called writable too.
+    pub(crate) fn unblocks(&mut self, event: &Event) -> bool {
+        event.is_writable() && std::mem::take(&mut self.blocked)
+    }
+
     /// One read, so that no socket keeps the others waiting.
     pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Heard> {
         loop {
@@ -143,8 +150,14 @@ impl Socket {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.stream.write(bytes) {
-                Ok(taken) => return Ok(taken),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                Ok(taken) => {
+                    self.blocked = taken < bytes.len();
+                    return Ok(taken);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(0);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
