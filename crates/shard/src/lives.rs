@@ -1,0 +1,195 @@
+//! The lives of connections: how they begin, what the wheel finds when it looks at them, and the several ways in which
+//! they end. Every end passes through here, so that the rooms and the roster learn of each exactly once.
+
+use vocabulary::{Class, CloseReason, Command, ConnectionId, Now};
+
+use crate::connection::{Connection, Ending, Overdue, Peer};
+use crate::{Output, Shard, members};
+
+/// Every connection is looked at within this time, which is less than a round of the wheel.
+const LOOK_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+impl Shard {
+    pub(crate) fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
+        self.counts.opened += 1;
+        let user = peer.who.user.clone();
+        let decoder = self.mounts[usize::from(peer.mount)].decoder();
+        let connection = Connection::new(now, id.generation, peer, decoder);
+        self.connections.insert(id, connection);
+        self.arm(now, id);
+        self.dispatch(now, Command::Roster { user, connection: id, here: true });
+    }
+
+    /// All that waited has been written.
+    pub(crate) fn drained(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if let Ending::Closing { answered: true, .. } = connection.ending {
+            let reason = connection.session.ended().unwrap_or(CloseReason::GoingAway);
+            return self.cut(now, id, reason);
+        }
+        if !std::mem::take(&mut connection.behind) {
+            return;
+        }
+        for subscription in &connection.subscriptions {
+            let member = self.locals.get(&subscription.room).and_then(|local| local.members.get(&id.slot));
+            if member.is_some_and(|member| matches!(member.standing, members::Standing::CatchingUp(_))) {
+                connection.behind = true;
+                self.wants_pages.insert((subscription.room.clone(), id.slot));
+            }
+        }
+    }
+
+    /// Ends the conversation: what is queued goes out, then the close frame, and the peer has a moment to answer.
+    pub(crate) fn end(&mut self, now: Now, id: ConnectionId, reason: CloseReason) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if !connection.session.is_open() {
+            return;
+        }
+        connection.session.end(reason);
+        let answered = matches!(reason, CloseReason::Echo(_));
+        connection.ending = Ending::Closing { cut_at: now.tick + self.limits.close, answered };
+        let words = match reason.retry_after_ms() {
+            Some(ms) => format!("{}, retry after {ms} ms", reason.words()),
+            None => reason.words().to_owned(),
+        };
+        let frame = match reason {
+            CloseReason::Echo(0) => websocket::frame::close_without_code(),
+            _ => websocket::frame::close(reason.code(), &words),
+        };
+        self.leave_all(now, id);
+        let _ = self.push(id, frame.into(), Class::Control);
+        self.arm(now, id);
+    }
+
+    /// Ends the conversation with a peer that does not read. What waits for it is forgotten, because it resumes from
+    /// the log; should its socket take bytes once more before a write's time and a close's are over, it learns why.
+    pub(crate) fn end_too_slow(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        match connection.session.ended() {
+            None => {}
+            // Several answers of one input found no place.
+            Some(CloseReason::TooSlow) => return,
+            // Not even a close did.
+            Some(reason) => return self.cut(now, id, reason),
+        }
+        connection.outbox.forget_unbegun(&mut self.writes.spare);
+        self.end(now, id, CloseReason::TooSlow);
+        let Some(connection) = self.connections.get(id) else { return };
+        if let (Ending::Closing { cut_at, .. }, Some(since)) =
+            (&mut connection.ending, connection.outbox.blocked_since)
+        {
+            *cut_at = (*cut_at).max(since + self.limits.write);
+        }
+    }
+
+    /// Ends the socket without a word: it would not be read.
+    pub(crate) fn cut(&mut self, now: Now, id: ConnectionId, reason: CloseReason) {
+        if let Some(connection) = self.connections.remove(id) {
+            self.outputs.push_back(Output::Close(id, reason));
+            self.forget(now, id, *connection);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, now: Now, id: ConnectionId, mut connection: Connection) {
+        connection.outbox.clear(&mut self.writes.spare);
+        self.overdue.remove(&id);
+        if connection.session.is_open() {
+            self.leave_rooms(now, id, &connection);
+        }
+        self.counts.closed += 1;
+    }
+
+    fn leave_all(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(id) else { return };
+        self.leave_rooms(now, id, &connection);
+        let mut connection = *connection;
+        connection.subscriptions = Vec::new();
+        self.connections.insert(id, connection);
+    }
+
+    fn leave_rooms(&mut self, now: Now, id: ConnectionId, connection: &Connection) {
+        for subscription in &connection.subscriptions {
+            let room = subscription.room.clone();
+            drop(self.locals.remove(&room, id.slot));
+            self.dispatch(now, Command::Leave { room, connection: id, asked: false });
+        }
+        let user = connection.user.clone();
+        self.dispatch(now, Command::Roster { user, connection: id, here: false });
+    }
+
+    /// Sees to it that the wheel looks at the connection when it wants to be looked at. One entry counts, the earliest.
+    pub(crate) fn arm(&mut self, now: Now, id: ConnectionId) {
+        let limits = self.limits;
+        if let Some(connection) = self.connections.get(id) {
+            let at = connection.next_look(now, &limits).min(now.tick + LOOK_MAX);
+            if connection.armed.is_none_or(|armed| at < armed) {
+                connection.armed = Some(at);
+                self.wheel.arm(id, at);
+            }
+        }
+    }
+
+    pub(crate) fn tick(&mut self, now: Now) {
+        self.rooms.tick(now);
+        for id in self.wheel.turn(now.tick) {
+            self.look(now, id);
+        }
+        while self.goodbyes.front().is_some_and(|(at, _)| *at <= now.tick) {
+            if let Some((_, id)) = self.goodbyes.pop_front() {
+                // Spread once more, so that a slot's clients do not come back in one moment.
+                let spread = id.slot.wrapping_mul(2_654_435_761) % 1000;
+                self.end(now, id, CloseReason::Draining(spread));
+            }
+        }
+    }
+
+    fn look(&mut self, now: Now, id: ConnectionId) {
+        let limits = self.limits;
+        let Some(connection) = self.connections.get(id) else { return };
+        // An entry that an earlier one has overtaken.
+        if connection.armed.is_none_or(|armed| armed > now.tick) {
+            return;
+        }
+        connection.armed = None;
+        if !connection.stale && connection.is_overdue(now, &limits) {
+            connection.stale = true;
+            self.overdue.insert(id);
+        }
+        match connection.overdue(now, &limits) {
+            Overdue::Nothing => {}
+            Overdue::Ping => {
+                connection.pinged = now.tick;
+                let _ = self.push(id, websocket::frame::ping(&[]).into(), Class::Control);
+            }
+            Overdue::Silent => {
+                self.counts.stale_removed += 1;
+                return self.cut(now, id, CloseReason::GoingAway);
+            }
+            Overdue::TooSlow => {
+                self.counts.stale_removed += 1;
+                return self.end_too_slow(now, id);
+            }
+            Overdue::Unanswered(reason) => return self.cut(now, id, reason),
+            Overdue::End(reason) => return self.end(now, id, reason),
+        }
+        self.arm(now, id);
+    }
+
+    pub(crate) fn drain(&mut self, now: Now, window: std::time::Duration) {
+        let all: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .map(|(slot, connection)| ConnectionId {
+                shard: self.id,
+                slot,
+                generation: connection.generation,
+            })
+            .collect();
+        // A second drain replaces what is left of the first.
+        self.goodbyes.clear();
+        let count = all.len().max(1) as u32;
+        for (index, id) in all.into_iter().enumerate() {
+            self.goodbyes.push_back((now.tick + window * index as u32 / count, id));
+        }
+    }
+}
