@@ -417,10 +417,6 @@ impl Home {
         }
     }
 
-    pub(crate) fn hear_soft_entry(&mut self, cx: &mut Cx<'_>, entry: engine::SoftEntry) {
-        self.hear_soft(cx, entry);
-    }
-
     #[cfg(any(test, debug_assertions))]
     pub(crate) fn check_invariants(&self, limits: &crate::Limits) {
         assert!(self.told.is_empty(), "what is applied is told");

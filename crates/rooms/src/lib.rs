@@ -206,7 +206,7 @@ impl Rooms {
             Answer::Present { room, present } => {
                 self.with(now, &room, |home, cx| home.hear_present(cx, present))
             }
-            Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft_entry(cx, entry)),
+            Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft(cx, entry)),
             // The room knows by its own books what it stored; nothing here holds claims yet.
             Answer::Stored { .. } | Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
         }

@@ -170,14 +170,7 @@ impl Home {
         if matches!(pending.act.caller, Caller::Duty { .. }) {
             self.stewarded.duty_was_nothing(cx.now.tick);
         }
-        for waiter in self.pipeline.waiters.remove(&pending.key).unwrap_or_default() {
-            match waiter {
-                crate::pipeline::Waiter::Ack(ack) => {
-                    cx.reply(&self.id, ack.to, Reply::Refused(refusal.clone()))
-                }
-                crate::pipeline::Waiter::Saga(step, _) => cx.outcome(&step, Err(refusal.clone())),
-            }
-        }
+        self.refuse_key(cx, &pending.key, &refusal);
         self.refuse_act(cx, &pending.act, refusal);
     }
 

@@ -142,7 +142,7 @@ impl Home {
         }
     }
 
-    pub(super) fn hear_soft(&mut self, cx: &mut Cx<'_>, entry: SoftEntry) {
+    pub(crate) fn hear_soft(&mut self, cx: &mut Cx<'_>, entry: SoftEntry) {
         if let Some(change) = self.soft.hear(cx.now, entry) {
             self.tell_soft(cx, &change);
         }
