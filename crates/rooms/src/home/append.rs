@@ -194,12 +194,17 @@ impl Home {
 
     pub(crate) fn appended(&mut self, cx: &mut Cx<'_>, number: u64, outcome: Appended) {
         if self.pipeline.flight.as_ref().is_none_or(|flight| flight.batch.number != number) {
+            // An asking of a batch that is over. What it stored is no news to anybody but the followers, and not to
+            // the asker.
+            if let Appended::Stored { head, .. } = outcome {
+                self.hear_end(cx, head);
+            }
             return;
         }
         // While the room is read anew the flight waits: what is read says what became of it.
         let reading = matches!(self.phase, Phase::Loading(_));
         match outcome {
-            Appended::Stored { .. } | Appended::Conflict { .. } if reading => {}
+            Appended::Stored { .. } | Appended::Conflict { .. } | Appended::Refused if reading => {}
             Appended::Stored { placements, head } => self.stored(cx, placements, head),
             Appended::Conflict { head } => {
                 cx.counts.conflicts += 1;
@@ -219,8 +224,13 @@ impl Home {
                 if flight.guarded.is_some_and(|pending| matches!(pending.act.caller, Caller::Duty { .. })) {
                     self.stewarded.duty_was_nothing(cx.now.tick);
                 }
-                for parcel in flight.batch.parcels {
-                    self.refuse_key(cx, &parcel.key, &Refusal::busy(1000));
+                if flight.asked == flight.since {
+                    for parcel in flight.batch.parcels {
+                        self.refuse_key(cx, &parcel.key, &Refusal::busy(1000));
+                    }
+                } else {
+                    // Another asking may have been stored or yet be. Whoever waits learns what is found.
+                    self.look_again(cx);
                 }
                 self.pump(cx);
             }
@@ -293,19 +303,23 @@ impl Home {
 
     /// News of records, in whatever order; only the next one is ever applied.
     pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
-        let end = records.last().map_or(0, |stored| stored.offset);
-        if let Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) = &self.phase
-            && log.head().epoch == epoch
-        {
-            self.known_end = self.known_end.max(end);
-        }
+        let end = Position { epoch, offset: records.last().map_or(0, |stored| stored.offset) };
         match self.log() {
-            Some(log) if log.head().epoch == epoch => {
-                self.arrive(cx, Position { epoch, offset: end }, Arrived::all(records))
-            }
+            Some(log) if log.head().epoch == epoch => self.arrive(cx, end, Arrived::all(records)),
             Some(log) if log.head().epoch < epoch => self.reload(cx, None),
-            _ => {}
+            Some(_) => {}
+            None => self.hear_end(cx, end),
         }
+    }
+
+    /// The log goes on to there, by somebody's word that brings no records.
+    fn hear_end(&mut self, cx: &mut Cx<'_>, end: Position) {
+        if let Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) = &self.phase
+            && log.head().epoch == end.epoch
+        {
+            self.known_end = self.known_end.max(end.offset);
+        }
+        self.arrive(cx, end, Vec::new());
     }
 
     /// Records in the log's order, with or without holes.

@@ -1,0 +1,235 @@
+//! A room and an engine whose answers come late, twice or never: what was stored is shown, and nobody is told otherwise.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::{Action, App, Applied, Decision, Room, UnknownFormat};
+use engine::{Answer, Appended, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
+use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
+use vocabulary::{
+    Act, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Incarnation, Join, Key, Now,
+    Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown, Standing, Tag, Tick, User,
+    UserId, Wall,
+};
+
+/// Whatever is said is recorded.
+struct Scribe;
+
+impl App for Scribe {
+    type State = ();
+
+    fn start(&self, _: &RoomId) {}
+    fn admit(&self, (): &(), _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
+        Ok(Audience::default())
+    }
+    fn decide(&self, _: Now, _: Room<'_, ()>, _: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
+        Ok(Decision::record("said", said.payload.clone()))
+    }
+    fn apply(&self, (): &mut (), _: &Record) -> Applied {
+        Applied::Done
+    }
+    fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
+        let (payload, sender) = (record.body.clone(), record.author.clone());
+        Some(Shown { kind: "said", payload, sender, class: Class::Record })
+    }
+    fn view(&self, (): &(), _: Audience) -> Payload {
+        Payload::new()
+    }
+    fn save(&self, (): &()) -> Payload {
+        Payload::new()
+    }
+    fn load(&self, _: &RoomId, _: &Payload) -> Result<(), UnknownFormat> {
+        Ok(())
+    }
+}
+
+const ME: Incarnation = Incarnation { node: 1, shard: ShardId(0), life: 1 };
+const ANA: ConnectionId = ConnectionId { shard: ShardId(0), slot: 1, generation: 1 };
+
+fn room() -> RoomId {
+    RoomId::new("scribe", "r")
+}
+
+fn ana() -> Arc<User> {
+    let person = Person { id: UserId::new("ana"), name: "Ana".into() };
+    Arc::new(User { person, role: None, rooms: None })
+}
+
+/// A room with Ana in it. Questions wait on the desk until the test carries them to the engine, or does not.
+struct Desk {
+    rooms: Rooms,
+    engine: MemoryEngine,
+    now: Now,
+    asked: VecDeque<Question>,
+    told: Vec<Delivery>,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
+        let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
+        let guarantees = MemoryEngine::guarantees(Nodes::One);
+        let config = Config { me: ME, shards: 1, limits: Limits::default(), guarantees, start_tag: 7 };
+        let engine = MemoryEngine::new(MemoryLimits::default(), 7);
+        let (asked, told) = (VecDeque::new(), Vec::new());
+        let mut desk = Desk { rooms: Rooms::new(apps, config), engine, now, asked, told };
+        let (connection, tag) = (ANA, Tag::default());
+        let (ticket, since, payload) = (1, None, Payload::new());
+        let join = Join { room: room(), connection, user: ana(), tag, ticket, since, payload };
+        desk.command(Command::Join(join));
+        desk.carry_all();
+        desk.told.clear();
+        desk
+    }
+
+    fn command(&mut self, command: Command) {
+        self.rooms.command(self.now, command);
+        self.collect();
+    }
+
+    fn say(&mut self, id: &str) {
+        let user = ana();
+        let key = Some(Key::client(&user.person.id, id));
+        let tag = Tag { id: Some(id.into()), full_name: false };
+        self.command(Command::Act(Act {
+            room: room(),
+            caller: Caller::Connection { id: ANA, user },
+            standing: Standing::Member,
+            kind: "say".into(),
+            payload: Payload::copy_from_slice(id.as_bytes()),
+            key,
+            reply: Some(ReplyTo { connection: ANA, tag, frees: true }),
+        }));
+    }
+
+    fn wait(&mut self, span: Duration) {
+        self.now = Now { tick: self.now.tick + span, wall: self.now.wall + span };
+        self.rooms.tick(self.now);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.rooms.next_effect() {
+            match effect {
+                Effect::Ask(Question::Attend { .. }) => {}
+                Effect::Ask(question) => self.asked.push_back(question),
+                Effect::Deliver(_, delivery) => self.told.push(delivery),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The append that waits on the desk.
+    fn append(&mut self) -> Question {
+        let at = self.asked.iter().position(|question| matches!(question, Question::Append { .. }));
+        at.and_then(|at| self.asked.remove(at)).expect("an append was asked")
+    }
+
+    /// What the engine answers, without the room hearing of it yet.
+    fn engine_says(&mut self, question: Question) -> Vec<Answer> {
+        self.engine.handle(self.now, Asked { by: ME, question });
+        std::iter::from_fn(|| self.engine.next_answer()).map(|(_, answer)| answer).collect()
+    }
+
+    fn hear(&mut self, answers: Vec<Answer>) {
+        for answer in answers {
+            self.rooms.answered(self.now, answer);
+        }
+        self.collect();
+    }
+
+    fn carry_all(&mut self) {
+        while let Some(question) = self.asked.pop_front() {
+            let answers = self.engine_says(question);
+            self.hear(answers);
+        }
+    }
+
+    /// Ids that were acknowledged with their record, and ids that were refused, with what was said.
+    fn answered(&mut self) -> (Vec<String>, Vec<(String, Code)>) {
+        let (mut acked, mut refused) = (Vec::new(), Vec::new());
+        let id = |to: &ReplyTo| to.tag.id.as_deref().unwrap_or_default().to_owned();
+        for delivery in self.told.drain(..) {
+            match delivery {
+                Delivery::Records { records, .. } => {
+                    acked.extend(records.iter().flat_map(|news| &news.acks).map(|ack| id(&ack.to)));
+                }
+                Delivery::Reply { to, reply: Reply::Refused(refusal), .. } => {
+                    refused.push((id(&to), refusal.code));
+                }
+                _ => {}
+            }
+        }
+        (acked, refused)
+    }
+}
+
+/// What an engine answers that has no place for the batch just now.
+fn refusal_of(append: &Question) -> Vec<Answer> {
+    let Question::Append { room, batch } = append else { panic!("{append:?}") };
+    vec![Answer::Appended { room: room.clone(), number: batch.number, outcome: Appended::Refused }]
+}
+
+fn acked(id: &str) -> (Vec<String>, Vec<(String, Code)>) {
+    (vec![id.to_owned()], vec![])
+}
+
+fn refused(id: &str, code: Code) -> (Vec<String>, Vec<(String, Code)>) {
+    (vec![], vec![(id.to_owned(), code)])
+}
+
+#[test]
+fn a_batch_that_was_asked_once_and_refused_is_surely_not_stored() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    let append = desk.append();
+    desk.hear(refusal_of(&append));
+    assert_eq!(desk.answered(), refused("a", Code::Busy));
+    assert!(desk.asked.is_empty());
+}
+
+#[test]
+fn a_batch_whose_first_asking_was_stored_and_whose_second_was_refused_is_shown() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    let first = desk.append();
+    // Stored, and the answer is lost.
+    desk.engine_says(first);
+    desk.wait(Duration::from_secs(1));
+    let second = desk.append();
+    desk.hear(refusal_of(&second));
+    assert_eq!(desk.answered(), (vec![], vec![]), "nobody knows yet");
+    desk.carry_all();
+    assert_eq!(desk.answered(), acked("a"));
+}
+
+#[test]
+fn a_batch_of_which_no_asking_was_stored_is_told_to_be_unknown_when_one_might_have_been() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    desk.append();
+    desk.wait(Duration::from_secs(1));
+    let second = desk.append();
+    desk.hear(refusal_of(&second));
+    desk.carry_all();
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed));
+}
+
+#[test]
+fn a_batch_that_is_stored_after_one_of_its_askings_was_refused_is_shown() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    let first = desk.append();
+    desk.wait(Duration::from_secs(1));
+    let second = desk.append();
+    desk.hear(refusal_of(&first));
+    // The room has looked and found nothing before the second asking came to the engine.
+    desk.carry_all();
+    desk.answered();
+    let stored = desk.engine_says(second);
+    desk.hear(stored);
+    desk.carry_all();
+    let shown = desk.told.iter().any(|told| matches!(told, Delivery::Records { .. }));
+    assert!(shown, "the only word of it was the answer to a batch that was over: {:?}", desk.told);
+}
