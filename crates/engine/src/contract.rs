@@ -90,7 +90,8 @@ pub struct Asked {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Renews the asker's lease. `shards`: of its node, so that the slices it can be steward of are known.
+    /// Renews the asker's lease. `shards`: of its node, so that the slices it can be steward of are known. A lease ends
+    /// when it was not renewed for a term in which the engine was awake: its own silence counts against nobody.
     Attend {
         shards: u16,
     },

@@ -89,7 +89,7 @@ impl MemoryEngine {
         let Asked { by, question } = asked;
         // What comes from a shard whose lease has ended, late or before it attends, ends like all else: a lease's time
         // later, unless the shard attends.
-        self.leases.begin(now.tick, by);
+        self.leases.begin(by);
         match question {
             Question::Attend { shards } => self.attend(now, by, shards),
             Question::Follow { room, seen } => self.follow(now, by, room, seen),
@@ -152,15 +152,16 @@ impl MemoryEngine {
         }
     }
 
-    /// Ends leases whose time has come. To be called when `next_deadline` is reached; `handle` does so too.
+    /// Ends leases whose time has come. To be called when `next_deadline` is reached, so that the time until then counts;
+    /// `handle` does so too.
     pub fn tick(&mut self, now: Now) {
-        for gone in self.leases.end(now.tick) {
+        for gone in self.leases.look(now.tick) {
             self.end(gone);
         }
     }
 
     pub fn next_deadline(&self) -> Option<Tick> {
-        self.leases.next_end()
+        self.leases.next_look()
     }
 
     pub fn next_answer(&mut self) -> Option<(Incarnation, Answer)> {
@@ -189,7 +190,7 @@ impl MemoryEngine {
     }
 
     fn attend(&mut self, now: Now, by: Incarnation, shards: u16) {
-        for older in self.leases.attend(now.tick, by, shards) {
+        for older in self.leases.attend(by, shards) {
             self.end(older);
         }
         let slices = self.leases.slices_of(by);

@@ -1,5 +1,10 @@
 //! Who is alive, and which slices each is steward of: the rendezvous winner among the living, so that no table has to
 //! be kept and a slice moves only when its holder comes or goes.
+//!
+//! A lease is measured in time that the engine was awake for. Each look at the clock counts what went by since the last
+//! one, but no more than a quarter of a term: the rest is the engine's own silence, in which nobody could renew. Who
+//! renews every third of a term has five twelfths of it left after a silence of whatever length; who is gone has ended
+//! after a few looks, however far apart they are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +12,8 @@ use std::time::Duration;
 use vocabulary::{Incarnation, SLICES, Slice, Tick};
 
 struct Lease {
-    until: Tick,
+    /// In observed time.
+    until: Duration,
     /// Of its node; zero until it attends.
     shards: u16,
 }
@@ -15,17 +21,18 @@ struct Lease {
 pub(super) struct Leases {
     term: Duration,
     held: BTreeMap<Incarnation, Lease>,
-    /// When the engine last looked at its clock: if it slept itself, that is nobody's fault.
+    /// When the engine last looked at its clock, and how much time it has observed by then.
     looked: Tick,
+    observed: Duration,
 }
 
 impl Leases {
     pub(super) fn new(term: Duration) -> Leases {
-        Leases { term, held: BTreeMap::new(), looked: Tick::default() }
+        Leases { term, held: BTreeMap::new(), looked: Tick::default(), observed: Duration::ZERO }
     }
 
     /// Renews; answers the older lives of the same shard, which end by that.
-    pub(super) fn attend(&mut self, now: Tick, by: Incarnation, shards: u16) -> Vec<Incarnation> {
+    pub(super) fn attend(&mut self, by: Incarnation, shards: u16) -> Vec<Incarnation> {
         let older: Vec<_> = self
             .held
             .keys()
@@ -35,35 +42,37 @@ impl Leases {
         for gone in &older {
             self.held.remove(gone);
         }
-        self.held.insert(by, Lease { until: now + self.term, shards });
+        self.held.insert(by, Lease { until: self.observed + self.term, shards });
         older
     }
 
     /// A lease without stewardship for whoever has none.
-    pub(super) fn begin(&mut self, now: Tick, by: Incarnation) {
-        let until = now + self.term;
+    pub(super) fn begin(&mut self, by: Incarnation) {
+        let until = self.observed + self.term;
         self.held.entry(by).or_insert(Lease { until, shards: 0 });
     }
 
-    /// While the engine itself was silent nobody could renew, so the silence is added to every lease.
-    pub(super) fn end(&mut self, now: Tick) -> Vec<Incarnation> {
-        let silence = now.since(self.looked);
+    /// Looks at the clock; answers whose leases have ended.
+    pub(super) fn look(&mut self, now: Tick) -> Vec<Incarnation> {
+        self.observed += now.since(self.looked).min(self.stride());
         self.looked = now;
-        if silence > self.term {
-            for lease in self.held.values_mut() {
-                lease.until = lease.until + silence;
-            }
-        }
-        let gone: Vec<_> =
-            self.held.iter().filter(|(_, lease)| lease.until <= now).map(|(id, _)| *id).collect();
+        let over = self.held.iter().filter(|(_, lease)| lease.until <= self.observed);
+        let gone: Vec<_> = over.map(|(id, _)| *id).collect();
         for id in &gone {
             self.held.remove(id);
         }
         gone
     }
 
-    pub(super) fn next_end(&self) -> Option<Tick> {
-        self.held.values().map(|lease| lease.until).min()
+    /// The most that one look counts.
+    fn stride(&self) -> Duration {
+        self.term / 4
+    }
+
+    /// By then the engine must look again, for the time in between to count in full.
+    pub(super) fn next_look(&self) -> Option<Tick> {
+        let end = self.held.values().map(|lease| lease.until).min()?;
+        Some(self.looked + end.saturating_sub(self.observed).min(self.stride()))
     }
 
     pub(super) fn alive(&self) -> impl Iterator<Item = Incarnation> {

@@ -66,7 +66,7 @@ fn the_engines_own_silence_ends_no_lease() {
     for by in [A, B] {
         attend(&mut table, by, 1);
     }
-    table.wait(TERM * 100);
+    table.later(TERM * 100);
     attend(&mut table, A, 1);
     assert_eq!((ended(&mut table, A), ended(&mut table, B)), (vec![], vec![]));
     for _ in 0..3 {
@@ -74,6 +74,47 @@ fn the_engines_own_silence_ends_no_lease() {
         attend(&mut table, A, 1);
     }
     assert_eq!(ended(&mut table, A), [B], "afterwards terms count again");
+}
+
+#[test]
+fn a_silence_shorter_than_a_term_ends_no_lease_either() {
+    let mut table = Table::new();
+    for by in [A, B] {
+        attend(&mut table, by, 1);
+    }
+    for _ in 0..10 {
+        table.wait(TERM / 3);
+        table.later(TERM - Duration::from_nanos(1));
+        // Whoever renews every third of a term is as late after the engine's silence as before it.
+        attend(&mut table, A, 1);
+        assert_eq!(ended(&mut table, A), []);
+        attend(&mut table, B, 1);
+    }
+}
+
+#[test]
+fn who_is_gone_has_ended_after_a_few_looks_however_far_apart_they_are() {
+    for apart in [TERM * 2, TERM, TERM / 2] {
+        let mut table = Table::new();
+        attend(&mut table, A, 1);
+        let looks = (1..).find(|_| {
+            table.later(apart);
+            table.engine.tick(table.now);
+            table.wait(Duration::ZERO);
+            ended(&mut table, A) == [A]
+        });
+        assert_eq!(looks, Some(4), "looks {apart:?} apart");
+    }
+}
+
+#[test]
+fn an_engine_that_is_awake_is_woken_often_enough_to_count_every_moment() {
+    let mut table = Table::new();
+    attend(&mut table, A, 1);
+    table.wait(TERM - Duration::from_nanos(1));
+    assert_eq!(ended(&mut table, A), []);
+    table.wait(Duration::from_nanos(1));
+    assert_eq!(ended(&mut table, A), [A]);
 }
 
 #[test]

@@ -116,14 +116,23 @@ impl Table {
         table
     }
 
-    /// Time goes by; the engine is looked at only when it is asked.
+    /// Time goes by; the engine sleeps until it is asked.
     pub(crate) fn later(&mut self, by: Duration) {
         self.now = Now { tick: self.now.tick + by, wall: self.now.wall + by };
     }
 
-    /// Time goes by and the engine looks at its clock.
+    /// Time goes by and the engine is awake: it looks at its clock whenever it wants to, and at the end.
     pub(crate) fn wait(&mut self, by: Duration) {
-        self.later(by);
+        let until = self.now.tick + by;
+        while let Some(look) = self.engine.next_deadline().filter(|look| *look < until) {
+            self.later(look.since(self.now.tick));
+            self.look();
+        }
+        self.later(until.since(self.now.tick));
+        self.look();
+    }
+
+    fn look(&mut self) {
         self.engine.tick(self.now);
         self.listen();
     }
