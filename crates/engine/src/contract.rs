@@ -29,7 +29,9 @@ pub enum News {
     MayDrop,
 }
 
-/// The records of one command, under the key that makes a second asking harmless: stored together or not at all.
+/// The records of one command, under the key that makes a second asking harmless: stored together or not at all. Keys
+/// are looked for when a room is appended to, and one that is past its age then is as if it had never been; an engine
+/// may keep it until that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
     pub key: Key,

@@ -164,6 +164,7 @@ impl RoomLog {
             Past::Lost => return (Appended::Lost, Vec::new()),
             Past::Mine => {}
         }
+        self.forget_keys(now.wall, limits);
         // Keys before the guard: a batch that is asked again finds itself, not a conflict with itself.
         let known = || batch.parcels.iter().all(|parcel| self.keys.contains_key(&parcel.key));
         if batch.guarded && batch.seen.position != self.head() && !known() {
