@@ -117,7 +117,8 @@ pub enum Question {
         limit: u32,
         ticket: u64,
     },
-    /// Keeps the snapshot and, from it on, may forget records up to `forget_upto`.
+    /// Keeps the snapshot and, from it on, may forget records up to `forget_upto`. One of another past, or one that is
+    /// not newer than what is kept, changes nothing.
     Store {
         room: RoomId,
         snapshot: Snapshot,
@@ -179,9 +180,11 @@ pub enum Answer {
         ticket: u64,
         outcome: Read,
     },
+    /// Where the snapshot stands that is kept now: the one that was given, a newer one, or whatever there was if the one
+    /// given is of another past. Absent: none is kept.
     Stored {
         room: RoomId,
-        upto: Position,
+        kept: Option<Position>,
     },
     /// The epoch that now is, whoever began it.
     EpochBegan {

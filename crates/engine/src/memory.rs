@@ -108,12 +108,12 @@ impl MemoryEngine {
                     .rooms
                     .entry(room.clone())
                     .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
-                let upto = snapshot.seen.position;
                 let untouched = log.is_untouched();
                 log.store(snapshot, forget_upto);
+                let kept = log.snapshot_at();
                 self.begun += usize::from(untouched && !log.is_untouched());
                 self.forget_if_empty(&room);
-                self.answer(by, Answer::Stored { room, upto });
+                self.answer(by, Answer::Stored { room, kept });
             }
             Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base),
             Question::Settle { room, at, due } => {

@@ -247,6 +247,10 @@ impl RoomLog {
         }
     }
 
+    pub(super) fn snapshot_at(&self) -> Option<Position> {
+        self.snapshot.as_ref().map(|snapshot| snapshot.seen.position)
+    }
+
     pub(super) fn begin_epoch(&mut self, old: Epoch, base: Snapshot) -> bool {
         let new = base.seen.position.epoch;
         if self.epoch != old || new <= old {

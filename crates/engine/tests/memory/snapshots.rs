@@ -11,7 +11,7 @@ fn a_snapshot_lets_records_go_as_far_as_asked() {
     let head = table.fill(A, seen(&[]), &["a", "b", "c", "d"]);
     let middle = seen(&["a", "b", "c"]);
     let question = Question::Store { room: general(), snapshot: snapshot(middle), forget_upto: 2 };
-    assert_eq!(table.ask(A, question), Answer::Stored { room: general(), upto: at(3) });
+    assert_eq!(table.ask(A, question), Answer::Stored { room: general(), kept: Some(at(3)) });
     assert_eq!(table.read(first_epoch(), 1, 10), Read::Behind(2));
     assert_eq!(table.log_after(2), [(3, "c".to_owned()), (4, "d".to_owned())], "the kept tail is whole");
     let loaded = table.load(B);
@@ -52,11 +52,20 @@ fn a_snapshot_of_another_past_or_an_older_one_changes_nothing() {
         ("another epoch", other_epoch),
     ];
     for (name, from) in cases {
-        table.store(from, u64::MAX);
+        assert_eq!(table.store(from, u64::MAX), Some(at(2)), "{name}: the answer says what is kept");
         let loaded = table.load(B);
         assert_eq!((loaded.snapshot, loaded.base), (Some(snapshot(kept)), 1), "{name}");
         assert_eq!(table.log_after(1).len(), 3, "{name}");
     }
+}
+
+#[test]
+fn where_no_snapshot_is_kept_the_answer_says_none() {
+    let mut table = Table::new();
+    assert_eq!(table.store(seen(&["a"]), 1), None, "of a room that nobody knows");
+    let head = table.fill(A, seen(&[]), &["a"]);
+    assert_eq!(table.store(Seen { check: Check(head.check.0 ^ 1), ..head }, 1), None);
+    assert_eq!(table.store(head, 1), Some(at(1)));
 }
 
 #[test]

@@ -218,8 +218,12 @@ impl Table {
         texts
     }
 
-    pub(crate) fn store(&mut self, seen: Seen, forget_upto: u64) {
+    /// Where the snapshot stands that is kept then.
+    pub(crate) fn store(&mut self, seen: Seen, forget_upto: u64) -> Option<Position> {
         let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
-        assert!(matches!(self.ask(A, question), Answer::Stored { .. }));
+        match self.ask(A, question) {
+            Answer::Stored { kept, .. } => kept,
+            other => panic!("{other:?}"),
+        }
     }
 }
