@@ -124,10 +124,12 @@ pub enum Question {
         snapshot: Snapshot,
         forget_upto: u64,
     },
-    /// By compare-and-set on the old epoch; the base holds what the new one starts from, at offset 0.
+    /// By compare-and-set on all that the asker has seen: only while `old` is the room's end, position and check. A
+    /// record that was stored meanwhile is not in the base, and would be lost with the old epoch. The base holds what
+    /// the new one starts from, at offset 0.
     BeginEpoch {
         room: RoomId,
-        old: Epoch,
+        old: Seen,
         base: Snapshot,
     },
     /// When the steward should look at the room next; ignored if the log has gone on since.
@@ -186,7 +188,7 @@ pub enum Answer {
         room: RoomId,
         kept: Option<Position>,
     },
-    /// The epoch that now is, whoever began it.
+    /// The epoch that now is, whoever began it: the old one still, if the room's end was not what the asker had seen.
     EpochBegan {
         room: RoomId,
         epoch: Epoch,

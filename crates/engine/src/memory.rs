@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{Epoch, Incarnation, Now, RoomId, Slice, Tick, Wall};
+use vocabulary::{Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
 
 use crate::contract::{Answer, Asked, Followed, Guarantees, News, Nodes, Question, Read};
 use leases::Leases;
@@ -214,7 +214,7 @@ impl MemoryEngine {
         self.tell(tell.into_iter().collect(), &Answer::Ended { incarnation: gone });
     }
 
-    fn follow(&mut self, now: Now, by: Incarnation, room: RoomId, seen: Option<vocabulary::Seen>) {
+    fn follow(&mut self, now: Now, by: Incarnation, room: RoomId, seen: Option<Seen>) {
         let first = Self::first(self.start_tag);
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         log.follow(by);
@@ -264,7 +264,7 @@ impl MemoryEngine {
         self.answer(by, Answer::Appended { room, number, outcome });
     }
 
-    fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Epoch, base: crate::Snapshot) {
+    fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Seen, base: crate::Snapshot) {
         let first = Self::first(self.start_tag);
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         let untouched = log.is_untouched();

@@ -251,9 +251,10 @@ impl RoomLog {
         self.snapshot.as_ref().map(|snapshot| snapshot.seen.position)
     }
 
-    pub(super) fn begin_epoch(&mut self, old: Epoch, base: Snapshot) -> bool {
+    pub(super) fn begin_epoch(&mut self, old: Seen, base: Snapshot) -> bool {
         let new = base.seen.position.epoch;
-        if self.epoch != old || new <= old {
+        let is_end = old.position == self.head() && self.check_at(old.position.offset) == Some(old.check);
+        if !is_end || new <= self.epoch {
             return false;
         }
         self.epoch = new;

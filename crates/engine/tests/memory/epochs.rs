@@ -9,7 +9,7 @@ fn base(epoch: Epoch) -> Snapshot {
     snapshot(Seen { position: Position { epoch, offset: 0 }, check: Check(epoch.0 as u32) })
 }
 
-fn begin(table: &mut Table, by: Incarnation, old: Epoch, new: Epoch) -> Epoch {
+fn begin(table: &mut Table, by: Incarnation, old: Seen, new: Epoch) -> Epoch {
     match table.ask(by, Question::BeginEpoch { room: general(), old, base: base(new) }) {
         Answer::EpochBegan { epoch, .. } => epoch,
         other => panic!("{other:?}"),
@@ -19,21 +19,52 @@ fn begin(table: &mut Table, by: Incarnation, old: Epoch, new: Epoch) -> Epoch {
 #[test]
 fn the_second_proposer_gets_the_epoch_of_the_first() {
     let mut table = Table::new();
-    table.fill(C, seen(&[]), &["a"]);
+    let end = table.fill(C, seen(&[]), &["a"]);
     let (of_a, of_b) = (first_epoch().next(11), first_epoch().next(22));
-    assert_eq!(begin(&mut table, A, first_epoch(), of_a), of_a);
-    assert_eq!(begin(&mut table, B, first_epoch(), of_b), of_a);
+    assert_eq!(begin(&mut table, A, end, of_a), of_a);
+    assert_eq!(begin(&mut table, B, end, of_b), of_a);
     assert_eq!(table.load(C).snapshot, Some(base(of_a)));
+}
+
+#[test]
+fn a_record_that_was_stored_meanwhile_is_not_left_behind() {
+    let mut table = Table::new();
+    table.append(C, batch(seen(&[]), &[&["a"], &["lost"]]));
+    table.engine.lose_tail(1);
+    // A reads what survives, and while it makes a base of that, C, which never saw what was lost, is acknowledged.
+    let read = seen(&["a"]);
+    let grown = table.fill(C, read, &["b"]);
+    let new = first_epoch().next(11);
+    assert_eq!(begin(&mut table, A, read, new), first_epoch(), "the old epoch stands");
+    assert_eq!(table.log(), ["a", "b"]);
+    assert_eq!(begin(&mut table, A, grown, new), new, "A has read on and proposes again");
+}
+
+#[test]
+fn an_epoch_is_begun_only_on_the_rooms_own_past() {
+    let mut table = Table::new();
+    let end = table.fill(C, seen(&[]), &["a", "b"]);
+    let new = first_epoch().next(11);
+    let cases = [
+        ("another check", Seen { check: Check(end.check.0 ^ 1), ..end }),
+        ("before the end", seen(&["a"])),
+        ("beyond the end", seen(&["a", "b", "c"])),
+        ("another epoch", Seen { position: Position { epoch: new, offset: 2 }, ..end }),
+    ];
+    for (name, old) in cases {
+        assert_eq!(begin(&mut table, A, old, new.next(11)), first_epoch(), "{name}");
+    }
+    assert_eq!(begin(&mut table, A, end, new), new);
 }
 
 #[test]
 fn asking_again_for_the_epoch_that_now_is_changes_nothing() {
     let mut table = Table::new();
     let new = first_epoch().next(11);
-    begin(&mut table, A, first_epoch(), new);
+    begin(&mut table, A, seen(&[]), new);
     let from = base(new).seen;
     assert!(matches!(table.append(A, batch(from, &[&["a"]])), Appended::Stored { .. }));
-    assert_eq!(begin(&mut table, A, first_epoch(), new), new);
+    assert_eq!(begin(&mut table, A, seen(&[]), new), new);
     assert_eq!(table.load(C).records.len(), 1);
 }
 
@@ -41,9 +72,9 @@ fn asking_again_for_the_epoch_that_now_is_changes_nothing() {
 fn an_epoch_does_not_go_back() {
     let mut table = Table::new();
     let (second, third) = (first_epoch().next(11), first_epoch().next(11).next(11));
-    begin(&mut table, A, first_epoch(), third);
-    assert_eq!(begin(&mut table, B, third, second), third);
-    assert_eq!(begin(&mut table, B, third, third), third);
+    begin(&mut table, A, seen(&[]), third);
+    assert_eq!(begin(&mut table, B, base(third).seen, second), third);
+    assert_eq!(begin(&mut table, B, base(third).seen, third), third);
 }
 
 #[test]
@@ -51,7 +82,7 @@ fn offsets_begin_at_one_and_the_old_epoch_is_lost() {
     let mut table = Table::new();
     let old = table.fill(C, seen(&[]), &["a", "b"]);
     let new = first_epoch().next(11);
-    begin(&mut table, A, first_epoch(), new);
+    begin(&mut table, A, old, new);
     assert_eq!(table.append(B, batch(old, &[&["c"]])), Appended::Lost);
     assert_eq!(table.follow(B, Some(old)), Followed::Lost);
     assert_eq!(table.read(first_epoch(), 0, 10), Read::Lost);
@@ -65,9 +96,9 @@ fn offsets_begin_at_one_and_the_old_epoch_is_lost() {
 #[test]
 fn a_resend_across_epochs_is_answered_with_the_old_position() {
     let mut table = Table::new();
-    table.fill(C, seen(&[]), &["a"]);
+    let old = table.fill(C, seen(&[]), &["a"]);
     let new = first_epoch().next(11);
-    begin(&mut table, A, first_epoch(), new);
+    begin(&mut table, A, old, new);
     let head = Position { epoch: new, offset: 0 };
     let expected = Appended::Stored { placements: vec![Placement::Duplicate(at(1))], head };
     assert_eq!(table.append(C, batch(base(new).seen, &[&["a"]])), expected);
@@ -80,8 +111,8 @@ fn followers_hear_of_an_epoch_once() {
         table.load(follower);
     }
     let new = first_epoch().next(11);
-    begin(&mut table, A, first_epoch(), new);
-    begin(&mut table, B, first_epoch(), first_epoch().next(22));
+    begin(&mut table, A, seen(&[]), new);
+    begin(&mut table, B, seen(&[]), first_epoch().next(22));
     assert_eq!(table.news(A), [], "the asker has its answer");
     assert_eq!(table.news(C), [Answer::EpochBegan { room: general(), epoch: new }]);
 }

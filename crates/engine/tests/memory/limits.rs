@@ -77,7 +77,7 @@ fn a_room_in_a_new_epoch_is_no_new_room() {
     table.ask(B, Question::Follow { room: general(), seen: None });
     let epoch = first_epoch().next(11);
     let base = Seen { position: Position { epoch, offset: 0 }, check: Check(5) };
-    table.ask(A, Question::BeginEpoch { room: room("one"), old: first_epoch(), base: snapshot(base) });
+    table.ask(A, Question::BeginEpoch { room: room("one"), old: seen(&["a"]), base: snapshot(base) });
     let outcome = table.append_to(A, &room("one"), batch(base, &[&["b"]]));
     assert!(matches!(outcome, Appended::Stored { .. }), "{outcome:?}");
 }

@@ -155,15 +155,15 @@ impl Home {
                 let head = log.head();
                 if loading.lost.is_some_and(|lost| lost.position.epoch == head.epoch) {
                     let new = head.epoch.next(cx.start_tag);
-                    let base = log.base_of(new);
+                    let (old, base) = (log.seen(), log.base_of(new));
                     loading.step = LoadStep::Rebasing(log, new);
-                    self.propose(cx, head.epoch, base);
+                    self.propose(cx, old, base);
                 } else {
                     self.go_live(cx, Phase::Live(log));
                 }
             }
             LoadStep::Rebasing(log, new) => {
-                let (old, base) = (log.head().epoch, log.base_of(new));
+                let (old, base) = (log.seen(), log.base_of(new));
                 loading.step = LoadStep::Rebasing(log, new);
                 self.propose(cx, old, base);
             }
@@ -176,7 +176,7 @@ impl Home {
     }
 
     /// An app that cannot be saved keeps its room waiting, and is tried again with the next asking.
-    fn propose(&mut self, cx: &mut Cx<'_>, old: Epoch, base: Result<Snapshot, app::Panicked>) {
+    fn propose(&mut self, cx: &mut Cx<'_>, old: Seen, base: Result<Snapshot, app::Panicked>) {
         let Some(base) = cx.unless_panicked(&self.id, base) else { return };
         cx.ask(Question::BeginEpoch { room: self.id.clone(), old, base });
     }
@@ -189,8 +189,8 @@ impl Home {
                 return;
             };
             cx.counts.epochs_begun += u64::from(epoch == new);
-            // Two nodes propose the same epoch from what each had read, and the answer does not say whose it is: what
-            // counts is what the engine has.
+            // Two nodes propose the same epoch from what each had read, and the answer does not say whose it is; or the
+            // old one stands, because it has gone on since it was read. What counts is what the engine has.
             return self.reload(cx, None);
         }
         if self.log().is_some_and(|log| log.head().epoch != epoch) {
