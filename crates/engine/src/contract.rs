@@ -144,6 +144,8 @@ pub enum Question {
         person: Person,
         count: u32,
     },
+    /// The newest stamp wins, in whatever order they come; of two that are equal, the one that ends the value. An end is
+    /// remembered for a lease's term at least, because what it ended may still be on its way.
     Soft {
         room: RoomId,
         entry: SoftEntry,
@@ -210,7 +212,9 @@ pub enum Answer {
         room: RoomId,
         present: Present,
     },
-    /// A lease ended: all that this incarnation published is gone.
+    /// A lease ended, and with it what this incarnation followed, claimed, and published of who is present. Its soft
+    /// values go on to the end of their own lives: followers hold them too and could not tell whose they are, and who
+    /// returns under a new name does not publish them again.
     Ended {
         incarnation: Incarnation,
     },

@@ -55,6 +55,8 @@ pub struct MemoryEngine {
     begun: usize,
     leases: Leases,
     agenda: BTreeSet<(Wall, RoomId)>,
+    /// When a room with soft values is looked through for those that have ended.
+    sweeps: BTreeSet<(Tick, RoomId)>,
     claims: BTreeMap<Arc<str>, ClaimHeld>,
     tokens: u64,
     answers: VecDeque<(Incarnation, Answer)>,
@@ -74,6 +76,7 @@ impl MemoryEngine {
             begun: 0,
             leases: Leases::new(limits.lease),
             agenda: BTreeSet::new(),
+            sweeps: BTreeSet::new(),
             claims: BTreeMap::new(),
             tokens: 0,
             answers: VecDeque::new(),
@@ -138,10 +141,12 @@ impl MemoryEngine {
                     .rooms
                     .entry(room.clone())
                     .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
-                if log.soft(now, entry.clone()) {
+                let remembered = self.limits.lease;
+                if log.soft(now.tick, entry.clone(), remembered) {
                     let tell = log.others(by);
-                    self.tell(tell, &Answer::Soft { room, entry });
+                    self.tell(tell, &Answer::Soft { room: room.clone(), entry });
                 }
+                self.sweep_later(&room);
             }
             Question::Claim { name, ticket } => self.claim(by, name, ticket),
             Question::Release { name, token } => {
@@ -152,16 +157,30 @@ impl MemoryEngine {
         }
     }
 
-    /// Ends leases whose time has come. To be called when `next_deadline` is reached, so that the time until then counts;
-    /// `handle` does so too.
+    /// Ends what has lived its time: leases, and soft values that alone keep a room. To be called when `next_deadline`
+    /// is reached, so that the time until then counts; `handle` does so too.
     pub fn tick(&mut self, now: Now) {
         for gone in self.leases.look(now.tick) {
             self.end(gone);
         }
+        while self.sweeps.first().is_some_and(|(at, _)| *at <= now.tick) {
+            let Some((_, room)) = self.sweeps.pop_first() else { break };
+            let Some(log) = self.rooms.get_mut(&room) else { continue };
+            log.swept = None;
+            log.sweep(now.tick);
+            self.forget_if_empty(&room);
+            self.sweep_later(&room);
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Tick> {
-        self.leases.next_look()
+        let sweep = self.sweeps.first().map(|(at, _)| *at);
+        self.leases.next_look().into_iter().chain(sweep).min()
+    }
+
+    /// Rooms that take a place in memory, whatever for.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
     }
 
     pub fn next_answer(&mut self) -> Option<(Incarnation, Answer)> {
@@ -171,8 +190,11 @@ impl MemoryEngine {
     /// Drops the newest `count` records of every room, as a store does that promotes a stale replica.
     /// Nothing in production calls this: it is how the simulator proves what happens then.
     pub fn lose_tail(&mut self, count: usize) {
-        for log in self.rooms.values_mut() {
+        for (room, log) in &mut self.rooms {
             log.lose_tail(count);
+            if log.is_untouched() {
+                reschedule(&mut self.agenda, room, &mut log.due, None);
+            }
         }
         self.begun = self.rooms.values().filter(|log| !log.is_untouched()).count();
     }
@@ -210,7 +232,13 @@ impl MemoryEngine {
             tell.extend(log.end(gone));
         }
         tell.extend(self.leases.alive());
-        self.rooms.retain(|_, log| !log.is_empty());
+        self.rooms.retain(|room, log| {
+            let keep = !log.is_empty();
+            if !keep {
+                forget_times(&mut self.agenda, &mut self.sweeps, room, log);
+            }
+            keep
+        });
         self.tell(tell.into_iter().collect(), &Answer::Ended { incarnation: gone });
     }
 
@@ -233,8 +261,21 @@ impl MemoryEngine {
     }
 
     fn forget_if_empty(&mut self, room: &RoomId) {
-        if self.rooms.get(room).is_some_and(RoomLog::is_empty) {
-            self.rooms.remove(room);
+        if self.rooms.get(room).is_some_and(RoomLog::is_empty)
+            && let Some(mut log) = self.rooms.remove(room)
+        {
+            forget_times(&mut self.agenda, &mut self.sweeps, room, &mut log);
+        }
+    }
+
+    /// One sweep a room is enough: it comes when the last of its values has ended, or finds newer ones and comes again.
+    fn sweep_later(&mut self, room: &RoomId) {
+        let Some(log) = self.rooms.get_mut(room) else { return };
+        if log.swept.is_none()
+            && let Some(at) = log.soft_ends()
+        {
+            log.swept = Some(at);
+            self.sweeps.insert((at, room.clone()));
         }
     }
 
@@ -285,6 +326,19 @@ impl MemoryEngine {
             self.answer(old.by, Answer::ClaimLost { name: name.clone(), token: old.token });
         }
         self.answer(by, Answer::Claimed { name, ticket, token });
+    }
+}
+
+/// Nothing wakes anybody for a room that is no more.
+fn forget_times(
+    agenda: &mut BTreeSet<(Wall, RoomId)>,
+    sweeps: &mut BTreeSet<(Tick, RoomId)>,
+    room: &RoomId,
+    log: &mut RoomLog,
+) {
+    reschedule(agenda, room, &mut log.due, None);
+    if let Some(at) = log.swept.take() {
+        sweeps.remove(&(at, room.clone()));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use vocabulary::{Check, Epoch, Incarnation, Key, Now, Person, Position, Seen, Tick, UserId, Wall};
 
@@ -34,6 +35,8 @@ pub(super) struct RoomLog {
     present: BTreeMap<(UserId, Incarnation), Present>,
     soft: BTreeMap<Arc<str>, SoftKept>,
     pub(super) due: Option<Wall>,
+    /// The engine's index of sweeps agrees with this.
+    pub(super) swept: Option<Tick>,
 }
 
 impl RoomLog {
@@ -50,6 +53,7 @@ impl RoomLog {
             present: BTreeMap::new(),
             soft: BTreeMap::new(),
             due: None,
+            swept: None,
         }
     }
 
@@ -99,10 +103,19 @@ impl RoomLog {
     }
 
     fn soft_entries(&mut self, now: Now) -> Vec<SoftEntry> {
-        self.soft.retain(|_, kept| kept.ends > now.tick);
+        self.sweep(now.tick);
         let left =
             |kept: &SoftKept| SoftEntry { time_to_live: kept.ends.since(now.tick), ..kept.entry.clone() };
-        self.soft.values().map(left).collect()
+        self.soft.values().filter(|kept| kept.entry.value.is_some()).map(left).collect()
+    }
+
+    pub(super) fn sweep(&mut self, now: Tick) {
+        self.soft.retain(|_, kept| kept.ends > now);
+    }
+
+    /// When the last of the soft values will have ended.
+    pub(super) fn soft_ends(&self) -> Option<Tick> {
+        self.soft.values().map(|kept| kept.ends).max()
     }
 
     pub(super) fn load(&mut self, now: Now, limit: usize) -> Loaded {
@@ -294,18 +307,19 @@ impl RoomLog {
         present
     }
 
-    /// Whether the entry is news: the newest stamp wins.
-    pub(super) fn soft(&mut self, now: Now, entry: SoftEntry) -> bool {
-        self.soft.retain(|_, kept| kept.ends > now.tick);
-        if self.soft.get(&entry.key).is_some_and(|kept| kept.entry.at > entry.at) {
+    /// Whether the entry is news: the newest stamp wins, and of two that are equal the end. An end is `remembered` for a
+    /// while, so that an older value which comes after it is not taken for a new one.
+    pub(super) fn soft(&mut self, now: Tick, entry: SoftEntry, remembered: Duration) -> bool {
+        self.sweep(now);
+        let stamp = |entry: &SoftEntry| (entry.at, entry.value.is_none());
+        if self.soft.get(&entry.key).is_some_and(|kept| stamp(&kept.entry) > stamp(&entry)) {
             return false;
         }
-        if entry.value.is_none() {
-            self.soft.remove(&entry.key);
-        } else {
-            let ends = now.tick + entry.time_to_live;
-            self.soft.insert(entry.key.clone(), SoftKept { entry, ends });
-        }
+        let lives = match entry.value {
+            Some(_) => entry.time_to_live,
+            None => entry.time_to_live.max(remembered),
+        };
+        self.soft.insert(entry.key.clone(), SoftKept { entry, ends: now + lives });
         true
     }
 }

@@ -75,6 +75,28 @@ fn settling_moves_or_clears_the_time_and_is_ignored_when_the_log_went_on() {
 }
 
 #[test]
+fn a_room_that_lost_all_it_held_is_due_no_more() {
+    for followed in [false, true] {
+        let mut table = Table::new();
+        if followed {
+            table.load(B);
+        }
+        append_due(&mut table, &general(), Wall(0));
+        table.engine.lose_tail(1);
+        assert_eq!(due(&mut table, A), [], "followed: {followed}");
+    }
+}
+
+#[test]
+fn a_time_that_was_settled_for_an_empty_room_goes_with_the_room() {
+    let mut table = Table::new();
+    table.load(B);
+    table.tell(B, Question::Settle { room: general(), at: at(0), due: Some(Wall(0)) });
+    table.tell(B, Question::Unfollow { room: general() });
+    assert_eq!(due(&mut table, A), []);
+}
+
+#[test]
 fn a_later_append_replaces_the_time() {
     let mut table = Table::new();
     append_due(&mut table, &general(), Wall(0));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use engine::{Answer, Present, Question, SoftEntry};
 use vocabulary::{Class, Incarnation, Wall};
 
-use crate::table::{A, B, C, Table, general, person, text};
+use crate::table::{A, B, C, TERM, Table, general, person, text};
 
 const LIFE: Duration = Duration::from_secs(5);
 
@@ -71,6 +71,79 @@ fn a_soft_value_can_be_ended_by_its_publisher() {
     publish(&mut table, A, entry("bo", Some("there"), 1));
     publish(&mut table, A, entry("ana", None, 2));
     assert_eq!(table.load(C).soft, [entry("bo", Some("there"), 1)]);
+}
+
+#[test]
+fn a_late_word_of_an_ended_value_does_not_bring_it_back() {
+    let (older, end, newer) =
+        (entry("ana", Some("here"), 1), entry("ana", None, 2), entry("ana", Some("again"), 3));
+    for earlier in [vec![older.clone(), end.clone()], vec![end.clone()]] {
+        let mut table = Table::new();
+        table.load(C);
+        for entry in earlier {
+            publish(&mut table, A, entry);
+        }
+        table.news(C);
+        publish(&mut table, A, older.clone());
+        assert_eq!((table.news(C), table.load(C).soft), (vec![], vec![]));
+        publish(&mut table, B, newer.clone());
+        assert_eq!(table.load(C).soft, std::slice::from_ref(&newer), "a new value is welcome");
+    }
+}
+
+#[test]
+fn of_two_equal_stamps_the_end_wins() {
+    let (value, end) = (entry("ana", Some("here"), 1), entry("ana", None, 1));
+    for order in [[&value, &end], [&end, &value]] {
+        let mut table = Table::new();
+        for entry in order {
+            publish(&mut table, A, entry.clone());
+        }
+        assert_eq!(table.load(C).soft, []);
+    }
+}
+
+#[test]
+fn an_end_is_remembered_for_a_term_even_if_it_has_no_life_of_its_own() {
+    let mut table = Table::new();
+    let end = SoftEntry { time_to_live: Duration::ZERO, ..entry("ana", None, 2) };
+    publish(&mut table, A, end);
+    table.wait(TERM - Duration::from_nanos(1));
+    publish(&mut table, A, entry("ana", Some("here"), 1));
+    assert_eq!(table.load(C).soft, []);
+}
+
+#[test]
+fn soft_values_outlive_their_publisher_to_their_own_end() {
+    let mut table = Table::new();
+    let lasting = SoftEntry { time_to_live: TERM * 2, ..entry("ana", Some("here"), 1) };
+    publish(&mut table, A, lasting.clone());
+    table.wait(TERM);
+    assert_eq!(table.news(A), [Answer::Ended { incarnation: A }]);
+    assert_eq!(table.load(C).soft, [SoftEntry { time_to_live: TERM, ..lasting }]);
+}
+
+#[test]
+fn a_room_that_held_only_soft_values_is_forgotten_when_they_have_ended() {
+    let mut table = Table::new();
+    publish(&mut table, A, entry("ana", Some("here"), 1));
+    publish(&mut table, A, entry("bo", None, 1));
+    table.wait(TERM);
+    assert_eq!(table.news(A), [Answer::Ended { incarnation: A }]);
+    assert_eq!(table.engine.next_deadline(), None, "nothing is left that has a time");
+    assert_eq!(table.engine.rooms(), 0);
+}
+
+#[test]
+fn a_room_with_a_newer_soft_value_stays() {
+    let mut table = Table::new();
+    publish(&mut table, A, entry("ana", Some("here"), 1));
+    table.wait(LIFE / 2);
+    publish(&mut table, A, entry("ana", Some("there"), 2));
+    table.wait(LIFE / 2);
+    assert_eq!(table.engine.rooms(), 1);
+    table.wait(LIFE / 2);
+    assert_eq!(table.engine.rooms(), 0);
 }
 
 fn claim(table: &mut Table, by: Incarnation) -> u64 {
