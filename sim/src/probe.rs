@@ -9,7 +9,8 @@ use app::{
 };
 use serde_json::{Value, json};
 use vocabulary::{
-    Audience, Caller, Class, Code, Now, Payload, Person, Record, Refusal, RoomId, Shown, UserId, Wall,
+    Audience, Caller, Class, Code, Epoch, Now, Payload, Person, Position, Record, Refusal, RoomId, Shown,
+    UserId, Wall,
 };
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +27,8 @@ pub struct State {
     timers: BTreeMap<String, i64>,
     watched: BTreeSet<String>,
     banned: BTreeSet<String>,
-    /// Orders by the offset of their record, with the room that is to fill them.
-    orders: BTreeMap<u64, String>,
+    /// Orders by the position of their record, with the room that is to fill them.
+    orders: BTreeMap<Position, String>,
 }
 
 fn text(value: &Value, field: &str) -> String {
@@ -110,11 +111,11 @@ impl App for Probe {
             }
             Caller::Step(step) => Ok(Decision::record(
                 "taken",
-                body(&json!({"saga": step.saga.as_str(), "offset": step.offset})),
+                body(&json!({"saga": step.saga.as_str(), "order": step.position.to_string()})),
             )
             .with_reply(Payload::from_static(b"{}"))),
             Caller::Outcome { step, .. } => {
-                Ok(Decision::record("settled", body(&json!({"offset": step.offset}))))
+                Ok(Decision::record("settled", body(&json!({"order": step.position.to_string()}))))
             }
             _ if action.kind != "send_message" => Ok(Decision::nothing()),
             Caller::Connection { .. } | Caller::Api { .. } => {
@@ -146,10 +147,11 @@ impl App for Probe {
                 state.banned.insert(item);
             }
             "ordered" => {
-                state.orders.insert(record.position.offset, item);
+                state.orders.insert(record.position, item);
             }
             "settled" => {
-                state.orders.remove(&said["offset"].as_u64().unwrap_or_default());
+                let order = text(&said, "order");
+                state.orders.retain(|position, _| position.to_string() != order);
             }
             "message" | "whispered" | "taken" => {}
             _ => return Applied::Unknown,
@@ -201,8 +203,8 @@ impl App for Probe {
     }
 
     fn steps(&self, state: &State) -> Vec<Step> {
-        let step = |(offset, room): (&u64, &String)| Step {
-            offset: *offset,
+        let step = |(position, room): (&Position, &String)| Step {
+            position: *position,
             number: 0,
             room: RoomId::new("probe", room),
             kind: "take".into(),
@@ -213,7 +215,8 @@ impl App for Probe {
 
     fn save(&self, state: &State) -> Payload {
         let State { claims, timers, watched, banned, orders } = state;
-        let orders: Vec<(u64, &String)> = orders.iter().map(|(offset, room)| (*offset, room)).collect();
+        let orders: Vec<(u64, u64, &String)> =
+            orders.iter().map(|(at, room)| (at.epoch.0, at.offset, room)).collect();
         body(
             &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders}),
         )
@@ -242,7 +245,10 @@ impl App for Probe {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .filter_map(|pair| Some((pair[0].as_u64()?, pair[1].as_str()?.to_owned())))
+                .filter_map(|order| {
+                    let (epoch, offset) = (Epoch(order[0].as_u64()?), order[1].as_u64()?);
+                    Some((Position { epoch, offset }, order[2].as_str()?.to_owned()))
+                })
                 .collect(),
         })
     }

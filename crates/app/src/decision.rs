@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{Class, Payload, RoomId, UserId};
+use vocabulary::{Class, Payload, Position, RoomId, UserId};
 
 /// What `decide` wants to happen. The records of one decision are stored together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,8 +43,9 @@ pub struct Duty {
 /// An open step of a saga: a command for another room, named by the record that opened it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Offset of the record that opened the step, and which of its steps this is.
-    pub offset: u64,
+    /// The record that opened the step, as `apply` saw it, and which of its steps this is. Epoch and all: after a loss
+    /// offsets begin at 1 again, and the app's state holds open steps of both epochs.
+    pub position: Position,
     pub number: u32,
     pub room: RoomId,
     pub kind: Cow<'static, str>,

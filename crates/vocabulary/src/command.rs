@@ -78,17 +78,18 @@ impl Caller {
     }
 }
 
-/// One step of a saga: the record that opened it, and which of that record's steps.
+/// One step of a saga: the record that opened it, and which of that record's steps. The whole position names the record:
+/// offsets begin at 1 in every epoch, and a state outlives them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId {
     pub saga: RoomId,
-    pub offset: u64,
+    pub position: Position,
     pub number: u32,
 }
 
 impl StepId {
     pub fn key(&self) -> Key {
-        Key::step(&self.saga, self.offset, self.number)
+        Key::step(&self.saga, self.position, self.number)
     }
 }
 

@@ -33,9 +33,9 @@ impl Key {
         Key::of(DUTY, &position.to_string(), &[name])
     }
 
-    /// The saga's room, the offset of the record that opened the step, the step's number.
-    pub fn step(saga: &RoomId, offset: u64, number: u32) -> Key {
-        Key::of("step", saga.as_str(), &[&offset.to_string(), &number.to_string()])
+    /// The saga's room, the position of the record that opened the step, the step's number.
+    pub fn step(saga: &RoomId, position: Position, number: u32) -> Key {
+        Key::of("step", saga.as_str(), &[&position.to_string(), &number.to_string()])
     }
 
     pub fn event(source: &str, id: &str) -> Key {
@@ -96,6 +96,7 @@ impl fmt::Debug for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Epoch;
 
     #[test]
     fn parts_that_look_like_others_make_other_keys() {
@@ -110,8 +111,15 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_from_its_text() {
-        let key = Key::step(&RoomId::new("ride", "r 1"), 4, 2);
-        assert_eq!(key.as_str(), "step 8 ride:r 1 4 2");
+        let key = Key::step(&RoomId::new("ride", "r 1"), Position { epoch: Epoch::new(1, 7), offset: 4 }, 2);
+        assert_eq!(key.as_str(), "step 8 ride:r 1 100000007-4 2");
         assert_eq!(Key::from_text(key.as_str()), key);
+    }
+
+    #[test]
+    fn a_step_that_a_later_epoch_opens_at_the_same_offset_is_another_step() {
+        let old = Epoch::new(1, 7);
+        let key = |epoch| Key::step(&RoomId::new("ride", "r"), Position { epoch, offset: 4 }, 0);
+        assert_ne!(key(old), key(old.next(7)));
     }
 }

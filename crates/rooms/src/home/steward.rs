@@ -187,7 +187,7 @@ impl Home {
         }
         let mut open = BTreeMap::new();
         for step in cx.unless_panicked(&self.id, log.fold.steps()).unwrap_or_default() {
-            let id = StepId { saga: self.id.clone(), offset: step.offset, number: step.number };
+            let id = StepId { saga: self.id.clone(), position: step.position, number: step.number };
             let again = self.stewarded.steps.get(&id).copied().filter(|again| *again > cx.now.tick);
             if again.is_none() {
                 let act = Act {
