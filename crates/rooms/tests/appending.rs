@@ -1,16 +1,19 @@
-//! A room and an engine whose answers come late, twice or never: what was stored is shown, and nobody is told otherwise.
+//! A room and an engine whose answers come late, twice or never, and which loses records: what was stored is shown, and
+//! nobody is told otherwise.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::{Action, App, Applied, Decision, Room, UnknownFormat};
-use engine::{Answer, Appended, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
+use engine::{
+    Answer, Appended, Asked, Batch, Followed, MemoryEngine, MemoryLimits, Nodes, Parcel, Question, Stored,
+};
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Incarnation, Join, Key, Now,
-    Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown, Standing, Tag, Tick, User,
-    UserId, Wall,
+    Act, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Incarnation, Join, Key, Now,
+    Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown, Standing, Tag, Tick,
+    User, UserId, Wall,
 };
 
 /// Whatever is said is recorded.
@@ -45,6 +48,7 @@ impl App for Scribe {
 }
 
 const ME: Incarnation = Incarnation { node: 1, shard: ShardId(0), life: 1 };
+const OTHER: Incarnation = Incarnation { node: 2, ..ME };
 const ANA: ConnectionId = ConnectionId { shard: ShardId(0), slot: 1, generation: 1 };
 
 fn room() -> RoomId {
@@ -128,8 +132,13 @@ impl Desk {
 
     /// What the engine answers, without the room hearing of it yet.
     fn engine_says(&mut self, question: Question) -> Vec<Answer> {
-        self.engine.handle(self.now, Asked { by: ME, question });
-        std::iter::from_fn(|| self.engine.next_answer()).map(|(_, answer)| answer).collect()
+        self.engine_says_to(ME, question)
+    }
+
+    fn engine_says_to(&mut self, by: Incarnation, question: Question) -> Vec<Answer> {
+        self.engine.handle(self.now, Asked { by, question });
+        let answers = std::iter::from_fn(|| self.engine.next_answer());
+        answers.filter(|(to, _)| *to == by).map(|(_, answer)| answer).collect()
     }
 
     fn hear(&mut self, answers: Vec<Answer>) {
@@ -232,4 +241,48 @@ fn a_batch_that_is_stored_after_one_of_its_askings_was_refused_is_shown() {
     desk.carry_all();
     let shown = desk.told.iter().any(|told| matches!(told, Delivery::Records { .. }));
     assert!(shown, "the only word of it was the answer to a batch that was over: {:?}", desk.told);
+}
+
+/// How far the engine's log goes, for somebody who reads all of it.
+fn end_of_log(desk: &mut Desk) -> Seen {
+    let answers = desk.engine_says_to(OTHER, Question::Follow { room: room(), seen: None });
+    let [Answer::Followed { outcome: Followed::Loaded(loaded), .. }] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    let roll = |check: Check, stored: &Stored| check.roll(Check::hash(&stored.data));
+    Seen { position: loaded.head, check: loaded.records.iter().fold(Check::default(), roll) }
+}
+
+#[test]
+fn what_is_stored_while_a_new_epoch_is_proposed_is_in_its_past() {
+    let mut desk = Desk::new();
+    for id in ["a", "b"] {
+        desk.say(id);
+        desk.carry_all();
+    }
+    desk.engine.lose_tail(1);
+    let survives = end_of_log(&mut desk);
+    desk.say("c");
+    let proposal = loop {
+        match desk.asked.pop_front().expect("the room finds out and proposes") {
+            proposal @ Question::BeginEpoch { .. } => break proposal,
+            question => {
+                let answers = desk.engine_says(question);
+                desk.hear(answers);
+            }
+        }
+    };
+    let parcel =
+        Parcel { key: Key::client(&ana().person.id, "d"), records: vec![Payload::from_static(b"d")] };
+    let batch = Batch { number: 1, seen: survives, guarded: false, parcels: vec![parcel], due: None };
+    let stored = desk.engine_says_to(OTHER, Question::Append { room: room(), batch });
+    assert!(matches!(&stored[..], [Answer::Appended { outcome: Appended::Stored { .. }, .. }]), "{stored:?}");
+    let answers = desk.engine_says(proposal);
+    desk.hear(answers);
+    desk.carry_all();
+    let epoch = end_of_log(&mut desk).position.epoch;
+    assert!(epoch > survives.position.epoch, "a new epoch began all the same");
+    desk.told.clear();
+    desk.say("d");
+    assert!(matches!(&desk.told[..], [Delivery::Acked { .. }]), "the room knows of it: {:?}", desk.told);
 }
