@@ -31,8 +31,8 @@ use vocabulary::{
     Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, RoomId, ShardId, Tick,
 };
 
-pub use connection::Peer;
 use connection::Connections;
+pub use connection::Peer;
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
