@@ -120,10 +120,9 @@ impl Cx<'_> {
         self.deliver(shard, Delivery::Acked { room: room.clone(), position, at, ack });
     }
 
-    /// `busy` and `unknown` are no outcome: the step is sent again.
+    /// `unknown` is no outcome: the step is sent again when its time has come.
     pub(crate) fn outcome(&mut self, step: &StepId, result: Result<Payload, Refusal>) {
-        use vocabulary::Code::{Busy, Unconfirmed};
-        if matches!(&result, Err(refusal) if matches!(refusal.code, Busy | Unconfirmed)) {
+        if matches!(&result, Err(refusal) if refusal.code == vocabulary::Code::Unconfirmed) {
             return;
         }
         let home = step.saga.slice().home(self.shards);

@@ -310,6 +310,15 @@ impl Home {
         if !self.stewarded.is_open(&step) || !cx.steward {
             return;
         }
+        // The other room has no place for it, or this one has none for what came of it.
+        let busy = match &result {
+            Err(refusal) if refusal.code == vocabulary::Code::Busy => refusal.retry_after_ms,
+            _ => self.pipeline.is_full(cx.limits).then_some(500),
+        };
+        if let Some(millis) = busy {
+            let wait = std::time::Duration::from_millis(millis.into());
+            return self.stewarded.send_again(cx.now.tick + wait, &step);
+        }
         let key = step.key();
         let caller = Caller::Outcome { step, result };
         self.command(
@@ -327,7 +336,7 @@ impl Home {
     }
 
     pub(crate) fn step_returned(&mut self, now: Tick, step: &vocabulary::StepId) {
-        self.stewarded.step_returned(now, step);
+        self.stewarded.send_again(now + steward::RETURNED_AGAIN, step);
     }
 
     /// Nobody is here and nothing is to be done: the room can be let go once this has lasted.

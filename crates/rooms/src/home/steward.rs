@@ -18,7 +18,7 @@ const DUTY_AGAIN: Duration = Duration::from_secs(1);
 
 /// A step that found a sibling's box full goes again when that has had time to be emptied a few times over. With the
 /// ordinary wait a room with many sagas would get on by one box of them in several seconds.
-const RETURNED_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const RETURNED_AGAIN: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(crate) struct Stewarded {
@@ -54,10 +54,10 @@ impl Stewarded {
         self.steps.contains_key(step)
     }
 
-    /// The step did not leave: the sibling's box was full.
-    pub(super) fn step_returned(&mut self, now: Tick, step: &StepId) {
+    /// The step came to nothing, and that is known before its time: somebody had no place for it.
+    pub(super) fn send_again(&mut self, at: Tick, step: &StepId) {
         if let Some(again) = self.steps.get_mut(step) {
-            *again = now + RETURNED_AGAIN;
+            *again = at;
         }
     }
 
