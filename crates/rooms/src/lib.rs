@@ -207,8 +207,9 @@ impl Rooms {
                 self.with(now, &room, |home, cx| home.hear_present(cx, present))
             }
             Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft(cx, entry)),
-            // The room knows by its own books what it stored; nothing here holds claims yet.
-            Answer::Stored { .. } | Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
+            Answer::Stored { room, kept } => self.with(now, &room, |home, _| home.snapshot_kept(kept)),
+            // Nothing here holds claims yet.
+            Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
         }
     }
 

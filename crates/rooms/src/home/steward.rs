@@ -107,7 +107,6 @@ impl Home {
             match log.snapshot(cx.limits) {
                 Ok(snapshot) => {
                     let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
-                    self.kept_from = self.kept_from.max(forget_upto);
                     cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
                 }
                 Err(Unsaved::Panicked(panicked)) => {
@@ -128,6 +127,14 @@ impl Home {
             self.settle_agenda(cx, needs.presence_duties);
         }
         self.stewarded.stale = false;
+    }
+
+    /// The engine may forget now what it was allowed to: a snapshot that it did not keep allows nothing.
+    pub(crate) fn snapshot_kept(&mut self, kept: Option<Position>) {
+        let Some(log) = self.log() else { return };
+        if let Some(kept) = kept.filter(|kept| kept.epoch == log.head().epoch) {
+            self.kept_from = self.kept_from.max(kept.offset.saturating_sub(self.retention));
+        }
     }
 
     fn do_due(&mut self, cx: &mut Cx<'_>) {
