@@ -89,8 +89,10 @@ impl Pipeline {
         Some(pending)
     }
 
-    pub(crate) fn pop_unguarded(&mut self) -> Option<Pending> {
-        if self.waiting.front()?.guarded { None } else { self.pop() }
+    /// The next command, if it is unguarded and not longer than this.
+    pub(crate) fn pop_unguarded(&mut self, bytes_max: usize) -> Option<Pending> {
+        let front = self.waiting.front()?;
+        if front.guarded || front.act.payload.len() > bytes_max { None } else { self.pop() }
     }
 
     /// Whether a command of this key is on its way already.

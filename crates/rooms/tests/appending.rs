@@ -11,9 +11,9 @@ use engine::{
 };
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Incarnation, Join, Key, Now,
-    Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown, Standing, Tag, Tick,
-    User, UserId, Wall,
+    Act, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, Incarnation, Join,
+    Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown,
+    Standing, Tag, Tick, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded.
@@ -93,6 +93,11 @@ impl Desk {
     }
 
     fn say(&mut self, id: &str) {
+        self.say_at_length(id, id.len());
+    }
+
+    /// The id, repeated to that length.
+    fn say_at_length(&mut self, id: &str, bytes: usize) {
         let user = ana();
         let key = Some(Key::client(&user.person.id, id));
         let tag = Tag { id: Some(id.into()), full_name: false };
@@ -101,7 +106,7 @@ impl Desk {
             caller: Caller::Connection { id: ANA, user },
             standing: Standing::Member,
             kind: "say".into(),
-            payload: Payload::copy_from_slice(id.as_bytes()),
+            payload: id.bytes().cycle().take(bytes).collect(),
             key,
             reply: Some(ReplyTo { connection: ANA, tag, frees: true }),
         }));
@@ -285,4 +290,58 @@ fn what_is_stored_while_a_new_epoch_is_proposed_is_in_its_past() {
     desk.told.clear();
     desk.say("d");
     assert!(matches!(&desk.told[..], [Delivery::Acked { .. }]), "the room knows of it: {:?}", desk.told);
+}
+
+/// How many records, and how many bytes of what was said, an append carries.
+fn size_of(append: &Question) -> (usize, usize) {
+    let Question::Append { batch, .. } = append else { panic!("{append:?}") };
+    let records = batch.parcels.iter().flat_map(|parcel| &parcel.records);
+    let head = "\u{1}12345678".len() + 2 + "said".len() + 2 + "ana".len() + 2 + "Ana".len() + 2;
+    (records.clone().count(), records.map(|record| record.len() - head).sum())
+}
+
+#[test]
+fn a_batch_holds_its_bytes_and_a_larger_command_goes_alone() {
+    let mut desk = Desk::new();
+    desk.say("first");
+    for (id, bytes) in [("a", 40_000), ("b", 20_000), ("c", 10_000), ("d", 90_000), ("e", 1)] {
+        desk.say_at_length(id, bytes);
+    }
+    let mut sizes = Vec::new();
+    while !desk.asked.is_empty() {
+        let append = desk.append();
+        sizes.push(size_of(&append));
+        let answers = desk.engine_says(append);
+        desk.hear(answers);
+    }
+    assert_eq!(sizes, [(1, 5), (2, 60_000), (1, 10_000), (1, 90_000), (1, 1)]);
+    assert_eq!(desk.answered().0, ["first", "a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn a_page_holds_its_bytes_wherever_it_is_read_from_and_a_larger_record_is_a_page() {
+    let sizes = [30_000, 30_000, 30_000, 90_000, 10];
+    // In the ring the newest 256 KB stand; what is older is read from the engine.
+    for later in [0, 300] {
+        let mut desk = Desk::new();
+        for (index, bytes) in sizes.into_iter().enumerate() {
+            desk.say_at_length(&format!("{index}"), bytes);
+            desk.carry_all();
+        }
+        for index in 0..later {
+            desk.say(&format!("later {index}"));
+            desk.carry_all();
+        }
+        desk.told.clear();
+        let (mut offset, mut pages) = (0, Vec::new());
+        while offset < sizes.len() as u64 {
+            let since = Position { epoch: Epoch::new(1, 7), offset };
+            desk.command(Command::Page { room: room(), connection: ANA, ticket: 1, since });
+            desk.carry_all();
+            let Some(Delivery::Page(page)) = desk.told.pop() else { panic!("{:?}", desk.told) };
+            pages.push(page.entries.iter().filter(|entry| entry.position.offset <= 5).count());
+            offset = page.upto.offset;
+        }
+        assert_eq!(pages, [2, 1, 1, 1], "{later} later");
+    }
 }

@@ -76,7 +76,10 @@ impl Home {
         // For the common batch of one: a list that grows begins with more.
         let (mut parcels, mut written, mut bytes) = (Vec::with_capacity(1), Vec::new(), 0);
         while written.len() < cx.limits.batch_records_max && bytes < cx.limits.batch_bytes_max {
-            let Some(pending) = first.take().or_else(|| self.pipeline.pop_unguarded()) else { break };
+            // A record is about as long as its command; one that is larger than a batch goes alone.
+            let left = if parcels.is_empty() { usize::MAX } else { cx.limits.batch_bytes_max - bytes };
+            let next = first.take().or_else(|| self.pipeline.pop_unguarded(left));
+            let Some(pending) = next else { break };
             if self.answer_known(cx, &pending) {
                 continue;
             }

@@ -191,11 +191,17 @@ impl Home {
         };
         // The fold may be behind what the engine gave: what is not folded is not shown.
         let folded = records.iter().take_while(|stored| stored.offset <= head.offset);
-        let mut entries = Vec::new();
+        let (mut entries, mut size) = (Vec::new(), PageSize::default());
         let mut upto = Position { epoch: head.epoch, offset: reader.after };
         for stored in folded {
+            let Ok(written) = format::read_record(&stored.data) else {
+                upto.offset = stored.offset;
+                continue;
+            };
+            if matches!(reader.want, Want::Page { .. }) && !size.takes(&written.body, cx.limits) {
+                break;
+            }
             upto.offset = stored.offset;
-            let Ok(written) = format::read_record(&stored.data) else { continue };
             let record = Record {
                 position: upto,
                 at: written.at,
@@ -280,6 +286,24 @@ fn entry(room: &RoomId, log: &Log, cx: &mut Cx<'_>, audience: Audience, record: 
     PageEntry { position: record.position, at: record.at, shown }
 }
 
+/// How much a page holds so far.
+#[derive(Default)]
+struct PageSize {
+    records: usize,
+    bytes: usize,
+}
+
+impl PageSize {
+    /// Whether one more record finds a place. The first does, however large: else its reader would never get on.
+    fn takes(&mut self, body: &Payload, limits: &crate::Limits) -> bool {
+        let fits = self.records < limits.page_records_max && self.bytes + body.len() <= limits.page_bytes_max;
+        let taken = fits || self.records == 0;
+        self.records += usize::from(taken);
+        self.bytes += body.len();
+        taken
+    }
+}
+
 /// One page out of the ring, and how far it reaches.
 fn entries<'a>(
     room: &RoomId,
@@ -289,13 +313,12 @@ fn entries<'a>(
     since: Position,
     records: impl Iterator<Item = &'a Record>,
 ) -> (Vec<PageEntry>, Position) {
-    let (mut entries, mut bytes) = (Vec::new(), 0);
+    let (mut entries, mut size) = (Vec::new(), PageSize::default());
     let mut upto = since;
     for record in records {
-        if entries.len() >= cx.limits.page_records_max || bytes >= cx.limits.page_bytes_max {
+        if !size.takes(&record.body, cx.limits) {
             return (entries, upto);
         }
-        bytes += record.body.len();
         upto = record.position;
         entries.push(entry(room, log, cx, audience, record));
     }
