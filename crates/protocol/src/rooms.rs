@@ -46,8 +46,8 @@ struct RoomPayload<'a> {
     before: Option<&'a RawValue>,
     #[serde(borrow, default)]
     after: Option<&'a RawValue>,
-    #[serde(default)]
-    limit: Option<u32>,
+    #[serde(borrow, default)]
+    limit: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -230,10 +230,18 @@ impl<'a> Hearing<'a> {
                 return Err(self.invalid("invalid room payload: give before or after, not both"));
             }
         };
-        let limit = payload.limit.unwrap_or(HISTORY_DEFAULT);
-        if limit == 0 {
-            return Err(self.invalid("invalid room payload: limit must be at least 1"));
-        }
+        let limit = match payload.limit.map(RawValue::get) {
+            None | Some("null") => HISTORY_DEFAULT,
+            Some(written) => match written.parse::<u64>() {
+                // What is beyond the room's own maximum is cut to it there.
+                Ok(limit @ 1..) => u32::try_from(limit).unwrap_or(u32::MAX),
+                Ok(0) => return Err(self.invalid("invalid room payload: limit must be at least 1")),
+                Err(_) => {
+                    let text = "invalid room payload: limit must be a whole number, at least 1";
+                    return Err(self.invalid(text));
+                }
+            },
+        };
         Ok(self.asked(room, Verb::History { limit, from }))
     }
 }
