@@ -144,6 +144,14 @@ impl Log {
         })
     }
 
+    /// Whether another record stands at that place here. As far back as the ring reaches; a loss is found at its end.
+    pub(crate) fn contradicts(&self, stored: &Stored) -> bool {
+        let at = self.ring.partition_point(|record| record.position.offset < stored.offset);
+        let mine = self.ring.get(at).filter(|record| record.position.offset == stored.offset);
+        let Some((mine, theirs)) = mine.zip(format::read_record(&stored.data).ok()) else { return false };
+        (&mine.kind, &mine.author, &mine.body) != (&theirs.kind, &theirs.author, &theirs.body)
+    }
+
     pub(crate) fn wants_snapshot(&self, limits: &Limits) -> bool {
         self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes
     }

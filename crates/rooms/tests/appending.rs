@@ -345,3 +345,25 @@ fn a_page_holds_its_bytes_wherever_it_is_read_from_and_a_larger_record_is_a_page
         assert_eq!(pages, [2, 1, 1, 1], "{later} later");
     }
 }
+
+/// The bytes of what Ana's room would store for these words.
+fn record_of(said: &str) -> Payload {
+    let mut desk = Desk::new();
+    desk.say(said);
+    let Question::Append { batch, .. } = desk.append() else { panic!("an append") };
+    batch.parcels[0].records[0].clone()
+}
+
+#[test]
+fn a_record_in_the_place_of_another_makes_the_room_ask_which_past_is_true() {
+    for (said, looks) in [("a", false), ("b", true)] {
+        let mut desk = Desk::new();
+        desk.say("a");
+        desk.carry_all();
+        let stored = Stored { offset: 1, key: Key::once(2, 1), data: record_of(said) };
+        desk.hear(vec![Answer::Grown { room: room(), epoch: Epoch::new(1, 7), records: vec![stored] }]);
+        let asked =
+            desk.asked.iter().any(|question| matches!(question, Question::Follow { seen: Some(_), .. }));
+        assert_eq!(asked, looks, "{said} in the place of a");
+    }
+}

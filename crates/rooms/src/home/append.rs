@@ -308,7 +308,13 @@ impl Home {
     pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
         let end = Position { epoch, offset: records.last().map_or(0, |stored| stored.offset) };
         match self.log() {
-            Some(log) if log.head().epoch == epoch => self.arrive(cx, end, Arrived::all(records)),
+            Some(log) if log.head().epoch == epoch => {
+                // The engine lost what this node saw, and others have gone on from before it: what it says to a look decides.
+                if self.looking.is_none() && records.iter().any(|stored| log.contradicts(stored)) {
+                    self.look_again(cx);
+                }
+                self.arrive(cx, end, Arrived::all(records));
+            }
             Some(log) if log.head().epoch < epoch => self.reload(cx, None),
             Some(_) => {}
             None => self.hear_end(cx, end),
