@@ -7,7 +7,7 @@ use std::time::Duration;
 use session::Authenticated;
 use shard::Peer;
 use vocabulary::{CloseReason, ConnectionId, Failure, Now, Person, ShardId, Tick, User, UserId, Wall};
-use websocket::{Compression, Decoder, Event as Frame, Role, frame};
+use websocket::{Compression, Decoder, Event as Frame, Inflater, Role, frame};
 
 use crate::engine::{Engine, LinkId};
 use crate::network::Pipe;
@@ -77,6 +77,8 @@ pub struct World {
     pub(crate) engine: Engine,
     pub(crate) nodes: Vec<Node>,
     pub(crate) sockets: Vec<Socket>,
+    /// All clients', in turn.
+    inflater: Inflater,
     pub(crate) spins: u32,
     queue: BTreeMap<(Tick, u64), Event>,
     serial: u64,
@@ -100,6 +102,7 @@ impl World {
             engine: Engine::new(&scenario),
             nodes: Vec::new(),
             sockets: Vec::new(),
+            inflater: Inflater::default(),
             spins: 0,
             queue: BTreeMap::new(),
             serial: 0,
@@ -401,7 +404,7 @@ impl World {
         let socket = &mut self.sockets[id.0];
         let mut pongs = Vec::new();
         let mut close = None;
-        for event in socket.decoder.feed(bytes) {
+        for event in socket.decoder.feed(&mut self.inflater, bytes) {
             match event.expect("a server's frames are in order") {
                 Frame::Text(text) => self.happened.push(Happened::Heard(id, text.into_owned())),
                 Frame::Binary(_) => panic!("a binary frame from a server of text"),

@@ -5,7 +5,7 @@
 /// A folder ending in `/*` stands for each crate in it. A crate without a row fails the check.
 pub(crate) const EDGES: &[Edge] = &[
     Edge { of: "crates/vocabulary", may: &[], because: "the nouns are the ground everything else stands on" },
-    Edge { of: "crates/websocket", may: &[], because: "RFC 6455 and nothing of ours" },
+    Edge { of: "crates/websocket", may: &[], because: "RFC 6455, RFC 7692 and nothing of ours" },
     Edge { of: "crates/protocol", may: VOCABULARY, because: "protocol, session and rooms have never met" },
     Edge { of: "crates/session", may: VOCABULARY, because: "protocol, session and rooms have never met" },
     Edge {
@@ -99,13 +99,13 @@ const UP_TO_SHARD_AND_APPS: &[&str] = &[
 /// build time and are not counted). Raising a number is a decision to be argued in the commit.
 pub(crate) const PURE: &[(&str, usize)] = &[
     ("crates/vocabulary", 2),
-    ("crates/websocket", 4),
+    ("crates/websocket", 5),
     ("crates/protocol", 8),
     ("crates/session", 2),
     ("crates/app", 2),
     ("crates/engine", 2),
     ("crates/rooms", 8),
-    ("crates/shard", 10),
+    ("crates/shard", 11),
     ("apps/*", 8),
 ];
 
@@ -114,6 +114,7 @@ pub(crate) const PURE_MAY_LINK: &[(&str, &str)] = &[
     ("bytes", "payloads are shared and sliced without copying"),
     ("httparse", "request heads; strict, and has no dependencies"),
     ("sha1_smol", "the digest of the WebSocket handshake"),
+    ("zlib-rs", "deflate for RFC 7692; a function of bytes, and has no dependencies"),
     ("serde", "derives for payloads"),
     ("serde_core", "part of serde"),
     ("serde_json", "one JSON text per frame"),

@@ -67,7 +67,7 @@ impl Gate {
         if !self.origins.allow(upgrade.origin, upgrade.host) {
             return Err(turned(403, "origin not allowed", "origin not allowed"));
         }
-        let response = response_101(upgrade.key, protocol.as_deref());
+        let response = response_101(upgrade.key, protocol.as_deref(), None);
         Ok(Admitted { mount: index as u8, who, response })
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown};
 use websocket::handshake::Key;
 use websocket::handshake::client::{Answer, Ask};
-use websocket::{Compression, Decoder, Event, Role, frame};
+use websocket::{Compression, Decoder, Event, Inflater, Role, frame};
 
 /// Decides nothing, ever.
 struct Fragile;
@@ -133,7 +133,7 @@ fn answer(stream: &mut TcpStream, id: &str) -> Value {
     loop {
         let read = stream.read(&mut scratch).expect("the node answers");
         assert_ne!(read, 0, "the connection goes on");
-        for event in decoder.feed(&mut scratch[..read]) {
+        for event in decoder.feed(&mut Inflater::default(), &mut scratch[..read]) {
             if let Event::Text(text) = event.expect("RFC 6455") {
                 let message: Value = serde_json::from_str(&text).expect("JSON");
                 if message["id"] == id {

@@ -25,12 +25,14 @@ impl Shard {
         // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
         let lent = self.mounts[usize::from(connection.mount)].decoder();
         let mut decoder = std::mem::replace(&mut connection.decoder, lent);
-        for event in decoder.feed(bytes) {
+        let mut inflater = std::mem::take(&mut self.inflater);
+        for event in decoder.feed(&mut inflater, bytes) {
             match event {
                 Ok(event) => self.event(now, id, event),
                 Err(violation) => self.violation(now, id, violation),
             }
         }
+        self.inflater = inflater;
         if let Some(connection) = self.connections.get(id) {
             connection.decoder = decoder;
         }

@@ -39,6 +39,7 @@ use outbox::{Frame, Gathered, Pushed};
 pub use rooms::Counts as RoomCounts;
 pub use speech::{MESSAGES, Mount, Speaks};
 pub use turn::{Full, Post, Turn, World, exchange, turn};
+use websocket::Inflater;
 use wheel::Wheel;
 use writes::Writes;
 
@@ -147,6 +148,8 @@ pub struct Shard {
     outputs: VecDeque<Output>,
     gathered: Gathered,
     scratch: Vec<u8>,
+    /// Lent to the decoder of whoever is heard: between two messages it belongs to nobody.
+    inflater: Inflater,
     counts: Counts,
 }
 
@@ -170,6 +173,7 @@ impl Shard {
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
             scratch: Vec::new(),
+            inflater: Inflater::default(),
             counts: Counts::default(),
         }
     }

@@ -1,5 +1,5 @@
 //! Received bytes to events. Payloads are unmasked where they lie, in the caller's scratch buffer, and events
-//! borrow from it; only what is unfinished at the end of a feed moves to [`Pending`]. Never answers: pongs,
+//! borrow from it, but for a message that was compressed; only what is unfinished at the end of a feed moves to [`Pending`]. Never answers: pongs,
 //! the closing handshake and timeouts are the caller's.
 //!
 //! ```text
@@ -12,7 +12,8 @@
 use std::borrow::Cow;
 use std::mem;
 
-use crate::head::{Control, Head, Kind, Meaning, Rules};
+use crate::deflate::Inflater;
+use crate::head::{Coding, Control, Head, Kind, Meaning, Rules};
 use crate::pending::{Arrived, Pending};
 use crate::{Compression, Limits, Role, Violation, mask};
 
@@ -28,7 +29,7 @@ enum State {
     Ended,
 }
 
-/// What a peer said. Borrowed from the scratch buffer if it arrived in one piece, owned if it did not.
+/// What a peer said. Borrowed from the scratch buffer if it arrived in one piece and plain, else owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     Text(Cow<'a, str>),
@@ -50,6 +51,7 @@ pub struct Close<'a> {
 #[must_use = "bytes that are not decoded are lost, and so is the place in the stream"]
 pub struct Feed<'a> {
     decoder: &'a mut Decoder,
+    inflater: &'a mut Inflater,
     rest: &'a mut [u8],
 }
 
@@ -58,9 +60,10 @@ impl Decoder {
         Decoder { state: State::Open(None), rules: Rules { role, compression, limits } }
     }
 
-    /// Takes what was read, in the order in which it was. The bytes are overwritten.
-    pub fn feed<'a>(&'a mut self, scratch: &'a mut [u8]) -> Feed<'a> {
-        Feed { decoder: self, rest: scratch }
+    /// Takes what was read, in the order in which it was. The bytes are overwritten. The inflater is any: no
+    /// message leaves anything in it for the next.
+    pub fn feed<'a>(&'a mut self, inflater: &'a mut Inflater, scratch: &'a mut [u8]) -> Feed<'a> {
+        Feed { decoder: self, inflater, rest: scratch }
     }
 
     /// After a close frame, a violation, or a feed that was not read to its end.
@@ -113,25 +116,37 @@ impl<'a> Feed<'a> {
                 && let Some(missing) = pending.missing()
             {
                 let payload = take(&mut self.rest, missing);
-                let arrived = pending.payload(payload, rules.limits.message_bytes_max)?;
+                let arrived = pending.payload(payload, &rules.limits)?;
                 settle(kept);
                 match arrived {
                     Arrived::Part => return Ok(None),
                     Arrived::Fragment => {}
-                    Arrived::Message(kind, payload) => return message(kind, payload.into()).map(Some),
+                    Arrived::Message(kind, Coding::Plain, payload) => {
+                        return message(kind, payload.into()).map(Some);
+                    }
+                    Arrived::Message(kind, Coding::Deflated, payload) => {
+                        let payload =
+                            self.inflater.inflate(kind, &payload, rules.limits.message_bytes_max)?;
+                        return message(kind, payload.into()).map(Some);
+                    }
                     Arrived::Control(sort, payload) => return control(sort, payload.into()).map(Some),
                 }
             }
             let Some(head) = next_head(kept, rules, &mut self.rest)? else { return Ok(None) };
             let is_whole = head.payload_bytes <= self.rest.len();
             match head.meaning {
-                Meaning::Start(kind) if is_whole && head.last => {
+                Meaning::Start(kind, Coding::Plain) if is_whole && head.last => {
                     return message(kind, whole(&head, &mut self.rest)).map(Some);
+                }
+                Meaning::Start(kind, Coding::Deflated) if is_whole && head.last => {
+                    let packed = whole(&head, &mut self.rest);
+                    let payload = self.inflater.inflate(kind, &packed, rules.limits.message_bytes_max)?;
+                    return message(kind, payload.into()).map(Some);
                 }
                 Meaning::Control(sort) if is_whole => {
                     return control(sort, whole(&head, &mut self.rest)).map(Some);
                 }
-                Meaning::Start(_) | Meaning::Continue | Meaning::Control(_) => {
+                Meaning::Start(..) | Meaning::Continue | Meaning::Control(_) => {
                     kept.get_or_insert_default().begin(&head);
                 }
             }

@@ -1,6 +1,7 @@
 //! Messages to bytes. A server writes header and payload once and shares the bytes between all who receive
 //! them; a client masks. Never fragments, never compresses, never keeps state.
 
+use crate::head::RSV1;
 use crate::mask;
 
 /// What a control frame may carry (RFC 6455, 5.5).
@@ -32,6 +33,12 @@ pub struct Header {
 impl Header {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
+    }
+
+    /// For a payload that a [`Deflater`](crate::Deflater) made, where the handshake agreed on that.
+    pub fn compressed(mut self) -> Header {
+        self.bytes[0] |= RSV1;
+        self
     }
 }
 
@@ -109,7 +116,15 @@ pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
 
 /// A client's frame. The mask is the caller's, who has the randomness.
 pub fn masked(opcode: Opcode, mask: [u8; 4], payload: &[u8]) -> Vec<u8> {
-    let mut header = header(opcode, payload.len());
+    masked_under(header(opcode, payload.len()), mask, payload)
+}
+
+/// A client's frame with a payload that a [`Deflater`](crate::Deflater) made.
+pub fn masked_compressed(opcode: Opcode, mask: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    masked_under(header(opcode, payload.len()).compressed(), mask, payload)
+}
+
+fn masked_under(mut header: Header, mask: [u8; 4], payload: &[u8]) -> Vec<u8> {
     header.bytes[1] |= MASKED;
     let payload_start = header.as_bytes().len() + mask.len();
     let mut out = Vec::with_capacity(payload_start + payload.len());

@@ -5,10 +5,12 @@
 //! an absolute path as the target. After anything but a 101 the connection must close.
 
 pub mod client;
+mod extensions;
 mod key;
 mod refusal;
 mod request;
 
+pub use extensions::Agreed;
 pub use key::Key;
 pub use refusal::{Refusal, refusal_response};
 pub use request::{Field, Request};
@@ -47,8 +49,8 @@ pub struct Upgrade<'a> {
     pub protocols: Vec<&'a str>,
     pub authorization: Option<&'a str>,
     pub key: Key,
-    /// The offers, a header line each, not taken apart.
-    pub extensions: Vec<&'a str>,
+    /// The offers, a header line each, not taken apart; for [`Agreed::on`].
+    pub extensions: Vec<&'a [u8]>,
     /// Every field, for what the caller wants beyond the above, and where the first frame begins.
     pub request: Request<'a>,
 }
@@ -128,15 +130,15 @@ impl<'a> Upgrade<'a> {
             protocols: protocols(&request)?,
             authorization: request.one("authorization")?,
             key,
-            extensions: request.texts("sec-websocket-extensions").collect::<Result<_, _>>()?,
+            extensions: request.values("sec-websocket-extensions").collect(),
             request,
         })
     }
 }
 
-/// The answer after which frames follow. `protocol` is one that the client offered.
-pub fn response_101(key: Key, protocol: Option<&str>) -> Vec<u8> {
-    let mut out = String::with_capacity(192);
+/// The answer after which frames follow. `protocol` is one that the client offered, and so is what was agreed on.
+pub fn response_101(key: Key, protocol: Option<&str>, agreed: Option<Agreed>) -> Vec<u8> {
+    let mut out = String::with_capacity(320);
     out.push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
     out.push_str("Sec-WebSocket-Accept: ");
     out.push_str(&accept_key(key));
@@ -144,6 +146,10 @@ pub fn response_101(key: Key, protocol: Option<&str>) -> Vec<u8> {
         debug_assert!(is_token(protocol), "a subprotocol that would break the head");
         out.push_str("\r\nSec-WebSocket-Protocol: ");
         out.push_str(protocol);
+    }
+    if let Some(agreed) = agreed {
+        out.push_str("\r\nSec-WebSocket-Extensions: ");
+        out.push_str(&agreed.to_string());
     }
     out.push_str("\r\n\r\n");
     out.into_bytes()
@@ -169,8 +175,11 @@ fn protocols<'a>(request: &Request<'a>) -> Result<Vec<&'a str>, Refusal> {
 
 /// RFC 9110, 5.6.2.
 fn is_token(text: &str) -> bool {
-    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Enough that it cannot be taken for anything but a host and a port; which hosts are ours, the caller knows.

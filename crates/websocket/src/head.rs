@@ -2,10 +2,13 @@
 //! so that the same bytes meet the same end however the network cut them. Never looks at a payload.
 
 use crate::Violation;
+use crate::deflate::{self, Window};
 use crate::frame::CONTROL_BYTES_MAX;
 
 /// Two bytes, a length of eight, a mask of four.
 pub(crate) const HEAD_BYTES_MAX: usize = 14;
+/// The first reserved bit: RFC 7692 gives it a meaning.
+pub(crate) const RSV1: u8 = 0x40;
 
 /// Which end of the connection decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,18 +19,21 @@ pub enum Role {
     Client,
 }
 
-/// What the handshake agreed on about the first reserved bit. permessage-deflate (RFC 7692) will be a
-/// variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the handshake agreed on about the first reserved bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Compression {
+    #[default]
     Off,
+    /// permessage-deflate (RFC 7692), each message by itself. What we send fits this window; what we read may
+    /// need any.
+    Deflate(Window),
 }
 
 /// How much of an unfinished message a connection may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Payload bytes of one message, over all its fragments. Checked on what a head announces, before it
-    /// arrives.
+    /// arrives; of a compressed message also while it is inflated.
     pub message_bytes_max: u32,
     /// Frames of one message, empty ones included: a fragment costs work even if it carries nothing.
     pub fragments_max: u32,
@@ -43,6 +49,7 @@ pub(crate) struct Rules {
 /// The message whose continuation is awaited.
 #[derive(Clone, Copy)]
 pub(crate) struct Open {
+    pub coding: Coding,
     pub bytes: usize,
     pub fragments: u32,
 }
@@ -58,7 +65,7 @@ pub(crate) struct Head {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meaning {
-    Start(Kind),
+    Start(Kind, Coding),
     Continue,
     Control(Control),
 }
@@ -69,11 +76,28 @@ pub(crate) enum Kind {
     Binary,
 }
 
+/// What the bytes of a message's payload are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Coding {
+    Plain,
+    Deflated,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Control {
     Close,
     Ping,
     Pong,
+}
+
+impl Limits {
+    /// Of a message as it travels.
+    pub(crate) fn payload_bytes_max(&self, coding: Coding) -> u64 {
+        match coding {
+            Coding::Plain => u64::from(self.message_bytes_max),
+            Coding::Deflated => deflate::packed_bytes_max(self.message_bytes_max),
+        }
+    }
 }
 
 impl Rules {
@@ -97,7 +121,7 @@ impl Rules {
                 return Err(Violation::ControlTooLong);
             }
             Meaning::Control(Control::Close) if short == 1 => return Err(Violation::ClosePayloadOfOneByte),
-            Meaning::Control(_) | Meaning::Start(_) | Meaning::Continue => {}
+            Meaning::Control(_) | Meaning::Start(..) | Meaning::Continue => {}
         }
 
         let Some((length, mask_start)) = length(short, bytes)? else { return Ok(None) };
@@ -111,16 +135,17 @@ impl Rules {
 
     #[inline]
     fn meaning(&self, open: Option<Open>, first: u8, last: bool) -> Result<Meaning, Violation> {
-        let reserved = match self.compression {
-            Compression::Off => 0x70,
+        let opcode = first & 0x0F;
+        let coding = match (first & 0x70, self.compression) {
+            (0, _) => Coding::Plain,
+            // The first frame says it for its message; continuations and control frames have nothing to say.
+            (RSV1, Compression::Deflate(_)) if matches!(opcode, 0x1 | 0x2) => Coding::Deflated,
+            _ => return Err(Violation::ReservedBits),
         };
-        if first & reserved != 0 {
-            return Err(Violation::ReservedBits);
-        }
-        let meaning = match first & 0x0F {
+        let meaning = match opcode {
             0x0 => Meaning::Continue,
-            0x1 => Meaning::Start(Kind::Text),
-            0x2 => Meaning::Start(Kind::Binary),
+            0x1 => Meaning::Start(Kind::Text, coding),
+            0x2 => Meaning::Start(Kind::Binary, coding),
             0x8 => Meaning::Control(Control::Close),
             0x9 => Meaning::Control(Control::Ping),
             0xA => Meaning::Control(Control::Pong),
@@ -132,8 +157,8 @@ impl Rules {
             (Meaning::Continue, Some(open)) if open.fragments >= self.limits.fragments_max => {
                 Err(Violation::TooManyFragments)
             }
-            (Meaning::Start(_), Some(_)) => Err(Violation::StartWithinMessage),
-            (Meaning::Control(_), _) | (Meaning::Continue, Some(_)) | (Meaning::Start(_), None) => {
+            (Meaning::Start(..), Some(_)) => Err(Violation::StartWithinMessage),
+            (Meaning::Control(_), _) | (Meaning::Continue, Some(_)) | (Meaning::Start(..), None) => {
                 Ok(meaning)
             }
         }
@@ -141,13 +166,14 @@ impl Rules {
 
     #[inline]
     fn within_limit(&self, open: Option<Open>, meaning: Meaning, length: u64) -> Result<usize, Violation> {
-        let message_bytes = match (meaning, open) {
-            (Meaning::Control(_), _) => 0,
+        let (message_bytes, coding) = match (meaning, open) {
+            (Meaning::Control(_), _) => (0, Coding::Plain),
             // Cannot overflow: the length has no top bit, and what is held fits the limit.
-            (Meaning::Continue, Some(open)) => open.bytes as u64 + length,
-            (Meaning::Continue, None) | (Meaning::Start(_), _) => length,
+            (Meaning::Continue, Some(open)) => (open.bytes as u64 + length, open.coding),
+            (Meaning::Continue, None) => (length, Coding::Plain),
+            (Meaning::Start(_, coding), _) => (length, coding),
         };
-        if message_bytes > u64::from(self.limits.message_bytes_max) {
+        if message_bytes > self.limits.payload_bytes_max(coding) {
             return Err(Violation::MessageTooBig);
         }
         usize::try_from(length).map_err(|_| Violation::MessageTooBig)

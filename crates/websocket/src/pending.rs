@@ -1,8 +1,9 @@
 //! What a connection keeps between two feeds: part of a head, part of a payload, fragments of a message. It
 //! grows with the bytes that arrive, never with a length that was announced, and is freed as a whole.
 
+use crate::body::Body;
 use crate::decoder::take;
-use crate::head::{Control, HEAD_BYTES_MAX, Head, Kind, Meaning, Open, Rules};
+use crate::head::{Coding, Control, HEAD_BYTES_MAX, Head, Kind, Limits, Meaning, Open, Rules};
 use crate::{Violation, mask};
 
 #[derive(Default)]
@@ -13,10 +14,11 @@ pub(crate) struct Pending {
 
 struct Message {
     kind: Kind,
+    coding: Coding,
     fragments: u32,
-    bytes: Vec<u8>,
-    /// How much of a text is known to be UTF-8; up to three bytes of an unfinished character follow.
-    utf8_bytes: usize,
+    /// As it travels: of a compressed message nothing is inflated before its end, so that an inflater belongs
+    /// to nobody in between.
+    body: Body,
 }
 
 #[derive(Default)]
@@ -45,7 +47,7 @@ pub(crate) enum Arrived {
     Part,
     /// The end of a frame, but not of its message.
     Fragment,
-    Message(Kind, Vec<u8>),
+    Message(Kind, Coding, Vec<u8>),
     Control(Control, Vec<u8>),
 }
 
@@ -55,7 +57,11 @@ impl Pending {
     }
 
     pub(crate) fn open(&self) -> Option<Open> {
-        self.message.as_ref().map(|message| Open { bytes: message.bytes.len(), fragments: message.fragments })
+        self.message.as_ref().map(|message| Open {
+            coding: message.coding,
+            bytes: message.body.bytes().len(),
+            fragments: message.fragments,
+        })
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
@@ -63,7 +69,7 @@ impl Pending {
             Frame::Control(_, _, bytes) => bytes.len(),
             Frame::Between | Frame::Head { .. } | Frame::Data(_) => 0,
         };
-        frame + self.message.as_ref().map_or(0, |message| message.bytes.len())
+        frame + self.message.as_ref().map_or(0, |message| message.body.bytes().len())
     }
 
     pub(crate) fn is_in_head(&self) -> bool {
@@ -108,8 +114,12 @@ impl Pending {
         let progress = Progress { missing: head.payload_bytes, mask: head.mask, last: head.last };
         self.frame = match head.meaning {
             Meaning::Control(sort) => Frame::Control(sort, progress, Vec::new()),
-            Meaning::Start(kind) => {
-                self.message = Some(Message { kind, fragments: 1, bytes: Vec::new(), utf8_bytes: 0 });
+            Meaning::Start(kind, coding) => {
+                let body = match coding {
+                    Coding::Plain => Body::new(kind),
+                    Coding::Deflated => Body::new(Kind::Binary),
+                };
+                self.message = Some(Message { kind, coding, fragments: 1, body });
                 Frame::Data(progress)
             }
             Meaning::Continue => {
@@ -122,12 +132,12 @@ impl Pending {
     }
 
     /// The next bytes of a payload, at most as many as are missing.
-    pub(crate) fn payload(&mut self, bytes: &mut [u8], bytes_max: u32) -> Result<Arrived, Violation> {
+    pub(crate) fn payload(&mut self, bytes: &mut [u8], limits: &Limits) -> Result<Arrived, Violation> {
         match std::mem::take(&mut self.frame) {
             Frame::Data(mut progress) => {
                 progress.unmask(bytes);
                 if let Some(message) = &mut self.message {
-                    message.append(bytes, bytes_max as usize)?;
+                    message.body.append(bytes, limits.payload_bytes_max(message.coding) as usize)?;
                 }
                 if progress.missing > 0 {
                     self.frame = Frame::Data(progress);
@@ -137,7 +147,9 @@ impl Pending {
                     return Ok(Arrived::Fragment);
                 }
                 Ok(match self.message.take() {
-                    Some(message) => Arrived::Message(message.kind, message.bytes),
+                    Some(message) => {
+                        Arrived::Message(message.kind, message.coding, message.body.into_bytes())
+                    }
                     None => Arrived::Fragment,
                 })
             }
@@ -163,32 +175,5 @@ impl Progress {
         mask::apply(self.mask, bytes);
         self.mask = mask::advanced(self.mask, bytes.len());
         self.missing -= bytes.len();
-    }
-}
-
-impl Message {
-    /// Doubles as a vector does, but never past the limit: that is the memory a connection may cost.
-    fn append(&mut self, bytes: &[u8], bytes_max: usize) -> Result<(), Violation> {
-        let needed = self.bytes.len() + bytes.len();
-        if needed > self.bytes.capacity() {
-            let wanted = needed.max(self.bytes.capacity() * 2).min(bytes_max.max(needed));
-            self.bytes.reserve_exact(wanted - self.bytes.len());
-        }
-        self.bytes.extend_from_slice(bytes);
-        match self.kind {
-            Kind::Text => self.check_utf8(),
-            Kind::Binary => Ok(()),
-        }
-    }
-
-    /// Of new bytes only, so that a message in many pieces costs no more than in one, and fails at the first
-    /// bad byte.
-    fn check_utf8(&mut self) -> Result<(), Violation> {
-        match str::from_utf8(&self.bytes[self.utf8_bytes..]) {
-            Ok(_) => self.utf8_bytes = self.bytes.len(),
-            Err(error) if error.error_len().is_none() => self.utf8_bytes += error.valid_up_to(),
-            Err(_) => return Err(Violation::InvalidUtf8),
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// A broken rule of RFC 6455, or a limit. The connection ends with [`Violation::close_code`].
+/// A broken rule of RFC 6455 or RFC 7692, or a limit. The connection ends with [`Violation::close_code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
     ReservedBits,
@@ -19,6 +19,7 @@ pub enum Violation {
     ClosePayloadOfOneByte,
     CloseCodeForbidden,
     InvalidUtf8,
+    InvalidDeflate,
     MessageTooBig,
     TooManyFragments,
 }
@@ -27,7 +28,7 @@ impl Violation {
     /// The code for the close frame that answers it (RFC 6455, 7.4.1).
     pub fn close_code(self) -> u16 {
         match self {
-            Violation::InvalidUtf8 => 1007,
+            Violation::InvalidUtf8 | Violation::InvalidDeflate => 1007,
             Violation::MessageTooBig | Violation::TooManyFragments => 1009,
             Violation::ReservedBits
             | Violation::UnknownOpcode
@@ -60,6 +61,7 @@ impl Violation {
             Violation::ClosePayloadOfOneByte => "close payload of one byte",
             Violation::CloseCodeForbidden => "close code must not be sent",
             Violation::InvalidUtf8 => "invalid UTF-8",
+            Violation::InvalidDeflate => "invalid compressed data",
             Violation::MessageTooBig => "message too big",
             Violation::TooManyFragments => "too many fragments",
         }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use websocket::handshake::Key;
 use websocket::handshake::client::{Answer, Ask};
-use websocket::{Compression, Decoder, Event, Limits, Role, frame};
+use websocket::{Compression, Decoder, Event, Inflater, Limits, Role, frame};
 
 /// Longer than anything here takes on the slowest machine: a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -170,6 +170,7 @@ impl Drop for Server {
 pub(crate) struct Client {
     stream: TcpStream,
     decoder: Decoder,
+    inflater: Inflater,
     heard: std::collections::VecDeque<Heard>,
     pub(crate) protocol: Option<String>,
 }
@@ -207,7 +208,8 @@ impl Client {
                     let limits = Limits { message_bytes_max: 32 << 20, fragments_max: 1 << 20 };
                     let decoder = Decoder::new(Role::Client, limits, Compression::Off);
                     let (heard, protocol) = (Default::default(), protocol.map(str::to_owned));
-                    return Ok(Client { stream, decoder, heard, protocol });
+                    let inflater = Inflater::default();
+                    return Ok(Client { stream, decoder, inflater, heard, protocol });
                 }
                 Answer::Refused { status } => return Err(status),
                 Answer::Broken(why) => panic!("{why}: {:?}", String::from_utf8_lossy(&received)),
@@ -259,7 +261,7 @@ impl Client {
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Heard::End,
                 Err(error) => panic!("nothing heard: {error}"),
             };
-            for event in self.decoder.feed(&mut scratch[..read]) {
+            for event in self.decoder.feed(&mut self.inflater, &mut scratch[..read]) {
                 match event.expect("the server speaks RFC 6455") {
                     Event::Text(text) => self.heard.push_back(Heard::Text(text.into_owned())),
                     Event::Binary(bytes) => self.heard.push_back(Heard::Binary(bytes.into_owned())),

@@ -195,7 +195,7 @@ impl Node {
             Ok(websocket::Event::Close(close)) => close.map(|close| close.code),
             _ => None,
         };
-        decoder.feed(&mut bytes).find_map(code)
+        decoder.feed(&mut websocket::Inflater::default(), &mut bytes).find_map(code)
     }
 
     /// All that the client was told since it was last asked.
@@ -209,7 +209,7 @@ impl Node {
             Ok(websocket::Event::Text(text)) => Some(serde_json::from_str(&text).expect("JSON")),
             _ => None,
         };
-        decoder.feed(&mut bytes).filter_map(text).collect()
+        decoder.feed(&mut websocket::Inflater::default(), &mut bytes).filter_map(text).collect()
     }
 
     pub(crate) fn counts(&self) -> shard::Counts {

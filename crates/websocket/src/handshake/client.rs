@@ -3,7 +3,9 @@
 
 use super::{HEAD_BYTES_MAX, Key};
 
-/// What a client asks for. `fields` go into the head as they are.
+const EXTENSIONS: &str = "sec-websocket-extensions";
+
+/// What a client asks for. `fields` go into the head as they are; extensions are offered with one.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
     pub host: &'a str,
@@ -18,9 +20,10 @@ pub struct Ask<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer<'a> {
     Incomplete,
-    /// Frames begin after the head.
+    /// Frames begin after the head. Whether the extensions are what was offered is for who offered them to see.
     Accepted {
         protocol: Option<&'a str>,
+        extensions: Option<&'a str>,
         head_bytes: usize,
     },
     Refused {
@@ -85,13 +88,15 @@ impl Ask<'_> {
         if one("sec-websocket-accept") != Some(self.key.accept().as_str()) {
             return Answer::Broken("answers another key");
         }
-        if parsed.headers.iter().any(|field| field.name.eq_ignore_ascii_case("sec-websocket-extensions")) {
+        let extensions = parsed.headers.iter().any(|field| field.name.eq_ignore_ascii_case(EXTENSIONS));
+        let offered = self.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(EXTENSIONS));
+        if extensions && !offered {
             return Answer::Broken("extension that was not offered");
         }
         let protocol = one("sec-websocket-protocol");
         if protocol.is_some_and(|protocol| !self.protocols.contains(&protocol)) {
             return Answer::Broken("protocol that was not offered");
         }
-        Answer::Accepted { protocol, head_bytes }
+        Answer::Accepted { protocol, extensions: one(EXTENSIONS), head_bytes }
     }
 }

@@ -59,7 +59,7 @@ fn a_good_request_is_an_upgrade_with_its_parts() {
         assert_eq!(upgrade.origin, Some("https://a.example"));
         assert_eq!(upgrade.authorization, Some("Bearer abc"));
         assert_eq!(upgrade.protocols, ["kulkul", "bearer.ey.J-_x", "chat"]);
-        assert_eq!(upgrade.extensions, ["permessage-deflate; client_max_window_bits"]);
+        assert_eq!(upgrade.extensions, [b"permessage-deflate; client_max_window_bits"]);
         assert_eq!(upgrade.request.values("x-forwarded-for").collect::<Vec<_>>(), [b"10.0.0.1"]);
         assert_eq!(&rich[upgrade.request.head_bytes..], "\u{81}");
     });
@@ -213,7 +213,7 @@ fn the_answer_is_that_of_the_rfc() {
         let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
                         Sec-WebSocket-Protocol: kulkul\r\n\r\n";
-        assert_eq!(String::from_utf8_lossy(&response_101(upgrade.key, Some("kulkul"))), expected);
+        assert_eq!(String::from_utf8_lossy(&response_101(upgrade.key, Some("kulkul"), None)), expected);
     });
 }
 
@@ -242,18 +242,19 @@ fn our_client_and_our_server_shake_hands() {
     let Head::Upgrade(upgrade) = Reader::default().read(&request) else { panic!("refused") };
     assert_eq!((upgrade.origin, upgrade.protocols.as_slice()), (Some("https://a.example"), ask.protocols));
 
-    let accepted = response_101(upgrade.key, Some("kulkul"));
+    let accepted = response_101(upgrade.key, Some("kulkul"), None);
     let head_bytes = accepted.len();
     for end in 0..head_bytes {
         assert_eq!(ask.check(&accepted[..end]), Answer::Incomplete);
     }
     let followed = [accepted.as_slice(), b"\x89\x00"].concat();
-    assert_eq!(ask.check(&followed), Answer::Accepted { protocol: Some("kulkul"), head_bytes });
+    let taken = Answer::Accepted { protocol: Some("kulkul"), extensions: None, head_bytes };
+    assert_eq!(ask.check(&followed), taken);
 
     assert_eq!(ask.check(&Refusal::Version.response()), Answer::Refused { status: 426 });
-    let other = response_101(Key::from_nonce([8; 16]), None);
+    let other = response_101(Key::from_nonce([8; 16]), None, None);
     assert_eq!(ask.check(&other), Answer::Broken("answers another key"));
-    let uninvited = response_101(key, Some("uninvited"));
+    let uninvited = response_101(key, Some("uninvited"), None);
     assert_eq!(ask.check(&uninvited), Answer::Broken("protocol that was not offered"));
     assert_eq!(ask.check(b"SSH-2.0-OpenSSH\r\n"), Answer::Broken("not HTTP"));
 }

@@ -6,11 +6,14 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use proptest::prelude::*;
-use sockudo_ws::protocol::Protocol;
+use sockudo_ws::deflate::DeflateConfig;
+use sockudo_ws::protocol::{CompressedProtocol, Protocol};
 use tokio::io::AsyncWriteExt;
 
-use crate::script::{ROOMY, feed, frame, hex, server};
-use crate::splits::conversation;
+use websocket::{Compression, Decoder, Role, Window};
+
+use crate::script::{ROOMY, feed, frame, hex};
+use crate::splits::{compressed_conversation, conversation};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Verdict {
@@ -26,8 +29,12 @@ enum End {
 }
 
 fn ours(bytes: &[u8]) -> Verdict {
+    ours_with(Compression::Off, bytes)
+}
+
+fn ours_with(compression: Compression, bytes: &[u8]) -> Verdict {
     let mut events = Vec::new();
-    feed(&mut server(ROOMY), bytes, &mut events);
+    feed(&mut Decoder::new(Role::Server, ROOMY, compression), bytes, &mut events);
     let end = match events.pop_if(|last| last.starts_with("fails ")) {
         Some(line) => End::Fails(line[6..10].parse().unwrap()),
         None => End::Waits,
@@ -89,7 +96,26 @@ fn tokio_websockets(bytes: &[u8]) -> Verdict {
 }
 
 fn sockudo(bytes: &[u8]) -> Verdict {
-    use sockudo_ws::{Error, Message, Role};
+    let bytes_max = ROOMY.message_bytes_max as usize;
+    let mut protocol = Protocol::new(sockudo_ws::Role::Server, bytes_max, bytes_max);
+    sockudo_verdict(|messages| protocol.process_into(&mut BytesMut::from(bytes), messages))
+}
+
+fn sockudo_compressed(bytes: &[u8]) -> Verdict {
+    let config = DeflateConfig {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        ..DeflateConfig::default()
+    };
+    let bytes_max = ROOMY.message_bytes_max as usize;
+    let mut protocol = CompressedProtocol::server(bytes_max, bytes_max, config);
+    sockudo_verdict(|messages| protocol.process_into(&mut BytesMut::from(bytes), messages))
+}
+
+fn sockudo_verdict(
+    process: impl FnOnce(&mut Vec<sockudo_ws::Message>) -> Result<(), sockudo_ws::Error>,
+) -> Verdict {
+    use sockudo_ws::{Error, Message};
 
     let line = |message: &Message| match message {
         Message::Text(bytes) => text(bytes),
@@ -99,12 +125,10 @@ fn sockudo(bytes: &[u8]) -> Verdict {
         Message::Close(Some(close)) => format!("close {} {}", close.code, close.reason),
         Message::Close(None) => "close".into(),
     };
-    let bytes_max = ROOMY.message_bytes_max as usize;
-    let mut protocol = Protocol::new(Role::Server, bytes_max, bytes_max);
     let mut messages = Vec::new();
-    let end = match protocol.process_into(&mut BytesMut::from(bytes), &mut messages) {
+    let end = match process(&mut messages) {
         Ok(()) => End::Waits,
-        Err(Error::InvalidUtf8) => End::Fails(1007),
+        Err(Error::InvalidUtf8 | Error::Compression(_)) => End::Fails(1007),
         Err(Error::MessageTooLarge | Error::FrameTooLarge) => End::Fails(1009),
         Err(_) => End::Fails(1002),
     };
@@ -123,7 +147,10 @@ fn sockudo(bytes: &[u8]) -> Verdict {
 /// sockudo for the whole frame. So whoever still waits gets more than any frame lacks before the verdicts are
 /// compared.
 fn compare(bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
-    let our = ours(bytes);
+    compare_to(ours(bytes), bytes, oracle, differences);
+}
+
+fn compare_to(our: Verdict, bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
     let mut their = oracle(bytes);
     if matches!(our.end, End::Fails(_)) && their.end == End::Waits {
         their = oracle(&[bytes, &vec![0xFF; 14 + ROOMY.message_bytes_max as usize]].concat());
@@ -154,6 +181,12 @@ const EMPTY_LAST_FRAGMENT: Difference = Difference {
             && their.events.starts_with(&our.events)
             && delivered.is_some_and(|line| line.starts_with("not text"))
     },
+};
+
+const LATE_AND_LENIENT: Difference = Difference {
+    reason: "where compression was agreed on, sockudo looks at a text only when all of it is there, and takes compressed data \
+             that ends in the midst of a block for a message",
+    applies: |our, their| our.end == End::Fails(1007) && their.events.starts_with(&our.events),
 };
 
 #[test]
@@ -191,5 +224,11 @@ proptest! {
     #[test]
     fn sockudo_agrees(bytes in conversation()) {
         compare(&bytes, sockudo, &[ANNOUNCED_TOO_MUCH]);
+    }
+
+    #[test]
+    fn sockudo_agrees_about_compressed_messages(bytes in compressed_conversation()) {
+        let our = ours_with(Compression::Deflate(Window::MAX), &bytes);
+        compare_to(our, &bytes, sockudo_compressed, &[ANNOUNCED_TOO_MUCH, LATE_AND_LENIENT]);
     }
 }

@@ -1,6 +1,6 @@
 //! How the tests write frames and events: frames as a first byte and a payload, events as a line each.
 
-use websocket::{Compression, Decoder, Event, Limits, Role, Violation};
+use websocket::{Compression, Decoder, Event, Inflater, Limits, Role, Violation};
 
 pub(crate) const MASK: [u8; 4] = [0x37, 0xFA, 0x21, 0x3D];
 pub(crate) const ROOMY: Limits = Limits { message_bytes_max: 100_000, fragments_max: 1_000 };
@@ -31,7 +31,7 @@ pub(crate) fn server(limits: Limits) -> Decoder {
 /// One feed, to its end; a line per event, and one for a violation.
 pub(crate) fn feed(decoder: &mut Decoder, bytes: &[u8], lines: &mut Vec<String>) {
     let mut scratch = bytes.to_vec();
-    lines.extend(decoder.feed(&mut scratch).map(|event| line(&event)));
+    lines.extend(decoder.feed(&mut Inflater::default(), &mut scratch).map(|event| line(&event)));
 }
 
 pub(crate) fn line(event: &Result<Event<'_>, Violation>) -> String {

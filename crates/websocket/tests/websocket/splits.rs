@@ -2,9 +2,9 @@
 //! well-formed and less so, that this is tried with.
 
 use proptest::prelude::*;
-use websocket::Limits;
+use websocket::{Compression, Decoder, Deflater, Limits, Role, Window};
 
-use crate::script::{feed, frame, server};
+use crate::script::{feed, frame};
 
 /// Small, so that conversations run into them.
 const TIGHT: Limits = Limits { message_bytes_max: 200, fragments_max: 4 };
@@ -12,8 +12,32 @@ const TIGHT: Limits = Limits { message_bytes_max: 200, fragments_max: 4 };
 /// A client's bytes: mostly valid frames, sometimes a broken one, sometimes cut short, sometimes with a bit
 /// flipped.
 pub(crate) fn conversation() -> impl Strategy<Value = Vec<u8>> {
+    conversation_of(fragmented(message()))
+}
+
+/// The same with messages that are compressed, well or not.
+pub(crate) fn compressed_conversation() -> impl Strategy<Value = Vec<u8>> {
+    let deflated =
+        prop_oneof![message(), "([a-z]{1,5}){2,4}".prop_map(|text| (0x1, text.repeat(9).into_bytes()))]
+            .prop_map(|(opcode, payload)| {
+                let mut packed = Vec::new();
+                match Deflater::default().deflate(Window::MAX, &payload, &mut packed) {
+                    true => (0x40 | opcode, packed),
+                    false => (opcode, payload),
+                }
+            });
+    let stored = message().prop_map(|(opcode, payload)| {
+        let length = payload.len() as u16;
+        let head = [&[0][..], &length.to_le_bytes(), &(!length).to_le_bytes()].concat();
+        (0x40 | opcode, [&head[..], &payload, &[0]].concat())
+    });
+    let garbage = message().prop_map(|(opcode, payload)| (0x40 | opcode, payload));
+    conversation_of(fragmented(prop_oneof![8 => deflated, 4 => stored, 2 => message(), 1 => garbage]))
+}
+
+fn conversation_of(messages: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let turn = prop_oneof![
-        8 => message(),
+        8 => messages,
         3 => control(),
         1 => broken(),
     ];
@@ -32,14 +56,18 @@ pub(crate) fn conversation() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// In one to five fragments, cut anywhere, with a control frame between two of them now and then.
-fn message() -> impl Strategy<Value = Vec<u8>> {
-    let payload = prop_oneof![
+/// What a first frame begins with, but for its last bit, and the payload.
+fn message() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    prop_oneof![
         "[a-z]{0,20}|\\PC{0,40}".prop_map(|text| (0x1, text.into_bytes())),
         prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| (0x2, bytes)),
         prop::collection::vec(any::<u8>(), 0..6).prop_map(|bytes| (0x1, bytes)),
         "[ž🐎é]{20,40}".prop_map(|text| (0x1, text.into_bytes())),
-    ];
+    ]
+}
+
+/// In one to five fragments, cut anywhere, with a control frame between two of them now and then.
+fn fragmented(payload: impl Strategy<Value = (u8, Vec<u8>)>) -> impl Strategy<Value = Vec<u8>> {
     let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..5);
     (payload, cuts, prop::option::weighted(0.2, control())).prop_map(|((opcode, payload), cuts, between)| {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
@@ -86,33 +114,49 @@ fn broken() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+fn check(compression: Compression, bytes: &[u8], cuts: &[prop::sample::Index]) -> Result<(), TestCaseError> {
+    let server = || Decoder::new(Role::Server, TIGHT, compression);
+    let mut at_once = Vec::new();
+    let mut whole = server();
+    feed(&mut whole, bytes, &mut at_once);
+
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    let (mut in_pieces, mut by_bytes) = (Vec::new(), Vec::new());
+    let (mut pieces, mut single) = (server(), server());
+    for window in cuts.windows(2) {
+        feed(&mut pieces, &bytes[window[0]..window[1]], &mut in_pieces);
+    }
+    for byte in bytes {
+        feed(&mut single, &[*byte], &mut by_bytes);
+    }
+
+    prop_assert_eq!(&in_pieces, &at_once);
+    prop_assert_eq!(&by_bytes, &at_once);
+    prop_assert_eq!(pieces.unfinished(), whole.unfinished());
+    prop_assert_eq!(single.unfinished(), whole.unfinished());
+    prop_assert_eq!(pieces.is_ended(), whole.is_ended());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
+
     #[test]
     fn any_split_gives_the_same_events(
         bytes in conversation(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
-        let mut at_once = Vec::new();
-        let mut whole = server(TIGHT);
-        feed(&mut whole, &bytes, &mut at_once);
+        check(Compression::Off, &bytes, &cuts)?;
+    }
 
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        cuts.extend([0, bytes.len()]);
-        cuts.sort_unstable();
-        let (mut in_pieces, mut by_bytes) = (Vec::new(), Vec::new());
-        let (mut pieces, mut single) = (server(TIGHT), server(TIGHT));
-        for window in cuts.windows(2) {
-            feed(&mut pieces, &bytes[window[0]..window[1]], &mut in_pieces);
-        }
-        for byte in &bytes {
-            feed(&mut single, &[*byte], &mut by_bytes);
-        }
-
-        prop_assert_eq!(&in_pieces, &at_once);
-        prop_assert_eq!(&by_bytes, &at_once);
-        prop_assert_eq!(pieces.unfinished(), whole.unfinished());
-        prop_assert_eq!(single.unfinished(), whole.unfinished());
-        prop_assert_eq!(pieces.is_ended(), whole.is_ended());
+    #[test]
+    fn any_split_of_compressed_messages_gives_the_same_events(
+        bytes in compressed_conversation(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        check(Compression::Deflate(Window::MAX), &bytes, &cuts)?;
+        check(Compression::Off, &bytes, &cuts)?;
     }
 }
