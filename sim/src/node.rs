@@ -110,7 +110,9 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         ..shard::Limits::default()
     };
     let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-    let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
+    // Some of the frames of a run are longer, and some are not.
+    let (app, compress_from_bytes) = ("chat".into(), 150);
+    let mounts = vec![Mount { speaks, app, messages: shard::MESSAGES, compress_from_bytes }];
     Shard::new(now, Config { id, limits, mounts, apps, rooms })
 }
 

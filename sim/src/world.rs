@@ -7,7 +7,7 @@ use std::time::Duration;
 use session::Authenticated;
 use shard::Peer;
 use vocabulary::{CloseReason, ConnectionId, Failure, Now, Person, ShardId, Tick, User, UserId, Wall};
-use websocket::{Compression, Decoder, Event as Frame, Inflater, Role, frame};
+use websocket::{Compression, Decoder, Event as Frame, Inflater, Role, Window, frame};
 
 use crate::engine::{Engine, LinkId};
 use crate::network::Pipe;
@@ -244,7 +244,12 @@ impl World {
         let connection =
             ConnectionId { shard: ShardId(index as u16), slot: slot as u32, generation: *generation };
         let who = Authenticated { user: user.clone(), expires: Wall(i64::MAX) };
-        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount: 0 }));
+        let compression = match self.random.index(3) {
+            0 => Compression::Off,
+            1 => Compression::Deflate(Window::MAX),
+            _ => Window::from_bits(9).map_or(Compression::Off, Compression::Deflate),
+        };
+        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount: 0, compression }));
         let limits = websocket::Limits { message_bytes_max: 4 << 20, fragments_max: 128 };
         let trickle = match self.random.per_mille(self.scenario.slow_readers) {
             true => self.random.pick(&[20, 100, 400]),
@@ -258,7 +263,7 @@ impl World {
             connection,
             up: Pipe::new(64 << 10),
             down: Pipe::new(self.scenario.socket_bytes),
-            decoder: Decoder::new(Role::Client, limits, Compression::Off),
+            decoder: Decoder::new(Role::Client, limits, compression),
             server_open: true,
             client_open: true,
             dead: false,

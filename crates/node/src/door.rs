@@ -128,7 +128,7 @@ impl Thread {
         mut rest: Vec<u8>,
     ) {
         let Some(socket) = self.sockets.get(id) else { return };
-        let Admitted { mount, who, response } = admitted;
+        let Admitted { mount, who, compression, response } = admitted;
         // A fresh socket takes a head's worth of bytes, or is no socket any more.
         if socket.write(&response).ok() != Some(response.len()) {
             return self.end(now, registry, id, "write failed");
@@ -137,7 +137,7 @@ impl Thread {
         let (user, address) = (&who.user.person.id, socket.address);
         tracing::info!(%user, %address, agent, connection = id.slot, "client connected");
         self.seat.facts.shards[usize::from(self.seat.id.0)].came(&who.user);
-        self.shard.handle(now, Input::Opened(id, Peer { who, mount }));
+        self.shard.handle(now, Input::Opened(id, Peer { who, mount, compression }));
         if !rest.is_empty() {
             self.shard.handle(now, Input::Received(id, &mut rest));
         }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use session::Authenticated;
-use websocket::handshake::{Upgrade, refusal_response, response_101};
+use websocket::Compression;
+use websocket::handshake::{Agreed, Upgrade, refusal_response, response_101};
 
 use crate::identity::Secret;
 
@@ -19,6 +20,8 @@ pub struct Gate {
 pub struct MountPoint {
     pub path: String,
     pub kind: MountKind,
+    /// Whether messages may be compressed, if the client can.
+    pub compression: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub enum Origins {
 pub(crate) struct Admitted {
     pub mount: u8,
     pub who: Authenticated,
+    pub compression: Compression,
     pub response: Vec<u8>,
 }
 
@@ -67,8 +71,10 @@ impl Gate {
         if !self.origins.allow(upgrade.origin, upgrade.host) {
             return Err(turned(403, "origin not allowed", "origin not allowed"));
         }
-        let response = response_101(upgrade.key, protocol.as_deref(), None);
-        Ok(Admitted { mount: index as u8, who, response })
+        let agreed = self.mounts[index].compression.then(|| Agreed::on(&upgrade.extensions)).flatten();
+        let response = response_101(upgrade.key, protocol.as_deref(), agreed);
+        let compression = agreed.map_or(Compression::Off, Agreed::compression);
+        Ok(Admitted { mount: index as u8, who, compression, response })
     }
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.

@@ -65,7 +65,8 @@ impl Furnish for Furniture {
 
     fn mounts(&self) -> Vec<shard::Mount> {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-        vec![shard::Mount { speaks, app: "fragile".into(), messages: shard::MESSAGES }]
+        let (app, messages) = ("fragile".into(), shard::MESSAGES);
+        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256 }]
     }
 }
 
@@ -91,7 +92,7 @@ impl Log {
 }
 
 fn node(secret: Secret) -> Node {
-    let mount = MountPoint { path: "/ws".into(), kind: MountKind::Token };
+    let mount = MountPoint { path: "/ws".into(), kind: MountKind::Token, compression: true };
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         shards: 2,

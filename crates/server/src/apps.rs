@@ -14,11 +14,14 @@ pub(crate) struct Furniture {
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
 
+/// Below it compressing costs more than a packet saves.
+const COMPRESS_FROM_BYTES: usize = 256;
+
 impl Furniture {
     /// In the order of `mounts`.
     pub(crate) fn mount_points(&self) -> Vec<MountPoint> {
-        let rooms = MountPoint { path: "/ws".into(), kind: MountKind::Token };
-        let echo = MountPoint { path: "/conformance/echo".into(), kind: MountKind::Open };
+        let rooms = MountPoint { path: "/ws".into(), kind: MountKind::Token, compression: true };
+        let echo = MountPoint { path: "/conformance/echo".into(), kind: MountKind::Open, compression: true };
         std::iter::once(rooms).chain(self.conformance.then_some(echo)).collect()
     }
 }
@@ -34,8 +37,14 @@ impl Furnish for Furniture {
             speaks: Speaks::Protocol(Box::new(RoomsProtocol)),
             app: "chat".into(),
             messages: MESSAGES,
+            compress_from_bytes: COMPRESS_FROM_BYTES,
         };
-        let echo = || Mount { speaks: Speaks::Echo, app: String::new(), messages: CONFORMANCE };
+        let echo = || Mount {
+            speaks: Speaks::Echo,
+            app: String::new(),
+            messages: CONFORMANCE,
+            compress_from_bytes: 0,
+        };
         std::iter::once(rooms).chain(self.conformance.then(echo)).collect()
     }
 }

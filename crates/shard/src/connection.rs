@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use session::{Authenticated, Session};
 use vocabulary::{CloseReason, ConnectionId, Now, RoomId, Tick, User};
-use websocket::Decoder;
+use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
 use crate::outbox::Outbox;
@@ -16,6 +16,8 @@ pub struct Peer {
     pub who: Authenticated,
     /// Index of the mount it came by.
     pub mount: u8,
+    /// What the handshake agreed on.
+    pub compression: Compression,
 }
 
 /// A room the client joined, or asked to join.
@@ -40,6 +42,7 @@ pub(crate) enum Ending {
 pub(crate) struct Connection {
     pub generation: u32,
     pub mount: u8,
+    pub compression: Compression,
     /// In some room it is catching up: when its outbox has drained there are pages to ask for.
     pub behind: bool,
     /// It owes us a pong, or does not take what we write, for longer than a healthy one would.
@@ -75,6 +78,7 @@ impl Connection {
         Connection {
             generation,
             mount: peer.mount,
+            compression: peer.compression,
             decoder,
             user: peer.who.user.clone(),
             session: Session::open(peer.who),

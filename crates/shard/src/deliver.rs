@@ -9,11 +9,12 @@ use vocabulary::{
     Person, Position, PresenceNews, Recipients, RecordNews, Refusal, Reply, ReplyTo, RoomId, Shown, Sight,
     Verdict, Wall,
 };
+use websocket::Compression;
 
 use crate::connection::Connection;
 use crate::members::{CatchingUp, Format, Member, Standing};
 use crate::outbox::{Frame, Pushed};
-use crate::speech::{Mount, spelled};
+use crate::speech::{Mount, Pen, spelled};
 use crate::writes::Writes;
 use crate::{Counts, Shard};
 
@@ -59,13 +60,13 @@ impl Row {
         records: &[RecordNews],
         (audience, format): (Audience, Format),
         mount: &Mount,
-        scratch: &mut Vec<u8>,
+        pen: &mut Pen,
     ) -> Row {
         let name = spelled(room, format.full_name);
         let frame = |news: &RecordNews| {
             let shown = sight(&news.sights, audience)?;
             let item = Item::Record { room: name, shown, position: news.position, at: news.at };
-            Some((mount.frame(scratch, &item)?, class_in(room, shown.class)))
+            Some((mount.frame(pen, format.compression, &item)?, class_in(room, shown.class)))
         };
         let frames: Vec<_> = records.iter().map(frame).collect();
         let alike = frames.iter().flatten().all(|(_, class)| *class == Class::Record);
@@ -87,7 +88,7 @@ struct OneByOne<'a> {
     records: &'a [RecordNews],
     row: &'a Row,
     mount: &'a Mount,
-    scratch: &'a mut Vec<u8>,
+    pen: &'a mut Pen,
     writes: &'a mut Writes,
     counts: &'a mut Counts,
 }
@@ -101,7 +102,7 @@ impl OneByOne<'_> {
                 let Some((frame, class)) = &self.row.frames[index] else { continue };
                 (frame.clone(), 1, *class)
             } else {
-                (self.acks(news, id), acks as u32, Class::Record)
+                (self.acks(news, id, connection.compression), acks as u32, Class::Record)
             };
             if self.writes.queue_row(id, connection, frame, messages, class) == Pushed::Behind {
                 return Some(index);
@@ -114,13 +115,13 @@ impl OneByOne<'_> {
     }
 
     /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
-    fn acks(&mut self, news: &RecordNews, id: ConnectionId) -> Frame {
+    fn acks(&mut self, news: &RecordNews, id: ConnectionId, compression: Compression) -> Frame {
         let mut all: Option<Frame> = None;
         for ack in news.acks.iter().filter(|ack| ack.to.connection == id) {
             let room = spelled(self.room, ack.to.tag.full_name);
             let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
             let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply };
-            let Some(frame) = self.mount.frame(self.scratch, &item) else { continue };
+            let Some(frame) = self.mount.frame(self.pen, compression, &item) else { continue };
             self.counts.frames_encoded += 1;
             all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }
@@ -170,7 +171,7 @@ impl Shard {
     fn deliver_records(&mut self, room: &RoomId, records: &[RecordNews]) {
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection).collect();
-        let Shard { locals, connections, mounts, scratch, writes, wants_pages, counts, .. } = self;
+        let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
             let mut rows: Vec<((Audience, Format), Row)> = Vec::with_capacity(1);
@@ -189,7 +190,7 @@ impl Shard {
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
                     Some(at) => &rows[at].1,
                     None => {
-                        let row = Row::make(room, records, kind, mount, scratch);
+                        let row = Row::make(room, records, kind, mount, pen);
                         counts.frames_encoded += row.frames.iter().flatten().count() as u64;
                         rows.push((kind, row));
                         &rows[rows.len() - 1].1
@@ -202,7 +203,7 @@ impl Shard {
                         (pushed == Pushed::Behind).then_some(0)
                     }
                     _ => {
-                        let mut one = OneByOne { room, records, row, mount, scratch, writes, counts };
+                        let mut one = OneByOne { room, records, row, mount, pen, writes, counts };
                         one.queue(id, connection)
                     }
                 };
@@ -255,7 +256,11 @@ impl Shard {
         if subscribed != Some(joined.ticket) {
             return self.answer_overtaken(now, joined, subscribed.is_some());
         }
-        let format = Format { speech: connection.mount, full_name: joined.tag.full_name };
+        let format = Format {
+            speech: connection.mount,
+            full_name: joined.tag.full_name,
+            compression: connection.compression,
+        };
         let name = spelled(&joined.room, joined.tag.full_name);
         let at = now.wall;
         let (users, count) = (&joined.users[..], joined.count);
@@ -425,7 +430,7 @@ impl Shard {
                 let room = spelled(&page.room, ack.to.tag.full_name);
                 let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
                 let item = Item::Ack { room, id: ack_id, position, at, reply };
-                if let Some(frame) = mount.frame(&mut self.scratch, &item) {
+                if let Some(frame) = mount.frame(&mut self.pen, connection.compression, &item) {
                     self.counts.frames_encoded += 1;
                     if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
                         return false;
@@ -438,8 +443,8 @@ impl Shard {
             return true;
         }
         let Some(shown) = &entry.shown else { return true };
-        let Some(frame) = mount.frame(&mut self.scratch, &Item::Record { room: name, shown, position, at })
-        else {
+        let item = Item::Record { room: name, shown, position, at };
+        let Some(frame) = mount.frame(&mut self.pen, connection.compression, &item) else {
             return true;
         };
         self.counts.frames_encoded += 1;
@@ -494,7 +499,7 @@ impl Shard {
     }
 
     fn deliver_soft(&mut self, room: &RoomId, recipients: &Recipients, sights: &[Sight], at: Wall) {
-        let Shard { locals, connections, mounts, scratch, writes, .. } = self;
+        let Shard { locals, connections, mounts, pen, writes, .. } = self;
         let Some(local) = locals.get(room) else { return };
         let mut made = Made::default();
         for (slot, member) in &mut local.members {
@@ -510,7 +515,7 @@ impl Shard {
             let name = spelled(room, member.format.full_name);
             let frame = made.get(member.audience, member.format, || {
                 self.counts.frames_encoded += 1;
-                mount.frame(scratch, &Item::Soft { room: name, shown, at })
+                mount.frame(pen, member.format.compression, &Item::Soft { room: name, shown, at })
             });
             if let Some(frame) = frame {
                 // Whatever becomes of it is by its class, which says that it may be lost.
@@ -554,7 +559,7 @@ impl Shard {
         item: impl Fn(&'a str) -> Item<'a>,
         meant: impl Fn(&vocabulary::User) -> bool,
     ) {
-        let Shard { locals, connections, mounts, scratch, writes, .. } = self;
+        let Shard { locals, connections, mounts, pen, writes, .. } = self;
         let Some(local) = locals.get(room) else { return };
         let mut made = Made::default();
         for (slot, member) in &mut local.members {
@@ -565,7 +570,7 @@ impl Shard {
             let mount = &mounts[usize::from(connection.mount)];
             let frame = made.get(Audience::default(), member.format, || {
                 self.counts.frames_encoded += 1;
-                mount.frame(scratch, &item(spelled(room, member.format.full_name)))
+                mount.frame(pen, member.format.compression, &item(spelled(room, member.format.full_name)))
             });
             if let Some(frame) = frame {
                 let _ = writes.queue(id, connection, frame, class_in(room, class));

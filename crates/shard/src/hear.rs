@@ -6,11 +6,12 @@ use vocabulary::{
     Act, Asked, Caller, Class, CloseReason, Code, Command, ConnectionId, Join, Key, Now, Refusal, ReplyTo,
     RoomId, Tag, Verb,
 };
+use websocket::frame::Opcode;
 use websocket::{Event, Violation};
 
 use crate::Shard;
 use crate::connection::{Ending, Subscription};
-use crate::speech::{Speaks, spelled};
+use crate::speech::{Raw, Speaks, spelled};
 
 /// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
 const PONG: Class = Class::Latest(u64::MAX);
@@ -23,7 +24,7 @@ impl Shard {
             self.overdue.remove(&id);
         }
         // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
-        let lent = self.mounts[usize::from(connection.mount)].decoder();
+        let lent = self.mounts[usize::from(connection.mount)].decoder(connection.compression);
         let mut decoder = std::mem::replace(&mut connection.decoder, lent);
         let mut inflater = std::mem::take(&mut self.inflater);
         for event in decoder.feed(&mut inflater, bytes) {
@@ -51,8 +52,8 @@ impl Shard {
         }
         let echoes = matches!(self.mounts[usize::from(connection.mount)].speaks, Speaks::Echo);
         match event {
-            Event::Text(text) if echoes => self.send_raw(id, websocket::frame::text(&text)),
-            Event::Binary(bytes) if echoes => self.send_raw(id, websocket::frame::binary(&bytes)),
+            Event::Text(text) if echoes => self.echo(id, (Opcode::Text, text.as_bytes())),
+            Event::Binary(bytes) if echoes => self.echo(id, (Opcode::Binary, &bytes)),
             Event::Text(text) => self.message(now, id, &text),
             Event::Binary(_) => {
                 self.counts.messages_heard += 1;
@@ -68,9 +69,12 @@ impl Shard {
         }
     }
 
-    fn send_raw(&mut self, id: ConnectionId, frame: Vec<u8>) {
+    fn echo(&mut self, id: ConnectionId, raw: Raw<'_>) {
         self.counts.messages_heard += 1;
-        let _ = self.push(id, frame.into(), Class::Control);
+        let Some(connection) = self.connections.get(id) else { return };
+        let mount = &self.mounts[usize::from(connection.mount)];
+        let frame = mount.frame_of(&mut self.pen, connection.compression, raw);
+        let _ = self.push(id, frame, Class::Control);
     }
 
     fn violation(&mut self, now: Now, id: ConnectionId, violation: Violation) {
@@ -240,7 +244,7 @@ impl Shard {
             return;
         }
         let mount = &self.mounts[usize::from(connection.mount)];
-        if let Some(frame) = mount.frame(&mut self.scratch, item) {
+        if let Some(frame) = mount.frame(&mut self.pen, connection.compression, item) {
             self.counts.frames_encoded += 1;
             let _ = self.push(id, frame, Class::Control);
         }

@@ -37,6 +37,7 @@ pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
 pub use rooms::Counts as RoomCounts;
+use speech::Pen;
 pub use speech::{MESSAGES, Mount, Speaks};
 pub use turn::{Full, Post, Turn, World, exchange, turn};
 use websocket::Inflater;
@@ -97,6 +98,7 @@ vocabulary::counts! {
         frames_sent,
         /// Frames encoded: once per delivery, audience and format.
         frames_encoded,
+        frames_compressed,
         envelopes,
         writes,
         bytes_written,
@@ -147,7 +149,7 @@ pub struct Shard {
     overdue: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
     gathered: Gathered,
-    scratch: Vec<u8>,
+    pen: Pen,
     /// Lent to the decoder of whoever is heard: between two messages it belongs to nobody.
     inflater: Inflater,
     counts: Counts,
@@ -172,7 +174,7 @@ impl Shard {
             overdue: BTreeSet::new(),
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
-            scratch: Vec::new(),
+            pen: Pen::default(),
             inflater: Inflater::default(),
             counts: Counts::default(),
         }
@@ -265,6 +267,7 @@ impl Shard {
     pub fn counts(&self) -> (Counts, RoomCounts) {
         let mut counts = self.counts;
         self.writes.add_to(&mut counts);
+        counts.frames_compressed += self.pen.compressed;
         (counts, self.rooms.counts())
     }
 

@@ -13,7 +13,7 @@ impl Shard {
     pub(crate) fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
         self.counts.opened += 1;
         let user = peer.who.user.clone();
-        let decoder = self.mounts[usize::from(peer.mount)].decoder();
+        let decoder = self.mounts[usize::from(peer.mount)].decoder(peer.compression);
         let connection = Connection::new(now, id.generation, peer, decoder);
         self.connections.insert(id, connection);
         self.arm(now, id);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use vocabulary::{Ack, Audience, ConnectionId, Position, RecordNews, RoomId};
+use websocket::Compression;
 
 /// How a member's frames are written: members of the same format share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +12,7 @@ pub(crate) struct Format {
     /// Index of the protocol.
     pub speech: u8,
     pub full_name: bool,
+    pub compression: Compression,
 }
 
 /// ```text

@@ -3,7 +3,8 @@
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
 use vocabulary::RoomId;
-use websocket::{Compression, Decoder, Role};
+use websocket::frame::{Header, Opcode};
+use websocket::{Compression, Decoder, Deflater, Role};
 
 use crate::outbox::Frame;
 
@@ -14,6 +15,8 @@ pub struct Mount {
     pub app: String,
     /// One message of a client, and the fragments it may come in.
     pub messages: websocket::Limits,
+    /// Shorter messages are sent plain, because compressing costs more than it saves.
+    pub compress_from_bytes: usize,
 }
 
 /// Ordinary messages of people; a mount that needs more says so.
@@ -32,8 +35,8 @@ const BUILT_IN: [&str; 3] = ["user", "area", "system"];
 const HEADER_BYTES_MAX: usize = 10;
 
 impl Mount {
-    pub(crate) fn decoder(&self) -> Decoder {
-        Decoder::new(Role::Server, self.messages, Compression::Off)
+    pub(crate) fn decoder(&self, compression: Compression) -> Decoder {
+        Decoder::new(Role::Server, self.messages, compression)
     }
 
     pub(crate) fn protocol(&self) -> Option<&dyn Protocol> {
@@ -54,19 +57,67 @@ impl Mount {
     }
 
     /// One item as a whole frame, header and all.
-    pub(crate) fn frame(&self, scratch: &mut Vec<u8>, item: &Item<'_>) -> Option<Frame> {
-        scratch.clear();
-        scratch.resize(HEADER_BYTES_MAX, 0);
-        if !self.protocol()?.encode(item, scratch) {
-            return None;
-        }
-        let header =
-            websocket::frame::header(websocket::frame::Opcode::Text, scratch.len() - HEADER_BYTES_MAX);
-        let header = header.as_bytes();
-        let start = HEADER_BYTES_MAX - header.len();
-        scratch[start..HEADER_BYTES_MAX].copy_from_slice(header);
-        Some(scratch[start..].into())
+    pub(crate) fn frame(&self, pen: &mut Pen, compression: Compression, item: &Item<'_>) -> Option<Frame> {
+        let protocol = self.protocol()?;
+        pen.begin();
+        protocol.encode(item, &mut pen.page).then(|| pen.frame(Opcode::Text, compression, self))
     }
+
+    /// A message as it came.
+    pub(crate) fn frame_of(
+        &self,
+        pen: &mut Pen,
+        compression: Compression,
+        (opcode, payload): Raw<'_>,
+    ) -> Frame {
+        pen.begin();
+        pen.page.extend_from_slice(payload);
+        pen.frame(opcode, compression, self)
+    }
+}
+
+pub(crate) type Raw<'a> = (Opcode, &'a [u8]);
+
+/// What frames are written with: one for a shard, because between two frames it holds nothing of either.
+#[derive(Default)]
+pub(crate) struct Pen {
+    /// A payload, with a place for the header in front.
+    page: Vec<u8>,
+    packed: Vec<u8>,
+    deflater: Deflater,
+    pub compressed: u64,
+}
+
+impl Pen {
+    fn begin(&mut self) {
+        self.page.clear();
+        self.page.resize(HEADER_BYTES_MAX, 0);
+    }
+
+    fn frame(&mut self, opcode: Opcode, compression: Compression, mount: &Mount) -> Frame {
+        let plain = &self.page[HEADER_BYTES_MAX..];
+        if let Compression::Deflate(window) = compression
+            && plain.len() >= mount.compress_from_bytes
+        {
+            self.packed.clear();
+            self.packed.resize(HEADER_BYTES_MAX, 0);
+            if self.deflater.deflate(window, plain, &mut self.packed) {
+                self.compressed += 1;
+                return headed(&mut self.packed, |bytes| {
+                    websocket::frame::header(opcode, bytes).compressed()
+                });
+            }
+        }
+        headed(&mut self.page, |bytes| websocket::frame::header(opcode, bytes))
+    }
+}
+
+/// The payload behind a header of its length.
+fn headed(page: &mut [u8], header: impl FnOnce(usize) -> Header) -> Frame {
+    let header = header(page.len() - HEADER_BYTES_MAX);
+    let start = HEADER_BYTES_MAX - header.as_bytes().len();
+    page[start..HEADER_BYTES_MAX].copy_from_slice(header.as_bytes());
+    page[start..].into()
 }
 
 /// The room as a client writes it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use shard::Limits;
 use support::{Client, Node};
 use vocabulary::CloseReason;
+use websocket::{Compression, Window};
 
 #[test]
 fn a_message_reaches_the_other_member_and_its_author_gets_the_ack() {
@@ -45,6 +46,30 @@ fn a_message_crosses_to_each_shard_once_and_is_encoded_there_once() {
     assert_eq!(after.frames_encoded - before.frames_encoded, 3 + 1, "once a shard, and the ack");
     assert_eq!(after.frames_sent - before.frames_sent, 300);
     assert_eq!(after.writes - before.writes, 300, "one write a member");
+}
+
+/// The longer of two messages is worth it; those who agreed on the same window get the very same bytes.
+#[test]
+fn a_message_is_compressed_once_for_each_window_and_from_a_length_on() {
+    let mut node = Node::new(1);
+    let small = Compression::Deflate(Window::from_bits(9).expect("a window"));
+    let agreed = [Compression::Off, Compression::Deflate(Window::MAX), small];
+    let members: Vec<Client> =
+        (0..12).map(|slot| node.connect_with(0, slot, agreed[slot as usize % 3])).collect();
+    for member in &members {
+        node.say(*member, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    }
+    for (content, expected) in [("x".to_owned(), 0), ("lorem ipsum ".repeat(30), 2)] {
+        members.iter().for_each(|member| drop(node.heard(*member)));
+        let before = node.counts();
+        let payload = format!(r#"{{"content":"{content}"}}"#);
+        node.say(members[0], &format!(r#"{{"type":"send_message","room":"general","payload":{payload}}}"#));
+        let after = node.counts();
+        assert_eq!(after.frames_compressed - before.frames_compressed, expected, "{content}");
+        for member in &members[1..] {
+            assert_eq!(node.heard(*member)[0]["payload"]["content"], content);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! compressor and an inflater serve all connections of a thread in turn; no message leaves anything behind for the
 //! next. Never decides which message is worth it.
 
+use std::num::NonZeroU8;
+
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
 use crate::Violation;
@@ -11,17 +13,17 @@ use crate::head::Kind;
 /// How far back compressed data may point, as the power of two that the handshake speaks of. The 8 that RFC 7692 knows
 /// too is missing: no deflate of the zlib family writes raw data for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Window(u8);
+pub struct Window(NonZeroU8);
 
 impl Window {
-    pub const MAX: Window = Window(BITS_MAX);
+    pub const MAX: Window = Window(NonZeroU8::new(BITS_MAX).unwrap());
 
     pub fn from_bits(bits: u8) -> Option<Window> {
-        (BITS_MIN..=BITS_MAX).contains(&bits).then_some(Window(bits))
+        NonZeroU8::new(bits).filter(|bits| (BITS_MIN..=BITS_MAX).contains(&bits.get())).map(Window)
     }
 
     pub fn bits(self) -> u8 {
-        self.0
+        self.0.get()
     }
 }
 
@@ -57,8 +59,8 @@ impl Deflater {
     /// Appends the compressed payload if it is smaller than the plain one; else leaves `out` as it was and says false.
     #[must_use]
     pub fn deflate(&mut self, window: Window, payload: &[u8], out: &mut Vec<u8>) -> bool {
-        let slot = &mut self.0[usize::from(window.0 - BITS_MIN)];
-        let deflate = slot.get_or_insert_with(|| Deflate::new(LEVEL, false, window.0));
+        let slot = &mut self.0[usize::from(window.bits() - BITS_MIN)];
+        let deflate = slot.get_or_insert_with(|| Deflate::new(LEVEL, false, window.bits()));
         deflate.reset();
         let start = out.len();
         // What fills this is not smaller.

@@ -10,7 +10,7 @@ use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Shard, Speaks, World
 use vocabulary::{
     CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, ShardId, Tick, User, UserId, Wall,
 };
-use websocket::frame;
+use websocket::{Compression, frame};
 
 struct Outside {
     engine: MemoryEngine,
@@ -54,10 +54,11 @@ pub(crate) struct Node {
     /// Envelopes that went from one shard to another, by what they were.
     pub(crate) deliveries: usize,
     pub(crate) commands: usize,
+    compression: BTreeMap<Client, Compression>,
 }
 
 /// A client, by its shard and slot.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Client(pub(crate) u16, pub(crate) u32);
 
 impl Client {
@@ -81,13 +82,14 @@ impl Node {
             let rooms =
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
             let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-            let mounts = vec![Mount { speaks, app: "chat".into(), messages: shard::MESSAGES }];
+            let (app, messages) = ("chat".into(), shard::MESSAGES);
+            let mounts = vec![Mount { speaks, app, messages, compress_from_bytes: 256 }];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
             let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
             (shard, Post::default(), Outside { engine, now, written, closed, stalled: BTreeSet::new(), mail })
         });
-        Node { shards: shards.collect(), now, deliveries: 0, commands: 0 }
+        Node { shards: shards.collect(), now, deliveries: 0, commands: 0, compression: BTreeMap::new() }
     }
 
     /// Turns of every shard until nothing is on its way any more.
@@ -118,12 +120,17 @@ impl Node {
     }
 
     pub(crate) fn connect(&mut self, shard: u16, slot: u32) -> Client {
+        self.connect_with(shard, slot, Compression::Off)
+    }
+
+    pub(crate) fn connect_with(&mut self, shard: u16, slot: u32, compression: Compression) -> Client {
         let client = Client(shard, slot);
         let id = format!("{shard}.{slot}");
         let person = Person { id: UserId::new(&id), name: id.as_str().into() };
         let user = Arc::new(User { person, role: None, rooms: None });
         let who = session::Authenticated { user, expires: Wall(i64::MAX) };
-        self.handle(client, Input::Opened(client.id(), Peer { who, mount: 0 }));
+        self.compression.insert(client, compression);
+        self.handle(client, Input::Opened(client.id(), Peer { who, mount: 0, compression }));
         client
     }
 
@@ -189,8 +196,8 @@ impl Node {
         let outside = &mut self.shards[usize::from(client.0)].2;
         let mut bytes = outside.written.remove(&client.1).unwrap_or_default();
         let limits = websocket::Limits { message_bytes_max: 1 << 20, fragments_max: 8 };
-        let mut decoder =
-            websocket::Decoder::new(websocket::Role::Client, limits, websocket::Compression::Off);
+        let compression = self.compression.get(&client).copied().unwrap_or_default();
+        let mut decoder = websocket::Decoder::new(websocket::Role::Client, limits, compression);
         let code = |event| match event {
             Ok(websocket::Event::Close(close)) => close.map(|close| close.code),
             _ => None,
@@ -203,8 +210,8 @@ impl Node {
         let outside = &mut self.shards[usize::from(client.0)].2;
         let mut bytes = outside.written.remove(&client.1).unwrap_or_default();
         let limits = websocket::Limits { message_bytes_max: 1 << 20, fragments_max: 8 };
-        let mut decoder =
-            websocket::Decoder::new(websocket::Role::Client, limits, websocket::Compression::Off);
+        let compression = self.compression.get(&client).copied().unwrap_or_default();
+        let mut decoder = websocket::Decoder::new(websocket::Role::Client, limits, compression);
         let text = |event| match event {
             Ok(websocket::Event::Text(text)) => Some(serde_json::from_str(&text).expect("JSON")),
             _ => None,
