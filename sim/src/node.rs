@@ -1,17 +1,22 @@
 //! One node: its shards with their bounded boxes, driven by the product's own turn law.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use engine::{Answer, Asked};
+use session::Authenticated;
 use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
-use vocabulary::{CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, ShardId, Tick};
+use vocabulary::{
+    CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation, ShardId,
+    Tag, Tick, Unproven,
+};
 
 use crate::engine::Engine;
 use crate::fragile::Fragile;
 use crate::mutant::Mutant;
 use crate::probe::Probe;
 use crate::scenario::Scenario;
-use crate::world::{Event, SocketId, World};
+use crate::world::{Event, SocketId, World, prove};
 
 /// What happens at a shard's sockets, in the order in which it happens.
 #[derive(Debug)]
@@ -20,6 +25,7 @@ pub(crate) enum AtSocket {
     Received(ConnectionId, Vec<u8>),
     Writable(ConnectionId),
     Ended(ConnectionId),
+    Revoked(Arc<Revocation>),
 }
 
 pub(crate) struct Machine {
@@ -112,7 +118,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
     // Some of the frames of a run are longer, and some are not.
     let (app, compress_from_bytes) = ("chat".into(), 150);
-    let mounts = vec![Mount { speaks, app, messages: shard::MESSAGES, compress_from_bytes }];
+    let mounts = vec![Mount { speaks, app, messages: shard::MESSAGES, compress_from_bytes, pace: None }];
     Shard::new(now, Config { id, limits, mounts, apps, rooms })
 }
 
@@ -206,6 +212,7 @@ fn give(shard: &mut Shard, now: Now, at: AtSocket) {
         AtSocket::Opened(id, peer) => shard.handle(now, Input::Opened(id, peer)),
         AtSocket::Received(id, mut bytes) => shard.handle(now, Input::Received(id, &mut bytes)),
         AtSocket::Writable(id) => shard.handle(now, Input::Writable(id)),
+        AtSocket::Revoked(revocation) => shard.handle(now, Input::Revoked(revocation)),
         AtSocket::Ended(id) => shard.handle(now, Input::Ended(id)),
     }
 }
@@ -274,6 +281,16 @@ impl Around for Hands<'_> {
             // The socket is gone and the shard does not know yet: it learns so from the end that waits for it.
             _ => bytes.len(),
         }
+    }
+
+    fn prove(
+        &mut self,
+        _connection: ConnectionId,
+        _tag: &Tag,
+        token: Unproven,
+    ) -> Option<Result<Authenticated, Refusal>> {
+        let now = self.world.now_at(self.node).wall;
+        Some(prove(now, &token.0).ok_or_else(Refusal::unauthorized))
     }
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {

@@ -6,6 +6,8 @@
 //! with nodes 2                        the world in which it is played; before anything else
 //! ana connects                        ana/2 connects to 1            (a second device, on node 1)
 //! bo connects allowed team-*          (what bo's token allows)
+//! bo connects for 90 s                (how long it is good)
+//! bo connects unknown                 (who says who it is in its first message: `bo for 90 s` is a good token)
 //! ana -> {"type":"join_room", …}      ana -> anything else           (as it stands)
 //! ana -> #1..60 {"id":"m#", …}        sixty times, `#` being the number, at a pace that no limit minds
 //! ana ->> #1..60 {"id":"m#", …}       the same in one breath
@@ -17,6 +19,7 @@
 //! ana <- closed 4410                  what ana's side learns; without a number: nothing but the end
 //! ana is closed by the node: 4410 too slow
 //! ana is cut                          ana hangs up        ana stops reading for 30 s
+//! ana is revoked                      (every token of this user that was made until now)
 //! the log names $x                    a failure of ours was put down under the reference that ana was told
 //! the log says Recovered from …       a line of the log has these words
 //! ---- 5 s
@@ -27,9 +30,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::Value;
+use session::Who;
+use vocabulary::{Revocation, UserId};
 
 use crate::scenario::Scenario;
-use crate::world::{Happened, SocketId, World, user};
+use crate::world::{Happened, SocketId, World, prove, user};
 
 #[derive(Default)]
 struct Party {
@@ -155,6 +160,11 @@ impl Stage {
         let socket = self.parties.get(name).and_then(|party| party.socket).ok_or("is not connected")?;
         match rest {
             "is cut" => self.world.cut(socket),
+            "is revoked" => {
+                let id = UserId::new(name.split('/').next().unwrap_or(name));
+                let until = self.world.now.wall;
+                self.world.revoke(Revocation::User { id, until });
+            }
             "hangs up" => self.world.hang_up(socket, false),
             _ => {
                 if let Some(span) = rest.strip_prefix("stops reading for ") {
@@ -181,8 +191,21 @@ impl Stage {
         let id = name.split('/').next().unwrap_or(name);
         let node =
             how.strip_prefix("to ").map_or(Ok(0), |node| node.parse::<usize>().map_err(|e| e.to_string()))?;
-        let allowed = how.strip_prefix("allowed ").map(|rooms| rooms.split(' ').collect());
         let display = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
+        let who = if how == "unknown" {
+            Some(Who::Stranger)
+        } else if how.starts_with("for ") {
+            let proven = prove(self.world.now.wall, &format!("{id} {how}"));
+            Some(Who::Known(proven.ok_or("for how many s?")?))
+        } else {
+            None
+        };
+        if let Some(who) = who {
+            let socket = self.world.connect_as(node, who).ok_or("nobody is there")?;
+            self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
+            return Ok(());
+        }
+        let allowed = how.strip_prefix("allowed ").map(|rooms| rooms.split(' ').collect());
         let socket = self.world.connect(node, &user(id, &display, allowed)).ok_or("nobody is there")?;
         self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
         Ok(())

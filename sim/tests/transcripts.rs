@@ -29,6 +29,21 @@ fn who_returns_misses_nothing() {
 }
 
 #[test]
+fn a_token_ends_on_a_live_connection_unless_a_newer_one_came() {
+    check("token");
+}
+
+#[test]
+fn a_stranger_says_who_it_is_before_anything_else() {
+    check("stranger");
+}
+
+#[test]
+fn a_revocation_closes_every_connection_of_its_user() {
+    check("revoked");
+}
+
+#[test]
 fn the_second_device_does_not_replace_the_first() {
     check("devices");
 }

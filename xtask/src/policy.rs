@@ -9,6 +9,11 @@ pub(crate) const EDGES: &[Edge] = &[
     Edge { of: "crates/protocol", may: VOCABULARY, because: "protocol, session and rooms have never met" },
     Edge { of: "crates/session", may: VOCABULARY, because: "protocol, session and rooms have never met" },
     Edge {
+        of: "crates/identity",
+        may: &["crates/session", "crates/vocabulary"],
+        because: "whom a token proves is for a session to know, and for nobody to change",
+    },
+    Edge {
         of: "crates/app",
         may: VOCABULARY,
         because: "the contract is between a room and an app, nobody else",
@@ -78,6 +83,7 @@ const UP_TO_SHARD: &[&str] = &[
     "crates/websocket",
     "crates/protocol",
     "crates/session",
+    "crates/identity",
     "crates/app",
     "crates/rooms",
     "crates/engine",

@@ -1,28 +1,43 @@
 //! The door of a shard's thread: sockets come in, say what they want, and are let in, passed on or turned away.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mio::Registry;
 use mio::net::TcpStream;
+use session::Who;
 use shard::{Input, Peer};
 use vocabulary::{ConnectionId, Now, ShardId};
-use websocket::handshake::{Head, Reader, Upgrade};
+use websocket::handshake::{Head, Upgrade};
 
-use crate::greeting::{Admitted, Turned, turned};
+use crate::addresses;
+use crate::census::Place;
+use crate::doorway::Waiting;
+use shard::Pressure;
+
+use crate::facts::DoorCounts;
+use crate::greeting::{Admitted, Gate, Turned, turned};
 use crate::http::Page;
 use crate::mail::Control;
 use crate::run::Thread;
-use crate::sockets::{Greeting, State};
+use crate::sockets::{Greeting, Known, State};
+use crate::tls::Tls;
 
 /// Sockets accepted in one turn: those who are here already wait their turn too.
 const ACCEPTS_MAX: usize = 64;
+/// A head, and what a client may say before it knows that it is let in.
+const WAITING_BYTES_MAX: usize = 16 << 10;
 /// Descriptors are used up: look again then, and do not spin meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Thread {
+    fn count(&self, figure: impl Fn(&DoorCounts) -> &AtomicU64) {
+        figure(&self.seat.facts.shards[usize::from(self.seat.id.0)].door).fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn accept(&mut self, now: Now, registry: &Registry) {
         self.accept_from = Some(now.tick);
         for _ in 0..ACCEPTS_MAX {
@@ -31,7 +46,14 @@ impl Thread {
                 return;
             };
             match listener.accept() {
-                Ok((stream, address)) => self.accepted(now, registry, stream, address),
+                Ok((stream, address)) => {
+                    self.count(|counts| &counts.accepted);
+                    self.accepted(now, registry, stream, address);
+                    let per_second = self.doorway.gate.crowd.accepts_per_second;
+                    if per_second > 0 && self.too_fast(now, per_second) {
+                        return;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.accept_from = None;
                     return;
@@ -47,6 +69,17 @@ impl Thread {
                 Err(error) => tracing::debug!(%error, "Failed to accept"),
             }
         }
+    }
+
+    /// This thread's share of the accepts of a second is used up: the others wait in the kernel's queue.
+    fn too_fast(&mut self, now: Now, per_second: u32) -> bool {
+        let spacing = Duration::from_secs(1) * u32::from(self.seat.shards) / per_second;
+        // A tenth of a second's share at once, so that a quiet node answers a few without delay.
+        let Err(wait) = self.accepting.take(now.tick, spacing, (per_second / 10).max(1)) else {
+            return false;
+        };
+        self.accept_from = Some(now.tick + wait);
+        true
     }
 
     /// To the less loaded of two shards, before its first byte; from then on it stays there.
@@ -67,9 +100,22 @@ impl Thread {
     }
 
     pub(crate) fn greet(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
-        let greeting = Greeting { reader: Reader::default(), head: Vec::new() };
-        match self.sockets.insert(registry, stream, address, State::Greeting(Box::new(greeting))) {
+        // A flood of strangers costs a descriptor each for a moment, and no memory of ours.
+        if self.strangers >= self.doorway.gate.crowd.greetings_max {
+            if let Some(times) = self.crowded.happened(now.tick) {
+                tracing::warn!(%address, times, "too many handshakes are under way, a socket was turned away");
+            }
+            self.count(|counts| &counts.turned_away);
+            return;
+        }
+        let secrecy = match self.seat.tls.as_ref().map(Tls::session).transpose() {
+            Ok(secrecy) => secrecy,
+            Err(error) => return tracing::error!(%error, "a TLS session could not be made"),
+        };
+        match self.sockets.insert(registry, stream, secrecy, address, State::Greeting(Box::default())) {
             Ok(id) => {
+                self.strangers += 1;
+                self.take_address(id, address.ip());
                 self.greetings.push_back((now.tick, id));
                 // The head is usually there already.
                 self.read(now, registry, id);
@@ -82,40 +128,126 @@ impl Thread {
         let Some(socket) = self.sockets.get(id) else { return };
         let State::Greeting(greeting) = &mut socket.state else { return };
         greeting.head.extend_from_slice(bytes);
-        let Greeting { mut reader, head } =
-            std::mem::replace(&mut **greeting, Greeting { reader: Reader::default(), head: Vec::new() });
+        // What comes while it waits for keys stands behind the head, and is bounded like one.
+        if greeting.waits_for_keys {
+            if greeting.head.len() > WAITING_BYTES_MAX {
+                self.end(now, registry, id, "said too much before it was let in");
+            }
+            return;
+        }
+        self.read_head(now, registry, id, Hope::ForKeys);
+    }
+
+    /// `hope`: whether a token of an unknown key may wait for news.
+    pub(crate) fn read_head(&mut self, now: Now, registry: &Registry, id: ConnectionId, hope: Hope) {
+        let Some(socket) = self.sockets.get(id) else { return };
+        let State::Greeting(greeting) = &mut socket.state else { return };
+        let Greeting { mut reader, head, too_many, .. } = std::mem::take(&mut **greeting);
         match reader.read(&head) {
             Head::Incomplete => {
-                greeting.reader = reader;
-                greeting.head = head;
+                **greeting = Greeting { reader, head, too_many, waits_for_keys: false };
+            }
+            _ if too_many => {
+                let refused =
+                    turned(429, "too many connections from your address", "too many of its address");
+                self.turn_away(registry, id, &refused.response, refused.status, &refused.why);
             }
             Head::NotAnUpgrade(_) => {
                 let address = socket.address;
                 let Some(socket) = self.sockets.remove(registry, id) else { return };
-                let stream = std::net::TcpStream::from(socket.into_stream());
-                self.seat.pages.send(Page { stream, head, address });
+                self.strangers -= 1;
+                let (stream, secrecy, place) = socket.into_parts();
+                let stream = std::net::TcpStream::from(stream);
+                self.seat.pages.send(Page { stream, secrecy, place, head, address });
             }
             Head::Refused(refusal) => {
                 let (status, words) = (refusal.status(), refusal.words());
                 self.turn_away(registry, id, &refusal.response(), status, words);
             }
-            Head::Upgrade(upgrade) => match self.admit(&upgrade) {
-                Ok(admitted) => {
+            Head::Upgrade(upgrade) => match self.admit(now, id, &upgrade) {
+                Err(refused) if refused.unknown_key && hope == Hope::ForKeys && self.doorway.hopes() => {
+                    self.wait_for_keys(id, head);
+                }
+                Ok((admitted, place)) => {
                     let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
                     let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
                     let rest = head[upgrade.request.head_bytes..].to_vec();
-                    self.open(now, registry, id, admitted, &agent, rest);
+                    self.open(now, registry, id, (admitted, place), &agent, rest);
                 }
                 Err(refused) => self.turn_away(registry, id, &refused.response, refused.status, &refused.why),
             },
         }
     }
 
-    fn admit(&self, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
+    fn admit(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<(Admitted, Option<Place>), Turned> {
         if self.draining {
             return Err(turned(503, "draining", "draining"));
         }
-        self.seat.gate.admit(upgrade)
+        if self.seat.facts.pressure() >= Pressure::NoNewcomers {
+            return Err(turned(503, "out of memory for more connections", "overloaded"));
+        }
+        let peer = self.sockets.get(id).map(|socket| socket.address.ip());
+        let client =
+            peer.map(|peer| addresses::of_client(peer, &upgrade.request, &self.doorway.gate.trusted));
+        if let (true, Some(client)) = (client != peer, client)
+            && !self.take_address(id, client)
+        {
+            let words = "too many connections from your address";
+            return Err(turned(429, words, "too many of its address"));
+        }
+        let admitted = self.doorway.gate.admit(now.wall, upgrade)?;
+        let place = match &admitted.who {
+            Who::Stranger => None,
+            Who::Known(who) => {
+                let crowded = || turned(429, "too many connections of this user", "too many of its user");
+                Some(self.doorway.place_of(who).ok_or_else(crowded)?)
+            }
+        };
+        Ok((admitted, place))
+    }
+
+    /// Counts the socket among those of the address. False: they are too many, and it is to be told so.
+    fn take_address(&mut self, id: ConnectionId, address: IpAddr) -> bool {
+        let crowd = &self.doorway.gate.crowd;
+        let counted = !crowd.exempt.iter().any(|network| network.has(address));
+        let place =
+            if counted { self.doorway.census.address(address, crowd.connections_per_address) } else { None };
+        let too_many = counted && place.is_none();
+        let Some(socket) = self.sockets.get(id) else { return false };
+        socket.place = place;
+        socket.address.set_ip(address);
+        if let State::Greeting(greeting) = &mut socket.state {
+            greeting.too_many = too_many;
+        }
+        !too_many
+    }
+
+    fn wait_for_keys(&mut self, id: ConnectionId, head: Vec<u8>) {
+        if let Some(socket) = self.sockets.get(id)
+            && let State::Greeting(greeting) = &mut socket.state
+        {
+            **greeting = Greeting { head, waits_for_keys: true, ..Greeting::default() };
+            self.hopeful.push(id);
+        }
+    }
+
+    /// Keys, mounts or limits have changed. Whoever waited for keys is looked at once more.
+    pub(crate) fn gate_changes(&mut self, now: Now, registry: &Registry, gate: Arc<Gate>, round: u64) {
+        let waiting = self.doorway.changes(gate, round);
+        for Waiting { connection, tag, token } in waiting {
+            let Some(socket) = self.sockets.get(connection) else { continue };
+            let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
+            let proven = self.doorway.prove_again(now, socket, &token, facts);
+            self.shard.handle(now, Input::Proven(connection, tag, proven));
+        }
+        for id in std::mem::take(&mut self.hopeful) {
+            self.read_head(now, registry, id, Hope::None);
+        }
     }
 
     fn open(
@@ -123,7 +255,7 @@ impl Thread {
         now: Now,
         registry: &Registry,
         id: ConnectionId,
-        admitted: Admitted,
+        (admitted, place): (Admitted, Option<Place>),
         agent: &str,
         mut rest: Vec<u8>,
     ) {
@@ -133,10 +265,17 @@ impl Thread {
         if socket.write(&response).ok() != Some(response.len()) {
             return self.end(now, registry, id, "write failed");
         }
-        socket.state = State::Open(who.user.clone());
-        let (user, address) = (&who.user.person.id, socket.address);
-        tracing::info!(%user, %address, agent, connection = id.slot, "client connected");
-        self.seat.facts.shards[usize::from(self.seat.id.0)].came(&who.user);
+        self.strangers -= 1;
+        let known = match (&who, place) {
+            (Who::Known(who), Some(place)) => Some(Known { user: who.user.clone(), _place: place }),
+            _ => None,
+        };
+        let (user, address) = (known.as_ref().map(|known| &known.user.person.id), socket.address);
+        tracing::info!(user = user.map(display), %address, agent, connection = id.slot, "client connected");
+        if let Some(Known { user, .. }) = &known {
+            self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
+        }
+        socket.state = State::Open(known);
         self.shard.handle(now, Input::Opened(id, Peer { who, mount, compression }));
         if !rest.is_empty() {
             self.shard.handle(now, Input::Received(id, &mut rest));
@@ -152,6 +291,8 @@ impl Thread {
         why: &str,
     ) {
         let Some(mut socket) = self.sockets.remove(registry, id) else { return };
+        self.strangers -= 1;
+        self.count(|counts| &counts.turned_away);
         tracing::warn!(address = %socket.address, status, why, "upgrade refused");
         // The answer is all there was to say; whether the peer reads it is its own affair.
         socket.write(response).ok();
@@ -172,6 +313,13 @@ impl Thread {
             }
         }
     }
+}
+
+/// Whether a token of an unknown key may wait for news of keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hope {
+    ForKeys,
+    None,
 }
 
 /// EMFILE and ENFILE: no descriptors left, for this process or for the machine.

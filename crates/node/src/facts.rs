@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use shard::Pressure;
 use vocabulary::Wall;
 
 /// One shard's figures.
@@ -17,12 +18,21 @@ pub(crate) struct ShardFacts {
     /// Written when a connection comes or goes, read by the statistics page; held for a few instructions only.
     pub roles: Mutex<BTreeMap<String, u32>>,
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
+    pub door: DoorCounts,
+}
+
+/// What came to the door.
+#[derive(Default)]
+pub(crate) struct DoorCounts {
+    pub accepted: AtomicU64,
+    pub turned_away: AtomicU64,
 }
 
 pub struct Facts {
     pub(crate) shards: Vec<ShardFacts>,
     ready: AtomicBool,
     draining: AtomicBool,
+    pressure: AtomicU8,
 }
 
 /// The node at one look.
@@ -54,12 +64,22 @@ impl Facts {
             shards: (0..shards).map(|_| ShardFacts::default()).collect(),
             ready: AtomicBool::new(true),
             draining: AtomicBool::new(false),
+            pressure: AtomicU8::new(0),
         }
     }
 
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Release);
         self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        let step = usize::from(self.pressure.load(Ordering::Relaxed));
+        Pressure::ALL.get(step).copied().unwrap_or(Pressure::Tight)
+    }
+
+    pub fn press(&self, pressure: Pressure) {
+        self.pressure.store(pressure as u8, Ordering::Relaxed);
     }
 
     pub fn health(&self) -> Health {

@@ -2,51 +2,121 @@
 //! what the request and its token say; it never reads or writes a socket.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use session::Authenticated;
+use identity::{KeyRing, Unverified};
+use session::{Authenticated, Who};
+use vocabulary::{Person, User, UserId, Wall, check_user};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Upgrade, refusal_response, response_101};
 
-use crate::identity::Secret;
+use crate::addresses::Network;
+use crate::origins::Origins;
+use crate::tokens::{self, unescaped};
 
-/// Who may open a WebSocket here, and where.
+/// Who may open a WebSocket here, and where. A change makes a new one; each shard's thread holds the newest.
+#[derive(Clone)]
 pub struct Gate {
-    pub secret: Option<Secret>,
+    pub keys: KeyRing,
     pub mounts: Vec<MountPoint>,
-    pub origins: Origins,
+    pub crowd: Crowd,
+    /// Proxies that are believed about whom they heard.
+    pub trusted: Vec<Network>,
 }
 
+/// How many at a time, and how fast.
+#[derive(Clone, Debug)]
+pub struct Crowd {
+    /// A person's devices and tabs.
+    pub connections_per_user: u32,
+    /// An office or a carrier behind one address, and no botnet.
+    pub connections_per_address: u32,
+    /// Addresses that are not counted: load balancers, this machine.
+    pub exempt: Vec<Network>,
+    /// Sockets that have not said what they want yet; beyond it new ones are turned away unheard.
+    pub greetings_max: usize,
+    /// Handshakes are the most expensive thing that a stranger can ask for. 0: as fast as they come.
+    pub accepts_per_second: u32,
+}
+
+impl Default for Crowd {
+    fn default() -> Crowd {
+        let loopback = ["127.0.0.0/8", "::1"].map(|text| text.parse().ok()).into_iter().flatten();
+        Crowd {
+            connections_per_user: 10,
+            connections_per_address: 2000,
+            exempt: loopback.collect(),
+            greetings_max: 4096,
+            accepts_per_second: 0,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
 pub struct MountPoint {
-    pub path: String,
-    pub kind: MountKind,
+    pub path: Path,
+    pub auth: Auth,
+    pub origins: Origins,
+    pub token_in_query: bool,
     /// Whether messages may be compressed, if the client can.
     pub compression: bool,
 }
 
+/// How one says who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MountKind {
-    /// Whoever holds a token.
+pub enum Auth {
+    /// By a token, before the upgrade.
     Token,
-    /// Anybody: the conformance echo.
-    Open,
+    /// By a token in the first message.
+    InBand,
+    /// The path says it, and is believed: for a network in which nobody lies.
+    TrustPath,
+    /// Nobody says it: each connection is a guest of its own.
+    Public,
 }
 
-/// Pages of which origins may connect. A request without an origin is no page's.
+/// A path, in which one segment may be the user's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// Pages of our own host; `loopback`: and, on a developer's machine, of any local port.
-    Own {
-        loopback: bool,
-    },
-    Listed(Vec<String>),
-    All,
+pub struct Path(String);
+
+const USER: &str = "{user}";
+
+impl Path {
+    pub fn new(path: &str) -> Path {
+        Path(path.to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn names_user(&self) -> bool {
+        self.0.split('/').any(|segment| segment == USER)
+    }
+
+    /// Whether a request's path is this one, and whom it names.
+    fn matches<'a>(&self, path: &'a str) -> Option<Option<Cow<'a, str>>> {
+        if !self.names_user() {
+            return (self.0 == path).then_some(None);
+        }
+        let (mut ours, mut theirs) = (self.0.split('/'), path.split('/'));
+        let mut user = None;
+        loop {
+            match (ours.next(), theirs.next()) {
+                (None, None) => return Some(user),
+                (Some(USER), Some(named)) => user = Some(unescaped(named)),
+                (Some(our), Some(their)) if our == their => {}
+                _ => return None,
+            }
+        }
+    }
 }
 
 /// A connection that is let in.
 pub(crate) struct Admitted {
     pub mount: u8,
-    pub who: Authenticated,
+    pub who: Who,
     pub compression: Compression,
     pub response: Vec<u8>,
 }
@@ -56,141 +126,101 @@ pub(crate) struct Turned {
     pub response: Vec<u8>,
     pub status: u16,
     pub why: String,
+    /// Its token names a key that a newer set of keys may have.
+    pub unknown_key: bool,
 }
 
 impl Gate {
-    /// Order: is it well-formed (it is, or it would not be an `Upgrade`), who is it, may they.
-    pub(crate) fn admit(&self, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
-        let Some(index) = self.mounts.iter().position(|mount| mount.path == upgrade.path) else {
+    /// Order: is there such a mount, is the request well-formed, who is it, may they.
+    pub(crate) fn admit(&self, now: Wall, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
+        let mut mounts = self.mounts.iter().enumerate();
+        let found = mounts.find_map(|(index, mount)| Some((index, mount, mount.path.matches(upgrade.path)?)));
+        let Some((index, mount, named)) = found else {
             return Err(turned(404, "no WebSocket here", "no such mount"));
         };
-        let (who, protocol) = match self.mounts[index].kind {
-            MountKind::Token => self.identify(upgrade)?,
-            MountKind::Open => (anybody(), None),
+        if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
+            return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
+        }
+        let (who, protocol) = match mount.auth {
+            Auth::Token => {
+                let (who, agreed) = self.identify(now, mount, upgrade)?;
+                if named.is_some_and(|user| *user != *who.user.person.id.as_str()) {
+                    return Err(turned(403, "the path names another user", "path and token differ"));
+                }
+                (Who::Known(who), agreed)
+            }
+            Auth::InBand => (Who::Stranger, tokens::find(upgrade, false).agreed),
+            Auth::TrustPath => {
+                let Some(user) = named else { return Err(malformed("the path must name the user")) };
+                (Who::Known(unproven(&user, None)), tokens::find(upgrade, false).agreed)
+            }
+            Auth::Public => (Who::Known(guest()), tokens::find(upgrade, false).agreed),
         };
-        if !self.origins.allow(upgrade.origin, upgrade.host) {
+        if !mount.origins.allow(upgrade.origin, upgrade.host) {
             return Err(turned(403, "origin not allowed", "origin not allowed"));
         }
-        let agreed = self.mounts[index].compression.then(|| Agreed::on(&upgrade.extensions)).flatten();
+        let agreed = mount.compression.then(|| Agreed::on(&upgrade.extensions)).flatten();
         let response = response_101(upgrade.key, protocol.as_deref(), agreed);
         let compression = agreed.map_or(Compression::Off, Agreed::compression);
         Ok(Admitted { mount: index as u8, who, compression, response })
     }
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
-    fn identify(&self, upgrade: &Upgrade<'_>) -> Result<(Authenticated, Option<String>), Turned> {
-        let required = |why: String| turned(401, "authentication required", &why);
-        let (in_protocols, agreed) = tokens_in_protocols(&upgrade.protocols);
-        let bearer = upgrade.authorization.and_then(bearer);
-        let in_query = upgrade.query.into_iter().flat_map(|query| parameters(query, "token"));
-        let in_head = in_protocols.into_iter().chain(bearer).map(Cow::Borrowed);
-        let tokens: Vec<Cow<'_, str>> = in_query.chain(in_head).collect();
-        let Some(secret) = &self.secret else {
-            return Err(required("no secret to prove tokens with".into()));
-        };
+    fn identify(
+        &self,
+        now: Wall,
+        mount: &MountPoint,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<(Authenticated, Option<String>), Turned> {
+        let found = tokens::find(upgrade, mount.token_in_query);
         let mut proven: Option<Authenticated> = None;
-        for token in &tokens {
-            let who = secret.verify(token).map_err(|error| required(error.to_string()))?;
+        for token in &found.tokens {
+            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(&error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required("two tokens of different users".into()));
+                    return Err(required("two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, agreed)).ok_or_else(|| required("no token".into()))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required("no token"))
     }
 }
 
-impl Origins {
-    /// On a machine of one's own no foreign name leads here: a page that reaches us by one was led astray.
-    pub fn allow(&self, origin: Option<&str>, host: &str) -> bool {
-        let Some(origin) = origin else { return true };
-        match self {
-            Origins::Own { loopback: true } if !is_loopback(host) => false,
-            Origins::All => true,
-            Origins::Listed(listed) => listed.iter().any(|allowed| allowed == origin),
-            Origins::Own { loopback } => {
-                let Some((scheme, rest)) = origin.split_once("://") else { return false };
-                if !matches!(scheme, "http" | "https") || rest.contains(['/', '@', '?', '#']) {
-                    return false;
-                }
-                rest.eq_ignore_ascii_case(host) || (*loopback && is_loopback(rest) && is_loopback(host))
-            }
-        }
-    }
+fn unproven(id: &str, role: Option<&str>) -> Authenticated {
+    let person = Person { id: UserId::new(id), name: id.into() };
+    let user = Arc::new(User { person, role: role.map(Arc::from), rooms: None });
+    Authenticated { user, expires: Wall(i64::MAX), issued: Wall(0), token: None }
 }
 
-fn is_loopback(host_and_port: &str) -> bool {
-    let host = match host_and_port.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
-        None => host_and_port.split_once(':').map_or(host_and_port, |(host, _)| host),
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// The role of whoever came without saying who they are, as apps see it.
+const GUEST: &str = "guest";
+
+/// Numbered, because a guest that comes again is another one.
+fn guest() -> Authenticated {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    let number = SERIAL.fetch_add(1, Ordering::Relaxed);
+    unproven(&format!("{GUEST}:{:x}:{number}", std::process::id()), Some(GUEST))
 }
 
-/// `kulkul, bearer.<jwt>` agrees to `kulkul` and never repeats the token; a lone token is repeated, because the browser
-/// that sent it that way would hang up otherwise.
-fn tokens_in_protocols<'a>(offered: &[&'a str]) -> (Vec<&'a str>, Option<String>) {
-    let spoken = offered.contains(&"kulkul").then(|| "kulkul".to_owned());
-    let tokens: Vec<&str> = offered.iter().filter_map(|protocol| protocol.strip_prefix("bearer.")).collect();
-    match offered {
-        [lone] if tokens.is_empty() && lone.split('.').count() == 3 && lone.starts_with("ey") => {
-            (vec![lone], Some((*lone).to_owned()))
-        }
-        _ => (tokens, spoken),
-    }
+fn required(why: &str) -> Turned {
+    turned(401, "authentication required", why)
 }
 
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+fn unauthenticated(error: &Unverified) -> Turned {
+    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(&error.to_string()) }
 }
 
-fn parameters<'a>(query: &'a str, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
-    let values = query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
-    values.map(unescaped)
+fn malformed(words: &'static str) -> Turned {
+    turned(400, words, words)
 }
 
-/// What is not valid UTF-8 when unescaped is no token either way, and stays as it is.
-fn unescaped(value: &str) -> Cow<'_, str> {
-    if !value.contains('%') {
-        return Cow::Borrowed(value);
-    }
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_or(Cow::Borrowed(value), Cow::Owned)
-}
-
-fn anybody() -> Authenticated {
-    use std::sync::Arc;
-    use vocabulary::{Person, User, UserId, Wall};
-    let person = Person { id: UserId::new("anybody"), name: "anybody".into() };
-    Authenticated {
-        user: Arc::new(User { person, role: None, rooms: Some(Vec::new()) }),
-        expires: Wall(i64::MAX),
-    }
-}
-
-/// One answer, and the end of the connection.
+/// One answer, and the end of the connection. Where it says to come back, it says when.
 pub(crate) fn turned(status: u16, words: &'static str, why: &str) -> Turned {
-    let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "1")] } else { &[] };
-    Turned { response: refusal_response(status, fields, words), status, why: why.to_owned() }
+    let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "5")] } else { &[] };
+    let response = refusal_response(status, fields, words);
+    Turned { response, status, why: why.to_owned(), unknown_key: false }
 }
 
 #[cfg(test)]
@@ -198,65 +228,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_ours_by_its_whole_host_and_port() {
-        let local = Origins::Own { loopback: true };
-        for (origin, host, allowed) in [
-            (None, "127.0.0.1:8080", true),
-            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true),
-            (Some("http://rebound.test"), "rebound.test", false),
-            (Some("http://localhost:5173"), "127.0.0.1:8080", true),
-            (Some("http://[::1]:5173"), "localhost:8080", true),
-            (Some("http://127.0.0.1.evil.test"), "127.0.0.1:8080", false),
-            (Some("http://localhost:5173"), "example.org", false),
+    fn a_path_may_name_a_user_and_nothing_else_is_guessed() {
+        for (ours, theirs, matched) in [
+            ("/ws", "/ws", Some(None)),
+            ("/ws", "/ws/", None),
+            ("/ws", "/WS", None),
+            ("/ws/{user}", "/ws/7", Some(Some("7"))),
+            ("/ws/{user}", "/ws/a%20b", Some(Some("a b"))),
+            ("/ws/{user}", "/ws/", Some(Some(""))),
+            ("/ws/{user}", "/ws", None),
+            ("/ws/{user}", "/ws/7/8", None),
+            ("/{user}/ws", "/7/ws", Some(Some("7"))),
         ] {
-            assert_eq!(local.allow(origin, host), allowed, "{origin:?} on {host}");
-        }
-        let own = Origins::Own { loopback: false };
-        for (origin, host, allowed) in [
-            (None, "example.org", true),
-            (Some("https://example.org"), "example.org", true),
-            (Some("https://EXAMPLE.org:8443"), "example.org:8443", true),
-            (Some("https://example.org:8443"), "example.org", false),
-            (Some("https://example.org.evil.test"), "example.org", false),
-            (Some("https://evil.test/example.org"), "example.org", false),
-            (Some("https://a@example.org"), "example.org", false),
-            (Some("null"), "example.org", false),
-            (Some(""), "example.org", false),
-            (Some("file://"), "example.org", false),
-            (Some("http://localhost:5173"), "localhost:8080", false),
-        ] {
-            assert_eq!(own.allow(origin, host), allowed, "{origin:?} on {host}");
-        }
-    }
-
-    #[test]
-    fn a_token_in_the_subprotocol_is_repeated_only_where_the_browser_insists() {
-        for (offered, tokens, agreed) in [
-            (&["kulkul", "bearer.eyJ.a.b"][..], &["eyJ.a.b"][..], Some("kulkul")),
-            (&["bearer.eyJ.a.b"], &["eyJ.a.b"], None),
-            (&["kulkul", "bearer.eyJ.a.b", "bearer.eyJ.c.d"], &["eyJ.a.b", "eyJ.c.d"], Some("kulkul")),
-            (&["eyJh.bbb.ccc"], &["eyJh.bbb.ccc"], Some("eyJh.bbb.ccc")),
-            (&["kulkul"], &[], Some("kulkul")),
-            (&["graphql-ws"], &[], None),
-            (&[], &[], None),
-        ] {
-            let (found, repeated) = tokens_in_protocols(offered);
-            assert_eq!((&found[..], repeated.as_deref()), (tokens, agreed), "{offered:?}");
-        }
-    }
-
-    #[test]
-    fn the_token_is_found_in_the_query_however_it_is_escaped() {
-        for (query, tokens) in [
-            ("token=a.b.c", &["a.b.c"][..]),
-            ("x=1&token=a.b.c&y=2", &["a.b.c"]),
-            ("token=a%2Eb%2ec", &["a.b.c"]),
-            ("token=a&token=b", &["a", "b"]),
-            ("mytoken=a", &[]),
-            ("token=%ff", &["%ff"]),
-            ("", &[]),
-        ] {
-            assert_eq!(parameters(query, "token").collect::<Vec<_>>(), tokens, "{query}");
+            let found = Path::new(ours).matches(theirs);
+            let found = found.as_ref().map(|user| user.as_deref());
+            assert_eq!(found, matched, "{theirs} on {ours}");
         }
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,11 +23,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
+use crate::census::Place;
 use crate::facts::Facts;
+use crate::sealed::Sealed;
+use crate::tls::Secrecy;
 
 /// A socket whose first request is no upgrade, with what was read of it.
 pub(crate) struct Page {
     pub stream: TcpStream,
+    pub secrecy: Option<Secrecy>,
+    /// Counted among its address until it is answered.
+    pub place: Option<Place>,
     pub head: Vec<u8>,
     pub address: SocketAddr,
 }
@@ -84,8 +92,29 @@ impl Pages {
 pub type HttpError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn answer(page: Page, router: Router) -> Result<(), HttpError> {
+    let _place = page.place;
     let stream = tokio::net::TcpStream::from_std(page.stream)?;
-    let rewound = Rewound { head: page.head.into(), stream };
+    let head = page.head.into();
+    match page.secrecy {
+        None => exchange(Rewound { head, stream }, router).await,
+        Some(secrecy) => {
+            // Who came by TLS once is to come by nothing else.
+            let router = router.layer(map_response(stays_secret));
+            exchange(Rewound { head, stream: Sealed { stream, secrecy } }, router).await
+        }
+    }
+}
+
+async fn stays_secret(mut response: Response) -> Response {
+    let year = HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert("strict-transport-security", year);
+    response
+}
+
+async fn exchange<S>(rewound: Rewound<S>, router: Router) -> Result<(), HttpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     // One request a connection: a next one might be an upgrade, and those are heard at the door only.
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -97,12 +126,12 @@ async fn answer(page: Page, router: Router) -> Result<(), HttpError> {
 }
 
 /// A socket that gives what was read of it once more.
-struct Rewound {
+struct Rewound<S> {
     head: bytes::Bytes,
-    stream: tokio::net::TcpStream,
+    stream: S,
 }
 
-impl AsyncRead for Rewound {
+impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -118,7 +147,7 @@ impl AsyncRead for Rewound {
     }
 }
 
-impl AsyncWrite for Rewound {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -1,16 +1,24 @@
 //! The shell: sockets, threads, clocks and HTTP around shards that know none of them. It decides nothing about rooms
 //! and clients; what it does, a shard or the operator told it to do.
 
+mod addresses;
+mod census;
 mod clock;
 mod door;
+mod doorway;
 mod facts;
+mod gatekeeper;
 mod greeting;
 mod http;
-mod identity;
+mod keeper;
 mod mail;
+mod origins;
 mod run;
+mod sealed;
 mod sockets;
 mod sparing;
+mod tls;
+mod tokens;
 mod world;
 
 use std::io;
@@ -21,12 +29,18 @@ use std::time::{Duration, Instant};
 
 use engine::MemoryLimits;
 use rooms::Apps;
-use vocabulary::{Incarnation, ShardId};
+use vocabulary::{Incarnation, Revocation, ShardId};
 
+pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
-pub use greeting::{Gate, MountKind, MountPoint, Origins};
+pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, router};
-pub use identity::{Claims, Secret, SecretError, Unverified};
+pub use keeper::{From, KeySource};
+pub use origins::Origins;
+pub use tls::{Tls, TlsError};
+
+use census::Census;
+use gatekeeper::Gatekeeper;
 use mail::{Control, Mailboxes};
 
 /// What the configuration came to.
@@ -34,6 +48,10 @@ pub struct Config {
     pub listen: SocketAddr,
     pub shards: u16,
     pub gate: Gate,
+    /// Where sets of keys come from, in the order of the gate's.
+    pub key_sources: Vec<KeySource>,
+    /// Without it everything is in the open.
+    pub tls: Option<Tls>,
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
     pub memory: MemoryLimits,
@@ -61,6 +79,7 @@ pub struct Node {
     address: SocketAddr,
     facts: Arc<Facts>,
     mailboxes: Arc<Mailboxes>,
+    gatekeeper: Arc<Gatekeeper>,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
 }
@@ -74,7 +93,10 @@ impl Node {
         let (pages, to_pages) = http::Pages::new();
         let (mailboxes, posts) = mail::open(config.shards)?;
         let mailboxes = Arc::new(mailboxes);
-        let gate = Arc::new(config.gate);
+        let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone()));
+        let round = keeper::open(config.key_sources);
+        let (gate, census, keeper) =
+            (Arc::new(config.gate), Arc::new(Census::default()), round.keeper.clone());
         let started = Instant::now();
         let mut threads = Vec::new();
         for (index, post) in posts.into_iter().enumerate() {
@@ -84,7 +106,8 @@ impl Node {
                 shards: config.shards,
                 me: Incarnation { node: config.node_tag, shard: id, life: 1 },
                 listener: listener.try_clone()?,
-                gate: gate.clone(),
+                doorway: (gate.clone(), census.clone(), keeper.clone()),
+                tls: config.tls.clone(),
                 limits: config.limits,
                 room_limits: config.room_limits,
                 memory: config.memory,
@@ -101,7 +124,10 @@ impl Node {
                 std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?,
             );
         }
-        Ok(Node { address, facts, mailboxes, threads, pages })
+        let kept = gatekeeper.clone();
+        // It ends with the process: what it waits for may never come.
+        std::thread::Builder::new().name("keys".into()).spawn(move || round.walk(&kept))?;
+        Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -110,6 +136,11 @@ impl Node {
 
     pub fn facts(&self) -> Arc<Facts> {
         self.facts.clone()
+    }
+
+    /// For changes while it serves.
+    pub fn helm(&self) -> Helm {
+        Helm { gatekeeper: self.gatekeeper.clone(), mailboxes: self.mailboxes.clone() }
     }
 
     /// Answers everything that is not an upgrade, in the calling runtime, until the node ends.
@@ -140,6 +171,31 @@ impl Node {
 
     pub fn hastener(&self) -> Hasten {
         Hasten(self.mailboxes.clone())
+    }
+}
+
+/// Changes a node while it serves. Every shard hears of changes in one order.
+#[derive(Clone)]
+pub struct Helm {
+    gatekeeper: Arc<Gatekeeper>,
+    mailboxes: Arc<Mailboxes>,
+}
+
+impl Helm {
+    /// Keys, mounts' rules, crowds, proxies. The mounts themselves stay what they were.
+    pub fn change(&self, change: impl FnOnce(&mut Gate)) {
+        self.gatekeeper.change(change);
+    }
+
+    pub fn limit(&self, limits: shard::Limits) {
+        self.mailboxes.tell_all(|| Control::Limits(Box::new(limits)));
+    }
+
+    /// Nobody comes in with such a token any more, and who is here by one goes.
+    pub fn revoke(&self, revocation: &Revocation) {
+        self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(revocation));
+        let revocation = Arc::new(revocation.clone());
+        self.mailboxes.tell_all(|| Control::Revoked(revocation.clone()));
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
 use shard::Full;
-use vocabulary::{Envelope, ShardId};
+use vocabulary::{Envelope, Revocation, ShardId};
+
+use crate::greeting::Gate;
 
 /// Commands that wait for a shard: a tenth of a second of what one can do. Beyond it senders are told `busy`.
 const COMMANDS_MAX: usize = 8192;
@@ -26,6 +28,10 @@ pub(crate) enum Control {
     /// An accepted socket for the less loaded of two shards.
     Socket(TcpStream),
     Drain(Duration),
+    /// Keys, mounts or origins have changed, or were looked at again.
+    Gate(Arc<Gate>, u64),
+    Limits(Box<shard::Limits>),
+    Revoked(Arc<Revocation>),
 }
 
 struct Mailbox {
@@ -99,7 +105,9 @@ impl Mailboxes {
         let posted = match control {
             Control::Socket(_) => mailbox.control.try_send(control).is_ok(),
             // From the control thread, which can wait for a place.
-            Control::Drain(_) => mailbox.control.send(control).is_ok(),
+            Control::Drain(_) | Control::Gate(..) | Control::Limits(_) | Control::Revoked(_) => {
+                mailbox.control.send(control).is_ok()
+            }
         };
         if posted {
             mailbox.wake();

@@ -11,15 +11,20 @@ use engine::{MemoryEngine, MemoryLimits, Nodes};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
-use shard::{Config, Input, Post, Shard, Turn, exchange, turn};
+use session::Rate;
+use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
 use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
 
+use crate::census::Census;
 use crate::clock::Clock;
+use crate::doorway::Doorway;
 use crate::facts::Facts;
 use crate::greeting::{Gate, turned};
+use crate::keeper::Keeper;
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
-use crate::sockets::{Heard, Sockets, State};
+use crate::sockets::{Heard, Known, Sockets, State};
 use crate::sparing::Sparing;
+use crate::tls::Tls;
 use crate::world::Outside;
 use crate::{Furnish, http};
 
@@ -29,7 +34,8 @@ pub(crate) struct Seat {
     pub shards: u16,
     pub me: Incarnation,
     pub listener: TcpListener,
-    pub gate: Arc<Gate>,
+    pub doorway: DoorwayParts,
+    pub tls: Option<Tls>,
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
     pub memory: MemoryLimits,
@@ -40,6 +46,9 @@ pub(crate) struct Seat {
     pub mailboxes: Arc<Mailboxes>,
     pub pages: http::ToPages,
 }
+
+/// The gate, who is counted, and who fetches keys.
+pub(crate) type DoorwayParts = (Arc<Gate>, Arc<Census>, Arc<Keeper>);
 
 const LISTEN: Token = Token(usize::MAX - 1);
 /// One read takes at most this; it is the thread's one buffer for all its sockets.
@@ -71,6 +80,14 @@ pub(crate) struct Thread {
     pub exhausted: Sparing,
     /// Heads that are not complete, oldest first; all have the same time to be.
     pub greetings: VecDeque<(Tick, ConnectionId)>,
+    pub doorway: Doorway,
+    /// Sockets that have not been let in or turned away.
+    pub strangers: usize,
+    /// Those of them that wait for keys.
+    pub hopeful: Vec<ConnectionId>,
+    pub crowded: Sparing,
+    pub accepting: Rate,
+    pressure: Pressure,
     /// More sockets wait to be accepted, from then on.
     pub accept_from: Option<Tick>,
     pub draining: bool,
@@ -112,6 +129,8 @@ impl Thread {
             apps: furnish.apps(),
             rooms,
         };
+        let (gate, census, keeper) = seat.doorway.clone();
+        let doorway = Doorway::new(gate, census, keeper);
         Thread {
             shard: Shard::new(now, config),
             post: Post::default(),
@@ -125,6 +144,12 @@ impl Thread {
             exhausted: Sparing::default(),
             greetings: VecDeque::new(),
             listener: None,
+            doorway,
+            strangers: 0,
+            hopeful: Vec::new(),
+            crowded: Sparing::default(),
+            accepting: Rate::default(),
+            pressure: Pressure::None,
             accept_from: None,
             draining: false,
             mail,
@@ -184,6 +209,10 @@ impl Thread {
             }
         }
         self.read_mail(now, registry, congested);
+        let pressure = self.seat.facts.pressure();
+        if std::mem::replace(&mut self.pressure, pressure) != pressure {
+            self.shard.handle(now, Input::Pressed(pressure));
+        }
         // A congested shard takes nothing that could make more deliveries.
         if congested {
             return;
@@ -211,10 +240,14 @@ impl Thread {
         now: Now,
         registry: &'a Registry,
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
-        let Thread { shard, post, engine, sockets, seat, broken, failures, .. } = self;
+        let Thread { shard, post, engine, sockets, seat, broken, failures, doorway, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let mailboxes = &seat.mailboxes;
-        (shard, post, Outside { now, registry, sockets, engine, mailboxes, facts, broken, failures })
+        (
+            shard,
+            post,
+            Outside { now, registry, sockets, engine, mailboxes, facts, broken, failures, door: doorway },
+        )
     }
 
     fn rest_of_turn(&mut self, now: Now, registry: &Registry) -> Turn {
@@ -256,6 +289,9 @@ impl Thread {
                     Err(error) => tracing::debug!(%error, "a socket ended before it was greeted"),
                 },
                 Control::Drain(window) => self.drain(now, registry, window),
+                Control::Gate(gate, round) => self.gate_changes(now, registry, gate, round),
+                Control::Limits(limits) => self.shard.handle(now, Input::Limited(limits)),
+                Control::Revoked(revocation) => self.shard.handle(now, Input::Revoked(revocation)),
             }
         }
     }
@@ -303,11 +339,17 @@ impl Thread {
     /// The socket is over; its shard, if it knew it, forgets it.
     pub(crate) fn end(&mut self, now: Now, registry: &Registry, id: ConnectionId, why: &'static str) {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
-        if let State::Open(user) = &socket.state {
-            self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
-            let (user, address) = (&user.person.id, socket.address);
-            tracing::info!(%user, %address, connection = id.slot, reason = why, "Removed connection");
-            self.shard.handle(now, Input::Ended(id));
+        match &socket.state {
+            State::Greeting(_) => self.strangers -= 1,
+            State::Open(known) => {
+                if let Some(Known { user, .. }) = known {
+                    self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
+                }
+                let (user, address) = (known.as_ref().map(|it| &it.user.person.id), socket.address);
+                let user = user.map(tracing::field::display);
+                tracing::info!(user, %address, connection = id.slot, reason = why, "Removed connection");
+                self.shard.handle(now, Input::Ended(id));
+            }
         }
     }
 

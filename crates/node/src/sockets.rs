@@ -11,21 +11,45 @@ use mio::{Interest, Registry, Token};
 use vocabulary::{ConnectionId, ShardId, User};
 use websocket::handshake::Reader;
 
+use crate::census::Place;
+use crate::tls::{Secrecy, Unsealed};
+
 /// What has come of a request head.
+#[derive(Default)]
 pub(crate) struct Greeting {
     pub reader: Reader,
     pub head: Vec<u8>,
+    /// Its token names a key that is being fetched.
+    pub waits_for_keys: bool,
+    /// Too many of its address are here: it is heard, so that it can be told.
+    pub too_many: bool,
 }
 
 pub(crate) enum State {
     Greeting(Box<Greeting>),
-    Open(Arc<User>),
+    /// An upgrade that was let in; its user, once that is known.
+    Open(Option<Known>),
+}
+
+/// A user, and its place among those of the same user.
+pub(crate) struct Known {
+    pub user: Arc<User>,
+    /// Held for what its drop does.
+    pub _place: Place,
+}
+
+/// What the bytes travel in.
+enum Wire {
+    Plain(TcpStream),
+    Secret(Box<(TcpStream, Secrecy)>),
 }
 
 pub(crate) struct Socket {
-    stream: TcpStream,
+    wire: Wire,
     pub address: SocketAddr,
     pub state: State,
+    /// Its place among those of the same address; none where that is not counted.
+    pub place: Option<Place>,
     /// The peer will say nothing more. It was seen once and has no event of its own, so it is kept until the read that
     /// meets the end, however late that comes.
     peer_closed: bool,
@@ -65,6 +89,7 @@ impl Sockets {
         &mut self,
         registry: &Registry,
         mut stream: TcpStream,
+        secrecy: Option<Secrecy>,
         address: SocketAddr,
         state: State,
     ) -> io::Result<ConnectionId> {
@@ -84,7 +109,12 @@ impl Sockets {
         }
         let place = &mut self.slots[slot as usize];
         place.generation = place.generation.wrapping_add(1);
-        place.socket = Some(Socket { stream, address, state, peer_closed: false, blocked: false });
+        let wire = match secrecy {
+            None => Wire::Plain(stream),
+            Some(secrecy) => Wire::Secret(Box::new((stream, secrecy))),
+        };
+        let (place_of_address, peer_closed, blocked) = (None, false, false);
+        place.socket = Some(Socket { wire, address, state, place: place_of_address, peer_closed, blocked });
         Ok(ConnectionId { shard: self.shard, slot, generation: place.generation })
     }
 
@@ -108,7 +138,7 @@ impl Sockets {
         let mut socket = slot.socket.take()?;
         self.free.push(id.slot);
         // A socket that cannot be deregistered is closed in the next moment, which does the same.
-        socket.stream.deregister(registry).ok();
+        socket.stream().deregister(registry).ok();
         Some(socket)
     }
 
@@ -128,13 +158,44 @@ impl Socket {
 
     /// Whether it takes bytes again after it did not. A socket that has something to read is called writable too.
     pub(crate) fn unblocks(&mut self, event: &Event) -> bool {
-        event.is_writable() && std::mem::take(&mut self.blocked)
+        if !event.is_writable() || !self.blocked {
+            return false;
+        }
+        // What was taken from the outbox as a secret goes first. A failure shows again at the next write.
+        let sealed = match &mut self.wire {
+            Wire::Plain(_) => true,
+            Wire::Secret(wire) => wire.1.flush(&mut wire.0).unwrap_or(true),
+        };
+        self.blocked = !sealed;
+        sealed
+    }
+
+    fn stream(&mut self) -> &mut TcpStream {
+        match &mut self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secret(wire) => &mut wire.0,
+        }
     }
 
     /// One read, so that no socket keeps the others waiting.
     pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Heard> {
+        let stream = match &mut self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secret(wire) => {
+                let unsealed = wire.1.read(&mut wire.0, scratch)?;
+                // What the handshake could not write yet goes out with the next readiness.
+                self.blocked |= wire.1.session.wants_write();
+                return Ok(match unsealed {
+                    Unsealed { bytes: 0, ended: true, .. } => Heard::End,
+                    Unsealed { bytes: 0, .. } => Heard::NotNow,
+                    Unsealed { bytes, more, ended } => {
+                        Heard::Bytes { count: bytes, more: more || ended || self.peer_closed }
+                    }
+                });
+            }
+        };
         loop {
-            match self.stream.read(scratch) {
+            match stream.read(scratch) {
                 Ok(0) => return Ok(Heard::End),
                 Ok(count) => {
                     let more = count == scratch.len() || self.peer_closed;
@@ -148,8 +209,16 @@ impl Socket {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let stream = match &mut self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secret(wire) => {
+                let taken = wire.1.write(&mut wire.0, bytes)?;
+                self.blocked = wire.1.session.wants_write();
+                return Ok(taken);
+            }
+        };
         loop {
-            match self.stream.write(bytes) {
+            match stream.write(bytes) {
                 Ok(taken) => {
                     self.blocked = taken < bytes.len();
                     return Ok(taken);
@@ -165,13 +234,19 @@ impl Socket {
     }
 
     /// Says that nothing more will be written, so that what was written arrives before the close does.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
+        if let Wire::Secret(wire) = &mut self.wire {
+            wire.1.finish(&mut wire.0);
+        }
         // A peer that is gone already needs no goodbye.
-        self.stream.shutdown(std::net::Shutdown::Write).ok();
+        self.stream().shutdown(std::net::Shutdown::Write).ok();
     }
 
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
+    pub(crate) fn into_parts(self) -> (TcpStream, Option<Secrecy>, Option<Place>) {
+        match self.wire {
+            Wire::Plain(stream) => (stream, None, self.place),
+            Wire::Secret(wire) => (wire.0, Some(wire.1), self.place),
+        }
     }
 }
 
@@ -188,9 +263,8 @@ mod tests {
         let (stream, address) = listener.accept().expect("connected");
         stream.set_nonblocking(true).expect("it is a socket");
         let mut sockets = Sockets::new(ShardId(0));
-        let greeting = Greeting { reader: Reader::default(), head: Vec::new() };
-        let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::new(greeting)));
-        let id = sockets.insert(poll.registry(), stream, address, state).expect("watched");
+        let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::default()));
+        let id = sockets.insert(poll.registry(), stream, None, address, state).expect("watched");
         (sockets, id, peer)
     }
 

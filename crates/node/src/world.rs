@@ -2,12 +2,14 @@
 
 use engine::{Answer, Asked, MemoryEngine};
 use mio::Registry;
+use session::Authenticated;
 use shard::{Full, World};
-use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, ShardId};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Unproven};
 
+use crate::doorway::Doorway;
 use crate::facts::ShardFacts;
 use crate::mail::Mailboxes;
-use crate::sockets::{Sockets, State};
+use crate::sockets::{Known, Sockets, State};
 use crate::sparing::Sparing;
 
 pub(crate) struct Outside<'a> {
@@ -21,6 +23,7 @@ pub(crate) struct Outside<'a> {
     pub broken: &'a mut Vec<ConnectionId>,
     /// For failures that come as often as an app is asked.
     pub failures: &'a mut Sparing,
+    pub door: &'a mut Doorway,
 }
 
 impl World for Outside<'_> {
@@ -56,13 +59,26 @@ impl World for Outside<'_> {
         }
     }
 
+    fn prove(
+        &mut self,
+        connection: ConnectionId,
+        tag: &Tag,
+        token: Unproven,
+    ) -> Option<Result<Authenticated, Refusal>> {
+        let socket = self.sockets.get(connection)?;
+        self.door.prove(self.now, socket, connection, tag, token, self.facts)
+    }
+
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        let Some(socket) = self.sockets.remove(self.registry, connection) else { return };
+        let Some(mut socket) = self.sockets.remove(self.registry, connection) else { return };
         socket.finish();
-        if let State::Open(user) = &socket.state {
-            self.facts.went(user);
+        if let State::Open(known) = &socket.state {
+            if let Some(Known { user, .. }) = known {
+                self.facts.went(user);
+            }
+            let user = known.as_ref().map(|known| &known.user.person.id);
             tracing::info!(
-                user = %user.person.id,
+                user = user.map(tracing::field::display),
                 address = %socket.address,
                 connection = connection.slot,
                 code = reason.code(),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use app::{Action, App, Applied, Decision, Room, UnknownFormat};
-use node::{Claims, Config, Facts, Furnish, Gate, MountKind, MountPoint, Node, Origins, Secret};
-use serde_json::Value;
+use identity::{KeyRing, Secret, TokenRules};
+use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Origins, Path};
+use serde_json::{Value, json};
 use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown};
 use websocket::handshake::Key;
 use websocket::handshake::client::{Answer, Ask};
@@ -66,7 +67,7 @@ impl Furnish for Furniture {
     fn mounts(&self) -> Vec<shard::Mount> {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256 }]
+        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace: None }]
     }
 }
 
@@ -92,11 +93,16 @@ impl Log {
 }
 
 fn node(secret: Secret) -> Node {
-    let mount = MountPoint { path: "/ws".into(), kind: MountKind::Token, compression: true };
+    let path = Path::new("/ws");
+    let (auth, origins) = (Auth::Token, Origins::All);
+    let mount = MountPoint { path, auth, origins, token_in_query: true, compression: true };
+    let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),
         shards: 2,
-        gate: Gate { secret: Some(secret), mounts: vec![mount], origins: Origins::All },
+        gate: Gate { keys, mounts: vec![mount], crowd: Crowd::default(), trusted: Vec::new() },
+        key_sources: Vec::new(),
+        tls: None,
         limits: shard::Limits::default(),
         room_limits: rooms::Limits::default(),
         memory: engine::MemoryLimits::default(),
@@ -153,7 +159,7 @@ fn the_reference_of_an_internal_error_is_found_in_the_log() {
     let secret = Secret::new(b"a secret of thirty-two bytes or more").expect("long enough");
     let now = Facts::now().0 / 1000;
     let (sub, name) = ("7".to_owned(), "Ana".to_owned());
-    let claims = Claims { sub, name, role: None, rooms: Vec::new(), iat: now, exp: now + 3600 };
+    let claims = json!({ "sub": sub, "name": name, "iat": now, "exp": now + 3600 });
     let token = secret.sign(&claims).expect("signed");
     let node = node(secret);
     let mut ana = connect(&node.address().to_string(), &token);

@@ -6,7 +6,7 @@ mod names;
 mod reading;
 mod rooms;
 
-use vocabulary::{Asked, PageEntry, Payload, Person, Position, Refusal, Shown, Tag, Wall};
+use vocabulary::{PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, Wall};
 
 pub use names::Names;
 pub use rooms::RoomsProtocol;
@@ -103,12 +103,24 @@ pub enum Item<'a> {
         upto: Position,
         at: Wall,
     },
+    /// Who the client is now known as, and until when.
+    Known {
+        id: Option<&'a str>,
+        person: &'a Person,
+        expires: Wall,
+        at: Wall,
+    },
+    /// The token's time is nearly over.
+    Expiring {
+        expires: Wall,
+        at: Wall,
+    },
 }
 
 /// One client protocol. Stateless: what a client said before is the session's business.
 pub trait Protocol {
     /// One text message.
-    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Asked, Misheard>;
+    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Request, Misheard>;
 
     /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written.
     fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vocabulary::{
-    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, RoomId, Shown, Standing, Tag,
-    Verb, Wall,
+    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Standing,
+    Tag, Unproven, Verb, Wall,
 };
 
 use crate::json::{self, Object};
@@ -51,6 +51,12 @@ struct RoomPayload<'a> {
 }
 
 #[derive(Deserialize)]
+struct TokenPayload<'a> {
+    #[serde(borrow)]
+    token: Text<'a>,
+}
+
+#[derive(Deserialize)]
 struct WirePosition<'a> {
     #[serde(borrow)]
     epoch: Text<'a>,
@@ -76,7 +82,7 @@ struct Hearing<'a> {
 }
 
 impl Protocol for RoomsProtocol {
-    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Asked, Misheard> {
+    fn decode(&self, names: &Names<'_>, text: &str) -> Result<Request, Misheard> {
         let Some(frame) = reading::object::<Frame<'_>>(text) else {
             let refusal = Refusal::new(Code::InvalidFormat, INVALID_FORMAT);
             return Err(Misheard { tag: Tag::default(), room: None, refusal });
@@ -90,7 +96,10 @@ impl Protocol for RoomsProtocol {
         if !hearing.frame.payload.is_none_or(|payload| reading::is_readable(payload.get())) {
             return Err(hearing.misheard(Code::InvalidFormat, INVALID_FORMAT));
         }
-        match hearing.kind() {
+        if matches!(hearing.kind(), "authenticate" | "refresh") {
+            return hearing.identify();
+        }
+        let asked = match hearing.kind() {
             "join_room" => hearing.join(),
             "leave_room" => {
                 let room = hearing.payload_room()?;
@@ -114,7 +123,8 @@ impl Protocol for RoomsProtocol {
                 let text = format!("unknown message type: {}", clip(kind));
                 Err(hearing.misheard(Code::UnknownType, text))
             }
-        }
+        };
+        asked.map(Request::Room)
     }
 
     fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
@@ -210,6 +220,18 @@ impl<'a> Hearing<'a> {
 
     fn position(&self, field: &str, written: &RawValue) -> Result<Position, Misheard> {
         read_position(written).map_err(|error| self.invalid(format!("invalid room payload: {field}{error}")))
+    }
+
+    /// A token says who the client is, the first time and later; the two words are one request.
+    fn identify(&self) -> Result<Request, Misheard> {
+        let raw = self.frame.payload.map_or("", RawValue::get);
+        let tag = Tag { id: self.id.clone(), full_name: false };
+        match reading::object::<TokenPayload<'_>>(raw) {
+            Some(TokenPayload { token }) if !token.is_empty() => {
+                Ok(Request::Identify(tag, Unproven((&*token).into())))
+            }
+            Some(_) | None => Err(self.invalid("invalid token payload: token is required")),
+        }
     }
 
     fn join(&self) -> Result<Asked, Misheard> {
@@ -327,6 +349,22 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             payload.end();
             object.time("timestamp", at);
         }
+        Item::Known { id, person, expires, at } => {
+            object.text("type", "authenticated");
+            object.text_if("id", id);
+            let mut payload = Object::begin(object.key("payload"));
+            payload.person("user", person);
+            payload.time("expires", expires);
+            payload.end();
+            object.time("timestamp", at);
+        }
+        Item::Expiring { expires, at } => {
+            object.text("type", "token_expiring");
+            let mut payload = Object::begin(object.key("payload"));
+            payload.time("expires", expires);
+            payload.end();
+            object.time("timestamp", at);
+        }
     }
 }
 
@@ -424,6 +462,7 @@ fn code(code: Code) -> &'static str {
         Code::Busy => "BUSY",
         Code::Unconfirmed => "UNCONFIRMED",
         Code::Forbidden => "FORBIDDEN",
+        Code::Unauthorized => "UNAUTHORIZED",
         Code::Internal => "INTERNAL_ERROR",
         Code::App(code) => code,
     }

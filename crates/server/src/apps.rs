@@ -1,6 +1,6 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
-use node::{Furnish, MountKind, MountPoint};
+use node::{Auth, Furnish, MountPoint, Origins, Path};
 use protocol::RoomsProtocol;
 use rooms::{Apps, Rules};
 use shard::{MESSAGES, Mount, Speaks};
@@ -19,9 +19,15 @@ const COMPRESS_FROM_BYTES: usize = 256;
 
 impl Furniture {
     /// In the order of `mounts`.
-    pub(crate) fn mount_points(&self) -> Vec<MountPoint> {
-        let rooms = MountPoint { path: "/ws".into(), kind: MountKind::Token, compression: true };
-        let echo = MountPoint { path: "/conformance/echo".into(), kind: MountKind::Open, compression: true };
+    pub(crate) fn mount_points(&self, origins: &Origins) -> Vec<MountPoint> {
+        let mount = |path, auth| MountPoint {
+            path: Path::new(path),
+            auth,
+            origins: origins.clone(),
+            token_in_query: true,
+            compression: true,
+        };
+        let (rooms, echo) = (mount("/ws", Auth::Token), mount("/conformance/echo", Auth::Public));
         std::iter::once(rooms).chain(self.conformance.then_some(echo)).collect()
     }
 }
@@ -38,12 +44,14 @@ impl Furnish for Furniture {
             app: "chat".into(),
             messages: MESSAGES,
             compress_from_bytes: COMPRESS_FROM_BYTES,
+            pace: None,
         };
         let echo = || Mount {
             speaks: Speaks::Echo,
             app: String::new(),
             messages: CONFORMANCE,
             compress_from_bytes: 0,
+            pace: None,
         };
         std::iter::once(rooms).chain(self.conformance.then(echo)).collect()
     }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use node::{Origins, Secret};
+use identity::Secret;
+use node::Origins;
 use serde::Deserialize;
 
 use crate::options::{self, DATA, Engine, Profile, Serve};

@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use node::{Origins, Secret};
+use identity::Secret;
+use node::Origins;
 use serde::Deserialize;
 use serde_json::json;
 

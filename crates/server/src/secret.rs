@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use node::Secret;
+use identity::Secret;
 
 const BYTES: usize = 32;
 

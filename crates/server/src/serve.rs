@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use engine::MemoryLimits;
+use identity::{KeyRing, TokenRules};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Gate, Node};
+use node::{Crowd, Gate, Node};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,11 +31,13 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
 
 async fn serve(config: Config) -> Result<()> {
     let furniture = Furniture { notices: config.notices, conformance: config.conformance };
-    let sockets_at: Vec<String> = furniture.mount_points().into_iter().map(|mount| mount.path).collect();
+    let mounts = furniture.mount_points(&config.origins);
+    let sockets_at: Vec<String> = mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
     let gate = Gate {
-        secret: Some(config.secret.clone()),
-        mounts: furniture.mount_points(),
-        origins: config.origins.clone(),
+        keys: KeyRing::new(vec![config.secret.proving()], 0, TokenRules::default()),
+        mounts,
+        crowd: Crowd::default(),
+        trusted: Vec::new(),
     };
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
@@ -43,6 +46,8 @@ async fn serve(config: Config) -> Result<()> {
         listen: config.listen,
         shards: config.shards,
         gate,
+        key_sources: Vec::new(),
+        tls: None,
         limits: limits(config.profile),
         room_limits: rooms::Limits::default(),
         memory: MemoryLimits::default(),

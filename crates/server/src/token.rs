@@ -1,10 +1,24 @@
 //! `kulkul token`: prints one token and nothing else.
 
 use anyhow::{Context, Result};
-use node::{Claims, Facts, Secret};
+use identity::Secret;
+use node::Facts;
 
 use crate::config;
 use crate::options::Token;
+
+/// What a token that we make says.
+#[derive(serde::Serialize)]
+struct Claims {
+    sub: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rooms: Vec<String>,
+    iat: i64,
+    exp: i64,
+}
 
 pub(crate) fn print(ask: &Token) -> Result<()> {
     vocabulary::check_user(&ask.user).map_err(|error| {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use vocabulary::Tick;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rate(Tick);
+pub struct Rate(Tick);
 
 impl Rate {
     /// Takes one. Refused: how long until one is free; nothing was taken.
-    pub(crate) fn take(&mut self, now: Tick, spacing: Duration, burst: u32) -> Result<(), Duration> {
+    pub fn take(&mut self, now: Tick, spacing: Duration, burst: u32) -> Result<(), Duration> {
         let from = self.0.max(now);
         let after = from + spacing;
         let allowed = now + spacing * burst.max(1);

@@ -3,17 +3,17 @@
 
 use std::sync::Arc;
 
-use session::{Authenticated, Session};
+use session::{Rate, Session, Who};
 use vocabulary::{CloseReason, ConnectionId, Now, RoomId, Tick, User};
 use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 
-/// Who is at the other end, as the shell found out before the upgrade.
+/// Who is at the other end, as far as the shell found out before the upgrade.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    pub who: Authenticated,
+    pub who: Who,
     /// Index of the mount it came by.
     pub mount: u8,
     /// What the handshake agreed on.
@@ -54,7 +54,13 @@ pub(crate) struct Connection {
     /// The wheel looks at it then; an entry for another time is an old one.
     pub armed: Option<Tick>,
     pub session: Session,
-    pub user: Arc<User>,
+    /// None as long as it is a stranger, which is in no room.
+    pub user: Option<Arc<User>>,
+    /// A token of its is being looked at.
+    pub proving: bool,
+    /// Since when a message of the peer's is unfinished.
+    pub begun: Option<Tick>,
+    pub control: Rate,
     pub decoder: Decoder,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
@@ -74,14 +80,27 @@ pub(crate) enum Overdue {
 }
 
 impl Connection {
-    pub(crate) fn new(now: Now, generation: u32, peer: Peer, decoder: Decoder) -> Connection {
+    pub(crate) fn new(
+        now: Now,
+        generation: u32,
+        peer: Peer,
+        decoder: Decoder,
+        limits: &Limits,
+    ) -> Connection {
+        let user = match &peer.who {
+            Who::Known(who) => Some(who.user.clone()),
+            Who::Stranger => None,
+        };
         Connection {
             generation,
             mount: peer.mount,
             compression: peer.compression,
             decoder,
-            user: peer.who.user.clone(),
-            session: Session::open(peer.who),
+            user,
+            proving: false,
+            begun: None,
+            control: Rate::default(),
+            session: Session::begin(now, peer.who, &limits.session),
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
@@ -92,6 +111,12 @@ impl Connection {
             stale: false,
             armed: None,
         }
+    }
+
+    /// False: more pings and pongs than anybody needs.
+    pub(crate) fn counts_control(&mut self, now: Now, limits: &Limits) -> bool {
+        let spacing = std::time::Duration::from_secs(1) / limits.control_frames_per_second.max(1);
+        self.control.take(now.tick, spacing, limits.control_frames_per_second).is_ok()
     }
 
     pub(crate) fn subscription(&mut self, room: &RoomId) -> Option<&mut Subscription> {
@@ -115,8 +140,11 @@ impl Connection {
         if self.outbox.blocked_since.is_some_and(|since| since + limits.write <= now.tick) {
             return Overdue::TooSlow;
         }
-        if self.session.has_expired(now) {
-            return Overdue::End(CloseReason::TokenExpired);
+        if let Some(reason) = self.session.overdue(now) {
+            return Overdue::End(reason);
+        }
+        if self.begun.is_some_and(|begun| begun + limits.message <= now.tick) {
+            return Overdue::End(CloseReason::Policy);
         }
         if self.heard + limits.pong <= now.tick && self.pinged > self.heard {
             return Overdue::Silent;
@@ -142,8 +170,8 @@ impl Connection {
         let pinged = (self.pinged > self.heard).then(|| owed(self.pinged, self.heard + limits.pong));
         let ping = self.pinged.max(self.heard) + limits.ping;
         let blocked = self.outbox.blocked_since.map(|since| owed(since, since + limits.write));
-        let expires = self.session.expires(now);
-        [pinged, blocked, expires].into_iter().flatten().fold(ping, Tick::min)
+        let begun = self.begun.map(|begun| begun + limits.message);
+        [pinged, blocked, begun, self.session.next_look(now)].into_iter().flatten().fold(ping, Tick::min)
     }
 }
 

@@ -508,7 +508,9 @@ impl Shard {
             let meant = match recipients {
                 Recipients::Everybody => true,
                 Recipients::EverybodyBut(author) => *author != id,
-                Recipients::Users(users) => users.contains(&connection.user.person.id),
+                Recipients::Users(users) => {
+                    connection.user.as_ref().is_some_and(|user| users.contains(&user.person.id))
+                }
             };
             let Some(shown) = sight(sights, member.audience).filter(|_| meant) else { continue };
             let mount = &mounts[usize::from(connection.mount)];
@@ -564,7 +566,8 @@ impl Shard {
         let mut made = Made::default();
         for (slot, member) in &mut local.members {
             let id = ConnectionId { shard: self.id, slot: *slot, generation: member.generation };
-            let Some(connection) = connections.at(*slot).filter(|connection| meant(&connection.user)) else {
+            let told = |connection: &&mut Connection| connection.user.as_deref().is_some_and(&meant);
+            let Some(connection) = connections.at(*slot).filter(told) else {
                 continue;
             };
             let mount = &mounts[usize::from(connection.mount)];

@@ -4,7 +4,7 @@ use protocol::{Item, Misheard};
 use session::Heard;
 use vocabulary::{
     Act, Asked, Caller, Class, CloseReason, Code, Command, ConnectionId, Join, Key, Now, Refusal, ReplyTo,
-    RoomId, Tag, Verb,
+    Request, RoomId, Tag, Verb,
 };
 use websocket::frame::Opcode;
 use websocket::{Event, Violation};
@@ -14,7 +14,7 @@ use crate::connection::{Ending, Subscription};
 use crate::speech::{Raw, Speaks, spelled};
 
 /// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
-const PONG: Class = Class::Latest(u64::MAX);
+pub(crate) const PONG: Class = Class::Latest(u64::MAX);
 
 impl Shard {
     pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
@@ -27,21 +27,31 @@ impl Shard {
         let lent = self.mounts[usize::from(connection.mount)].decoder(connection.compression);
         let mut decoder = std::mem::replace(&mut connection.decoder, lent);
         let mut inflater = std::mem::take(&mut self.inflater);
+        let mut began = connection.begun;
         for event in decoder.feed(&mut inflater, bytes) {
             match event {
-                Ok(event) => self.event(now, id, event),
+                Ok(event) => {
+                    if matches!(event, Event::Text(_) | Event::Binary(_)) {
+                        began = None;
+                    }
+                    self.event(now, id, event);
+                }
                 Err(violation) => self.violation(now, id, violation),
             }
         }
         self.inflater = inflater;
-        if let Some(connection) = self.connections.get(id) {
-            connection.decoder = decoder;
+        let Some(connection) = self.connections.get(id) else { return };
+        let unfinished = decoder.unfinished().is_some();
+        connection.decoder = decoder;
+        connection.begun = unfinished.then(|| began.unwrap_or(now.tick));
+        if unfinished && began.is_none() {
+            self.arm(now, id);
         }
     }
 
     fn event(&mut self, now: Now, id: ConnectionId, event: Event<'_>) {
         let Some(connection) = self.connections.get(id) else { return };
-        if !connection.session.is_open() {
+        if connection.session.ended().is_some() {
             if let (Event::Close(_), Ending::Closing { answered, .. }) = (&event, &mut connection.ending) {
                 *answered = true;
                 if connection.outbox.is_empty() {
@@ -60,6 +70,9 @@ impl Shard {
                 let refusal =
                     Refusal::new(Code::InvalidFormat, "invalid message format: a message is a text frame");
                 self.refuse(now, id, Tag::default(), None, &refusal);
+            }
+            Event::Ping(_) | Event::Pong(_) if !connection.counts_control(now, &self.limits) => {
+                self.end(now, id, CloseReason::Policy);
             }
             Event::Ping(payload) => {
                 let _ = self.push(id, websocket::frame::pong(&payload).into(), PONG);
@@ -91,16 +104,20 @@ impl Shard {
     fn message(&mut self, now: Now, id: ConnectionId, text: &str) {
         self.counts.messages_heard += 1;
         let Some(connection) = self.connections.get(id) else { return };
-        let counted = connection.session.count(now, &self.limits.session);
-        let rooms = connection.subscriptions.len();
         let mount = &self.mounts[usize::from(connection.mount)];
-        let asked = match mount.decode(&self.apps, text) {
-            Some(Ok(asked)) => asked,
+        let counted = connection.session.count(now, &mount.limits(&self.limits.session));
+        let rooms = connection.subscriptions.len();
+        let request = match mount.decode(&self.apps, text) {
+            Some(Ok(request)) => request,
             Some(Err(Misheard { tag, room, refusal })) => {
                 let refusal = counted.err().unwrap_or(refusal);
                 return self.refuse(now, id, tag, room.as_deref(), &refusal);
             }
             None => return,
+        };
+        let asked = match request {
+            Request::Room(asked) => asked,
+            Request::Identify(tag, token) => return self.identify(now, id, tag, token, counted),
         };
         if let Err(refusal) = counted {
             let room = spelled(&asked.room, asked.tag.full_name).to_owned();
@@ -121,7 +138,7 @@ impl Shard {
 
     fn allowed(&mut self, now: Now, id: ConnectionId, asked: Asked) {
         let Some(connection) = self.connections.get(id) else { return };
-        let user = connection.user.clone();
+        let Some(user) = connection.user.clone() else { return };
         let Asked { tag, room, verb } = asked;
         let command = match verb {
             Verb::Join { since, payload } => {
@@ -157,7 +174,7 @@ impl Shard {
     }
 
     /// Takes effect here and now: nothing of the room is delivered after this. Leaving where one is not is silent.
-    fn left(&mut self, now: Now, id: ConnectionId, room: RoomId, tag: Tag) {
+    pub(crate) fn left(&mut self, now: Now, id: ConnectionId, room: RoomId, tag: Tag) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.unsubscribe(&room) {
             let member = self.locals.remove(&room, id.slot);
@@ -240,7 +257,7 @@ impl Shard {
     /// One message for one connection, out of its reserve if need be.
     pub(crate) fn send(&mut self, id: ConnectionId, item: &Item<'_>) {
         let Some(connection) = self.connections.get(id) else { return };
-        if !connection.session.is_open() {
+        if connection.session.ended().is_some() {
             return;
         }
         let mount = &self.mounts[usize::from(connection.mount)];

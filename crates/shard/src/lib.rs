@@ -14,21 +14,26 @@
 mod connection;
 mod deliver;
 mod hear;
+mod identify;
 mod limits;
 mod lives;
 mod members;
 mod outbox;
+mod pressure;
 mod speech;
 mod turn;
 mod wheel;
 mod writes;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
+use session::Authenticated;
 use vocabulary::{
-    Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, RoomId, ShardId, Tick,
+    Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
+    RoomId, ShardId, Tag, Tick, Unproven,
 };
 
 use connection::Connections;
@@ -36,6 +41,7 @@ pub use connection::Peer;
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
+pub use pressure::Pressure;
 pub use rooms::Counts as RoomCounts;
 use speech::Pen;
 pub use speech::{MESSAGES, Mount, Speaks};
@@ -58,6 +64,13 @@ pub enum Input<'a> {
     /// A sibling had no room for this command.
     Returned(Box<Command>),
     Answered(Answer),
+    /// What became of a token that a client sent.
+    Proven(ConnectionId, Tag, Result<Authenticated, Refusal>),
+    Revoked(Arc<Revocation>),
+    /// How full the process's memory is.
+    Pressed(Pressure),
+    /// From now on.
+    Limited(Box<Limits>),
     DeadlineReached,
     /// Say goodbye to everybody within this time.
     Drain(std::time::Duration),
@@ -68,6 +81,8 @@ pub enum Input<'a> {
 pub enum Output {
     Post(ShardId, Envelope),
     Ask(Asked),
+    /// Whether this token is good, and whose. At most one question per connection is open.
+    Prove(ConnectionId, Tag, Unproven),
     /// The connection is forgotten; the shell closes its socket.
     Close(ConnectionId, CloseReason),
     /// For the log.
@@ -103,6 +118,8 @@ vocabulary::counts! {
         writes,
         bytes_written,
         signals_dropped,
+        /// Given up because memory was short.
+        shed,
         fell_behind,
         refused,
         too_slow,
@@ -194,6 +211,13 @@ impl Shard {
             Input::Arrived(Envelope::Delivery(delivery)) => self.deliver(now, &delivery),
             Input::Returned(command) => self.returned(now, *command),
             Input::Answered(answer) => self.rooms.answered(now, answer),
+            Input::Proven(id, tag, proven) => self.proven(now, id, tag, proven),
+            Input::Pressed(pressure) => self.writes.pressure = pressure,
+            Input::Limited(limits) => {
+                self.limits = *limits;
+                self.writes.limits = *limits;
+            }
+            Input::Revoked(revocation) => self.revoke(now, &revocation),
             Input::DeadlineReached => self.tick(now),
             Input::Drain(window) => self.drain(now, window),
         }

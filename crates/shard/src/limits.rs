@@ -22,6 +22,10 @@ pub struct Limits {
     pub write: Duration,
     /// A pong or a write that takes longer is called stale, and counted against the node's health.
     pub stale: Duration,
+    /// A message that takes longer from its first byte to its last is none that anybody waits for.
+    pub message: Duration,
+    /// Pings and pongs of a client: beyond them it is closed.
+    pub control_frames_per_second: u32,
     /// How long a peer has to answer our close.
     pub close: Duration,
 }
@@ -40,7 +44,17 @@ impl Default for Limits {
             pong: Duration::from_secs(60),
             write: Duration::from_secs(10),
             stale: Duration::from_secs(2),
+            message: Duration::from_secs(30),
+            control_frames_per_second: 20,
             close: Duration::from_secs(1),
         }
+    }
+}
+
+impl Limits {
+    /// While memory is short a slow reader holds no more than this, and has the rest from the log.
+    pub(crate) fn tight(self) -> Limits {
+        let (frames, bytes) = (self.outbox_frames_max.min(16), self.outbox_bytes_max.min(64 << 10));
+        Limits { outbox_frames_max: frames, outbox_bytes_max: bytes, ..self }
     }
 }

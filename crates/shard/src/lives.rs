@@ -1,6 +1,7 @@
 //! The lives of connections: how they begin, what the wheel finds when it looks at them, and the several ways in which
 //! they end. Every end passes through here, so that the rooms and the roster learn of each exactly once.
 
+use protocol::Item;
 use vocabulary::{Class, CloseReason, Command, ConnectionId, Now};
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
@@ -12,12 +13,14 @@ const LOOK_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 impl Shard {
     pub(crate) fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
         self.counts.opened += 1;
-        let user = peer.who.user.clone();
         let decoder = self.mounts[usize::from(peer.mount)].decoder(peer.compression);
-        let connection = Connection::new(now, id.generation, peer, decoder);
+        let connection = Connection::new(now, id.generation, peer, decoder, &self.limits);
+        let user = connection.user.clone();
         self.connections.insert(id, connection);
         self.arm(now, id);
-        self.dispatch(now, Command::Roster { user, connection: id, here: true });
+        if let Some(user) = user {
+            self.dispatch(now, Command::Roster { user, connection: id, here: true });
+        }
     }
 
     /// All that waited has been written.
@@ -42,7 +45,7 @@ impl Shard {
     /// Ends the conversation: what is queued goes out, then the close frame, and the peer has a moment to answer.
     pub(crate) fn end(&mut self, now: Now, id: ConnectionId, reason: CloseReason) {
         let Some(connection) = self.connections.get(id) else { return };
-        if !connection.session.is_open() {
+        if connection.session.ended().is_some() {
             return;
         }
         connection.session.end(reason);
@@ -93,7 +96,7 @@ impl Shard {
     pub(crate) fn forget(&mut self, now: Now, id: ConnectionId, mut connection: Connection) {
         connection.outbox.clear(&mut self.writes.spare);
         self.overdue.remove(&id);
-        if connection.session.is_open() {
+        if connection.session.ended().is_none() {
             self.leave_rooms(now, id, &connection);
         }
         self.counts.closed += 1;
@@ -113,8 +116,9 @@ impl Shard {
             drop(self.locals.remove(&room, id.slot));
             self.dispatch(now, Command::Leave { room, connection: id, asked: false });
         }
-        let user = connection.user.clone();
-        self.dispatch(now, Command::Roster { user, connection: id, here: false });
+        if let Some(user) = connection.user.clone() {
+            self.dispatch(now, Command::Roster { user, connection: id, here: false });
+        }
     }
 
     /// Sees to it that the wheel looks at the connection when it wants to be looked at. One entry counts, the earliest.
@@ -155,6 +159,10 @@ impl Shard {
             connection.stale = true;
             self.overdue.insert(id);
         }
+        if let Some(expires) = connection.session.warning(now) {
+            self.send(id, &Item::Expiring { expires, at: now.wall });
+        }
+        let Some(connection) = self.connections.get(id) else { return };
         match connection.overdue(now, &limits) {
             Overdue::Nothing => {}
             Overdue::Ping => {

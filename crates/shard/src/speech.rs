@@ -17,6 +17,8 @@ pub struct Mount {
     pub messages: websocket::Limits,
     /// Shorter messages are sent plain, because compressing costs more than it saves.
     pub compress_from_bytes: usize,
+    /// Its own rate and burst of messages, where it has them.
+    pub pace: Option<(u32, u32)>,
 }
 
 /// Ordinary messages of people; a mount that needs more says so.
@@ -39,6 +41,14 @@ impl Mount {
         Decoder::new(Role::Server, self.messages, compression)
     }
 
+    /// What holds for a session that came by it.
+    pub(crate) fn limits(&self, all: &session::Limits) -> session::Limits {
+        match self.pace {
+            None => *all,
+            Some((messages_per_second, burst)) => session::Limits { messages_per_second, burst, ..*all },
+        }
+    }
+
     pub(crate) fn protocol(&self) -> Option<&dyn Protocol> {
         match &self.speaks {
             Speaks::Protocol(protocol) => Some(&**protocol),
@@ -50,7 +60,7 @@ impl Mount {
         &self,
         apps: &Apps,
         text: &str,
-    ) -> Option<Result<vocabulary::Asked, protocol::Misheard>> {
+    ) -> Option<Result<vocabulary::Request, protocol::Misheard>> {
         let is_app = |name: &str| apps.has(name) || BUILT_IN.contains(&name);
         let names = Names { app: &self.app, is_app: &is_app };
         Some(self.protocol()?.decode(&names, text))

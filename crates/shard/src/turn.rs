@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use engine::{Answer, Asked};
-use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, ShardId};
+use session::Authenticated;
+use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Unproven};
 
 use crate::{Input, Output, Shard};
 
@@ -20,6 +21,13 @@ pub trait World {
     fn answer(&mut self) -> Option<Answer>;
     /// How many bytes the socket took; less than all means that it will say when it takes more.
     fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize;
+    /// Whether the token is good, and whose. None: that is found out, and told as an input.
+    fn prove(
+        &mut self,
+        connection: ConnectionId,
+        tag: &Tag,
+        token: Unproven,
+    ) -> Option<Result<Authenticated, Refusal>>;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
@@ -121,6 +129,11 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
         while let Some(output) = shard.next_output() {
             match output {
                 Output::Ask(asked) => world.ask(asked),
+                Output::Prove(connection, tag, token) => {
+                    if let Some(proven) = world.prove(connection, &tag, token) {
+                        shard.handle(now, Input::Proven(connection, tag, proven));
+                    }
+                }
                 Output::Close(connection, reason) => world.close(connection, reason),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {

@@ -6,16 +6,20 @@ use vocabulary::{Class, ConnectionId};
 
 use crate::Counts;
 use crate::connection::Connection;
+use crate::hear::PONG;
 use crate::limits::Limits;
 use crate::outbox::{Frame, Pushed, Spare};
+use crate::pressure::Pressure;
 
 pub(crate) struct Writes {
-    limits: Limits,
+    pub limits: Limits,
+    pub pressure: Pressure,
     pub spare: Spare,
     /// In the order in which they were written to; each at most once.
     dirty: VecDeque<ConnectionId>,
     queued: u64,
     dropped: u64,
+    shed: u64,
     behind: u64,
     too_slow: u64,
     /// Not even the reserve had a place for them: they are cut as soon as the delivery at hand is done.
@@ -27,6 +31,8 @@ impl Writes {
         let (spare, dirty) = (Spare::default(), VecDeque::new());
         Writes {
             limits: *limits,
+            pressure: Pressure::None,
+            shed: 0,
             spare,
             dirty,
             queued: 0,
@@ -56,7 +62,12 @@ impl Writes {
         messages: u32,
         class: Class,
     ) -> Pushed {
-        let pushed = to.outbox.push(&mut self.spare, frames, messages, class, &self.limits);
+        if self.pressure.sheds(class) && class != PONG {
+            self.shed += 1;
+            return Pushed::Dropped;
+        }
+        let limits = if self.pressure == Pressure::Tight { self.limits.tight() } else { self.limits };
+        let pushed = to.outbox.push(&mut self.spare, frames, messages, class, &limits);
         match pushed {
             Pushed::Queued => {
                 self.queued += u64::from(messages);
@@ -95,6 +106,7 @@ impl Writes {
     pub(crate) fn add_to(&self, counts: &mut Counts) {
         counts.frames_sent += self.queued;
         counts.signals_dropped += self.dropped;
+        counts.shed += self.shed;
         counts.fell_behind += self.behind;
         counts.too_slow += self.too_slow;
     }

@@ -1,6 +1,7 @@
 //! From a client's words to a command on its way to a room's home.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{ConnectionId, Key, Payload, Position, Refusal, RoomId, User};
@@ -14,7 +15,25 @@ pub struct Tag {
     pub full_name: bool,
 }
 
-/// What a client asks, as its protocol understood it. Not yet allowed.
+/// What a client's message is about, as its protocol understood it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    Room(Asked),
+    /// Who the client is, or that it still is.
+    Identify(Tag, Unproven),
+}
+
+/// A token as a client sent it. It proves nothing until the shell has looked at it, and no log may hold it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unproven(pub Box<str>);
+
+impl fmt::Debug for Unproven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unproven")
+    }
+}
+
+/// What a client asks of a room. Not yet allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub tag: Tag,

@@ -12,10 +12,13 @@ mod key;
 mod position;
 mod record;
 mod refusal;
+mod revocation;
 mod time;
 
 pub use close::{CloseReason, Comeback};
-pub use command::{Act, Asked, Caller, Command, HistoryFrom, Join, ReplyTo, Standing, StepId, Tag, Verb};
+pub use command::{
+    Act, Asked, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven, Verb,
+};
 pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
     Recipients, RecordNews, Reply, Shown, Sight, Verdict,
@@ -29,6 +32,7 @@ pub use key::Key;
 pub use position::{Check, Epoch, Position, Seen};
 pub use record::Record;
 pub use refusal::{Code, Refusal};
+pub use revocation::Revocation;
 pub use time::{Now, Tick, Wall};
 
 /// Bytes that nobody but the app opens; cloning shares them.

@@ -19,6 +19,8 @@ pub enum Code {
     /// Sent to the engine and unanswered: resend the same id to learn.
     Unconfirmed,
     Forbidden,
+    /// Who asks has not proven who it is.
+    Unauthorized,
     /// Our fault. The peer learns only a reference that stands in the log.
     Internal,
     /// A code of the app's own.
@@ -66,6 +68,10 @@ impl Refusal {
             reference: Some(Box::new(reference)),
             ..Refusal::new(Code::Internal, "Internal server error")
         }
+    }
+
+    pub fn unauthorized() -> Refusal {
+        Refusal::new(Code::Unauthorized, "Authentication required")
     }
 
     pub fn not_in_room() -> Refusal {

@@ -18,6 +18,9 @@ pub(crate) struct ClientCase {
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// The token in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identify: Option<Identify>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
 }
@@ -30,6 +33,13 @@ pub(crate) struct ServerCase {
     item: Told,
     #[serde(default)]
     pub text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identify {
+    id: Option<String>,
+    token: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -184,6 +194,16 @@ enum Told {
         upto: Position,
         at: i64,
     },
+    Known {
+        id: Option<String>,
+        person: Person,
+        expires: i64,
+        at: i64,
+    },
+    Expiring {
+        expires: i64,
+        at: i64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -219,6 +239,7 @@ pub(crate) fn codes() -> Vec<(&'static str, v::Code)> {
         Busy => "BUSY",
         Unconfirmed => "UNCONFIRMED",
         Forbidden => "FORBIDDEN",
+        Unauthorized => "UNAUTHORIZED",
         Internal => "INTERNAL_ERROR",
         App(code) => code,
     };
@@ -233,6 +254,7 @@ pub(crate) fn codes() -> Vec<(&'static str, v::Code)> {
         Busy,
         Unconfirmed,
         Forbidden,
+        Unauthorized,
         Internal,
     ];
     all.into_iter().map(|code| (word(code), code)).collect()
@@ -286,6 +308,7 @@ impl Shown {
 impl Refusal {
     fn read(&self) -> v::Refusal {
         let mut refusal = match (self.code.as_str(), &self.message, self.retry_after_ms) {
+            ("UNAUTHORIZED", None, _) => v::Refusal::unauthorized(),
             ("NOT_IN_ROOM", None, _) => v::Refusal::not_in_room(),
             ("UNCONFIRMED", None, _) => v::Refusal::unconfirmed(),
             ("BUSY", None, Some(millis)) => v::Refusal::busy(millis),
@@ -371,6 +394,13 @@ fn encoded(told: &Told) -> String {
             let (id, upto, at) = (id.as_deref(), upto.read(), v::Wall(*at));
             write(Item::History { room, id, entries: &entries, upto, at })
         }
+        Told::Known { id, person, expires, at } => {
+            let (id, person) = (id.as_deref(), &person.read());
+            write(Item::Known { id, person, expires: v::Wall(*expires), at: v::Wall(*at) })
+        }
+        Told::Expiring { expires, at } => {
+            write(Item::Expiring { expires: v::Wall(*expires), at: v::Wall(*at) })
+        }
     }
 }
 
@@ -425,9 +455,13 @@ impl Case for ClientCase {
     const FOLDER: &'static str = "client";
 
     fn worked_out(mut self) -> ClientCase {
-        (self.asked, self.refused) = match RoomsProtocol.decode(&names(), &self.text) {
-            Ok(asked) => (Some(understood(asked)), None),
-            Err(misheard) => (None, Some(misunderstood(misheard))),
+        (self.asked, self.identify, self.refused) = match RoomsProtocol.decode(&names(), &self.text) {
+            Ok(v::Request::Room(asked)) => (Some(understood(asked)), None, None),
+            Ok(v::Request::Identify(tag, token)) => {
+                let id = tag.id.as_deref().map(str::to_owned);
+                (None, Some(Identify { id, token: token.0.into() }), None)
+            }
+            Err(misheard) => (None, None, Some(misunderstood(misheard))),
         };
         self
     }

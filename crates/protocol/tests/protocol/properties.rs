@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use protocol::{Item, Protocol, RoomsProtocol};
 use serde_json::{Value, json};
 use vocabulary::{
-    Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Shown, UserId, Verb, Wall,
+    Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Request, Shown, UserId, Verb, Wall,
 };
 
 use crate::golden::names;
@@ -60,7 +60,11 @@ fn frame() -> impl Strategy<Value = Value> {
 /// What is understood can be passed on; what is not has words for its sender.
 fn check_decoded(text: &str) {
     match RoomsProtocol.decode(&names(), text) {
-        Ok(asked) => {
+        Ok(Request::Identify(tag, token)) => {
+            assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
+            assert!(!token.0.is_empty());
+        }
+        Ok(Request::Room(asked)) => {
             assert!(asked.room.name().len() <= 128 && !asked.room.name().is_empty());
             assert!(asked.tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
             match asked.verb {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
 use serde_json::Value;
+use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Shard, Speaks, World, turn};
 use vocabulary::{
-    CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, ShardId, Tick, User, UserId, Wall,
+    CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, ShardId, Tag, Tick,
+    Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -42,6 +44,9 @@ impl World for Outside {
     }
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         self.closed.push((connection.slot, reason));
+    }
+    fn prove(&mut self, _: ConnectionId, _: &Tag, _: Unproven) -> Option<Result<Authenticated, Refusal>> {
+        panic!("nobody sends a token in these conversations");
     }
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
@@ -83,7 +88,7 @@ impl Node {
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
             let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
             let (app, messages) = ("chat".into(), shard::MESSAGES);
-            let mounts = vec![Mount { speaks, app, messages, compress_from_bytes: 256 }];
+            let mounts = vec![Mount { speaks, app, messages, compress_from_bytes: 256, pace: None }];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
             let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
@@ -128,7 +133,8 @@ impl Node {
         let id = format!("{shard}.{slot}");
         let person = Person { id: UserId::new(&id), name: id.as_str().into() };
         let user = Arc::new(User { person, role: None, rooms: None });
-        let who = session::Authenticated { user, expires: Wall(i64::MAX) };
+        let (expires, issued, token) = (Wall(i64::MAX), Wall(0), None);
+        let who = Who::Known(Authenticated { user, expires, issued, token });
         self.compression.insert(client, compression);
         self.handle(client, Input::Opened(client.id(), Peer { who, mount: 0, compression }));
         client

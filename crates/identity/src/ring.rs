@@ -1,0 +1,101 @@
+//! All keys of a deployment at one moment, and the one question that is asked of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use session::Authenticated;
+use vocabulary::{Revocation, UserId, Wall};
+
+use crate::header::Parts;
+use crate::{KeySet, ProvingKey, TokenRules, Unverified};
+
+/// A change makes a new ring; whoever verifies holds one for as long as that takes.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing {
+    /// Of the configuration, in its order.
+    pub fixed: Vec<ProvingKey>,
+    /// Of sets, which change without us.
+    pub sets: Vec<Option<Arc<KeySet>>>,
+    pub rules: TokenRules,
+    revoked_users: Arc<BTreeMap<UserId, Wall>>,
+    revoked_tokens: Arc<BTreeSet<Arc<str>>>,
+}
+
+/// Revocations that are remembered: more than are made in the life of any token. Beyond it the oldest logout and any token
+/// give way.
+const REVOCATIONS_MAX: usize = 100_000;
+
+impl KeyRing {
+    pub fn new(fixed: Vec<ProvingKey>, sets: usize, rules: TokenRules) -> KeyRing {
+        KeyRing { fixed, sets: vec![None; sets], rules, ..KeyRing::default() }
+    }
+
+    /// Whom the token proves to be there, and until when.
+    pub fn verify(&self, now: Wall, token: &str) -> Result<Authenticated, Unverified> {
+        let parts = Parts::of(token)?;
+        let key = self.key_of(&parts)?;
+        let who = self.rules.read(now, key.issuer.as_deref(), &parts.claims)?;
+        let logged_out =
+            self.revoked_users.get(&who.user.person.id).is_some_and(|until| who.issued <= *until);
+        if logged_out || who.token.as_ref().is_some_and(|id| self.revoked_tokens.contains(id)) {
+            return Err(Unverified::Revoked);
+        }
+        Ok(who)
+    }
+
+    /// The key that proves the signature. A token that names a key is proven by that one or by none.
+    fn key_of(&self, parts: &Parts<'_>) -> Result<&ProvingKey, Unverified> {
+        let all = || self.fixed.iter().chain(self.sets.iter().flatten().flat_map(|set| &set.keys));
+        let named = |key: &&ProvingKey| match &parts.key {
+            // The only secret of a small deployment has no name, and needs none.
+            Some(id) => key.id.as_ref() == Some(id) || (key.id.is_none() && key.issuer.is_none()),
+            None => true,
+        };
+        if !all().any(|key| named(&key)) {
+            return Err(Unverified::UnknownKey);
+        }
+        let fits = |key: &&ProvingKey| named(key) && key.algorithm.name() == parts.algorithm;
+        if !all().any(|key| fits(&key)) {
+            // The name may be that of a key that is not here yet, and the nameless ones are of another kind.
+            let known = |key: &ProvingKey| parts.key.is_some() && key.id == parts.key;
+            let missing = parts.key.is_some() && !all().any(known);
+            return Err(if missing { Unverified::UnknownKey } else { Unverified::Algorithm });
+        }
+        all().filter(fits).find(|key| key.proves(parts)).ok_or(Unverified::Signature)
+    }
+
+    /// With one revocation more.
+    pub fn revoked(&self, revocation: &Revocation) -> KeyRing {
+        let mut ring = self.clone();
+        match revocation {
+            Revocation::User { id, until } => {
+                let users = Arc::make_mut(&mut ring.revoked_users);
+                let entry = users.entry(id.clone()).or_insert(*until);
+                *entry = (*entry).max(*until);
+                if users.len() > REVOCATIONS_MAX
+                    && let Some(oldest) =
+                        users.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
+                {
+                    users.remove(&oldest);
+                }
+            }
+            Revocation::Token(id) => {
+                let tokens = Arc::make_mut(&mut ring.revoked_tokens);
+                if tokens.len() >= REVOCATIONS_MAX {
+                    tokens.pop_first();
+                }
+                tokens.insert(id.clone());
+            }
+        }
+        ring
+    }
+
+    /// Keys that can prove something now.
+    pub fn len(&self) -> usize {
+        self.fixed.len() + self.sets.iter().flatten().map(|set| set.len()).sum::<usize>()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

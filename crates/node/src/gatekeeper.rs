@@ -1,0 +1,37 @@
+//! Changes of the gate while the node serves: one at a time, each told to every shard's thread.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::greeting::Gate;
+use crate::mail::{Control, Mailboxes};
+
+struct Kept {
+    gate: Gate,
+    /// How often the sets of keys were fetched before this.
+    round: u64,
+}
+
+pub(crate) struct Gatekeeper {
+    /// Held while a change is made and told, so that every shard hears of changes in one order.
+    kept: Mutex<Kept>,
+    mailboxes: Arc<Mailboxes>,
+}
+
+impl Gatekeeper {
+    pub(crate) fn new(gate: Gate, mailboxes: Arc<Mailboxes>) -> Gatekeeper {
+        Gatekeeper { kept: Mutex::new(Kept { gate, round: 0 }), mailboxes }
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Gate)) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut kept.gate);
+        let (gate, round) = (Arc::new(kept.gate.clone()), kept.round);
+        self.mailboxes.tell_all(|| Control::Gate(gate.clone(), round));
+    }
+
+    /// The sets of keys were fetched once more.
+    pub(crate) fn news(&self, round: u64, change: impl FnOnce(&mut Gate)) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).round = round;
+        self.change(change);
+    }
+}

@@ -1,0 +1,104 @@
+//! Who a connection is, when that is said or changes after the upgrade: a stranger's token, a newer one, a revocation.
+//! Tokens are proven by the shell; nothing here can read one.
+
+use protocol::Item;
+use session::{Authenticated, Proven};
+use vocabulary::{CloseReason, Code, Command, ConnectionId, Now, Refusal, Revocation, RoomId, Tag, Unproven};
+
+use crate::speech::spelled;
+use crate::{Output, Shard};
+
+/// For a second token while the first is looked at: about as long as fetching a key takes.
+const PROVING_MS: u32 = 500;
+
+impl Shard {
+    pub(crate) fn identify(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        token: Unproven,
+        counted: Result<(), Refusal>,
+    ) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let refusal = match counted {
+            Err(refusal) => refusal,
+            Ok(()) if connection.proving => Refusal::busy(PROVING_MS),
+            Ok(()) => {
+                connection.proving = true;
+                return self.outputs.push_back(Output::Prove(id, tag, token));
+            }
+        };
+        self.refuse(now, id, tag, None, &refusal);
+    }
+
+    pub(crate) fn proven(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        tag: Tag,
+        proven: Result<Authenticated, Refusal>,
+    ) {
+        let Some(connection) = self.connections.get(id) else { return };
+        connection.proving = false;
+        let who = match proven {
+            Ok(who) => who,
+            Err(refusal) => {
+                let stranger = connection.user.is_none();
+                self.refuse(now, id, tag, None, &refusal);
+                // Whoever is known stays so until the token that proved it ends.
+                if stranger {
+                    let reason = match (refusal.code, refusal.retry_after_ms) {
+                        (Code::RateLimit, Some(wait)) => CloseReason::RateLimit(wait),
+                        _ => CloseReason::TokenExpired,
+                    };
+                    self.end(now, id, reason);
+                }
+                return;
+            }
+        };
+        let (user, expires) = (who.user.clone(), who.expires);
+        match connection.session.prove(now, who) {
+            Proven::TooLate => return,
+            Proven::AnotherUser => return self.end(now, id, CloseReason::Forbidden),
+            Proven::Opened => {
+                connection.user = Some(user.clone());
+                self.dispatch(now, Command::Roster { user: user.clone(), connection: id, here: true });
+            }
+            Proven::Renewed => connection.user = Some(user.clone()),
+        }
+        self.arm(now, id);
+        let tag_id = tag.id.as_deref();
+        self.send(id, &Item::Known { id: tag_id, person: &user.person, expires, at: now.wall });
+        self.leave_the_forbidden(now, id);
+    }
+
+    /// Rooms that the newer token does not allow any more.
+    fn leave_the_forbidden(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(user) = connection.user.clone() else { return };
+        let forbidden = connection.subscriptions.iter().filter(|it| !user.may_enter(&it.room));
+        let forbidden: Vec<(RoomId, bool)> = forbidden.map(|it| (it.room.clone(), it.full_name)).collect();
+        for (room, full_name) in forbidden {
+            let name = spelled(&room, full_name).to_owned();
+            self.left(now, id, room, Tag { id: None, full_name });
+            let refusal = Refusal::new(Code::Forbidden, "your new token does not allow this room");
+            self.refuse(now, id, Tag { id: None, full_name }, Some(&name), &refusal);
+        }
+    }
+
+    pub(crate) fn revoke(&mut self, now: Now, revocation: &Revocation) {
+        let shard = self.id;
+        let revoked: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                connection.session.who().is_some_and(|who| who.is_revoked_by(revocation))
+            })
+            .map(|(slot, connection)| ConnectionId { shard, slot, generation: connection.generation })
+            .collect();
+        for id in revoked {
+            self.end(now, id, CloseReason::TokenExpired);
+        }
+    }
+}
