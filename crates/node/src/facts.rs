@@ -33,6 +33,7 @@ pub struct Facts {
     ready: AtomicBool,
     draining: AtomicBool,
     pressure: AtomicU8,
+    pub(crate) keys: AtomicU64,
 }
 
 /// The node at one look.
@@ -65,6 +66,7 @@ impl Facts {
             ready: AtomicBool::new(true),
             draining: AtomicBool::new(false),
             pressure: AtomicU8::new(0),
+            keys: AtomicU64::new(0),
         }
     }
 
@@ -109,6 +111,13 @@ impl Facts {
         }
         roles.retain(|_, count| *count > 0);
         roles
+    }
+
+    pub(crate) fn door(&self) -> [(&'static str, u64); 2] {
+        let sum = |figure: fn(&DoorCounts) -> &AtomicU64| {
+            self.shards.iter().map(|shard| figure(&shard.door).load(Ordering::Relaxed)).sum()
+        };
+        [("accepted", sum(|door| &door.accepted)), ("turned_away", sum(|door| &door.turned_away))]
     }
 
     /// The sums over all shards.

@@ -1,7 +1,9 @@
 //! Changes of the gate while the node serves: one at a time, each told to every shard's thread.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::facts::Facts;
 use crate::greeting::Gate;
 use crate::mail::{Control, Mailboxes};
 
@@ -15,16 +17,19 @@ pub(crate) struct Gatekeeper {
     /// Held while a change is made and told, so that every shard hears of changes in one order.
     kept: Mutex<Kept>,
     mailboxes: Arc<Mailboxes>,
+    facts: Arc<Facts>,
 }
 
 impl Gatekeeper {
-    pub(crate) fn new(gate: Gate, mailboxes: Arc<Mailboxes>) -> Gatekeeper {
-        Gatekeeper { kept: Mutex::new(Kept { gate, round: 0 }), mailboxes }
+    pub(crate) fn new(gate: Gate, mailboxes: Arc<Mailboxes>, facts: Arc<Facts>) -> Gatekeeper {
+        facts.keys.store(gate.keys.len() as u64, Ordering::Relaxed);
+        Gatekeeper { kept: Mutex::new(Kept { gate, round: 0 }), mailboxes, facts }
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Gate)) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut kept.gate);
+        self.facts.keys.store(kept.gate.keys.len() as u64, Ordering::Relaxed);
         let (gate, round) = (Arc::new(kept.gate.clone()), kept.round);
         self.mailboxes.tell_all(|| Control::Gate(gate.clone(), round));
     }

@@ -11,20 +11,26 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
 use crate::census::Place;
+use vocabulary::{Revocation, UserId, check_user};
+
+use crate::Helm;
 use crate::facts::Facts;
+use crate::metrics;
 use crate::sealed::Sealed;
 use crate::tls::Secrecy;
 
@@ -170,10 +176,54 @@ pub fn router(facts: Arc<Facts>, sockets_at: &[String]) -> Router {
         .route("/live", get(async || "live\n"))
         .route("/ready", get(ready))
         .route("/health", get(health))
-        .route("/stats", get(stats))
         .route("/ws/online", get(online))
         .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
         .with_state(facts)
+}
+
+/// What an operator looks at.
+pub fn figures(facts: Arc<Facts>) -> Router {
+    Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).with_state(facts)
+}
+
+/// What an operator does; for a listener that only operators reach.
+pub fn operator(helm: Helm) -> Router {
+    Router::new().route("/revoke", post(revoke)).with_state(helm)
+}
+
+async fn metrics(State(facts): State<Arc<Facts>>) -> Response {
+    ([("content-type", metrics::CONTENT_TYPE)], metrics::text(&facts)).into_response()
+}
+
+/// `{"user":"7"}`: every token of theirs that was made until now. `{"token":"…"}`: the one with this `jti`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke {
+    user: Option<String>,
+    token: Option<String>,
+}
+
+async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes) -> Response {
+    // A page of another site can make a browser post, but not this type without asking us first.
+    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+        let error = json!({ "error": "the body must be application/json", "field": "Content-Type" });
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error)).into_response();
+    }
+    let revocation = match serde_json::from_slice::<Revoke>(&body) {
+        Ok(Revoke { user: Some(user), token: None }) if check_user(&user).is_ok() => {
+            Revocation::User { id: UserId::new(&user), until: Facts::now() }
+        }
+        Ok(Revoke { user: None, token: Some(token) }) if !token.is_empty() => {
+            Revocation::Token(token.as_str().into())
+        }
+        Ok(_) | Err(_) => {
+            let error = "the body must be {\"user\":\"<id>\"} or {\"token\":\"<jti>\"}";
+            return (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response();
+        }
+    };
+    tracing::info!(?revocation, "revoked");
+    helm.revoke(&revocation);
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn not_an_upgrade() -> Response {

@@ -12,6 +12,8 @@ mod greeting;
 mod http;
 mod keeper;
 mod mail;
+mod memory;
+mod metrics;
 mod origins;
 mod run;
 mod sealed;
@@ -34,7 +36,7 @@ use vocabulary::{Incarnation, Revocation, ShardId};
 pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
 pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
-pub use http::{HttpError, router};
+pub use http::{HttpError, figures, operator, router};
 pub use keeper::{From, KeySource};
 pub use origins::Origins;
 pub use tls::{Tls, TlsError};
@@ -93,7 +95,7 @@ impl Node {
         let (pages, to_pages) = http::Pages::new();
         let (mailboxes, posts) = mail::open(config.shards)?;
         let mailboxes = Arc::new(mailboxes);
-        let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone()));
+        let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
         let round = keeper::open(config.key_sources);
         let (gate, census, keeper) =
             (Arc::new(config.gate), Arc::new(Census::default()), round.keeper.clone());
@@ -136,6 +138,11 @@ impl Node {
 
     pub fn facts(&self) -> Arc<Facts> {
         self.facts.clone()
+    }
+
+    /// Sheds by steps when the process holds more than its share of this, as long as the calling runtime runs.
+    pub fn hold_memory(&self, budget_bytes: u64) {
+        tokio::spawn(memory::watch(self.facts.clone(), budget_bytes));
     }
 
     /// For changes while it serves.

@@ -61,7 +61,8 @@ async fn serve(config: Config) -> Result<()> {
         format!("cannot listen on {}; is something else there? Try --listen", config.listen)
     })?;
     let facts = node.facts();
-    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
+    let figures = node::figures(facts.clone());
+    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router()).merge(figures);
     if config.demo {
         router = router.merge(demo::router(config.secret, config.origins.clone()));
     }

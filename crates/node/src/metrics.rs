@@ -1,0 +1,105 @@
+//! A node's figures as Prometheus reads them (text format 0.0.4). Every figure is the node's, summed over its shards; the
+//! one label there is, a user's role, has a bounded number of values.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use crate::facts::Facts;
+use crate::memory::resident_bytes;
+
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(crate) fn text(facts: &Facts) -> String {
+    let mut page = Page(String::with_capacity(4096));
+    let health = facts.health();
+    page.gauge("connections", "WebSocket connections that are open", health.total.into());
+    page.gauge("users", "users with an open connection", health.users.into());
+    page.gauge("rooms", "rooms that are at home on this node", health.rooms.into());
+    page.gauge(
+        "stale_connections",
+        "connections that owe a pong or do not take what is written",
+        health.stale.into(),
+    );
+    page.gauge("ready", "1 while the node takes new connections", health.ready.into());
+    page.gauge("draining", "1 while the node says goodbye", health.draining.into());
+    page.gauge("memory_pressure", "what is given up for memory: 0 nothing, to 4", facts.pressure() as u64);
+    page.gauge("keys", "keys that can prove a token", facts.keys.load(Ordering::Relaxed));
+    page.head("connections_by_role", "open connections by their user's role", "gauge");
+    for (role, count) in facts.roles() {
+        page.line(&format!("connections_by_role{{role=\"{}\"}}", escaped(&role)), count.into());
+    }
+    let (counts, of_rooms) = facts.counts();
+    let door = facts.door();
+    let rows = door.into_iter().chain(counts.rows()).chain(of_rooms.rows());
+    for (name, value) in rows {
+        let name = format!("{name}_total");
+        page.head(&name, &name.replace('_', " "), "counter");
+        page.line(&name, value);
+    }
+    page.process();
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        // Writing into a text cannot fail.
+        let _ = writeln!(self.0, "# HELP kulkul_{name} {help}\n# TYPE kulkul_{name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, value: u64) {
+        let _ = writeln!(self.0, "kulkul_{name} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "gauge");
+        self.line(name, value);
+    }
+
+    /// Under the names that every dashboard knows.
+    fn process(&mut self) {
+        let descriptors = std::fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as u64);
+        let known = [("process_resident_memory_bytes", resident_bytes()), ("process_open_fds", descriptors)];
+        for (name, value) in known {
+            if let Some(value) = value {
+                let _ = writeln!(self.0, "# TYPE {name} gauge\n{name} {value}");
+            }
+        }
+    }
+}
+
+/// A role comes from a token, and may hold anything.
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_a_comment_or_a_name_and_a_number_and_no_name_stands_twice() {
+        let facts = Facts::new(2);
+        let page = text(&facts);
+        let mut names = std::collections::BTreeSet::new();
+        for line in page.lines().filter(|line| !line.starts_with("# ")) {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            assert!(names.insert(name.to_owned()), "{name} stands twice");
+            value.parse::<u64>().unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for name in [
+            "kulkul_connections",
+            "kulkul_accepted_total",
+            "kulkul_frames_sent_total",
+            "kulkul_app_panics_total",
+        ] {
+            assert!(names.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_role_cannot_write_lines_of_its_own() {
+        assert_eq!(escaped("a\"} 1\nkulkul_connections 7\\"), "a\\\"} 1\\nkulkul_connections 7\\\\");
+    }
+}
