@@ -3,11 +3,15 @@
 use node::{Furnish, MountKind, MountPoint};
 use protocol::RoomsProtocol;
 use rooms::{Apps, Rules};
-use shard::{MESSAGES, Mount, Speaks};
+use shard::{Mount, Speaks};
+
+use crate::config::{self, MountAuth};
 
 pub(crate) struct Furniture {
     pub notices: bool,
     pub conformance: bool,
+    pub mounts: Vec<config::Mount>,
+    pub fragments_max: u32,
 }
 
 /// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
@@ -17,9 +21,15 @@ const CONFORMANCE: websocket::Limits =
 impl Furniture {
     /// In the order of `mounts`.
     pub(crate) fn mount_points(&self) -> Vec<MountPoint> {
-        let rooms = MountPoint { path: "/ws".into(), kind: MountKind::Token };
+        let point = |mount: &config::Mount| {
+            let kind = match mount.auth {
+                MountAuth::Public => MountKind::Open,
+                MountAuth::Token | MountAuth::InBand | MountAuth::TrustPath => MountKind::Token,
+            };
+            MountPoint { path: mount.path.clone(), kind }
+        };
         let echo = MountPoint { path: "/conformance/echo".into(), kind: MountKind::Open };
-        std::iter::once(rooms).chain(self.conformance.then_some(echo)).collect()
+        self.mounts.iter().map(point).chain(self.conformance.then_some(echo)).collect()
     }
 }
 
@@ -30,12 +40,18 @@ impl Furnish for Furniture {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let rooms = Mount {
-            speaks: Speaks::Protocol(Box::new(RoomsProtocol)),
-            app: "chat".into(),
-            messages: MESSAGES,
+        let mount = |mount: &config::Mount| Mount {
+            speaks: match mount.speaks {
+                config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
+                config::Speaks::Echo => Speaks::Echo,
+            },
+            app: mount.app.clone(),
+            messages: websocket::Limits {
+                message_bytes_max: mount.max_message_size,
+                fragments_max: self.fragments_max,
+            },
         };
         let echo = || Mount { speaks: Speaks::Echo, app: String::new(), messages: CONFORMANCE };
-        std::iter::once(rooms).chain(self.conformance.then(echo)).collect()
+        self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The `kulkul` binary: reads configuration, and is the only place that names concrete apps, engines and bridges.
 
 mod apps;
+mod check;
 mod config;
 mod demo;
 mod log;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match options.command {
         Some(Command::Bench(bench)) => return bench::run(bench),
+        Some(Command::Check(look)) => check::run(&look),
         Some(Command::Token(ask)) => token::print(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
