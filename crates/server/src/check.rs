@@ -19,9 +19,7 @@ pub(crate) fn run(look: &Look) -> Result<()> {
     match (read, look.json) {
         (Ok(config), true) => writeln!(out, "{:#}", sound(&config))?,
         (Ok(config), false) => {
-            let coloured = std::io::stdout().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
-            print(&config, coloured, &mut out)?;
+            print(&config, is_coloured(), &mut out)?;
         }
         (Err(faults), true) => {
             writeln!(out, "{:#}", unsound(&faults))?;
@@ -30,6 +28,11 @@ pub(crate) fn run(look: &Look) -> Result<()> {
         (Err(faults), false) => return Err(faults.into()),
     }
     Ok(())
+}
+
+/// On a terminal, unless its owner asked for none.
+pub(crate) fn is_coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
 }
 
 fn print(config: &Config, coloured: bool, out: &mut impl Write) -> std::io::Result<()> {

@@ -4,6 +4,7 @@ mod apps;
 mod check;
 mod config;
 mod demo;
+mod doctor;
 mod log;
 mod options;
 mod pages;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let done = match options.command {
         Some(Command::Bench(bench)) => return bench::run(bench),
         Some(Command::Check(look)) => check::run(&look),
+        Some(Command::Doctor(look)) => doctor::run(&look),
         Some(Command::Token(ask)) => token::print(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),

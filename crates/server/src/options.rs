@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Print every setting in force and where it came from, or everything that is wrong with them.
     #[command(after_help = "Example: kulkul check --config /etc/kulkul.toml")]
     Check(Look),
+    /// Look at the machine: is it fit to serve with this config?
+    #[command(after_help = "Example: kulkul doctor --config /etc/kulkul.toml")]
+    Doctor(Look),
     /// Print a token for a user, signed with the secret of a data folder or a config file.
     #[command(after_help = "Example: kulkul token --user 1 --name Ana --rooms 'team-*' --ttl 15m")]
     Token(Token),

@@ -27,7 +27,8 @@ use crate::options::{Profile, Serve};
 pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
 pub(crate) use settings::{Setting, Settings};
-pub(crate) use typed::*;
+pub(crate) use typed::{Hidden, Log, LogFormat, Mount, MountAuth, Signing, Speaks, Tls, Typed};
+pub(crate) use units::Memory;
 
 /// All that the operator decided.
 pub(crate) struct Config {
