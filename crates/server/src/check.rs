@@ -60,7 +60,10 @@ fn sound(config: &Config) -> serde_json::Value {
     let settings: Vec<_> = config
         .settings()
         .iter()
-        .map(|(key, setting)| json!({ "key": key, "value": setting.shown(), "from": setting.place.to_string() }))
+        .map(|(key, setting)| {
+            let (value, from, help) = (setting.shown(), setting.place.to_string(), setting.row.help);
+            json!({ "key": key, "value": value, "from": from, "help": help })
+        })
         .collect();
     json!({ "sound": true, "demo": config.demo, "settings": settings, "warnings": config.warnings })
 }

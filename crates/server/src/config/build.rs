@@ -11,18 +11,16 @@ use super::typed::{
 };
 use crate::options::{self, Engine};
 
-/// `demo`: without a file there is no operator, and no listener for one unless it is asked for.
-pub(super) fn typed(settings: &Settings, demo: bool) -> Typed {
+pub(super) fn typed(settings: &Settings) -> Typed {
     let top = &settings.top;
-    let operator = !demo || top.is_said("operator_listen");
     let (websocket, limits, auth) = (websocket(top), limits(top), auth(settings));
     let mounts = settings.entries("mounts").iter();
     let mounts = mounts.map(|entry| mount(top, &entry.section, &websocket, &limits, &auth));
     Typed {
         listen: top.get("listen"),
-        operator_listen: operator.then(|| top.get("operator_listen")),
+        operator_listen: top.maybe("operator_listen"),
         data: top.get("data"),
-        shards: top.maybe("shards").unwrap_or_else(cores),
+        shards: top.get("shards"),
         engine: options::engine(&top.get::<String>("engine")).unwrap_or(Engine::Memory),
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
@@ -34,10 +32,6 @@ pub(super) fn typed(settings: &Settings, demo: bool) -> Typed {
         limits,
         auth,
     }
-}
-
-fn cores() -> u16 {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256) as u16)
 }
 
 fn log_format(name: &str) -> LogFormat {

@@ -30,7 +30,7 @@ pub(super) fn read(variables: &[(String, String)], settings: &mut Settings, faul
 
 fn set(row: &'static Row, name: &str, text: &str, settings: &mut Settings, faults: &mut Faults) {
     let written = format!("{:?}", without_password(text));
-    settings.top.set(row, Place::Variable(name.to_owned()), &written, row.kind.from_text(text), faults);
+    settings.top.set(row, Place::Variable(name.to_owned()), &written, row.kind.read_text(text), faults);
 }
 
 fn is_known(name: &str, text: &str) -> bool {

@@ -103,7 +103,7 @@ impl Reader<'_> {
         let line: String = written.lines().next().unwrap_or_default().chars().take(SHOWN_CHARS_MAX).collect();
         let shown = if line.len() < written.len() { format!("{line}…") } else { line };
         let shown = super::kind::without_password(&shown);
-        section.set(row, place, &shown, row.kind.from_toml(value.get_ref()), self.faults);
+        section.set(row, place, &shown, row.kind.read_toml(value.get_ref()), self.faults);
     }
 
     fn unknown(&mut self, place: &Place, path: &str, known: impl Iterator<Item = &'static str>) {

@@ -94,10 +94,10 @@ impl Kind {
     }
 
     /// As a flag or a variable gives it; a list is separated by commas.
-    pub(super) fn from_text(&self, text: &str) -> Result<Value, String> {
+    pub(super) fn read_text(&self, text: &str) -> Result<Value, String> {
         if self.is_list() {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            return self.from_items(&items.collect::<Vec<_>>());
+            return self.read_items(&items.collect::<Vec<_>>());
         }
         let within = |min: u64, max: u64, read: Option<u64>| read.filter(|read| (min..=max).contains(read));
         let value = match *self {
@@ -119,26 +119,26 @@ impl Kind {
     }
 
     /// As a file gives it: a number is written as a number, a list as a list.
-    pub(super) fn from_toml(&self, value: &DeValue<'_>) -> Result<Value, String> {
+    pub(super) fn read_toml(&self, value: &DeValue<'_>) -> Result<Value, String> {
         match value {
             DeValue::Integer(number) if self.is_number() => {
                 let digits = number.as_str().replace('_', "");
                 let number = i128::from_str_radix(&digits, number.radix()).map_err(|_| self.refusal())?;
-                self.from_text(&number.to_string())
+                self.read_text(&number.to_string())
             }
             DeValue::Boolean(switch) if matches!(self, Kind::Switch) => Ok(Value::Switch(*switch)),
-            DeValue::String(text) if self.is_text() => self.from_text(text),
+            DeValue::String(text) if self.is_text() => self.read_text(text),
             DeValue::Array(items) if self.is_list() => {
                 let text = |item: &'_ toml::Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
                 let items: Option<Vec<String>> = items.iter().map(text).collect();
                 let items = items.ok_or_else(|| self.refusal())?;
-                self.from_items(&items.iter().map(String::as_str).collect::<Vec<_>>())
+                self.read_items(&items.iter().map(String::as_str).collect::<Vec<_>>())
             }
             _ => Err(self.refusal()),
         }
     }
 
-    fn from_items(&self, items: &[&str]) -> Result<Value, String> {
+    fn read_items(&self, items: &[&str]) -> Result<Value, String> {
         let fits = |item: &&str| match self {
             Kind::Texts(form) => (form.holds)(item),
             Kind::Choices(choices) => choices.contains(item),

@@ -6,6 +6,7 @@ mod changes;
 mod environment;
 mod fault;
 mod file;
+mod groups;
 mod kind;
 mod nearest;
 mod network;
@@ -23,6 +24,7 @@ mod units;
 use std::path::Path;
 
 use crate::options::{Profile, Serve};
+use kind::Value;
 
 pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
@@ -136,6 +138,11 @@ const LIFTED: [(&str, &str); 6] = [
 /// Layer over layer, the weakest first, and then what all of them together come to.
 fn settle(written: &Written<'_>, faults: &mut Faults) -> Option<Config> {
     let mut settings = Settings::defaults();
+    let mode = sound::Mode { demo: written.file.is_none(), conformance: written.conformance };
+    settings.top.suppose("shards", Some(Value::Count(cores())));
+    if mode.demo {
+        settings.top.suppose("operator_listen", None);
+    }
     if let Some((name, text)) = written.file {
         file::read(name, text, &mut settings, faults);
     }
@@ -144,22 +151,25 @@ fn settle(written: &Written<'_>, faults: &mut Faults) -> Option<Config> {
     for (key, flag, text) in given.chain(of_profile(written.profile, &settings)) {
         if let Some(row) = schema::row(key) {
             let place = Place::Flag(flag);
-            settings.top.set(row, place, &format!("{text:?}"), row.kind.from_text(text), faults);
+            settings.top.set(row, place, &format!("{text:?}"), row.kind.read_text(text), faults);
         }
     }
-    let mode = sound::Mode { demo: written.file.is_none(), conformance: written.conformance };
     sound::check(&settings, mode, faults);
     if !faults.is_empty() {
         return None;
     }
     Some(Config {
-        typed: build::typed(&settings, mode.demo),
+        typed: build::typed(&settings),
         demo: mode.demo,
         conformance: mode.conformance,
         profile: written.profile,
         warnings: sound::warnings(&settings),
         settings,
     })
+}
+
+fn cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(256) as u64)
 }
 
 fn of_profile(profile: Profile, settings: &Settings) -> Vec<(&'static str, &'static str, &'static str)> {

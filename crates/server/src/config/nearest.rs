@@ -33,23 +33,25 @@ fn near(written: &str, known: &str) -> Option<usize> {
     Some(distance(written, known)?).filter(|distance| *distance <= allowed)
 }
 
-/// Letters to add, drop or change; one row of the well-known table at a time.
+/// Letters to add, drop, change or swap with their neighbour; three lines of the well-known table at a time.
 fn distance(left: &str, right: &str) -> Option<usize> {
-    let right: Vec<char> = right.chars().collect();
-    if left.chars().count().max(right.len()) > WORD_CHARS_MAX {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    if left.len().max(right.len()) > WORD_CHARS_MAX {
         return None;
     }
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = above + 1;
-        for (at, other) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[at + 1];
-            row[at + 1] = changed.min(row[at] + 1).min(diagonal + 1);
+    let mut two_above = Vec::new();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    for (i, letter) in left.iter().enumerate() {
+        let mut line = vec![i + 1];
+        for (j, other) in right.iter().enumerate() {
+            let changed = above[j] + usize::from(letter != other);
+            let least = changed.min(above[j + 1] + 1).min(line[j] + 1);
+            let swapped = i > 0 && j > 0 && left[i - 1] == *other && *letter == right[j - 1];
+            line.push(if swapped { least.min(two_above[j - 1] + 1) } else { least });
         }
+        two_above = std::mem::replace(&mut above, line);
     }
-    row.last().copied()
+    above.last().copied()
 }
 
 #[cfg(test)]
@@ -63,12 +65,13 @@ mod tests {
         for (written, meant) in [
             ("listn", Some("listen")),
             ("secrte", Some("secret")),
+            ("paht", None),
             ("LISTEN", None),
             ("burst", Some("limits.burst")),
             ("limits.brust", Some("limits.burst")),
             ("limit.burst", Some("limits.burst")),
             ("allowed_origins", Some("websocket.allowed_origins")),
-            ("tsl", None),
+            ("tsl", Some("tls")),
             ("colour", None),
             ("", None),
         ] {

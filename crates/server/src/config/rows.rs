@@ -6,44 +6,43 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::kind::{Form, Kind};
-use super::schema::{Group, Row};
+use super::schema::Row;
 use crate::options;
 
-const fn count(min: u64, max: u64) -> Kind {
+pub(super) const fn count(min: u64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
 
-const fn bytes(min: u64, max: u64) -> Kind {
+pub(super) const fn bytes(min: u64, max: u64) -> Kind {
     Kind::Bytes { min, max }
 }
 
 /// In milliseconds.
-const fn span(min: u64, max: u64) -> Kind {
+pub(super) const fn span(min: u64, max: u64) -> Kind {
     Kind::Span { min: Duration::from_millis(min), max: Duration::from_millis(max) }
 }
 
-const SECOND: u64 = 1000;
-const MINUTE: u64 = 60 * SECOND;
-const HOUR: u64 = 60 * MINUTE;
+pub(super) const SECOND: u64 = 1000;
+pub(super) const MINUTE: u64 = 60 * SECOND;
+pub(super) const HOUR: u64 = 60 * MINUTE;
 
 /// Shorter keys can be guessed offline from one token.
 pub(super) const SECRET_BYTES_MIN: usize = 32;
 
-const TEXT: Form = Form { expected: "a text that is not empty", holds: |text| !text.trim().is_empty() };
-const SECRET: Form =
+pub(super) const TEXT: Form =
+    Form { expected: "a text that is not empty", holds: |text| !text.trim().is_empty() };
+pub(super) const SECRET: Form =
     Form { expected: "a text of at least 32 bytes", holds: |text| text.len() >= SECRET_BYTES_MIN };
 const ENGINE: Form =
     Form { expected: "memory, disk, redis://… or nats://…", holds: |text| options::engine(text).is_ok() };
 const LEVEL: Form = Form {
     expected: "error, warn, info, debug or trace, or a level per area such as \"warn,node=debug\"",
-    holds: |text| !text.is_empty() && EnvFilter::try_new(text).is_ok(),
+    holds: is_level,
 };
-const ORIGIN: Form = Form { expected: "an origin such as https://example.org, or *", holds: is_origin };
-const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
-const MOUNT: Form =
-    Form { expected: "a path such as /ws, with at most one {user} as a whole segment", holds: is_mount };
+pub(super) const ORIGIN: Form =
+    Form { expected: "an origin such as https://example.org, or *", holds: is_origin };
 
-const LATER: &str = "this version does not act on it yet";
+pub(super) const LATER: &str = "this version does not act on it yet";
 const NO_BUFFERS: &str = "no buffer is kept per connection, so there is none to size";
 
 pub(super) const SERVER: &[Row] = &[
@@ -61,8 +60,8 @@ pub(super) const SERVER: &[Row] = &[
     Row::without(
         "secret",
         Kind::Text(SECRET),
-        "made once in the data folder, unless there are auth.keys or auth.jwks",
-        "The key that signs and proves tokens by HS256: one [[auth.keys]] in short.",
+        "one made in the data folder",
+        "The key that signs and proves tokens by HS256: one [[auth.keys]] in short. None is made where there are auth.keys or auth.jwks.",
     )
     .secret(),
     Row::without(
@@ -262,145 +261,15 @@ pub(super) const CLIENTS: &[Row] = &[
     .idle(LATER),
 ];
 
-const ALGORITHMS: &[&str] = &[
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
-    "EdDSA",
-];
-
-pub(super) const GROUPS: &[Group] = &[
-    Group {
-        key: "auth.keys",
-        rows: &[
-            Row::without("id", Kind::Text(TEXT), "any", "The `kid` of tokens that this key proves."),
-            Row::required(
-                "algorithm",
-                Kind::Choice(ALGORITHMS),
-                "The key's algorithm; a token's own word does not count.",
-            )
-            .unbuilt("key beside `secret`"),
-            Row::without("secret", Kind::Text(SECRET), "none", "For HS*: the shared secret.").secret(),
-            Row::without("secret_file", Kind::File, "none", "For HS*: the same, in a file of its own."),
-            Row::without("public_key", Kind::Text(TEXT), "none", "For the others: the public key, PEM."),
-            Row::without(
-                "public_key_file",
-                Kind::File,
-                "none",
-                "For the others: the same, in a file of its own.",
-            ),
-        ],
-        reloads: true,
-        entries_max: 64,
-        one_by_default: false,
-        help: "Keys that prove tokens. Exactly one of secret, secret_file, public_key, public_key_file.",
-    },
-    Group {
-        key: "auth.jwks",
-        rows: &[
-            Row::without("file", Kind::Path, "none", "A file with a set of keys."),
-            Row::without("url", Kind::Text(URL), "none", "Where a set of keys is fetched."),
-            Row::required(
-                "algorithms",
-                Kind::Choices(ALGORITHMS),
-                "What its keys may be used with; from a URL never HS*.",
-            )
-            .unbuilt("set of keys"),
-            Row::without(
-                "issuer",
-                Kind::Text(TEXT),
-                "any",
-                "What `iss` must say in tokens that these keys prove.",
-            ),
-            Row::new("refresh", span(10 * SECOND, 24 * HOUR), "5m", "How often it is read or fetched again."),
-        ],
-        reloads: true,
-        entries_max: 16,
-        one_by_default: false,
-        help: "Sets of keys (JWKS). Exactly one of file, url.",
-    },
-    Group {
-        key: "mounts",
-        rows: &[
-            Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id."),
-            Row::new(
-                "protocol",
-                Kind::Choice(&["rooms", "echo"]),
-                "rooms",
-                "What is spoken; echo only with --conformance.",
-            ),
-            Row::new("app", Kind::Choice(&["chat"]), "chat", "The app that short room names belong to."),
-            Row::new(
-                "auth",
-                Kind::Choice(&["token", "in-band", "trust-path", "public"]),
-                "token",
-                "Who may connect: holders of a token, shown before the upgrade or in the first message; whoever the path says; anybody.",
-            ),
-            Row::without(
-                "allowed_origins",
-                Kind::Texts(ORIGIN),
-                "websocket.allowed_origins",
-                "Pages of which origins may connect here.",
-            )
-            .unbuilt("list of origins for one mount"),
-            Row::without(
-                "token_in_query",
-                Kind::Switch,
-                "auth.token_in_query",
-                "Accept a token as ?token=… here.",
-            )
-            .unbuilt("way to refuse tokens in the query"),
-            Row::without(
-                "max_message_size",
-                bytes(128, 16 << 20),
-                "websocket.max_message_size",
-                "One message of a client here.",
-            ),
-            Row::without(
-                "messages_per_second",
-                count(1, 1_000_000),
-                "limits.messages_per_second",
-                "Messages of one connection here, steadily.",
-            )
-            .idle(LATER),
-            Row::without(
-                "burst",
-                count(1, 1_000_000),
-                "limits.burst",
-                "Messages of one connection here, at once.",
-            )
-            .idle(LATER),
-            Row::without(
-                "compression",
-                Kind::Switch,
-                "websocket.compression",
-                "Agree to permessage-deflate here.",
-            )
-            .idle(LATER),
-        ],
-        reloads: false,
-        entries_max: 64,
-        one_by_default: true,
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token.",
-    },
-];
+/// A bare word that is no level would be taken for an area, and silence everything else.
+fn is_level(text: &str) -> bool {
+    let level = |word: &str| matches!(word, "off" | "error" | "warn" | "info" | "debug" | "trace");
+    let part = |part: &str| level(part.rsplit_once('=').map_or(part, |(_, level)| level));
+    text.split(',').all(part) && EnvFilter::try_new(text).is_ok()
+}
 
 fn is_origin(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return text == "*" };
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '@' | '?' | '#' | '*' | ',');
     !scheme.is_empty() && !rest.is_empty() && text.matches("://").count() == 1 && rest.chars().all(plain)
-}
-
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
-        && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn is_mount(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix('/') else { return false };
-    let word = |segment: &str| {
-        !segment.is_empty()
-            && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'))
-    };
-    rest.split('/').all(|segment| segment == "{user}" || word(segment)) && text.matches("{user}").count() <= 1
 }

@@ -1,8 +1,8 @@
-//! What can be configured, as data: the shape of a row and how rows are found. The rows are in `rows`; whatever reads, checks,
+//! What can be configured, as data: the shape of a row and how rows are found. The rows are in `rows` and `groups`; whatever reads, checks,
 //! prints or documents settings is made from them, and nowhere is a key known that has no row.
 
 use super::kind::Kind;
-use super::rows;
+use super::{groups, rows};
 
 /// One setting.
 pub(crate) struct Row {
@@ -47,6 +47,7 @@ pub(crate) struct Group {
     pub entries_max: usize,
     /// Without any in the file, one entry of defaults stands.
     pub one_by_default: bool,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the page, which a test writes"))]
     pub help: &'static str,
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 pub(crate) fn groups() -> impl Iterator<Item = &'static Group> {
-    rows::GROUPS.iter()
+    groups::GROUPS.iter()
 }
 
 pub(crate) fn row(key: &str) -> Option<&'static Row> {

@@ -82,7 +82,7 @@ impl Section {
     pub(super) fn defaults(rows: impl Iterator<Item = &'static Row>) -> Section {
         let setting = |row: &'static Row| {
             let value = match row.default {
-                Fallback::Text(text) => row.kind.from_text(text).ok(),
+                Fallback::Text(text) => row.kind.read_text(text).ok(),
                 Fallback::Without(_) | Fallback::Required => None,
             };
             (row.key, Setting { row, value, place: Place::Default })
@@ -128,8 +128,11 @@ impl Section {
         *self.place(key) != Place::Default
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Setting> {
-        self.0.values()
+    /// A default that depends on where we are. What somebody said stays.
+    pub(super) fn suppose(&mut self, key: &str, value: Option<Value>) {
+        if let Some(setting) = self.0.get_mut(key).filter(|setting| setting.place == Place::Default) {
+            setting.value = value;
+        }
     }
 }
 

@@ -66,9 +66,7 @@ fn addresses(top: &Section, mode: Mode, faults: &mut Faults) {
         );
     }
     let (listen, operator) = (top.maybe::<SocketAddr>("listen"), top.maybe("operator_listen"));
-    let said = !mode.demo || top.is_said("operator_listen");
-    if let Some(address) = listen.filter(|address| said && Some(*address) == operator && address.port() != 0)
-    {
+    if let Some(address) = listen.filter(|address| Some(*address) == operator && address.port() != 0) {
         let others = top.place("listen");
         let says = format!("`operator_listen` = {address}: `listen` is the same address ({others})");
         faults.add(top.place("operator_listen"), says);
@@ -223,7 +221,8 @@ pub(super) fn refuse_unbuilt(settings: &Settings, faults: &mut Faults) {
     for entry in settings.entries("mounts") {
         let auth: String = entry.section.maybe("auth").unwrap_or_default();
         let echo = entry.section.maybe::<String>("protocol").as_deref() == Some("echo");
-        if !matches!(auth.as_str(), "token" | "") && !(echo && auth == "public") {
+        let known = matches!(auth.as_str(), "token" | "") || (echo && auth == "public");
+        if !known {
             let says = format!("`mounts.auth`: this version has no {auth:?} for rooms, only \"token\"");
             faults.add(entry.section.place("auth"), says);
         }

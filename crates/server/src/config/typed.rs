@@ -20,7 +20,9 @@ pub(crate) struct Typed {
     pub presence_notices: bool,
     pub log: Log,
     pub tls: Option<Tls>,
+    #[expect(dead_code, reason = "carried until the node takes it")]
     pub trusted_proxies: Vec<Network>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "carried until the node takes it"))]
     pub auth: Auth,
     pub websocket: WebSocket,
     pub limits: Limits,
@@ -55,9 +57,11 @@ pub(crate) enum LogFormat {
 pub(crate) struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    #[expect(dead_code, reason = "carried until the node takes it")]
     pub handshake_timeout: Duration,
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) struct Auth {
     pub issuer: Option<String>,
     pub audience: Option<String>,
@@ -71,12 +75,14 @@ pub(crate) struct Auth {
     pub key_sets: Vec<KeySet>,
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) struct Key {
     /// Proves only tokens with this `kid`; none: any.
     pub id: Option<String>,
     pub proof: Proof,
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) enum Proof {
     Shared { algorithm: Algorithm, secret: Hidden },
     Public { algorithm: Algorithm, pem: String },
@@ -98,6 +104,7 @@ pub(crate) enum Algorithm {
     EdDsa,
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) struct KeySet {
     pub at: KeysAt,
     pub algorithms: Vec<Algorithm>,
@@ -105,6 +112,7 @@ pub(crate) struct KeySet {
     pub refresh: Duration,
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) enum KeysAt {
     File(PathBuf),
     Url(String),
@@ -128,6 +136,7 @@ pub(crate) enum Compression {
     From(usize),
 }
 
+#[expect(dead_code, reason = "carried until the node takes it")]
 pub(crate) struct Limits {
     pub messages_per_second: u32,
     pub burst: u32,
@@ -149,6 +158,7 @@ pub(crate) struct Limits {
 }
 
 /// A mount with everything that it leaves to the server filled in.
+#[expect(dead_code, reason = "carried until the node takes it")]
 #[derive(Clone)]
 pub(crate) struct Mount {
     pub path: String,

@@ -50,7 +50,7 @@ fn descriptors(limit: Option<(u64, u64)>) -> Finding {
                 format!("soft {soft}, hard {hard}; 10,000 connections need {DESCRIPTORS}, more need more");
             match hard {
                 ..DESCRIPTORS_MIN => Finding::fail(about, says, remedy),
-                ..DESCRIPTORS => Finding::warn(about, says, remedy),
+                DESCRIPTORS_MIN..DESCRIPTORS => Finding::warn(about, says, remedy),
                 DESCRIPTORS.. => Finding::fine(about, says),
             }
         }

@@ -97,7 +97,9 @@ fn soundness(read: &std::result::Result<Config, Faults>) -> Finding {
     match read {
         Ok(config) if config.warnings.is_empty() => Finding::fine("config", "sound"),
         Ok(config) => Finding::warn("config", config.warnings.join("; "), "take these settings out"),
-        Err(faults) => Finding::fail("config", faults.to_string(), "kulkul check shows it until it is sound"),
+        Err(faults) => {
+            Finding::fail("config", faults.to_string(), "mend these; kulkul check says when it is sound")
+        }
     }
 }
 
