@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use engine::MemoryLimits;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Gate, Node, Origins};
+use node::{Facts, Gate, Node, Origins};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::Furniture;
-use crate::config::{self, Changes, Config, Typed};
+use crate::config::{self, Changes, Config, Place, Typed};
 use crate::options::{Profile, Serve};
 use crate::{demo, log, pages, secret};
 
@@ -27,7 +27,9 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
         tracing::warn!("{warning}");
     }
     if config.profile != Profile::Standard {
-        tracing::warn!(profile = ?config.profile, "limits are lifted for a load generator");
+        let lifted = config.settings().into_iter().filter(|(_, it)| it.place == Place::Flag("--profile"));
+        let lifted: Vec<String> = lifted.map(|(key, it)| format!("{key} = {}", it.shown())).collect();
+        tracing::warn!(profile = ?config.profile, "lifted for a load generator: {}", lifted.join(", "));
     }
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -62,7 +64,8 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
+    // In demo mode there is nothing to read again, and a closed terminal ends the server as it does any program.
+    let mut hang_up = if config.demo { None } else { Some(signal(SignalKind::hangup())?) };
     let mut node = Node::start(node, Arc::new(furniture)).with_context(|| {
         format!("cannot listen on {}; is something else there? Try --listen", settings.listen)
     })?;
@@ -75,25 +78,13 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     let address = node.address();
     announce(&json!({ "listening": format!("http://{address}") }))?;
     tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = "memory", "serving");
-    let statistics = async {
-        let mut minute = tokio::time::interval(STATISTICS_EVERY);
-        minute.tick().await;
-        loop {
-            minute.tick().await;
-            let health = facts.health();
-            let (counts, of_rooms) = facts.counts();
-            let (total, stale, users, rooms) = (health.total, health.stale, health.users, health.rooms);
-            let removed = counts.stale_removed;
-            let (panics, quarantined) = (of_rooms.app_panics, of_rooms.rooms_quarantined);
-            tracing::info!(total, stale, removed, users, rooms, panics, quarantined, "connection statistics");
-        }
-    };
+    let statistics = tell_statistics(&facts);
     tokio::pin!(statistics);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => config = read_again(typed, config, &dial),
+            Some(()) = hung_up(&mut hang_up) => config = read_again(typed, config, &dial),
             () = &mut statistics => break,
         }
     }
@@ -115,10 +106,29 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     Ok(())
 }
 
+/// Once a minute, for ever.
+async fn tell_statistics(facts: &Facts) {
+    let mut minute = tokio::time::interval(STATISTICS_EVERY);
+    minute.tick().await;
+    loop {
+        minute.tick().await;
+        let health = facts.health();
+        let (counts, of_rooms) = facts.counts();
+        let (total, stale, users, rooms) = (health.total, health.stale, health.users, health.rooms);
+        let removed = counts.stale_removed;
+        let (panics, quarantined) = (of_rooms.app_panics, of_rooms.rooms_quarantined);
+        tracing::info!(total, stale, removed, users, rooms, panics, quarantined, "connection statistics");
+    }
+}
+
 /// The one line on standard output.
 fn announce(line: &serde_json::Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output is closed")
+}
+
+async fn hung_up(signal: &mut Option<Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
 }
 
 /// What a new file changes, now or after a restart. An unsound one changes nothing.

@@ -145,7 +145,7 @@ impl Kind {
             _ => Network::parse(item).is_some(),
         };
         if let Some(item) = items.iter().find(|item| !fits(item)) {
-            return Err(format!("{item:?} does not fit; {}", self.refusal()));
+            return Err(format!("{:?} does not fit; {}", without_password(item), self.refusal()));
         }
         Ok(match self {
             Kind::Networks => Value::Networks(items.iter().filter_map(|item| Network::parse(item)).collect()),

@@ -10,6 +10,7 @@ use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
 use super::typed::Algorithm;
+use crate::pages;
 
 /// What the command line alone says.
 #[derive(Clone, Copy)]
@@ -20,17 +21,8 @@ pub(super) struct Mode {
 }
 
 /// Paths that the server answers itself.
-const TAKEN: [&str; 9] = [
-    "/live",
-    "/ready",
-    "/health",
-    "/stats",
-    "/metrics",
-    "/ws/online",
-    "/demo/token",
-    "/conformance/echo",
-    "/icon.svg",
-];
+const TAKEN: [&str; 8] =
+    ["/live", "/ready", "/health", "/stats", "/metrics", "/ws/online", "/demo/token", "/conformance/echo"];
 
 pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     let top = &settings.top;
@@ -172,7 +164,7 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
         if let Some(first) = first {
             faults.add(place, format!("`path` = \"{path}\" is mounted already ({})", first.place));
         }
-        if TAKEN.contains(&path.as_str()) {
+        if TAKEN.contains(&path.as_str()) || pages::has(&path) {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
         }
         trusted_path(&path, section, settings, faults);
@@ -219,6 +211,13 @@ pub(super) fn refuse_unbuilt(settings: &Settings, faults: &mut Faults) {
         faults.add(settings.top.place("engine"), says);
     }
     for entry in settings.entries("mounts") {
+        let path: String = entry.section.maybe("path").unwrap_or_default();
+        if path.contains("{user}") {
+            faults.add(
+                entry.section.place("path"),
+                format!("`mounts.path` = \"{path}\": this version has no {{user}} in paths"),
+            );
+        }
         let auth: String = entry.section.maybe("auth").unwrap_or_default();
         let echo = entry.section.maybe::<String>("protocol").as_deref() == Some("echo");
         let known = matches!(auth.as_str(), "token" | "") || (echo && auth == "public");

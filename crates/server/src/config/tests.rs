@@ -27,6 +27,7 @@ fn check(rows: &[(&str, &[&str])]) {
         assert_eq!(found.len(), expected.len(), "{file}\n{found:#?}");
         for (found, expected) in found.iter().zip(*expected) {
             assert!(found.contains(expected), "{found}\ndoes not say\n{expected}");
+            assert!(!found.contains("pass@"), "a password is shown: {found}");
         }
     }
 }
@@ -93,6 +94,7 @@ fn a_wrong_value_is_told_with_what_is_allowed() {
         ),
         ("[websocket]\nallowed_origins = \"*\"", &["expected a list, each an origin"]),
         ("listen = \"here\"", &["expected an address and port"]),
+        ("[websocket]\nallowed_origins = [\"https://ana:pass@a.test\"]", &["(hidden)@a.test\" does not fit"]),
         ("[log]\nformat = \"xml\"", &["expected one of auto, json, text"]),
         ("[log]\nlevel = \"inof\"", &["expected error, warn, info"]),
         ("[log]\nlevel = \"warn,node=loud\"", &["expected error, warn, info"]),
@@ -162,6 +164,7 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             &["line 4: `path` = \"/a\" is mounted already (kulkul.toml: line 1)"],
         ),
         ("[[mounts]]\npath = \"/health\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/start.js\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one {user}"]),
         ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
         ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
@@ -340,6 +343,7 @@ fn a_setting_without_effect_is_warned_of_and_one_that_is_not_built_is_refused() 
         ("engine = \"disk\"", "no engine \"disk\""),
         ("engine = \"redis://ana:pass@host\"", "no engine \"redis\""),
         ("[[mounts]]\nauth = \"public\"", "no \"public\" for rooms"),
+        ("[[mounts]]\npath = \"/ws/{user}\"", "no {user} in paths"),
     ] {
         let config = sound(&written(Some(file), &[]));
         let mut faults = Faults::default();
