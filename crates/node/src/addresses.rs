@@ -35,11 +35,35 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(most);
-        if bits > most { Err(NotANetwork) } else { Ok(Network { address, bits }) }
+        let network = Network { address, bits };
+        // Whoever writes `10.1.2.3/8` may have meant the one address.
+        let exact = bits <= most && network.first() == address;
+        if exact { Ok(network) } else { Err(NotANetwork) }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
     }
 }
 
 impl Network {
+    /// The lowest address in it.
+    fn first(&self) -> IpAddr {
+        let kept = u32::from(self.bits);
+        match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - kept).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & mask).into())
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - kept).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & mask).into())
+            }
+        }
+    }
+
     pub fn has(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
@@ -103,7 +127,17 @@ mod tests {
         ] {
             assert_eq!(network(net).has(address.parse().expect("an address")), has, "{net} {address}");
         }
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "host", "10.0.0.0/-1", "10.0.0.0/"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0/8",
+            "::/129",
+            "host",
+            "10.0.0.0/-1",
+            "10.0.0.0/",
+            "10.1.2.3/8",
+            "fd00::1/8",
+        ] {
             assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
         }
     }

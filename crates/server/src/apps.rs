@@ -1,36 +1,24 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
-use node::{Auth, Furnish, MountPoint, Origins, Path};
+use node::Furnish;
 use protocol::RoomsProtocol;
 use rooms::{Apps, Rules};
-use shard::{MESSAGES, Mount, Speaks};
+use shard::{Mount, Speaks};
+
+use crate::config::{self, Compression};
 
 pub(crate) struct Furniture {
     pub notices: bool,
     pub conformance: bool,
+    pub mounts: Vec<config::Mount>,
+    pub fragments_max: u32,
+    /// The pace of all mounts that have none of their own.
+    pub pace: (u32, u32),
 }
 
 /// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
-
-/// Below it compressing costs more than a packet saves.
-const COMPRESS_FROM_BYTES: usize = 256;
-
-impl Furniture {
-    /// In the order of `mounts`.
-    pub(crate) fn mount_points(&self, origins: &Origins) -> Vec<MountPoint> {
-        let mount = |path, auth| MountPoint {
-            path: Path::new(path),
-            auth,
-            origins: origins.clone(),
-            token_in_query: true,
-            compression: true,
-        };
-        let (rooms, echo) = (mount("/ws", Auth::Token), mount("/conformance/echo", Auth::Public));
-        std::iter::once(rooms).chain(self.conformance.then_some(echo)).collect()
-    }
-}
 
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
@@ -38,13 +26,24 @@ impl Furnish for Furniture {
         Apps::default().with("chat", app::host(chat::Chat), rules)
     }
 
+    /// In the order of the gate's.
     fn mounts(&self) -> Vec<Mount> {
-        let rooms = Mount {
-            speaks: Speaks::Protocol(Box::new(RoomsProtocol)),
-            app: "chat".into(),
-            messages: MESSAGES,
-            compress_from_bytes: COMPRESS_FROM_BYTES,
-            pace: None,
+        let mount = |mount: &config::Mount| Mount {
+            speaks: match mount.speaks {
+                config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
+                config::Speaks::Echo => Speaks::Echo,
+            },
+            app: mount.app.clone(),
+            messages: websocket::Limits {
+                message_bytes_max: mount.max_message_size,
+                fragments_max: self.fragments_max,
+            },
+            compress_from_bytes: match mount.compression {
+                Compression::From(bytes) => bytes,
+                Compression::Off => usize::MAX,
+            },
+            // A pace that is everybody's follows the file.
+            pace: Some((mount.messages_per_second, mount.burst)).filter(|pace| *pace != self.pace),
         };
         let echo = || Mount {
             speaks: Speaks::Echo,
@@ -53,6 +52,6 @@ impl Furnish for Furniture {
             compress_from_bytes: 0,
             pace: None,
         };
-        std::iter::once(rooms).chain(self.conformance.then(echo)).collect()
+        self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Without a subcommand it serves. Without a config file it runs in demo mode: loopback only, with a secret of its own.
 #[derive(Parser)]
 #[command(name = "kulkul", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Every setting: docs/configuration.md. In force: kulkul check --config FILE")]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -20,9 +21,17 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Serve until told to stop (SIGTERM drains, a second one hastens).
+    /// Serve until told to stop (SIGTERM drains, a second one hastens; SIGHUP reads the config again).
+    #[command(after_help = "Example: kulkul serve --config /etc/kulkul.toml")]
     Serve(Serve),
+    /// Print every setting in force and where it came from, or everything that is wrong with them.
+    #[command(after_help = "Example: kulkul check --config /etc/kulkul.toml")]
+    Check(Look),
+    /// Look at the machine: is it fit to serve with this config?
+    #[command(after_help = "Example: kulkul doctor --config /etc/kulkul.toml")]
+    Doctor(Look),
     /// Print a token for a user, signed with the secret of a data folder or a config file.
+    #[command(after_help = "Example: kulkul token --user 1 --name Ana --rooms 'team-*' --ttl 15m")]
     Token(Token),
     /// Measure this server or another under load.
     Bench(bench::Bench),
@@ -46,8 +55,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub shards: Option<u16>,
     /// Where logs live: memory, disk, redis://…, nats://… [default: memory].
-    #[arg(long, value_name = "ENGINE", value_parser = engine)]
-    pub engine: Option<Engine>,
+    #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
+    pub engine: Option<String>,
     /// Add /conformance/echo, which sends every message back. Never in production.
     #[arg(long)]
     pub conformance: bool,
@@ -77,6 +86,11 @@ pub(crate) enum Engine {
     Nats(String),
 }
 
+/// Refused at once if it is none; the configuration reads it.
+fn engine_text(text: &str) -> Result<String, String> {
+    engine(text).map(|_| text.to_owned())
+}
+
 pub(crate) fn engine(text: &str) -> Result<Engine, String> {
     match text {
         "memory" => Ok(Engine::Memory),
@@ -86,6 +100,22 @@ pub(crate) fn engine(text: &str) -> Result<Engine, String> {
         }
         _ if text.starts_with("nats://") || text.starts_with("tls://") => Ok(Engine::Nats(text.to_owned())),
         _ => Err("expected memory, disk, redis://… or nats://…".to_owned()),
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Look {
+    /// Config file (TOML) [default: none, which is demo mode].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// As JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Look {
+    pub(crate) fn as_served(&self) -> Serve {
+        Serve { config: self.config.clone(), ..Serve::default() }
     }
 }
 

@@ -39,6 +39,11 @@ const fn page(path: &'static str, kind: &'static str, text: &'static str) -> Pag
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// Is this the path of a page?
+pub(crate) fn has(path: &str) -> bool {
+    PAGES.iter().any(|page| page.path == path)
+}
+
 pub(crate) fn router() -> Router {
     PAGES.iter().fold(Router::new(), |router, page| {
         router.route(page.path, get(async |headers: HeaderMap| give(page, &headers)))

@@ -8,14 +8,23 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use identity::Secret;
 
+use crate::config::{Config, Hidden, Signing};
+
 const BYTES: usize = 32;
 
-pub(crate) fn from_config(text: &str) -> Result<Secret> {
-    Secret::new(text.as_bytes()).map_err(|error| anyhow::anyhow!("secret: {error}"))
+/// The secret that this server signs and proves with; none where only others sign. Makes the folder's, if it is that one.
+pub(crate) fn of(config: &Config) -> Result<Option<Secret>> {
+    match &config.typed.signing {
+        Signing::Secret(Hidden(text)) => {
+            Secret::new(text.as_bytes()).map(Some).map_err(|error| anyhow::anyhow!("secret: {error}"))
+        }
+        Signing::Folder => of_folder(&config.typed.data).map(Some),
+        Signing::Others => Ok(None),
+    }
 }
 
 /// Reads `DIR/secret`, 64 hexadecimal characters; makes it, for its owner alone, if there is none.
-pub(crate) fn of_folder(folder: &Path) -> Result<Secret> {
+fn of_folder(folder: &Path) -> Result<Secret> {
     let path = folder.join("secret");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

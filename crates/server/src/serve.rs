@@ -1,92 +1,118 @@
 //! `kulkul serve`: a node from its configuration, until a signal ends it.
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use engine::MemoryLimits;
-use identity::{KeyRing, TokenRules};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Crowd, Gate, Node};
+use node::{Facts, Helm, Node};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::Furniture;
-use crate::config::{self, Config};
+use crate::config::{self, Changes, Config, Place};
 use crate::options::{Profile, Serve};
-use crate::{demo, log, pages};
+use crate::{demo, gate, log, memory, operator, pages, secret};
 
-/// A head that is not there by then is somebody's who does not mean to send one.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
+/// A certificate that was renewed on disk is in force this much later, without a signal.
+const LOOK_FOR_RENEWAL: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
     let config = config::read(typed)?;
-    log::start(if config.profile == Profile::Standard { "info" } else { "warn" });
+    let dial = log::start(&config.typed.log)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if config.profile != Profile::Standard {
+        let lifted = config.settings().into_iter().filter(|(_, it)| it.place == Place::Flag("--profile"));
+        let lifted: Vec<String> = lifted.map(|(key, it)| format!("{key} = {}", it.shown())).collect();
+        tracing::warn!(profile = ?config.profile, "lifted for a load generator: {}", lifted.join(", "));
+    }
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(typed, config, dial))
 }
 
-async fn serve(config: Config) -> Result<()> {
-    let furniture = Furniture { notices: config.notices, conformance: config.conformance };
-    let mounts = furniture.mount_points(&config.origins);
-    let sockets_at: Vec<String> = mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
-    let gate = Gate {
-        keys: KeyRing::new(vec![config.secret.proving()], 0, TokenRules::default()),
-        mounts,
-        crowd: Crowd::default(),
-        trusted: Vec::new(),
+async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()> {
+    let secret = secret::of(&config)?;
+    let settings = &config.typed;
+    let furniture = Furniture {
+        notices: settings.presence_notices,
+        conformance: config.conformance,
+        mounts: settings.mounts.clone(),
+        fragments_max: settings.limits.fragments_max,
+        pace: (settings.limits.messages_per_second, settings.limits.burst),
     };
+    let sealed = gate::tls(settings)?;
+    let gate = gate::gate(&config, secret.as_ref())?;
+    let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
     let [tag @ .., a, b, c, d] = tags;
     let node = node::Config {
-        listen: config.listen,
-        shards: config.shards,
+        listen: settings.listen,
+        shards: settings.shards,
         gate,
-        key_sources: Vec::new(),
-        tls: None,
-        limits: limits(config.profile),
+        key_sources: gate::sources(settings),
+        tls: sealed.clone(),
+        limits: gate::limits(settings),
         room_limits: rooms::Limits::default(),
         memory: MemoryLimits::default(),
         node_tag: u64::from_le_bytes(tag),
         start_tag: u32::from_le_bytes([a, b, c, d]),
-        handshake: HANDSHAKE,
+        handshake: settings.websocket.handshake_timeout,
     };
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // In demo mode there is nothing to read again, and a closed terminal ends the server as it does any program.
+    let mut hang_up = if config.demo { None } else { Some(signal(SignalKind::hangup())?) };
     let mut node = Node::start(node, Arc::new(furniture)).with_context(|| {
-        format!("cannot listen on {}; is something else there? Try --listen", config.listen)
+        format!("cannot listen on {}; is something else there? Try --listen", settings.listen)
     })?;
     let facts = node.facts();
-    let figures = node::figures(facts.clone());
-    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router()).merge(figures);
+    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
+    if let Some(secret) = secret.filter(|_| config.demo) {
+        let origins = gate::origins(&config, &settings.websocket.allowed_origins);
+        router = router.merge(demo::router(secret, origins));
+    }
     if config.demo {
-        router = router.merge(demo::router(config.secret, config.origins.clone()));
+        router = router.merge(node::figures(facts.clone()));
     }
     node.serve_http(router);
-    let address = node.address();
-    announce(&json!({ "listening": format!("http://{address}") }))?;
-    tracing::info!(%address, shards = config.shards, demo = config.demo, engine = "memory", "serving");
-    let statistics = async {
-        let mut minute = tokio::time::interval(STATISTICS_EVERY);
-        minute.tick().await;
-        loop {
-            minute.tick().await;
-            let health = facts.health();
-            let (counts, of_rooms) = facts.counts();
-            let (total, stale, users, rooms) = (health.total, health.stale, health.users, health.rooms);
-            let removed = counts.stale_removed;
-            let (panics, quarantined) = (of_rooms.app_panics, of_rooms.rooms_quarantined);
-            tracing::info!(total, stale, removed, users, rooms, panics, quarantined, "connection statistics");
-        }
+    let helm = node.helm();
+    let operator = match settings.operator_listen {
+        Some(address) => Some(operator::serve(address, facts.clone(), helm.clone()).await?),
+        None => None,
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = statistics => {}
+    match memory::given() {
+        Some((given, _)) => node.hold_memory(settings.limits.memory.of(given)),
+        None => tracing::warn!("cannot tell how much memory there is: nothing is shed for it"),
+    }
+    let address = node.address();
+    let scheme = if sealed.is_some() { "https" } else { "http" };
+    announce(&ready_line(&format!("{scheme}://{address}"), operator))?;
+    tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = "memory", "serving");
+    let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
+    renewal.tick().await;
+    let mut certificate = config.typed.tls.as_ref().and_then(written);
+    let statistics = tell_statistics(&facts);
+    tokio::pin!(statistics);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            Some(()) = hung_up(&mut hang_up) => {
+                config = read_again(typed, config, &dial, &helm);
+                renew(&config, sealed.as_ref(), &mut certificate);
+            }
+            _ = renewal.tick() => renew(&config, sealed.as_ref(), &mut certificate),
+            () = &mut statistics => break,
+        }
     }
     tracing::info!(connections = facts.health().total, "draining");
     let hasten = node.hastener();
@@ -106,24 +132,94 @@ async fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
+/// Once a minute, for ever.
+async fn tell_statistics(facts: &Facts) {
+    let mut minute = tokio::time::interval(STATISTICS_EVERY);
+    minute.tick().await;
+    loop {
+        minute.tick().await;
+        let health = facts.health();
+        let (counts, of_rooms) = facts.counts();
+        let (total, stale, users, rooms) = (health.total, health.stale, health.users, health.rooms);
+        let removed = counts.stale_removed;
+        let (panics, quarantined) = (of_rooms.app_panics, of_rooms.rooms_quarantined);
+        tracing::info!(total, stale, removed, users, rooms, panics, quarantined, "connection statistics");
+    }
+}
+
 /// The one line on standard output.
 fn announce(line: &serde_json::Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output is closed")
 }
 
-fn limits(profile: Profile) -> shard::Limits {
-    let mut limits = shard::Limits::default();
-    if profile != Profile::Standard {
-        limits.session.messages_per_second = 1_000_000;
-        limits.session.burst = 1_000_000;
-        limits.session.unacked_max = 1 << 20;
-        tracing::warn!(
-            ?profile,
-            "limits are lifted for a load generator: messages, burst, unacknowledged sends"
-        );
+async fn hung_up(signal: &mut Option<Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
+}
+
+fn ready_line(listening: &str, operator: Option<SocketAddr>) -> serde_json::Value {
+    match operator {
+        None => json!({ "listening": listening }),
+        Some(operator) => json!({ "listening": listening, "operator": format!("http://{operator}") }),
     }
-    limits
+}
+
+/// When certificate and key were written last.
+fn written(tls: &config::Tls) -> Option<(SystemTime, SystemTime)> {
+    let when = |path: &Path| std::fs::metadata(path).and_then(|it| it.modified()).ok();
+    Some((when(&tls.certificate)?, when(&tls.key)?))
+}
+
+/// Takes a certificate that was renewed on disk for connections from now on. One that cannot be used changes nothing.
+fn renew(config: &Config, sealed: Option<&node::Tls>, last: &mut Option<(SystemTime, SystemTime)>) {
+    let (Some(tls), Some(sealed)) = (&config.typed.tls, sealed) else { return };
+    let now = written(tls);
+    if now == *last {
+        return;
+    }
+    *last = now;
+    match sealed.renew(&tls.certificate, &tls.key) {
+        Ok(()) => tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed"),
+        Err(error) => {
+            tracing::error!(%error, "the new certificate cannot be used: the old one stays in force")
+        }
+    }
+}
+
+/// What a new file changes, now or after a restart. An unsound one changes nothing.
+fn read_again(typed: &Serve, old: Config, dial: &log::Dial, helm: &Helm) -> Config {
+    let new = match config::read(typed) {
+        Ok(new) => new,
+        Err(faults) => {
+            for fault in faults.iter() {
+                tracing::error!("{fault}");
+            }
+            tracing::error!("the config is not sound: the old one stays in force");
+            return old;
+        }
+    };
+    let gate = secret::of(&new).and_then(|secret| gate::gate(&new, secret.as_ref()));
+    match gate {
+        Ok(gate) => helm.change(|held| gate::follow(held, gate)),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            tracing::error!("the config is not sound: the old one stays in force");
+            return old;
+        }
+    }
+    helm.limit(gate::limits(&new.typed));
+    let Changes { applied, needs_restart } = new.changes_since(&old);
+    if let Err(error) = dial.set(&new.typed.log.level) {
+        tracing::error!(%error, "the log level stays as it was");
+    }
+    tracing::info!(applied = applied.len(), needs_restart = needs_restart.len(), "the config was read again");
+    for change in &applied {
+        tracing::info!("applied: {change}");
+    }
+    for change in &needs_restart {
+        tracing::warn!("needs a restart: {change}");
+    }
+    new
 }
 
 /// As many sockets as the machine lets us have; how many that is, the log says.

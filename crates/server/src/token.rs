@@ -1,11 +1,11 @@
 //! `kulkul token`: prints one token and nothing else.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use identity::Secret;
 use node::Facts;
 
-use crate::config;
-use crate::options::Token;
+use crate::options::{Serve, Token};
+use crate::{config, secret};
 
 /// What a token that we make says.
 #[derive(serde::Serialize)]
@@ -27,7 +27,10 @@ pub(crate) fn print(ask: &Token) -> Result<()> {
             ask.user
         )
     })?;
-    let secret = config::secret_for_tokens(ask.config.as_deref(), ask.data.as_deref())?;
+    let served = Serve { config: ask.config.clone(), data: ask.data.clone(), ..Serve::default() };
+    let Some(secret) = secret::of(&config::read(&served)?)? else {
+        bail!("others sign the tokens of this server: its config has keys in `auth`, and no `secret`");
+    };
     let name = ask.name.clone().unwrap_or_else(|| ask.user.clone());
     let token = sign(&secret, &ask.user, name, ask.role.clone(), ask.rooms.clone(), ask.ttl)?;
     println!("{token}");

@@ -1,5 +1,7 @@
 //! The binary as its users meet it: real sockets, a real process, the command line.
 
+#[path = "serve/operator.rs"]
+mod operator;
 mod support;
 
 use nix::sys::signal::Signal;

@@ -65,12 +65,21 @@ impl Server {
 
     /// What it logs from this level on can be read in `log`.
     pub(crate) fn logging(level: &str, args: &[&str]) -> Server {
+        Server::spawn(&[("KULKUL_LOG", level)], args)
+    }
+
+    /// Logs what its config says.
+    pub(crate) fn logging_as_configured(args: &[&str]) -> Server {
+        Server::spawn(&[], args)
+    }
+
+    fn spawn(variables: &[(&str, &str)], args: &[&str]) -> Server {
         let folder = Folder::new();
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data", folder.text()])
             .args(args)
-            .env("KULKUL_LOG", level)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

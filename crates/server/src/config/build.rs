@@ -1,0 +1,177 @@
+//! From sound settings to typed ones: which key becomes which field. Nothing is checked here any more.
+
+use std::time::Duration;
+
+use identity::Algorithm;
+
+use super::kind::File;
+use super::rows::SECRET_BYTES_MIN;
+use super::settings::{Entry, Section, Settings};
+use super::typed::{
+    Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Proof, Signing,
+    Speaks, Tls, Typed, WebSocket,
+};
+use crate::options::{self, Engine};
+
+pub(super) fn typed(settings: &Settings) -> Typed {
+    let top = &settings.top;
+    let (websocket, limits, auth) = (websocket(top), limits(top), auth(settings));
+    let mounts = settings.entries("mounts").iter();
+    let mounts = mounts.map(|entry| mount(top, &entry.section, &websocket, &limits, &auth));
+    Typed {
+        listen: top.get("listen"),
+        operator_listen: top.maybe("operator_listen"),
+        data: top.get("data"),
+        shards: top.get("shards"),
+        engine: options::engine(&top.get::<String>("engine")).unwrap_or(Engine::Memory),
+        signing: signing(settings),
+        presence_notices: top.get("presence_notices"),
+        log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
+        tls: tls(top),
+        trusted_proxies: top.get("proxies.trusted"),
+        mounts: mounts.collect(),
+        websocket,
+        limits,
+        auth,
+    }
+}
+
+fn log_format(name: &str) -> LogFormat {
+    match name {
+        "json" => LogFormat::Json,
+        "text" => LogFormat::Text,
+        _ => LogFormat::Auto,
+    }
+}
+
+fn tls(top: &Section) -> Option<Tls> {
+    Some(Tls { certificate: top.maybe("tls.certificate")?, key: top.maybe("tls.key")? })
+}
+
+fn signing(settings: &Settings) -> Signing {
+    let others = ["auth.keys", "auth.jwks"].iter().any(|group| !settings.entries(group).is_empty());
+    match secret(&settings.top) {
+        Some(secret) => Signing::Secret(secret),
+        None if others => Signing::Others,
+        None => Signing::Folder,
+    }
+}
+
+/// A `secret`, or what its file holds; a file of fewer bytes holds none.
+pub(super) fn secret(section: &Section) -> Option<Hidden> {
+    let written = || section.maybe::<String>("secret");
+    let kept = section.maybe::<File>("secret_file").map(|file| file.text.trim().to_owned());
+    kept.or_else(written).filter(|text| text.len() >= SECRET_BYTES_MIN).map(Hidden)
+}
+
+fn websocket(top: &Section) -> WebSocket {
+    WebSocket {
+        handshake_timeout: top.get("websocket.handshake_timeout"),
+        read_timeout: top.get("websocket.read_timeout"),
+        write_timeout: top.get("websocket.write_timeout"),
+        ping_period: top.get("websocket.ping_period"),
+        max_message_size: top.get("websocket.max_message_size"),
+        allowed_origins: top.get("websocket.allowed_origins"),
+        compression: compression(top, top.get("websocket.compression")),
+    }
+}
+
+fn compression(top: &Section, switched_on: bool) -> Compression {
+    match switched_on {
+        true => Compression::From(top.get("websocket.compression_from")),
+        false => Compression::Off,
+    }
+}
+
+fn limits(top: &Section) -> Limits {
+    let seconds: u32 = top.get("limits.message_seconds");
+    Limits {
+        messages_per_second: top.get("limits.messages_per_second"),
+        burst: top.get("limits.burst"),
+        refusals_per_second: top.get("limits.refusals_per_second"),
+        unacked_max: top.get("limits.unacked_max"),
+        rooms_per_connection: top.get("limits.rooms_per_connection"),
+        connections_per_user: top.get("limits.connections_per_user"),
+        connections_per_address: top.get("limits.connections_per_address"),
+        exempt_addresses: top.get("limits.exempt_addresses"),
+        greetings_max: top.get("limits.greetings_max"),
+        accepts_per_second: top.maybe("limits.accepts_per_second").filter(|accepts| *accepts > 0),
+        control_frames_per_second: top.get("limits.control_frames_per_second"),
+        fragments_max: top.get("limits.fragments_max"),
+        message_within: Duration::from_secs(seconds.into()),
+        outbox_messages: top.get("limits.outbox_messages"),
+        outbox_bytes: top.get("limits.outbox_bytes"),
+        memory: top.get("limits.memory"),
+    }
+}
+
+fn auth(settings: &Settings) -> Auth {
+    let top = &settings.top;
+    Auth {
+        issuer: top.maybe("auth.issuer"),
+        audience: top.maybe("auth.audience"),
+        leeway: top.get("auth.leeway"),
+        token_in_query: top.get("auth.token_in_query"),
+        user_claims: top.get("auth.user_claims"),
+        name_claims: top.get("auth.name_claims"),
+        role_claim: top.get("auth.role_claim"),
+        rooms_claim: top.get("auth.rooms_claim"),
+        keys: settings.entries("auth.keys").iter().filter_map(key).collect(),
+        key_sets: settings.entries("auth.jwks").iter().filter_map(key_set).collect(),
+    }
+}
+
+fn key(entry: &Entry) -> Option<Key> {
+    let section = &entry.section;
+    let algorithm = algorithm(&section.get::<String>("algorithm"))?;
+    let proof = if algorithm.is_secret() {
+        Proof::Shared { algorithm, secret: secret(section)? }
+    } else {
+        let kept = section.maybe::<File>("public_key_file").map(|file| file.text);
+        Proof::Public { algorithm, pem: kept.or_else(|| section.maybe("public_key"))? }
+    };
+    Some(Key { id: section.maybe("id"), proof })
+}
+
+fn key_set(entry: &Entry) -> Option<KeySet> {
+    let section = &entry.section;
+    let file = section.maybe("file").map(KeysAt::File);
+    let names: Vec<String> = section.get("algorithms");
+    Some(KeySet {
+        at: file.or_else(|| section.maybe("url").map(KeysAt::Url))?,
+        algorithms: names.iter().filter_map(|name| algorithm(name)).collect(),
+        issuer: section.maybe("issuer"),
+        refresh: section.get("refresh"),
+    })
+}
+
+/// As the schema's choices are written.
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+    name.parse().ok()
+}
+
+fn mount(top: &Section, section: &Section, websocket: &WebSocket, limits: &Limits, auth: &Auth) -> Mount {
+    let own_compression: Option<bool> = section.maybe("compression");
+    Mount {
+        compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
+        path: section.get("path"),
+        speaks: match section.get::<String>("protocol").as_str() {
+            "echo" => Speaks::Echo,
+            _ => Speaks::Rooms,
+        },
+        app: section.get("app"),
+        auth: match section.get::<String>("auth").as_str() {
+            "in-band" => MountAuth::InBand,
+            "trust-path" => MountAuth::TrustPath,
+            "public" => MountAuth::Public,
+            _ => MountAuth::Token,
+        },
+        allowed_origins: section
+            .maybe("allowed_origins")
+            .unwrap_or_else(|| websocket.allowed_origins.clone()),
+        token_in_query: section.maybe("token_in_query").unwrap_or(auth.token_in_query),
+        max_message_size: section.maybe("max_message_size").unwrap_or(websocket.max_message_size),
+        messages_per_second: section.maybe("messages_per_second").unwrap_or(limits.messages_per_second),
+        burst: section.maybe("burst").unwrap_or(limits.burst),
+    }
+}

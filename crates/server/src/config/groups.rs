@@ -1,0 +1,139 @@
+//! The lists of tables: keys, sets of keys, mounts. A row for each setting of an entry, as in `rows`.
+
+use super::kind::{Form, Kind};
+use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, bytes, count, span};
+use super::schema::{Group, Row};
+
+const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
+const MOUNT: Form =
+    Form { expected: "a path such as /ws, with at most one {user} as a whole segment", holds: is_mount };
+
+const ALGORITHMS: &[&str] = &[
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
+    "EdDSA",
+];
+
+pub(super) const GROUPS: &[Group] = &[
+    Group {
+        key: "auth.keys",
+        rows: &[
+            Row::without("id", Kind::Text(TEXT), "any", "The `kid` of tokens that this key proves."),
+            Row::required(
+                "algorithm",
+                Kind::Choice(ALGORITHMS),
+                "The key's algorithm; a token's own word does not count.",
+            ),
+            Row::without("secret", Kind::Text(SECRET), "none", "For HS*: the shared secret.").secret(),
+            Row::without("secret_file", Kind::File, "none", "For HS*: the same, in a file of its own."),
+            Row::without("public_key", Kind::Text(TEXT), "none", "For the others: the public key, PEM."),
+            Row::without(
+                "public_key_file",
+                Kind::File,
+                "none",
+                "For the others: the same, in a file of its own.",
+            ),
+        ],
+        reloads: true,
+        entries_max: 64,
+        one_by_default: false,
+        help: "Keys that prove tokens. Exactly one of secret, secret_file, public_key, public_key_file.",
+    },
+    Group {
+        key: "auth.jwks",
+        rows: &[
+            Row::without("file", Kind::Path, "none", "A file with a set of keys."),
+            Row::without("url", Kind::Text(URL), "none", "Where a set of keys is fetched."),
+            Row::required(
+                "algorithms",
+                Kind::Choices(ALGORITHMS),
+                "What its keys may be used with; from a URL never HS*.",
+            ),
+            Row::without(
+                "issuer",
+                Kind::Text(TEXT),
+                "any",
+                "What `iss` must say in tokens that these keys prove.",
+            ),
+            Row::new("refresh", span(10 * SECOND, 24 * HOUR), "5m", "How often it is read or fetched again."),
+        ],
+        reloads: false,
+        entries_max: 16,
+        one_by_default: false,
+        help: "Sets of keys (JWKS). Exactly one of file, url.",
+    },
+    Group {
+        key: "mounts",
+        rows: &[
+            Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id."),
+            Row::new(
+                "protocol",
+                Kind::Choice(&["rooms", "echo"]),
+                "rooms",
+                "What is spoken; echo only with --conformance.",
+            ),
+            Row::new("app", Kind::Choice(&["chat"]), "chat", "The app that short room names belong to."),
+            Row::new(
+                "auth",
+                Kind::Choice(&["token", "in-band", "trust-path", "public"]),
+                "token",
+                "Who may connect: holders of a token, shown before the upgrade or in the first message; whoever the path says; anybody.",
+            ),
+            Row::without(
+                "allowed_origins",
+                Kind::Texts(ORIGIN),
+                "as websocket.allowed_origins",
+                "Pages of which origins may connect here.",
+            ),
+            Row::without(
+                "token_in_query",
+                Kind::Switch,
+                "as auth.token_in_query",
+                "Accept a token as ?token=… here.",
+            ),
+            Row::without(
+                "max_message_size",
+                bytes(128, 16 << 20),
+                "as websocket.max_message_size",
+                "One message of a client here.",
+            ),
+            Row::without(
+                "messages_per_second",
+                count(1, 1_000_000),
+                "as limits.messages_per_second",
+                "Messages of one connection here, steadily.",
+            ),
+            Row::without(
+                "burst",
+                count(1, 1_000_000),
+                "as limits.burst",
+                "Messages of one connection here, at once.",
+            ),
+            Row::without(
+                "compression",
+                Kind::Switch,
+                "as websocket.compression",
+                "Agree to permessage-deflate here.",
+            ),
+        ],
+        reloads: false,
+        entries_max: 64,
+        one_by_default: true,
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token.",
+    },
+];
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
+        && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn is_mount(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('/') else { return false };
+    let word = |segment: &str| {
+        !segment.is_empty()
+            && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'))
+    };
+    rest.split('/').all(|segment| segment == "{user}" || word(segment)) && text.matches("{user}").count() <= 1
+}

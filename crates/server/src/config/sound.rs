@@ -1,0 +1,220 @@
+//! What no single setting can be blamed for: settings that contradict one another. It looks at what was written, so that
+//! each fault names its places; a setting that is itself at fault is not judged again.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use identity::Algorithm;
+
+use super::build::algorithm;
+use super::fault::{Faults, Place};
+use super::rows::SECRET_BYTES_MIN;
+use super::schema::Standing;
+use super::settings::{Entry, Section, Settings};
+use crate::pages;
+
+/// What the command line alone says.
+#[derive(Clone, Copy)]
+pub(super) struct Mode {
+    /// Without a file: tokens for whoever asks.
+    pub demo: bool,
+    pub conformance: bool,
+}
+
+/// Paths that the server answers itself.
+const TAKEN: [&str; 8] =
+    ["/live", "/ready", "/health", "/stats", "/metrics", "/ws/online", "/demo/token", "/conformance/echo"];
+
+pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
+    let top = &settings.top;
+    addresses(top, mode, faults);
+    times(top, faults);
+    one_secret(top, faults);
+    whole_tls(top, faults);
+    for entry in settings.entries("auth.keys") {
+        key(entry, faults);
+    }
+    for entry in settings.entries("auth.jwks") {
+        key_set(entry, faults);
+    }
+    mounts(settings, mode, faults);
+}
+
+/// The listen address, if others can reach it and nobody accepted that.
+fn exposed(top: &Section) -> Option<SocketAddr> {
+    let listen: SocketAddr = top.maybe("listen")?;
+    let accepted = top.maybe("accept_insecure").unwrap_or(false);
+    (!listen.ip().is_loopback() && !accepted).then_some(listen)
+}
+
+fn addresses(top: &Section, mode: Mode, faults: &mut Faults) {
+    if let Some(listen) = exposed(top).filter(|_| mode.demo) {
+        faults.add(
+            top.place("listen"),
+            format!(
+                "{listen} can be reached from other machines, and in demo mode anybody who reaches it gets a token.\n  \
+                 Write a config file with a line  secret = \"…\"  (32 bytes or more) and start with --config FILE,\n  \
+                 or listen on 127.0.0.1, or accept this with --accept-insecure"
+            ),
+        );
+    }
+    let (listen, operator) = (top.maybe::<SocketAddr>("listen"), top.maybe("operator_listen"));
+    if let Some(address) = listen.filter(|address| Some(*address) == operator && address.port() != 0) {
+        let others = top.place("listen");
+        let says = format!("`operator_listen` = {address}: `listen` is the same address ({others})");
+        faults.add(top.place("operator_listen"), says);
+    }
+}
+
+fn times(top: &Section, faults: &mut Faults) {
+    let span = |key| top.maybe::<Duration>(key);
+    let (ping, read) = ("websocket.ping_period", "websocket.read_timeout");
+    let (Some(period), Some(timeout)) = (span(ping), span(read)) else { return };
+    if period >= timeout {
+        let blamed = if top.is_said(ping) { ping } else { read };
+        let (period, timeout) = (super::units::shown_span(period), super::units::shown_span(timeout));
+        let (said_ping, said_read) = (top.place(ping), top.place(read));
+        faults.add(
+            top.place(blamed),
+            format!(
+                "`{ping}` = {period} ({said_ping}) must be below `{read}` = {timeout} ({said_read}), or every quiet \
+                 client would be taken for gone"
+            ),
+        );
+    }
+}
+
+fn one_secret(top: &Section, faults: &mut Faults) {
+    if top.is_said("secret") && top.is_said("secret_file") {
+        let says = format!("`secret` and `secret_file` ({}): one of them", top.place("secret"));
+        faults.add(top.place("secret_file"), says);
+    }
+    long_enough(top, faults);
+}
+
+fn long_enough(section: &Section, faults: &mut Faults) {
+    let read: Option<super::kind::File> = section.maybe("secret_file");
+    if read.is_some_and(|file| file.text.trim().len() < SECRET_BYTES_MIN) {
+        let says = format!("`secret_file` holds less than {SECRET_BYTES_MIN} bytes");
+        faults.add(section.place("secret_file"), says);
+    }
+}
+
+fn whole_tls(top: &Section, faults: &mut Faults) {
+    for (there, missing) in [("tls.certificate", "tls.key"), ("tls.key", "tls.certificate")] {
+        if top.is_said(there) && !top.is_said(missing) {
+            faults.add(top.place(there), format!("`{there}` without `{missing}`: both or none"));
+        }
+    }
+}
+
+fn key(entry: &Entry, faults: &mut Faults) {
+    let section = &entry.section;
+    let sources = ["secret", "secret_file", "public_key", "public_key_file"];
+    exactly_one("auth.keys", entry, &sources, faults);
+    long_enough(section, faults);
+    let Some(name) = section.maybe::<String>("algorithm") else { return };
+    let shared = algorithm(&name).is_some_and(Algorithm::is_secret);
+    let (wrong, needs) = if shared {
+        (&sources[2..], "secret or secret_file")
+    } else {
+        (&sources[..2], "public_key or public_key_file")
+    };
+    for key in wrong.iter().filter(|key| section.is_said(key)) {
+        faults
+            .add(section.place(key), format!("`{key}` does not go with algorithm {name}: it needs {needs}"));
+    }
+}
+
+fn key_set(entry: &Entry, faults: &mut Faults) {
+    let section = &entry.section;
+    exactly_one("auth.jwks", entry, &["file", "url"], faults);
+    let algorithms: Option<Vec<String>> = section.maybe("algorithms");
+    let Some(algorithms) = algorithms else { return };
+    let place = section.place("algorithms");
+    if algorithms.is_empty() {
+        faults.add(place, "`algorithms` is empty: nothing would be proven");
+    }
+    let shared = algorithms.iter().find(|name| algorithm(name).is_some_and(Algorithm::is_secret));
+    if let Some(name) = shared.filter(|_| section.is_said("url")) {
+        faults.add(place, format!("`algorithms` with {name}: a shared secret is not published at a URL"));
+    }
+}
+
+fn exactly_one(group: &str, entry: &Entry, keys: &[&str], faults: &mut Faults) {
+    let said: Vec<&str> = keys.iter().copied().filter(|key| entry.section.is_said(key)).collect();
+    let all = keys.join(", ");
+    match said[..] {
+        [_] => {}
+        [] => faults.add(&entry.place, format!("[[{group}]] needs one of {all}")),
+        [.., last] => faults.add(
+            entry.section.place(last),
+            format!("[[{group}]] has {}: only one of {all}", said.join(", ")),
+        ),
+    }
+}
+
+fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
+    let entries = settings.entries("mounts");
+    for (index, entry) in entries.iter().enumerate() {
+        let section = &entry.section;
+        let place = if section.is_said("path") { section.place("path") } else { &entry.place };
+        let Some(path) = section.maybe::<String>("path") else { continue };
+        let first =
+            entries[..index].iter().find(|other| other.section.maybe::<String>("path") == Some(path.clone()));
+        if let Some(first) = first {
+            faults.add(place, format!("`path` = \"{path}\" is mounted already ({})", first.place));
+        }
+        if TAKEN.contains(&path.as_str()) || pages::has(&path) {
+            faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
+        }
+        trusted_path(&path, section, settings, faults);
+        if section.maybe::<String>("protocol").as_deref() == Some("echo") && !mode.conformance {
+            faults.add(
+                section.place("protocol"),
+                "`protocol` = \"echo\" is for conformance suites: start with --conformance",
+            );
+        }
+    }
+}
+
+fn trusted_path(path: &str, section: &Section, settings: &Settings, faults: &mut Faults) {
+    if section.maybe::<String>("auth").as_deref() != Some("trust-path") {
+        return;
+    }
+    let place = section.place("auth");
+    if !path.contains("{user}") {
+        faults.add(place, format!("`auth` = \"trust-path\", but there is no {{user}} in the path {path}"));
+    }
+    if let Some(listen) = exposed(&settings.top) {
+        let says = format!(
+            "`auth` = \"trust-path\": whoever reaches {listen} is whoever they say; listen on 127.0.0.1, or set \
+             accept_insecure"
+        );
+        faults.add(place, says);
+    }
+}
+
+/// Settings that this version cannot follow: said, they are refused by name and not quietly passed over.
+pub(super) fn refuse_unbuilt(settings: &Settings, faults: &mut Faults) {
+    let engine: String = settings.top.maybe("engine").unwrap_or_default();
+    let name = engine.split(':').next().unwrap_or_default();
+    if !matches!(name, "memory" | "") {
+        let says = format!(
+            "this version has no engine {name:?}: it has only \"memory\", which forgets everything when it ends. Start \
+             with --engine memory"
+        );
+        faults.add(settings.top.place("engine"), says);
+    }
+}
+
+/// What is accepted and changes nothing, where somebody said it.
+pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+    let idle = |(key, setting): (String, &super::settings::Setting)| match setting.row.standing {
+        Standing::Idle(why) if !matches!(setting.place, Place::Default | Place::Flag(_)) => {
+            Some(format!("{}: `{key}` has no effect: {why}", setting.place))
+        }
+        Standing::Idle(_) | Standing::InForce => None,
+    };
+    settings.all().into_iter().filter_map(idle).collect()
+}

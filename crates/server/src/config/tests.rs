@@ -1,0 +1,370 @@
+//! The whole way from what was written to what is in force, as tables.
+
+use super::*;
+
+fn written<'a>(file: Option<&'a str>, variables: &[(&str, &str)]) -> Written<'a> {
+    let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    Written { variables, file: file.map(|text| ("kulkul.toml", text)), ..Written::default() }
+}
+
+fn sound(written: &Written<'_>) -> Config {
+    let mut faults = Faults::default();
+    let config = settle(written, &mut faults);
+    config.unwrap_or_else(|| panic!("{faults}"))
+}
+
+fn faults(written: &Written<'_>) -> Vec<String> {
+    let mut faults = Faults::default();
+    let config = settle(written, &mut faults);
+    assert_eq!(config.is_none(), !faults.is_empty());
+    faults.iter().map(ToString::to_string).collect()
+}
+
+/// A file, and what is said of it; each fault must be there, and no other.
+fn check(rows: &[(&str, &[&str])]) {
+    for (file, expected) in rows {
+        let found = faults(&written(Some(file), &[]));
+        assert_eq!(found.len(), expected.len(), "{file}\n{found:#?}");
+        for (found, expected) in found.iter().zip(*expected) {
+            assert!(found.contains(expected), "{found}\ndoes not say\n{expected}");
+            assert!(!found.contains("pass@"), "a password is shown: {found}");
+        }
+    }
+}
+
+const SECRET: &str = "a secret of thirty-two bytes or more";
+
+#[test]
+fn the_stronger_source_wins_and_is_named() {
+    let file = Some("[websocket]\nping_period = \"5s\"\n");
+    let second = ("WS_PING_PERIOD", "6s");
+    let first = ("KULKUL_WEBSOCKET__PING_PERIOD", "7s");
+    for (file, variables, value, place) in [
+        (None, &[][..], "54s", "default"),
+        (file, &[], "5s", "kulkul.toml: line 2"),
+        (file, &[second], "6s", "WS_PING_PERIOD"),
+        (file, &[first, second], "7s", "KULKUL_WEBSOCKET__PING_PERIOD"),
+    ] {
+        let config = sound(&written(file, variables));
+        let all = config.settings();
+        let (_, setting) = all.iter().find(|(key, _)| key == "websocket.ping_period").expect("a row");
+        assert_eq!((setting.shown().as_str(), setting.place.to_string().as_str()), (value, place));
+    }
+    let flags = vec![("listen", "--listen", "127.0.0.1:2".to_owned())];
+    let both =
+        Written { flags, ..written(Some("listen = \"127.0.0.1:1\""), &[("KULKUL_LISTEN", "127.0.0.1:3")]) };
+    assert_eq!(sound(&both).typed.listen.port(), 2);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
+    check(&[
+        (
+            "\n\nlistn = \"127.0.0.1:1\"",
+            &["kulkul.toml: line 3: unknown key `listn`; did you mean `listen`?"],
+        ),
+        ("colour = 1", &["line 1: unknown key `colour`"]),
+        ("[limit]\nburst = 1", &["line 1: unknown key `limit`; did you mean `limits`?"]),
+        ("[limits]\nbrust = 1", &["line 2: unknown key `limits.brust`; did you mean `limits.burst`?"]),
+        ("allowed_origins = []", &["did you mean `websocket.allowed_origins`?"]),
+        ("[[mounts]]\npaht = \"/a\"", &["line 2: unknown key `paht`; did you mean `path`?"]),
+        ("limits = 3", &["line 1: `limits` is a table: write [limits]"]),
+        ("[mounts]\npath = \"/ws\"", &["line 1: `mounts` is a list of tables: write [[mounts]]"]),
+    ]);
+}
+
+#[test]
+fn a_wrong_value_is_told_with_what_is_allowed() {
+    check(&[
+        ("[limits]\nburst = 0", &["line 2: `limits.burst` = 0: expected a count from 1 to 1000000"]),
+        ("[limits]\nburst = \"40\"", &["line 2: `limits.burst` = \"40\": expected a count"]),
+        (
+            "[limits]\nburst = 99999999999999999999",
+            &["line 2: `limits.burst` = 99999999999999999999: expected a count"],
+        ),
+        ("[limits]\nmemory = \"200%\"", &["`limits.memory` = \"200%\": expected 1% to 95%"]),
+        ("[limits]\nexempt_addresses = [\"10.0.0.1/8\"]", &["\"10.0.0.1/8\" does not fit"]),
+        (
+            "[websocket]\nread_timeout = 60",
+            &["`websocket.read_timeout` = 60: expected a span from 200ms to 1h"],
+        ),
+        (
+            "[websocket]\nallowed_origins = [\"https://a.test/\"]",
+            &["\"https://a.test/\" does not fit; expected a list, each an origin"],
+        ),
+        ("[websocket]\nallowed_origins = \"*\"", &["expected a list, each an origin"]),
+        ("listen = \"here\"", &["expected an address and port"]),
+        ("[websocket]\nallowed_origins = [\"https://ana:pass@a.test\"]", &["(hidden)@a.test\" does not fit"]),
+        ("[log]\nformat = \"xml\"", &["expected one of auto, json, text"]),
+        ("[log]\nlevel = \"inof\"", &["expected error, warn, info"]),
+        ("[log]\nlevel = \"warn,node=loud\"", &["expected error, warn, info"]),
+        (
+            "engine = \"postgres://ana:pass@host\"",
+            &["`engine` = \"postgres://(hidden)@host\": expected memory"],
+        ),
+        (
+            "[[auth.jwks]]\nurl = \"https://ana:pass@host/\"\nalgorithms = [\"RS256\"]",
+            &["\"https://(hidden)@host/\": expected an http or https URL"],
+        ),
+        ("[auth]\nleeway = \"61s\"", &["expected a span from 0s to 1m"]),
+        ("secret_file = \"/nonexistent/secret\"", &["it cannot be read: No such file"]),
+    ]);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_and_in_order() {
+    let file = "shards = 0\nlistn = 1\n[websocket]\nping_period = \"soon\"\n";
+    let found = faults(&written(Some(file), &[("KULKUL_LISTN", "x"), ("WS_MAX_MESSAGE_SIZE", "big")]));
+    let lines = ["line 1", "line 2", "line 4", "KULKUL_LISTN: unknown variable; did you mean KULKUL_LISTEN?"];
+    assert_eq!(found.len(), 5, "{found:#?}");
+    for (found, expected) in found.iter().zip(lines) {
+        assert!(found.contains(expected), "{found}");
+    }
+    assert!(
+        found[4].starts_with("WS_MAX_MESSAGE_SIZE: `websocket.max_message_size` = \"big\""),
+        "{}",
+        found[4]
+    );
+}
+
+#[test]
+fn settings_that_contradict_one_another_are_refused_with_both_places() {
+    let key = "[[auth.keys]]\nalgorithm = \"RS256\"\n";
+    check(&[
+        (
+            "[websocket]\nping_period = \"9s\"\nread_timeout = \"9s\"",
+            &[
+                "line 2: `websocket.ping_period` = 9s (kulkul.toml: line 2) must be below `websocket.read_timeout` = 9s (kulkul.toml: line 3)",
+            ],
+        ),
+        ("[websocket]\nread_timeout = \"30s\"", &["line 2: `websocket.ping_period` = 54s (default)"]),
+        (
+            "operator_listen = \"127.0.0.1:8080\"",
+            &["line 1: `operator_listen` = 127.0.0.1:8080: `listen` is the same"],
+        ),
+        ("[tls]\nkey = \"k.pem\"", &["line 2: `tls.key` without `tls.certificate`"]),
+        (
+            "[[auth.keys]]\nid = \"a\"",
+            &["[[auth.keys]] needs `algorithm`", "needs one of secret, secret_file"],
+        ),
+        (&format!("{key}secret = \"{SECRET}\""), &["line 3: `secret` does not go with algorithm RS256"]),
+        (
+            "[[auth.keys]]\nalgorithm = \"HS256\"\npublic_key = \"k\"",
+            &["line 3: `public_key` does not go with algorithm HS256: it needs secret or secret_file"],
+        ),
+        (&format!("{key}public_key = \"k\"\npublic_key_file = \"/proc/version\""), &["only one of"]),
+        ("[[auth.jwks]]\nalgorithms = [\"RS256\"]", &["line 1: [[auth.jwks]] needs one of file, url"]),
+        (
+            "[[auth.jwks]]\nurl = \"https://a.test/k\"\nalgorithms = [\"HS256\"]",
+            &["line 3: `algorithms` with HS256"],
+        ),
+        ("[[auth.jwks]]\nfile = \"k\"\nalgorithms = []", &["`algorithms` is empty"]),
+        (
+            "[[mounts]]\npath = \"/a\"\n[[mounts]]\npath = \"/a\"",
+            &["line 4: `path` = \"/a\" is mounted already (kulkul.toml: line 1)"],
+        ),
+        ("[[mounts]]\npath = \"/health\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/start.js\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one {user}"]),
+        ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
+        ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
+        ("[[mounts]]\nprotocol = \"echo\"", &["line 2: `protocol` = \"echo\" is for conformance suites"]),
+        (
+            "listen = \"0.0.0.0:1\"\n[[mounts]]\npath = \"/ws/{user}\"\nauth = \"trust-path\"",
+            &["line 4: `auth` = \"trust-path\": whoever reaches 0.0.0.0:1"],
+        ),
+        (
+            "listen = \"0.0.0.0:1\"\naccept_insecure = true\n[[mounts]]\npath = \"/ws/{user}\"\nauth = \"trust-path\"",
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn a_secret_is_in_no_fault_and_in_no_list() {
+    let short = "too-short-for-a-secret";
+    for file in [
+        format!("secret = \"{short}\""),
+        format!("secret = [\"{short}\"]"),
+        format!("secret = \"{short}"),
+        format!("secret = {short}"),
+        format!("secret = \"{short}\" \"{short}\""),
+        format!("secret = \"{short}\"\nsecret = \"{short}\""),
+        format!("secret \"{short}\""),
+        format!("secrte = \"{short}\""),
+        format!("secret = \"\"\"\n{short}\n\"\"\""),
+        format!("secret = \"\\{short}\""),
+        format!("[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{short}\""),
+        format!("[secret]\nvalue = \"{short}\""),
+    ] {
+        let found = faults(&written(Some(&file), &[]));
+        assert!(
+            !found.is_empty() && !found.iter().any(|fault| fault.contains("too-short")),
+            "{file}\n{found:#?}"
+        );
+    }
+    let found = faults(&written(None, &[("KULKUL_SECRET", short)]));
+    assert!(
+        found[0].contains("KULKUL_SECRET: `secret` = (hidden)") && !found[0].contains(short),
+        "{found:#?}"
+    );
+    let config = sound(&written(Some(&format!("secret = \"{SECRET}\"")), &[]));
+    let shown: Vec<String> = config.settings().iter().map(|(_, setting)| setting.shown()).collect();
+    assert!(shown.iter().any(|value| value == "(hidden)") && !shown.iter().any(|value| value == SECRET));
+}
+
+#[test]
+fn variables_of_others_are_passed_over_and_typing_errors_are_not() {
+    for (name, text, says) in [
+        ("KULKUL_BLESS", "1", None),
+        ("KULKUL_LOG", "warn,node=debug", None),
+        ("KULKUL_SERVICE_HOST", "10.0.0.1", None),
+        ("KULKUL_PORT", "tcp://10.0.0.1:8080", None),
+        ("KULKUL_PORT_8080_TCP_ADDR", "10.0.0.1", None),
+        ("WS_SOMETHING_ELSE", "1", None),
+        ("KULKUL_PORT", "8080", Some("KULKUL_PORT: unknown variable")),
+        ("KULKUL_LIMITS_BURST", "1", Some("did you mean KULKUL_LIMITS__BURST?")),
+        ("KULKUL_MOUNTS", "/ws", Some("[[mounts]] is written in a file only")),
+        ("KULKUL_LIMITS__BURST", "many", Some("KULKUL_LIMITS__BURST: `limits.burst` = \"many\"")),
+    ] {
+        let found = faults(&written(None, &[(name, text)]));
+        assert_eq!(found.len(), usize::from(says.is_some()), "{name}: {found:#?}");
+        assert!(says.is_none_or(|says| found[0].contains(says)), "{found:#?}");
+    }
+    let config = sound(&written(None, &[("WS_ALLOWED_ORIGINS", "https://a.test, https://b.test")]));
+    assert_eq!(config.typed.websocket.allowed_origins, ["https://a.test", "https://b.test"]);
+}
+
+#[test]
+fn defaults_are_sound_and_become_every_typed_value() {
+    let (demo, served) = (sound(&written(None, &[])), sound(&written(Some(""), &[])));
+    assert!(demo.demo && demo.typed.operator_listen.is_none());
+    assert_eq!(served.typed.operator_listen.map(|address| address.port()), Some(8081));
+    let [mount] = served.typed.mounts.as_slice() else { panic!("one mount") };
+    assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
+    assert_eq!((mount.speaks, mount.auth), (Speaks::Rooms, MountAuth::Token));
+    assert!(served.warnings.is_empty());
+}
+
+#[test]
+fn what_the_schema_offers_the_program_knows() {
+    for row in schema::rows().chain(schema::groups().flat_map(|group| group.rows)) {
+        let schema::Fallback::Text(text) = row.default else { continue };
+        assert!(row.kind.read_text(text).is_ok(), "{} = {text}", row.key);
+    }
+    for group in schema::groups() {
+        let algorithms = group.rows.iter().filter(|row| row.key.starts_with("algorithm"));
+        for row in algorithms {
+            let (kind::Kind::Choice(names) | kind::Kind::Choices(names)) = row.kind else {
+                panic!("{}", row.key)
+            };
+            assert!(names.iter().all(|name| build::algorithm(name).is_some()), "{}", group.key);
+        }
+    }
+    for (auth, known) in [
+        ("token", MountAuth::Token),
+        ("in-band", MountAuth::InBand),
+        ("trust-path", MountAuth::TrustPath),
+        ("public", MountAuth::Public),
+    ] {
+        let file = format!("[[mounts]]\npath = \"/a/{{user}}\"\nauth = \"{auth}\"");
+        assert_eq!(sound(&written(Some(&file), &[])).typed.mounts[0].auth, known);
+    }
+}
+
+#[test]
+fn a_mount_overrides_what_holds_for_all() {
+    let file = "[websocket]\nmax_message_size = 1024\ncompression = false\n[limits]\nburst = 7\n\
+                [[mounts]]\npath = \"/a\"\nburst = 9\ncompression = true\n[[mounts]]\npath = \"/b\"\n\
+                allowed_origins = [\"https://b.test\"]\nmax_message_size = \"64KiB\"";
+    let config = sound(&written(Some(file), &[]));
+    let mounts: Vec<_> = config
+        .typed
+        .mounts
+        .iter()
+        .map(|it| (it.max_message_size, it.burst, it.allowed_origins.len()))
+        .collect();
+    assert_eq!(mounts, [(1024, 9, 0), (65_536, 7, 1)]);
+    let compressed: Vec<_> =
+        config.typed.mounts.iter().map(|mount| mount.compression != typed::Compression::Off).collect();
+    assert_eq!(compressed, [true, false]);
+}
+
+#[test]
+fn keys_and_sets_of_keys_are_what_was_written() {
+    let file = format!(
+        "[[auth.keys]]\nid = \"a\"\nalgorithm = \"HS512\"\nsecret = \"{SECRET}\"\n\
+         [[auth.keys]]\nalgorithm = \"EdDSA\"\npublic_key = \"PEM\"\n\
+         [[auth.jwks]]\nurl = \"https://a.test/keys\"\nalgorithms = [\"RS256\", \"ES256\"]\nrefresh = \"1m\""
+    );
+    let config = sound(&written(Some(&file), &[]));
+    let auth = &config.typed.auth;
+    assert!(matches!(config.typed.signing, Signing::Others), "no secret is made where others sign");
+    assert!(matches!(&auth.keys[0].proof, typed::Proof::Shared { secret, .. } if secret.0 == SECRET));
+    assert!(matches!(&auth.keys[1].proof, typed::Proof::Public { pem, .. } if pem == "PEM"));
+    assert_eq!(auth.key_sets[0].algorithms, [identity::Algorithm::Rs256, identity::Algorithm::Es256]);
+    assert_eq!(auth.key_sets[0].refresh.as_secs(), 60);
+}
+
+#[test]
+fn what_changed_is_applied_or_waits_for_a_restart() {
+    let key = |secret: &str| format!("[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{secret}{SECRET}\"\n");
+    let (one, other) = (key("1"), key("2"));
+    let both = format!("{one}{other}");
+    for (old, new, applied, restart) in [
+        ("", "", &[][..], &[][..]),
+        ("", "listen = \"127.0.0.1:8080\"", &[], &[]),
+        ("", "[limits]\nburst = 9", &["limits.burst = 9 (was 40; kulkul.toml: line 2)"], &[]),
+        ("[log]\nlevel = \"warn\"", "", &["log.level = info (was warn; default)"], &[]),
+        ("", "shards = 200", &[], &["shards = 200 (was "]),
+        ("", "listen = \"127.0.0.1:1\"\n[limits]\nburst = 9", &["limits.burst"], &["listen = 127.0.0.1:1"]),
+        (&one, &other, &["auth.keys[0].secret = (hidden) (was (hidden)"], &[]),
+        (&one, &both, &["auth.keys = 2 of them (was 1 of them"], &[]),
+        (&one, "", &["auth.keys = 0 of them (was 1 of them"], &[]),
+        ("", "[[mounts]]\npath = \"/a\"", &[], &["mounts[0].path = /a (was /ws"]),
+    ] {
+        let (old, new) = (sound(&written(Some(old), &[])), sound(&written(Some(new), &[])));
+        let changes = new.changes_since(&old);
+        for (found, expected) in [(changes.applied, applied), (changes.needs_restart, restart)] {
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found.len(), expected.len(), "{found:#?}");
+            assert!(found.iter().zip(expected).all(|(found, says)| found.starts_with(says)), "{found:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_setting_without_effect_is_warned_of_and_an_engine_that_is_not_built_is_refused() {
+    let warned = sound(&written(Some(""), &[("WS_READ_BUFFER_SIZE", "1024")]));
+    assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
+    assert!(warned.warnings[0].contains("WS_READ_BUFFER_SIZE: `websocket.read_buffer_size` has no effect"));
+    for (file, says) in [
+        ("engine = \"disk\"", "no engine \"disk\""),
+        ("engine = \"redis://ana:pass@host\"", "no engine \"redis\""),
+    ] {
+        let config = sound(&written(Some(file), &[]));
+        let mut faults = Faults::default();
+        sound::refuse_unbuilt(&config.settings, &mut faults);
+        assert!(faults.to_string().contains(says) && !faults.to_string().contains("pass"), "{faults}");
+    }
+}
+
+#[test]
+fn demo_mode_stays_on_this_machine_unless_accepted() {
+    let open = ("KULKUL_LISTEN", "0.0.0.0:0");
+    let found = faults(&written(None, &[open]));
+    assert!(found.len() == 1 && found[0].contains("secret ="), "it names the line to write: {found:#?}");
+    sound(&written(None, &[open, ("KULKUL_ACCEPT_INSECURE", "true")]));
+    sound(&written(Some(""), &[open]));
+}
+
+#[test]
+fn a_load_generators_profile_lifts_limits_and_is_named() {
+    let bench = |profile, variables| sound(&Written { profile, ..written(None, variables) });
+    let config = bench(Profile::BenchQuiet, &[]);
+    assert_eq!((config.typed.limits.burst, config.typed.log.level.as_str()), (1_000_000, "warn"));
+    assert!(!config.typed.presence_notices && config.warnings.is_empty());
+    let asked = bench(Profile::Bench, &[("KULKUL_LOG", "debug")]);
+    assert_eq!(asked.typed.log.level, "debug", "the level that somebody asked for stays");
+    assert!(asked.typed.presence_notices);
+}

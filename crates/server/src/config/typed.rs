@@ -1,0 +1,162 @@
+//! The configuration as the program needs it: plain values, no keys, no places. Made of settings that were found sound; it
+//! decides nothing itself.
+
+use identity::Algorithm;
+use node::Network;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::units::Memory;
+use crate::options::Engine;
+
+pub(crate) struct Typed {
+    pub listen: SocketAddr,
+    /// None in demo mode, where the main listener shows everything.
+    pub operator_listen: Option<SocketAddr>,
+    pub data: PathBuf,
+    pub shards: u16,
+    pub engine: Engine,
+    pub signing: Signing,
+    pub presence_notices: bool,
+    pub log: Log,
+    pub tls: Option<Tls>,
+    pub trusted_proxies: Vec<Network>,
+    pub auth: Auth,
+    pub websocket: WebSocket,
+    pub limits: Limits,
+    pub mounts: Vec<Mount>,
+}
+
+/// Text that is not printed by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Hidden(pub String);
+
+/// What signs the tokens that this server gives itself, and proves them.
+pub(crate) enum Signing {
+    Secret(Hidden),
+    /// A secret in the data folder, made when it is first needed.
+    Folder,
+    /// Others sign; their keys are in `auth`.
+    Others,
+}
+
+pub(crate) struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Auto,
+    Json,
+    Text,
+}
+
+pub(crate) struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+pub(crate) struct Auth {
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub leeway: Duration,
+    pub token_in_query: bool,
+    pub user_claims: Vec<String>,
+    pub name_claims: Vec<String>,
+    pub role_claim: String,
+    pub rooms_claim: String,
+    pub keys: Vec<Key>,
+    pub key_sets: Vec<KeySet>,
+}
+
+pub(crate) struct Key {
+    /// Proves only tokens with this `kid`; none: any.
+    pub id: Option<String>,
+    pub proof: Proof,
+}
+
+pub(crate) enum Proof {
+    Shared { algorithm: Algorithm, secret: Hidden },
+    Public { algorithm: Algorithm, pem: String },
+}
+
+pub(crate) struct KeySet {
+    pub at: KeysAt,
+    pub algorithms: Vec<Algorithm>,
+    pub issuer: Option<String>,
+    pub refresh: Duration,
+}
+
+pub(crate) enum KeysAt {
+    File(PathBuf),
+    Url(String),
+}
+
+pub(crate) struct WebSocket {
+    pub handshake_timeout: Duration,
+    pub read_timeout: Duration,
+    pub write_timeout: Duration,
+    pub ping_period: Duration,
+    pub max_message_size: u32,
+    /// Empty: our own host; `*` among them: all.
+    pub allowed_origins: Vec<String>,
+    pub compression: Compression,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Off,
+    /// Messages of at least so many bytes.
+    From(usize),
+}
+
+pub(crate) struct Limits {
+    pub messages_per_second: u32,
+    pub burst: u32,
+    pub refusals_per_second: u32,
+    pub unacked_max: u32,
+    pub rooms_per_connection: u16,
+    pub connections_per_user: u32,
+    pub connections_per_address: u32,
+    pub exempt_addresses: Vec<Network>,
+    pub greetings_max: usize,
+    /// None: as many as come.
+    pub accepts_per_second: Option<u32>,
+    pub control_frames_per_second: u32,
+    pub fragments_max: u32,
+    pub message_within: Duration,
+    pub outbox_messages: usize,
+    pub outbox_bytes: usize,
+    pub memory: Memory,
+}
+
+/// A mount with everything that it leaves to the server filled in.
+#[derive(Clone)]
+pub(crate) struct Mount {
+    pub path: String,
+    pub speaks: Speaks,
+    pub app: String,
+    pub auth: MountAuth,
+    pub allowed_origins: Vec<String>,
+    pub token_in_query: bool,
+    pub max_message_size: u32,
+    pub messages_per_second: u32,
+    pub burst: u32,
+    pub compression: Compression,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Rooms,
+    Echo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MountAuth {
+    Token,
+    InBand,
+    TrustPath,
+    Public,
+}
