@@ -2,6 +2,7 @@
 
 #[path = "serve/operator.rs"]
 mod operator;
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
 use nix::sys::signal::Signal;

@@ -51,6 +51,9 @@ impl Drop for Folder {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    /// Where its operator's listener is, if it has one.
+    pub(crate) operator: Option<String>,
+    config: Option<(Folder, PathBuf)>,
     pub(crate) folder: Folder,
 }
 
@@ -73,6 +76,28 @@ impl Server {
         Server::spawn(&[], args)
     }
 
+    /// By this config, which stands in the server's own folder for as long as it lives.
+    pub(crate) fn configured(config: &str) -> Server {
+        let folder = Folder::new();
+        let path = folder.path().join("kulkul.toml");
+        std::fs::write(&path, format!("operator_listen = \"127.0.0.1:0\"\n{config}")).expect("written");
+        let mut server = Server::spawn(&[], &["--config", path.to_str().expect("UTF-8")]);
+        server.config = Some((folder, path));
+        server
+    }
+
+    pub(crate) fn config_path(&self) -> &str {
+        let (_, path) = self.config.as_ref().expect("it was started by a config");
+        path.to_str().expect("UTF-8")
+    }
+
+    /// Its config reads otherwise from now on, and it is told so.
+    pub(crate) fn configure(&self, config: &str) {
+        let (_, path) = self.config.as_ref().expect("it was started by a config");
+        std::fs::write(path, format!("operator_listen = \"127.0.0.1:0\"\n{config}")).expect("written");
+        self.signal(Signal::SIGHUP);
+    }
+
     fn spawn(variables: &[(&str, &str)], args: &[&str]) -> Server {
         let folder = Folder::new();
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
@@ -88,9 +113,9 @@ impl Server {
         let out = child.stdout.as_mut().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
         let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
-        let address = ready["listening"].as_str().and_then(|url| url.strip_prefix("http://"));
-        let address = address.expect("listening is an http URL").to_owned();
-        Server { child, address, folder }
+        let host = |url: &Value| Some(url.as_str()?.split_once("://")?.1.to_owned());
+        let address = host(&ready["listening"]).expect("listening is a URL");
+        Server { child, address, operator: host(&ready["operator"]), config: None, folder }
     }
 
     pub(crate) fn token(&self, user: &str, name: &str) -> String {
@@ -110,7 +135,11 @@ impl Server {
 
     /// One HTTP request; the status and the body.
     pub(crate) fn http(&self, request: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).expect("listening");
+        self.http_at(&self.address, request)
+    }
+
+    pub(crate) fn http_at(&self, address: &str, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(address).expect("listening");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("taken");
         let mut answer = String::new();
