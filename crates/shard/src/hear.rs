@@ -13,8 +13,8 @@ use crate::Shard;
 use crate::connection::{Ending, Subscription};
 use crate::speech::{Raw, Speaks, spelled};
 
-/// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
-const PONG: Class = Class::Latest(u64::MAX);
+/// Pongs that wait for one socket: a newer one takes the place of the oldest, so that a flood of pings costs no more.
+const PONGS_MAX: u64 = 16;
 
 impl Shard {
     pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
@@ -62,7 +62,10 @@ impl Shard {
                 self.refuse(now, id, Tag::default(), None, &refusal);
             }
             Event::Ping(payload) => {
-                let _ = self.push(id, websocket::frame::pong(&payload).into(), PONG);
+                // By turns, so that the pings of one read each get their own.
+                let place = Class::Latest(u64::MAX - self.counts.pings_heard % PONGS_MAX);
+                self.counts.pings_heard += 1;
+                let _ = self.push(id, websocket::frame::pong(&payload).into(), place);
             }
             Event::Pong(_) => {}
             Event::Close(close) => self.end(now, id, CloseReason::Echo(close.map_or(0, |close| close.code))),

@@ -21,6 +21,8 @@ pub trait World {
     /// How many bytes the socket took; less than all means that it will say when it takes more.
     fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
+    /// Nothing more will be written; what comes is still read, so that what was written is not lost with it.
+    fn finish(&mut self, connection: ConnectionId);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
 }
@@ -122,6 +124,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
             match output {
                 Output::Ask(asked) => world.ask(asked),
                 Output::Close(connection, reason) => world.close(connection, reason),
+                Output::Finish(connection) => world.finish(connection),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {
