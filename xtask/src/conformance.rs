@@ -129,16 +129,19 @@ fn server_version(binary: &Path) -> Result<String, String> {
     crate::child::answer(binary, &["--version"]).ok_or_else(|| "the binary has no version".to_owned())
 }
 
-/// The commit that was built; with a word more if the tree differs from it.
+/// What the binary is built from.
+const OF_THE_BINARY: [&str; 4] = ["Cargo.lock", "Cargo.toml", "crates", "apps"];
+
+/// The commit that last changed the binary; with a word more if the tree differs from it.
 fn commit(root: &Path) -> Result<String, String> {
     let git = |args: &[&str]| -> Result<String, String> {
         let output = Command::new("git").args(args).current_dir(root).output();
         let output = output.map_err(|error| format!("git did not start: {error}"))?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
-    // The page itself is what a run changes, and it is not in the binary.
-    let changed = git(&["status", "--porcelain", "--", "Cargo.lock", "crates", "apps"])?;
+    let of_the_binary = |words: &[&str]| git(&[words, &["--"], &OF_THE_BINARY].concat());
+    let commit = of_the_binary(&["log", "-1", "--format=%h", "--abbrev=12"])?;
+    let changed = of_the_binary(&["status", "--porcelain"])?;
     Ok(if changed.is_empty() { commit } else { format!("{commit}, with changes") })
 }
 

@@ -7,6 +7,7 @@ mod conformance;
 mod edges;
 mod files;
 mod finding;
+mod fuzz;
 mod links;
 mod policy;
 mod purity;
@@ -32,6 +33,7 @@ cargo xtask <chore>
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         which brokers and browsers this machine has for the tests to come
   faults           faults in real processes (not yet there)
+  fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
                    --quick: the sections that take seconds; --tls: only over TLS
   help             this page
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         ["faults"] => {
             not_there("faults: it will kill, pause and starve real processes once the durable log exists")
         }
+        ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(
             "`{}` is no chore; see: cargo xtask help",

@@ -153,7 +153,7 @@ pub(crate) fn page(version: &str, commit: &str, reports: &[(&str, Report)]) -> S
          `{commit}`:\nits fuzzing client against the released binary's `/conformance/echo`, which is the listener, the codec and the \
          shards of every\nother path with the limits lifted that some cases exceed.\n\n\
          To repeat it: `cargo xtask conformance`. It needs Python 2.7, installs the rest, judges every case, and writes this page if \
-         all pass.\n`cargo xtask test` runs sections 1 to 7 and 10 each time.\n"
+         all pass.\n`cargo xtask test` runs sections 1 to 7 and 10 each time, where there is Python 2.7.\n"
     );
     for (name, report) in reports {
         // Into a String nothing can fail.
