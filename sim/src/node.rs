@@ -299,6 +299,9 @@ impl Around for Hands<'_> {
         self.world.server_closes(node, index, connection, reason);
     }
 
+    /// A device here closes when it is told to, with or without the end of its stream.
+    fn finish(&mut self, _: ConnectionId) {}
+
     fn failed(&mut self, failure: Failure) {
         self.world.failures.push(failure);
     }

@@ -2,12 +2,16 @@
 //! not happen.
 
 mod check;
+mod child;
+mod conformance;
 mod edges;
 mod files;
 mod finding;
+mod fuzz;
 mod links;
 mod policy;
 mod purity;
+mod server;
 mod services;
 mod source;
 mod steps;
@@ -29,7 +33,9 @@ cargo xtask <chore>
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         which brokers and browsers this machine has for the tests to come
   faults           faults in real processes (not yet there)
-  conformance      the Autobahn run (not yet there)
+  fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
+  conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
+                   --quick: the sections that take seconds; --tls: only over TLS
   help             this page
 ";
 
@@ -57,9 +63,8 @@ fn main() -> ExitCode {
         ["faults"] => {
             not_there("faults: it will kill, pause and starve real processes once the durable log exists")
         }
-        ["conformance"] => {
-            not_there("conformance: it will run Autobahn against the binary once its edge is there")
-        }
+        ["fuzz", args @ ..] => fuzz::chore(&root, args),
+        ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(
             "`{}` is no chore; see: cargo xtask help",
             [*chore].iter().chain(&args[1..]).copied().collect::<Vec<_>>().join(" ")

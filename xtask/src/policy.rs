@@ -233,6 +233,7 @@ pub(crate) struct Exempt {
 /// What `test` cannot do without: a test that is not there must not look like one that passed.
 pub(crate) const SIM_PACKAGE: &str = "kulkul-sim";
 pub(crate) const SIM_SEEDS: u32 = 300;
+pub(crate) const FUZZ_PACKAGE: &str = "kulkul-fuzz";
 pub(crate) const SERVER_PACKAGE: &str = "kulkul";
 
 /// Does a pattern such as `apps/*` or `tokio*` stand for this name?

@@ -90,6 +90,19 @@ impl Workspace {
     }
 }
 
+/// Where cargo puts what it builds, and chores what they keep.
+pub(crate) fn target_folder(root: &Path) -> Result<PathBuf, String> {
+    let mut command = Command::new(crate::steps::cargo());
+    command.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root);
+    let output = command.output().map_err(|error| format!("cargo metadata did not start: {error}"))?;
+    let metadata: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("cargo metadata is not JSON: {error}"))?;
+    metadata["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .ok_or_else(|| "cargo has no target folder".to_owned())
+}
+
 fn home_of(manifest: &str, root: &Path) -> String {
     let folder = Path::new(manifest).parent().map(PathBuf::from).unwrap_or_default();
     folder.strip_prefix(root).unwrap_or(&folder).display().to_string()

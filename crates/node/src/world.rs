@@ -51,6 +51,12 @@ impl World for Outside<'_> {
         }
     }
 
+    fn finish(&mut self, connection: ConnectionId) {
+        if let Some(socket) = self.sockets.get(connection) {
+            socket.finish();
+        }
+    }
+
     fn failed(&mut self, failure: Failure) {
         let times = if failure.is_told() { Some(1) } else { self.failures.happened(self.now.tick) };
         if let Some(times) = times {

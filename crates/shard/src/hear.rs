@@ -13,8 +13,13 @@ use crate::Shard;
 use crate::connection::{Ending, Subscription};
 use crate::speech::{Raw, Speaks, spelled};
 
-/// The newest pong takes the place of one that still waits: a flood of pings costs one frame.
-pub(crate) const PONG: Class = Class::Latest(u64::MAX);
+/// Pongs that wait for one socket: a newer one takes the place of the oldest, so that a flood of pings costs no more.
+const PONGS_MAX: u64 = 16;
+
+/// Answers to pings are not shed when memory is short: without them a healthy client would take us for gone.
+pub(crate) fn is_pong(class: Class) -> bool {
+    matches!(class, Class::Latest(key) if key > u64::MAX - PONGS_MAX)
+}
 
 impl Shard {
     pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
@@ -75,7 +80,10 @@ impl Shard {
                 self.end(now, id, CloseReason::Policy);
             }
             Event::Ping(payload) => {
-                let _ = self.push(id, websocket::frame::pong(&payload).into(), PONG);
+                // By turns, so that the pings of one read each get their own.
+                let place = Class::Latest(u64::MAX - self.counts.pings_heard % PONGS_MAX);
+                self.counts.pings_heard += 1;
+                let _ = self.push(id, websocket::frame::pong(&payload).into(), place);
             }
             Event::Pong(_) => {}
             Event::Close(close) => self.end(now, id, CloseReason::Echo(close.map_or(0, |close| close.code))),

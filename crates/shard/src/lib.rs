@@ -85,6 +85,8 @@ pub enum Output {
     Prove(ConnectionId, Tag, Unproven),
     /// The connection is forgotten; the shell closes its socket.
     Close(ConnectionId, CloseReason),
+    /// Nothing more will be written to the socket, but the connection is there until its peer has seen that.
+    Finish(ConnectionId),
     /// For the log.
     Failed(Failure),
 }
@@ -109,6 +111,7 @@ vocabulary::counts! {
         opened,
         closed,
         messages_heard,
+        pings_heard,
         /// Frames put into outboxes, a broadcast once per member.
         frames_sent,
         /// Frames encoded: once per delivery, audience and format.

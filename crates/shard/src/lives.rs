@@ -30,6 +30,11 @@ impl Shard {
             let reason = connection.session.ended().unwrap_or(CloseReason::GoingAway);
             return self.cut(now, id, reason);
         }
+        // Who broke a rule of the protocol is not understood any more, not even if it answers.
+        if connection.decoder.is_ended() {
+            self.outputs.push_back(Output::Finish(id));
+            return;
+        }
         if !std::mem::take(&mut connection.behind) {
             return;
         }

@@ -29,6 +29,8 @@ pub trait World {
         token: Unproven,
     ) -> Option<Result<Authenticated, Refusal>>;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
+    /// Nothing more will be written; what comes is still read, so that what was written is not lost with it.
+    fn finish(&mut self, connection: ConnectionId);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
 }
@@ -135,6 +137,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                     }
                 }
                 Output::Close(connection, reason) => world.close(connection, reason),
+                Output::Finish(connection) => world.finish(connection),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {

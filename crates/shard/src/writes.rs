@@ -6,7 +6,7 @@ use vocabulary::{Class, ConnectionId};
 
 use crate::Counts;
 use crate::connection::Connection;
-use crate::hear::PONG;
+use crate::hear::is_pong;
 use crate::limits::Limits;
 use crate::outbox::{Frame, Pushed, Spare};
 use crate::pressure::Pressure;
@@ -62,7 +62,7 @@ impl Writes {
         messages: u32,
         class: Class,
     ) -> Pushed {
-        if self.pressure.sheds(class) && class != PONG {
+        if self.pressure.sheds(class) && !is_pong(class) {
             self.shed += 1;
             return Pushed::Dropped;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use shard::Limits;
 use support::{Client, Node};
 use vocabulary::CloseReason;
-use websocket::{Compression, Window};
+use websocket::{Compression, Window, frame};
 
 #[test]
 fn a_message_reaches_the_other_member_and_its_author_gets_the_ack() {
@@ -139,4 +139,36 @@ fn a_socket_that_takes_nothing_is_let_go_when_a_write_has_had_its_time() {
     node.pass(Duration::from_secs(1));
     assert_eq!(node.let_go(ana), Some(CloseReason::TooSlow));
     assert_eq!(node.closed(ana), None, "nothing could be said");
+}
+
+/// The pings of one read each get their pong; those of a flood get no more than their share.
+#[test]
+fn pings_are_answered_up_to_a_number() {
+    let mut node = Node::new(1);
+    let ana = node.connect(0, 1);
+    let pings = |count: usize| -> Vec<u8> {
+        let ping = |n: usize| frame::masked(frame::Opcode::Ping, [1, 2, 3, 4], n.to_string().as_bytes());
+        (0..count).flat_map(ping).collect()
+    };
+    node.receive(ana, pings(10));
+    assert_eq!(node.pongs(ana), (0..10).map(|n| n.to_string()).collect::<Vec<_>>());
+    node.receive(ana, pings(200));
+    let pongs = node.pongs(ana);
+    assert_eq!(pongs.len(), 16);
+    assert!(pongs.contains(&"199".to_owned()), "the newest ping is answered: {pongs:?}");
+    assert_eq!(node.let_go(ana), None);
+}
+
+/// Its close frame could not be read any more, so nobody waits for it; what it sends is still taken, or the reset that answers
+/// unread bytes would destroy our own close frame on its way.
+#[test]
+fn who_breaks_the_protocol_sees_the_end_at_once() {
+    let mut node = Node::new(1);
+    let (ana, bo) = (node.connect(0, 1), node.connect(0, 2));
+    node.receive(ana, vec![0x81, 0x01, b'x']);
+    assert_eq!((node.closed(ana), node.has_finished(ana), node.let_go(ana)), (Some(1002), true, None));
+    node.receive(ana, vec![0; 100]);
+    node.pass(Duration::from_secs(60));
+    assert_eq!(node.let_go(ana), Some(CloseReason::Protocol));
+    assert!(!node.has_finished(bo));
 }

@@ -36,6 +36,8 @@ const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];
 /// The tail that did not travel, and a last block without content: only data that ends where its message ends gets
 /// through both.
 const TAIL_AND_END: [u8; 9] = [0, 0, 0xFF, 0xFF, 1, 0, 0, 0xFF, 0xFF];
+/// What compressed data takes at most, beyond its own length and an eighth of it: a byte becomes nine bits.
+const ROOM_BYTES: usize = 64;
 /// Inflated at once: more than nearly any message, and little enough for a thread to keep.
 const CHUNK_BYTES: usize = 16 << 10;
 /// Long texts of people and programs shrink to a tenth or a twentieth; deflate itself goes to a thousandth, which is for
@@ -63,11 +65,17 @@ impl Deflater {
         let deflate = slot.get_or_insert_with(|| Deflate::new(LEVEL, false, window.bits()));
         deflate.reset();
         let start = out.len();
-        // What fills this is not smaller.
-        out.resize(start + payload.len() + TAIL.len(), 0);
+        // Room for the worst, so that nothing is left inside: `reset` forgets what is left but not the place it took, and the
+        // next message finds a buffer that is too small and panics.
+        out.resize(start + payload.len() + payload.len() / 8 + ROOM_BYTES, 0);
         let status = deflate.compress(payload, &mut out[start..], DeflateFlush::SyncFlush);
         let end = start + deflate.total_out() as usize;
-        let is_smaller = status == Ok(Status::Ok) && end < out.len() && out[start..end].ends_with(&TAIL);
+        let is_whole = status == Ok(Status::Ok) && end < out.len();
+        if !is_whole {
+            *slot = None;
+        }
+        let is_smaller =
+            is_whole && end - start < payload.len() + TAIL.len() && out[start..end].ends_with(&TAIL);
         out.truncate(if is_smaller { end - TAIL.len() } else { start });
         is_smaller
     }

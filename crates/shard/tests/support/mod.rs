@@ -18,6 +18,7 @@ struct Outside {
     engine: MemoryEngine,
     now: Now,
     written: BTreeMap<u32, Vec<u8>>,
+    finished: Vec<u32>,
     closed: Vec<(u32, CloseReason)>,
     /// Sockets that take nothing.
     stalled: BTreeSet<u32>,
@@ -47,6 +48,9 @@ impl World for Outside {
     }
     fn prove(&mut self, _: ConnectionId, _: &Tag, _: Unproven) -> Option<Result<Authenticated, Refusal>> {
         panic!("nobody sends a token in these conversations");
+    }
+    fn finish(&mut self, connection: ConnectionId) {
+        self.finished.push(connection.slot);
     }
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
@@ -91,8 +95,16 @@ impl Node {
             let mounts = vec![Mount { speaks, app, messages, compress_from_bytes: 256, pace: None }];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-            let (written, closed, mail) = (BTreeMap::new(), Vec::new(), VecDeque::new());
-            (shard, Post::default(), Outside { engine, now, written, closed, stalled: BTreeSet::new(), mail })
+            let outside = Outside {
+                engine,
+                now,
+                written: BTreeMap::new(),
+                closed: Vec::new(),
+                finished: Vec::new(),
+                stalled: BTreeSet::new(),
+                mail: VecDeque::new(),
+            };
+            (shard, Post::default(), outside)
         });
         Node { shards: shards.collect(), now, deliveries: 0, commands: 0, compression: BTreeMap::new() }
     }
@@ -189,6 +201,11 @@ impl Node {
         closed.iter().find(|(slot, _)| *slot == client.1).map(|(_, reason)| *reason)
     }
 
+    /// Whether the shard has said all that it will say to the client.
+    pub(crate) fn has_finished(&self, client: Client) -> bool {
+        self.shards[usize::from(client.0)].2.finished.contains(&client.1)
+    }
+
     pub(crate) fn drain(&mut self, window: std::time::Duration) {
         for (shard, ..) in &mut self.shards {
             shard.handle(self.now, Input::Drain(window));
@@ -209,6 +226,18 @@ impl Node {
             _ => None,
         };
         decoder.feed(&mut websocket::Inflater::default(), &mut bytes).find_map(code)
+    }
+
+    /// The payloads of the pongs that the client got since it was last asked for what it heard.
+    pub(crate) fn pongs(&mut self, client: Client) -> Vec<String> {
+        let outside = &mut self.shards[usize::from(client.0)].2;
+        let mut bytes = outside.written.remove(&client.1).unwrap_or_default();
+        let mut decoder = websocket::Decoder::new(websocket::Role::Client, shard::MESSAGES, Compression::Off);
+        let pong = |event| match event {
+            Ok(websocket::Event::Pong(payload)) => Some(String::from_utf8_lossy(&payload).into_owned()),
+            _ => None,
+        };
+        decoder.feed(&mut websocket::Inflater::default(), &mut bytes).filter_map(pong).collect()
     }
 
     /// All that the client was told since it was last asked.

@@ -225,6 +225,24 @@ fn what_is_not_smaller_is_not_compressed() {
     assert!(out.starts_with(b"before") && out.len() < 106);
 }
 
+/// A compressor that ran out of room kept what it had not written, and the next long message brought it down.
+#[test]
+fn what_is_not_smaller_leaves_nothing_for_the_next_message() {
+    for bits in 9..=15 {
+        let (window, mut deflater) = (Window::from_bits(bits).unwrap(), Deflater::default());
+        for bytes in [100_000, 63_000, 2_000, 65_530, 100_000, 300_000, 40_000, 300_000] {
+            assert!(!deflater.deflate(window, &noise(bytes), &mut Vec::new()), "{bits} bits, {bytes} bytes");
+        }
+        let text: String = (0..30_000).map(|number| format!("{number} ")).collect();
+        let mut packed = Vec::new();
+        assert!(deflater.deflate(window, text.as_bytes(), &mut packed), "{bits} bits");
+        let mut decoder = Decoder::new(Role::Server, Limits { message_bytes_max: 1 << 20, ..ROOMY }, AGREED);
+        let mut lines = Vec::new();
+        feed(&mut decoder, &frame(0xC1, &packed), &mut lines);
+        assert!(lines == [format!("text {text}")], "{bits} bits");
+    }
+}
+
 /// No message leaves anything behind: the same payload is the same bytes whatever came before.
 #[test]
 fn every_message_is_compressed_by_itself() {

@@ -2,6 +2,7 @@
 
 mod compression;
 mod decoding;
+mod differential;
 mod encoding;
 mod handshake;
 mod limits;

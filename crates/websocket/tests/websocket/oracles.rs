@@ -1,38 +1,35 @@
-//! The same conversations, put to two other strict decoders. Where one differs by its own choice, the
-//! difference is listed here with its reason; anything else is a finding.
-
-use std::fmt::Debug;
+//! Two other strict decoders, and what they say of a conversation. Where one differs by its own choice, the difference is
+//! listed here with its reason; anything else is a finding. The fuzzing of `fuzz` asks them too, so nothing here needs
+//! proptest.
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use proptest::prelude::*;
 use sockudo_ws::deflate::DeflateConfig;
 use sockudo_ws::protocol::{CompressedProtocol, Protocol};
 use tokio::io::AsyncWriteExt;
 
-use websocket::{Compression, Decoder, Role, Window};
+use websocket::{Compression, Decoder, Role};
 
-use crate::script::{ROOMY, feed, frame, hex};
-use crate::splits::{compressed_conversation, conversation};
+use crate::script::{ROOMY, feed, hex};
 
 #[derive(Clone, Debug, PartialEq)]
-struct Verdict {
-    events: Vec<String>,
-    end: End,
+pub(crate) struct Verdict {
+    pub(crate) events: Vec<String>,
+    pub(crate) end: End,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum End {
+pub(crate) enum End {
     Waits,
     /// With this close code.
     Fails(u16),
 }
 
-fn ours(bytes: &[u8]) -> Verdict {
+pub(crate) fn ours(bytes: &[u8]) -> Verdict {
     ours_with(Compression::Off, bytes)
 }
 
-fn ours_with(compression: Compression, bytes: &[u8]) -> Verdict {
+pub(crate) fn ours_with(compression: Compression, bytes: &[u8]) -> Verdict {
     let mut events = Vec::new();
     feed(&mut Decoder::new(Role::Server, ROOMY, compression), bytes, &mut events);
     let end = match events.pop_if(|last| last.starts_with("fails ")) {
@@ -51,7 +48,7 @@ fn is_close(line: &str) -> bool {
     line.starts_with("close")
 }
 
-fn tokio_websockets(bytes: &[u8]) -> Verdict {
+pub(crate) fn tokio_websockets(bytes: &[u8]) -> Verdict {
     use tokio_websockets::{Error, Limits, Message, ServerBuilder, proto::ProtocolError};
 
     let line = |message: &Message| match message {
@@ -95,13 +92,13 @@ fn tokio_websockets(bytes: &[u8]) -> Verdict {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(drive)
 }
 
-fn sockudo(bytes: &[u8]) -> Verdict {
+pub(crate) fn sockudo(bytes: &[u8]) -> Verdict {
     let bytes_max = ROOMY.message_bytes_max as usize;
     let mut protocol = Protocol::new(sockudo_ws::Role::Server, bytes_max, bytes_max);
     sockudo_verdict(|messages| protocol.process_into(&mut BytesMut::from(bytes), messages))
 }
 
-fn sockudo_compressed(bytes: &[u8]) -> Verdict {
+pub(crate) fn sockudo_compressed(bytes: &[u8]) -> Verdict {
     let config = DeflateConfig {
         server_no_context_takeover: true,
         client_no_context_takeover: true,
@@ -146,11 +143,16 @@ fn sockudo_verdict(
 /// Ours may fail sooner: at the first byte that breaks a rule, where others wait for the rest of the head, or
 /// sockudo for the whole frame. So whoever still waits gets more than any frame lacks before the verdicts are
 /// compared.
-fn compare(bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
+pub(crate) fn compare(bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
     compare_to(ours(bytes), bytes, oracle, differences);
 }
 
-fn compare_to(our: Verdict, bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, differences: &[Difference]) {
+pub(crate) fn compare_to(
+    our: Verdict,
+    bytes: &[u8],
+    oracle: impl Fn(&[u8]) -> Verdict,
+    differences: &[Difference],
+) {
     let mut their = oracle(bytes);
     if matches!(our.end, End::Fails(_)) && their.end == End::Waits {
         their = oracle(&[bytes, &vec![0xFF; 14 + ROOMY.message_bytes_max as usize]].concat());
@@ -159,13 +161,13 @@ fn compare_to(our: Verdict, bytes: &[u8], oracle: impl Fn(&[u8]) -> Verdict, dif
     assert!(our == their || excused, "{bytes:02x?}\n ours: {our:?}\ntheirs: {their:?}");
 }
 
-struct Difference {
+pub(crate) struct Difference {
     #[expect(dead_code, reason = "for who reads the list")]
     reason: &'static str,
     applies: fn(&Verdict, &Verdict) -> bool,
 }
 
-const ANNOUNCED_TOO_MUCH: Difference = Difference {
+pub(crate) const ANNOUNCED_TOO_MUCH: Difference = Difference {
     reason: "where a head announces too much and breaks a rule as well (a length with its top bit set, a continuation of \
              nothing), we name the rule and they the length",
     applies: |our, their| {
@@ -173,7 +175,7 @@ const ANNOUNCED_TOO_MUCH: Difference = Difference {
     },
 };
 
-const EMPTY_LAST_FRAGMENT: Difference = Difference {
+pub(crate) const EMPTY_LAST_FRAGMENT: Difference = Difference {
     reason: "tokio-websockets does not finish its UTF-8 check when the last fragment is empty",
     applies: |our, their| {
         let delivered = their.events.get(our.events.len());
@@ -183,52 +185,8 @@ const EMPTY_LAST_FRAGMENT: Difference = Difference {
     },
 };
 
-const LATE_AND_LENIENT: Difference = Difference {
+pub(crate) const LATE_AND_LENIENT: Difference = Difference {
     reason: "where compression was agreed on, sockudo looks at a text only when all of it is there, and takes compressed data \
              that ends in the midst of a block for a message",
     applies: |our, their| our.end == End::Fails(1007) && their.events.starts_with(&our.events),
 };
-
-#[test]
-fn hostile_inputs_that_others_disagree_about() {
-    let unmasked = [0x81, 0x05, b'h', b'e', b'l', b'l', b'o'].to_vec();
-    let long_form_16 = [0x82, 0xFE, 0, 5, 0, 0, 0, 0, 1, 2, 3, 4, 5].to_vec();
-    let long_form_64 = [0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 1, 2, 3, 4, 5].to_vec();
-    let unfinished_utf8 = frame(0x81, &[&b"\xED\xA0\x80"[..], &[b'x'; 5_000]].concat())[..1_000].to_vec();
-    let table = [
-        (unmasked, 1002),
-        (long_form_16, 1002),
-        (long_form_64, 1002),
-        (unfinished_utf8, 1007),
-        (frame(0x01, b"\xFFbad"), 1007),
-        (frame(0x88, &999u16.to_be_bytes()), 1002),
-        (frame(0x88, &1005u16.to_be_bytes()), 1002),
-        (frame(0x88, &2000u16.to_be_bytes()), 1002),
-    ];
-    for (bytes, code) in table {
-        let expected = Verdict { events: Vec::new(), end: End::Fails(code) };
-        assert_eq!(ours(&bytes), expected, "{bytes:02x?}");
-        assert_eq!(tokio_websockets(&bytes), expected, "{bytes:02x?}");
-        assert_eq!(sockudo(&bytes), expected, "{bytes:02x?}");
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
-
-    #[test]
-    fn tokio_websockets_agrees(bytes in conversation()) {
-        compare(&bytes, tokio_websockets, &[ANNOUNCED_TOO_MUCH, EMPTY_LAST_FRAGMENT]);
-    }
-
-    #[test]
-    fn sockudo_agrees(bytes in conversation()) {
-        compare(&bytes, sockudo, &[ANNOUNCED_TOO_MUCH]);
-    }
-
-    #[test]
-    fn sockudo_agrees_about_compressed_messages(bytes in compressed_conversation()) {
-        let our = ours_with(Compression::Deflate(Window::MAX), &bytes);
-        compare_to(our, &bytes, sockudo_compressed, &[ANNOUNCED_TOO_MUCH, LATE_AND_LENIENT]);
-    }
-}
