@@ -144,7 +144,7 @@ fn a_socket_that_takes_nothing_is_let_go_when_a_write_has_had_its_time() {
 /// The pings of one read each get their pong; those of a flood get no more than their share.
 #[test]
 fn pings_are_answered_up_to_a_number() {
-    let mut node = Node::new(1);
+    let mut node = Node::with(1, Limits { control_frames_per_second: 1000, ..Limits::default() });
     let ana = node.connect(0, 1);
     let pings = |count: usize| -> Vec<u8> {
         let ping = |n: usize| frame::masked(frame::Opcode::Ping, [1, 2, 3, 4], n.to_string().as_bytes());
@@ -157,6 +157,17 @@ fn pings_are_answered_up_to_a_number() {
     assert_eq!(pongs.len(), 16);
     assert!(pongs.contains(&"199".to_owned()), "the newest ping is answered: {pongs:?}");
     assert_eq!(node.let_go(ana), None);
+}
+
+#[test]
+fn who_pings_more_often_than_anybody_needs_to_is_closed() {
+    let mut node = Node::new(1);
+    let ana = node.connect(0, 1);
+    let ping = || frame::masked(frame::Opcode::Ping, [1, 2, 3, 4], b"");
+    node.receive(ana, (0..20).flat_map(|_| ping()).collect());
+    assert_eq!(node.closed(ana), None, "a second's worth");
+    node.receive(ana, ping());
+    assert_eq!(node.closed(ana), Some(1008));
 }
 
 /// Its close frame could not be read any more, so nobody waits for it; what it sends is still taken, or the reset that answers
