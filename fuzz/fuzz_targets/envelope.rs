@@ -9,7 +9,7 @@ use protocol::{Item, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use vocabulary::{Asked, Code, HistoryFrom, Verb, Wall};
+use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall};
 
 const NAME_BYTES_MAX: usize = 128;
 const ID_BYTES_MAX: usize = 128;
@@ -21,9 +21,15 @@ fuzz_target!(|text: &str| {
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {
-        Ok(asked) => {
+        Ok(Request::Room(asked)) => {
             assert!(page.is_readable, "understood against the page");
             within_limits(asked);
+        }
+        Ok(Request::Identify(tag, token)) => {
+            assert!(page.is_readable, "understood against the page");
+            assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
+            assert!(!token.0.is_empty());
+            assert!(!format!("{token:?}").contains(&*token.0) || token.0.len() < 9, "a token is in no log");
         }
         Err(misheard) => {
             let refusal = &misheard.refusal;

@@ -1,41 +1,7 @@
-//! The `kulkul` binary: reads configuration, and is the only place that names concrete apps, engines and bridges.
-
-mod apps;
-mod check;
-mod config;
-mod demo;
-mod doctor;
-mod gate;
-mod log;
-mod memory;
-mod operator;
-mod options;
-mod pages;
-mod secret;
-mod serve;
-mod token;
+//! The `kulkul` binary. What it does is in the library beside it, so that tests can ask parts of it.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use options::{Command, Options};
-
 fn main() -> ExitCode {
-    let options = Options::parse();
-    let done = match options.command {
-        Some(Command::Bench(bench)) => return bench::run(bench),
-        Some(Command::Check(look)) => check::run(&look),
-        Some(Command::Doctor(look)) => doctor::run(&look),
-        Some(Command::Token(ask)) => token::print(&ask),
-        Some(Command::Serve(serve)) => serve::run(&serve),
-        None => serve::run(&options.serve),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("kulkul: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    server::main()
 }

@@ -91,6 +91,14 @@ pub(crate) fn read(typed: &Serve) -> Result<Config, Faults> {
     config.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
+/// A file by itself, as if it were the only place that says anything.
+pub(crate) fn read_text(text: &str) -> Result<Config, Faults> {
+    let mut faults = Faults::default();
+    let written = Written { file: Some(("kulkul.toml", text)), ..Written::default() };
+    let config = settle(&written, &mut faults);
+    config.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
 fn content(path: &Path, faults: &mut Faults) -> Option<String> {
     let read = std::fs::read_to_string(path);
     read.map_err(|error| {

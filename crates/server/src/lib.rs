@@ -1,0 +1,47 @@
+//! The `kulkul` binary: reads configuration, and is the only place that names concrete apps, engines and bridges.
+
+mod apps;
+mod check;
+mod config;
+mod demo;
+mod doctor;
+mod gate;
+mod log;
+mod memory;
+mod operator;
+mod options;
+mod pages;
+mod secret;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use options::{Command, Options};
+
+/// What the binary does.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match options.command {
+        Some(Command::Bench(bench)) => return bench::run(bench),
+        Some(Command::Check(look)) => check::run(&look),
+        Some(Command::Doctor(look)) => doctor::run(&look),
+        Some(Command::Token(ask)) => token::print(&ask),
+        Some(Command::Serve(serve)) => serve::run(&serve),
+        None => serve::run(&options.serve),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kulkul: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether this text is a sound config file, or all that is wrong with it; for tests that bring hostile ones.
+pub fn check_config(text: &str) -> Result<(), String> {
+    config::read_text(text).map(|_| ()).map_err(|faults| faults.to_string())
+}
