@@ -2,14 +2,16 @@
 //!
 //! While something is measured it never sleeps, and it knows how much of its core it needed: [`Meter`].
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::io::ErrorKind;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
+use websocket::{Compression, Decoder, Event, Inflater, Limits, Role, Window};
+
 use crate::adapters::Dialect;
+use crate::link::Link;
 use crate::stamp::Finder;
 use crate::tally::Tally;
 use crate::wire::{self, Answer, Scanned};
@@ -35,7 +37,7 @@ pub(crate) enum Phase {
 
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub stream: Option<TcpStream>,
+    pub link: Option<Link>,
     pub phase: Phase,
     /// Sent when the upgrade is answered.
     pub join: Vec<u8>,
@@ -81,7 +83,6 @@ pub(crate) struct Heard {
     pub complaints: Vec<String>,
 }
 
-#[derive(Debug)]
 pub(crate) struct Crowd {
     origin: Instant,
     epoll: Epoll,
@@ -93,6 +94,7 @@ pub(crate) struct Crowd {
     meter: Meter,
     /// The time of this turn, where it is exact enough for all its reads.
     turn_us: Option<u64>,
+    inflater: Inflater,
     pub heard: Heard,
 }
 
@@ -108,6 +110,7 @@ impl Crowd {
             finder: Finder::default(),
             meter: Meter { mark_us: 0, idle_us: 0, slept_us: 0, worked: false, polled_us: 0 },
             turn_us: None,
+            inflater: Inflater::default(),
             heard: Heard::default(),
         })
     }
@@ -129,13 +132,13 @@ impl Crowd {
     }
 
     /// A member whose connect is under way or done; its upgrade request leaves as soon as it can.
-    pub(crate) fn add(&mut self, stream: TcpStream, request: Vec<u8>, join: Vec<u8>) -> Result<()> {
+    pub(crate) fn add(&mut self, link: Link, request: Vec<u8>, join: Vec<u8>) -> Result<()> {
         let id = self.members.len() as u32;
         // Edge-triggered and for good: no call to change it, no second look at sockets that were just emptied.
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-        self.epoll.add(&stream, EpollEvent::new(flags, id.into()))?;
+        self.epoll.add(link.stream(), EpollEvent::new(flags, id.into()))?;
         self.members.push(Member {
-            stream: Some(stream),
+            link: Some(link),
             phase: Phase::Upgrading,
             join,
             partial: Vec::new(),
@@ -154,9 +157,11 @@ impl Crowd {
 
     pub(crate) fn flush(&mut self, id: u32) {
         let member = &mut self.members[id as usize];
-        let Some(stream) = member.stream.as_mut().filter(|_| !member.waiting.is_empty()) else { return };
+        // A sealed link may have something of its own to send.
+        let due = |link: &&mut Link| !member.waiting.is_empty() || matches!(link, Link::Sealed(_));
+        let Some(link) = member.link.as_mut().filter(due) else { return };
         self.meter.worked = true;
-        match stream.write(&member.waiting) {
+        match link.write(&member.waiting) {
             Ok(written) => drop(member.waiting.drain(..written)),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
             Err(error) => self.lose(id, &error.to_string()),
@@ -219,7 +224,7 @@ impl Crowd {
     fn lose(&mut self, id: u32, why: &str) {
         let member = &mut self.members[id as usize];
         // Closing takes the socket out of the epoll.
-        member.stream = None;
+        member.link = None;
         member.phase = Phase::Gone;
         self.heard.gone += 1;
         self.complain(format!("connection {id} ended: {why}"));
@@ -241,17 +246,22 @@ impl Crowd {
     #[inline]
     fn read_once(&mut self, id: u32, tally: &mut Tally) -> bool {
         let member = &mut self.members[id as usize];
-        let Some(stream) = &mut member.stream else { return false };
+        let Some(link) = &mut member.link else { return false };
+        let whole = link.short_reads_are_whole();
         let held = member.partial.len();
         self.scratch[..held].copy_from_slice(&member.partial);
         member.partial.clear();
-        let filled = match stream.read(&mut self.scratch[held..]) {
+        let mut empty = false;
+        let filled = match link.read(&mut self.scratch[held..]) {
             Ok(0) => {
                 self.lose(id, "closed by the server");
                 return false;
             }
             Ok(count) => held + count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => held,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                empty = true;
+                held
+            }
             Err(error) => {
                 self.lose(id, &error.to_string());
                 return false;
@@ -269,7 +279,7 @@ impl Crowd {
         }
         let full = filled == scratch.len();
         self.scratch = scratch;
-        full
+        full || !(whole || empty)
     }
 
     /// Takes all whole frames; returns how many bytes they were.
@@ -297,11 +307,21 @@ impl Crowd {
         loop {
             match wire::server_frame(&bytes[used..]) {
                 Scanned::Incomplete => return used,
-                Scanned::Frame { opcode: wire::TEXT | wire::BINARY, last: true, payload, bytes: length } => {
+                Scanned::Frame {
+                    opcode: wire::TEXT | wire::BINARY,
+                    last: true,
+                    packed: false,
+                    payload,
+                    bytes: length,
+                } => {
                     self.message(id, payload, now_us, tally);
                     used += length;
                 }
-                Scanned::Frame { opcode, last, payload, bytes: length } => {
+                Scanned::Frame { packed: true, bytes: length, .. } => {
+                    self.packed(id, &bytes[used..used + length], now_us, tally);
+                    used += length;
+                }
+                Scanned::Frame { opcode, last, packed: false, payload, bytes: length } => {
                     if matches!(opcode, wire::CONTINUATION | wire::TEXT | wire::BINARY) {
                         self.fragment(id, last, payload, now_us, tally);
                     } else {
@@ -315,6 +335,21 @@ impl Crowd {
                 }
             }
         }
+    }
+
+    /// A frame that the server has compressed.
+    fn packed(&mut self, id: u32, frame: &[u8], now_us: u64, tally: &mut Tally) {
+        let limits = Limits { message_bytes_max: SCRATCH_BYTES as u32, fragments_max: 1 };
+        let mut decoder = Decoder::new(Role::Client, limits, Compression::Deflate(Window::MAX));
+        let mut frame = frame.to_vec();
+        let mut inflater = std::mem::take(&mut self.inflater);
+        for event in decoder.feed(&mut inflater, &mut frame) {
+            match event {
+                Ok(Event::Text(text)) => self.message(id, text.as_bytes(), now_us, tally),
+                _ => self.lose(id, "a compressed frame that is none"),
+            }
+        }
+        self.inflater = inflater;
     }
 
     #[inline]

@@ -16,6 +16,7 @@ mod adapters;
 mod crowd;
 mod histogram;
 mod interval;
+mod link;
 mod machine;
 mod opening;
 mod options;

@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -11,9 +12,11 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, setsockopt, socket, sockopt,
 };
+use rustls::ClientConfig;
 
-use crate::adapters::Adapter;
+use crate::adapters::{Adapter, Travels};
 use crate::crowd::{Crowd, Phase, Wait};
+use crate::link::Link;
 use crate::progress::Progress;
 use crate::tally::Tally;
 use crate::wire;
@@ -36,7 +39,15 @@ pub(crate) fn guests(adapter: &dyn Adapter, port: u16, rooms: &[u32]) -> Result<
         let visitor = adapter.visitor(user as u32)?;
         let mut join = Vec::new();
         wire::client_frame(wire::TEXT, adapter.join(*room).as_bytes(), &mut join);
-        Ok(Guest { request: wire::upgrade_request(port, &visitor.path, visitor.bearer.as_deref()), join })
+        Ok(Guest {
+            request: wire::upgrade_request(
+                port,
+                &visitor.path,
+                visitor.bearer.as_deref(),
+                adapter.travels() == Travels::Packed,
+            ),
+            join,
+        })
     };
     rooms.iter().enumerate().map(guest).collect()
 }
@@ -45,7 +56,7 @@ pub(crate) fn guests(adapter: &dyn Adapter, port: u16, rooms: &[u32]) -> Result<
 pub(crate) fn open(
     crowd: &mut Crowd,
     tally: &mut Tally,
-    port: u16,
+    (port, secrecy): (u16, Option<&Arc<ClientConfig>>),
     guests: Vec<Guest>,
     at_once: usize,
     progress: &mut Progress,
@@ -62,7 +73,11 @@ pub(crate) fn open(
             && let Some(guest) = guests.next()
         {
             let stream = connect_from(crowd.members.len() as u32, port)?;
-            crowd.add(stream, guest.request, guest.join)?;
+            let link = match secrecy {
+                Some(secrecy) => Link::sealed(stream, secrecy)?,
+                None => Link::Plain(stream),
+            };
+            crowd.add(link, guest.request, guest.join)?;
         }
         crowd.turn(Wait::Millis(50), tally)?;
         crowd.all_well().with_context(|| format!("after {joined} of {total} joins"))?;

@@ -1,6 +1,7 @@
 //! The client's side of RFC 6455, as much as a load needs: the upgrade, masked frames out, plain frames in.
 //!
-//! Never buffers and never copies an incoming payload. No extensions: none is offered.
+//! Never buffers and never copies an incoming payload. permessage-deflate where it was offered: who scans learns that a
+//! payload is compressed.
 
 pub(crate) const CONTINUATION: u8 = 0;
 pub(crate) const TEXT: u8 = 1;
@@ -19,11 +20,12 @@ const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// Longest answer to an upgrade that is waited for.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-pub(crate) fn upgrade_request(port: u16, path: &str, bearer: Option<&str>) -> Vec<u8> {
+pub(crate) fn upgrade_request(port: u16, path: &str, bearer: Option<&str>, deflate: bool) -> Vec<u8> {
+    let extensions = if deflate { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
     let authorization = bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{authorization}\r\n"
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{extensions}{authorization}\r\n"
     )
     .into_bytes()
 }
@@ -75,6 +77,8 @@ pub(crate) enum Scanned<'a> {
         opcode: u8,
         /// Whether the message ends here.
         last: bool,
+        /// Compressed, as only a server does that was offered it.
+        packed: bool,
         payload: &'a [u8],
         /// Length of the whole frame.
         bytes: usize,
@@ -87,7 +91,7 @@ pub(crate) enum Scanned<'a> {
 #[inline]
 pub(crate) fn server_frame(bytes: &[u8]) -> Scanned<'_> {
     let [first, second, rest @ ..] = bytes else { return Scanned::Incomplete };
-    if first & 0x70 != 0 || second & 0x80 != 0 {
+    if first & 0x30 != 0 || second & 0x80 != 0 {
         return Scanned::Malformed;
     }
     let (length, head) = match (second, rest) {
@@ -103,7 +107,8 @@ pub(crate) fn server_frame(bytes: &[u8]) -> Scanned<'_> {
     };
     match bytes.get(head..head + length) {
         Some(payload) => {
-            Scanned::Frame { opcode: first & 0x0f, last: first & 0x80 != 0, payload, bytes: head + length }
+            let (last, packed) = (first & 0x80 != 0, first & 0x40 != 0);
+            Scanned::Frame { opcode: first & 0x0f, last, packed, payload, bytes: head + length }
         }
         None => Scanned::Incomplete,
     }
@@ -130,7 +135,13 @@ mod tests {
         for length in [0, 1, 125, 126, 127, 0xffff, 0x10000] {
             let payload = vec![b'p'; length];
             let frame = unmasked(TEXT, &payload);
-            let whole = Scanned::Frame { opcode: TEXT, last: true, payload: &payload, bytes: frame.len() };
+            let whole = Scanned::Frame {
+                opcode: TEXT,
+                last: true,
+                packed: false,
+                payload: &payload,
+                bytes: frame.len(),
+            };
             assert_eq!(server_frame(&frame), whole, "{length}");
             for cut in [0, 1, 2, 3, 9, frame.len() - 1] {
                 if cut < frame.len() {
@@ -144,7 +155,7 @@ mod tests {
     fn what_a_server_may_not_send_is_malformed() {
         let rows: [(&str, &[u8]); 3] = [
             ("masked", &[0x81, 0x81, 1, 2, 3, 4, 5]),
-            ("reserved bit", &[0xc1, 0x00]),
+            ("reserved bit", &[0xa1, 0x00]),
             ("longer than anything", &[0x82, 127, 0xff, 0, 0, 0, 0, 0, 0, 0]),
         ];
         for (name, bytes) in rows {
@@ -157,7 +168,8 @@ mod tests {
         let rows: [(&[u8], u8, bool); 3] =
             [(&[0x01, 0], TEXT, false), (&[0x00, 0], CONTINUATION, false), (&[0x80, 0], CONTINUATION, true)];
         for (bytes, opcode, last) in rows {
-            assert_eq!(server_frame(bytes), Scanned::Frame { opcode, last, payload: &[], bytes: 2 });
+            let frame = Scanned::Frame { opcode, last, packed: false, payload: &[], bytes: 2 };
+            assert_eq!(server_frame(bytes), frame);
         }
     }
 

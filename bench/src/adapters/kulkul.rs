@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::{Adapter, Choices, Dialect, Launch, Place, Visitor, seed_hub, token};
+use super::{Adapter, Choices, Dialect, Launch, Place, Travels, Visitor, seed_hub, token};
+use crate::link::{CERTIFICATE, KEY};
 
 /// The profile that `kulkul serve --profile` is asked for.
 const PROFILE: &str = "bench";
@@ -54,7 +55,12 @@ pub const LIFTED: [Lifted; 4] = [
     },
 ];
 
+/// The same server, by what its bytes travel in.
+pub(super) const NAMES: [(&str, Travels); 3] =
+    [("kulkul", Travels::Plain), ("kulkul-tls", Travels::Sealed), ("kulkul-deflate", Travels::Packed)];
+
 pub(super) struct Kulkul {
+    travels: Travels,
     program: Option<PathBuf>,
     args: Vec<String>,
     notices: bool,
@@ -63,8 +69,9 @@ pub(super) struct Kulkul {
 }
 
 impl Kulkul {
-    pub(super) fn new(choices: &Choices) -> Self {
+    pub(super) fn new(choices: &Choices, travels: Travels) -> Self {
         Self {
+            travels,
             program: choices.server.clone(),
             args: choices.server_args.clone(),
             notices: choices.notices,
@@ -74,13 +81,34 @@ impl Kulkul {
     }
 }
 
+/// A config that says no more than demo mode does, but for the certificate.
+fn sealed_config(place: &Place, secret: &str) -> Result<PathBuf> {
+    let put = |name: &str, text: &str| {
+        let path = place.folder.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display())).map(|()| path)
+    };
+    let (certificate, key) = (put("certificate.pem", CERTIFICATE)?, put("key.pem", KEY)?);
+    // The secret stays the folder's, so that tokens are signed as for the others.
+    ensure!(!secret.is_empty(), "the folder has no secret");
+    let tls = format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
+    put("kulkul.toml", &format!("operator_listen = \"127.0.0.1:0\"\n{tls}"))
+}
+
 impl Adapter for Kulkul {
     fn name(&self) -> &'static str {
-        "kulkul"
+        NAMES.iter().find(|(_, travels)| *travels == self.travels).map_or("kulkul", |(name, _)| name)
+    }
+
+    fn travels(&self) -> Travels {
+        self.travels
     }
 
     fn remark(&self) -> &'static str {
-        "one shard, memory engine, JSON envelope, tokens checked"
+        match self.travels {
+            Travels::Plain => "one shard, memory engine, JSON envelope, tokens checked",
+            Travels::Sealed => "the same by TLS 1.3, each client with a handshake of its own",
+            Travels::Packed => "the same with permessage-deflate, once a message",
+        }
     }
 
     fn launch(&mut self, place: &Place) -> Result<Launch> {
@@ -108,6 +136,9 @@ impl Adapter for Kulkul {
         let mut args = vec!["serve".into(), "--listen".into(), listen.into(), "--data".into(), folder.into()];
         args.extend(["--shards", "1", "--engine", "memory", "--profile", profile].map(Into::into));
         args.extend(self.args.iter().map(Into::into));
+        if self.travels == Travels::Sealed {
+            args.extend(["--config".into(), sealed_config(place, &secret)?.into()]);
+        }
         Ok(Launch { program: program.into(), args, ..Launch::default() })
     }
 

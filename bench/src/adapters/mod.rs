@@ -52,7 +52,21 @@ pub(crate) struct Dialect {
     pub acks: bool,
 }
 
+/// What a server's bytes travel in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Travels {
+    #[default]
+    Plain,
+    /// By TLS.
+    Sealed,
+    /// Compressed, where that makes them shorter.
+    Packed,
+}
+
 pub(crate) trait Adapter {
+    fn travels(&self) -> Travels {
+        Travels::Plain
+    }
     fn name(&self) -> &'static str;
     /// What a reader of its figures has to know.
     fn remark(&self) -> &'static str;
@@ -78,12 +92,23 @@ pub(crate) struct Choices {
     pub peers: Option<PathBuf>,
 }
 
-pub(crate) const NAMES: [&str; 8] =
-    ["kulkul", "bun", "epoll", "epoll-gather", "seed-hub", "node-ws", "tungstenite", "axum"];
+pub(crate) const NAMES: [&str; 10] = [
+    "kulkul",
+    "kulkul-tls",
+    "kulkul-deflate",
+    "bun",
+    "epoll",
+    "epoll-gather",
+    "seed-hub",
+    "node-ws",
+    "tungstenite",
+    "axum",
+];
 
 pub(crate) fn named(name: &str, choices: &Choices) -> Result<Box<dyn Adapter>> {
-    if name == "kulkul" {
-        return Ok(Box::new(kulkul::Kulkul::new(choices)));
+    let ours = kulkul::NAMES.iter().find(|(ours, _)| *ours == name);
+    if let Some((_, travels)) = ours {
+        return Ok(Box::new(kulkul::Kulkul::new(choices, *travels)));
     }
     let peers = peers_folder(choices)?;
     if name == "seed-hub" {

@@ -7,8 +7,9 @@ use nix::time::ClockId;
 use nix::unistd::Pid;
 
 use super::{Conditions, Scenario};
-use crate::adapters::Adapter;
+use crate::adapters::{Adapter, Travels};
 use crate::crowd::{Crowd, Wait};
+use crate::link;
 use crate::machine;
 use crate::opening;
 use crate::outcome::{self, Behind, Figure, Generator, Outcome};
@@ -94,7 +95,9 @@ impl Stage {
     ) -> Result<()> {
         let guests = opening::guests(adapter, self.server.port, &self.cast.rooms)?;
         let (crowd, tally) = (&mut self.crowd, &mut self.tally);
-        opening::open(crowd, tally, self.server.port, guests, at_once, &mut conditions.progress)
+        let secrecy = (adapter.travels() == Travels::Sealed).then(link::secrecy).transpose()?;
+        let to = (self.server.port, secrecy.as_ref());
+        opening::open(crowd, tally, to, guests, at_once, &mut conditions.progress)
     }
 
     /// Takes what comes without sending anything.
