@@ -1,7 +1,7 @@
 //! docs/protocol.md against the code: a page that a client is written from must not be wrong.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::{Protocol, RoomsProtocol};
 use vocabulary::{CloseReason, Comeback};
@@ -80,7 +80,14 @@ fn the_page_lists_every_error_code_and_no_other() {
 #[test]
 fn the_tests_that_a_page_names_exist() {
     let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let page = std::fs::read_to_string(docs.join("seed-002.md")).expect("the page is there");
+    for (name, least) in [("seed-002.md", 20), ("security.md", 25)] {
+        let named = tests_named_in(&docs, name);
+        assert!(named > least, "{named} tests are named in {name}: the page reads differently now");
+    }
+}
+
+fn tests_named_in(docs: &Path, page: &str) -> usize {
+    let page = std::fs::read_to_string(docs.join(page)).expect("the page is there");
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
         let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
@@ -99,7 +106,7 @@ fn the_tests_that_a_page_names_exist() {
             rest = after;
         }
     }
-    assert!(named > 20, "{named} tests are named: the page reads differently now");
+    named
 }
 
 const BEGIN: &str =
