@@ -96,7 +96,7 @@ impl Facts {
             ready: self.ready.load(Ordering::Acquire),
             draining: self.draining.load(Ordering::Acquire),
         };
-        health.ready &= health.degraded().is_none();
+        health.ready &= health.degraded().is_none() && self.pressure() == Pressure::None;
         health
     }
 

@@ -241,7 +241,11 @@ async fn ready(State(facts): State<Arc<Facts>>) -> Response {
     if health.ready {
         return "ready\n".into_response();
     }
-    let why = if health.draining { "draining".to_owned() } else { health.degraded().unwrap_or_default() };
+    let why = match health.degraded() {
+        _ if health.draining => "draining".to_owned(),
+        Some(why) => why,
+        None => "short of memory".to_owned(),
+    };
     (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }
 

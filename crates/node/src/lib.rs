@@ -3,6 +3,7 @@
 
 mod addresses;
 mod census;
+mod certificate;
 mod clock;
 mod door;
 mod doorway;

@@ -12,6 +12,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use vocabulary::Wall;
+
+use crate::certificate;
 
 /// Plain bytes that become one record, and the most that a socket which takes nothing is owed as a secret: beyond it
 /// nothing more is taken from its outbox.
@@ -69,6 +72,12 @@ impl Tls {
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Pair)?;
         config.send_tls13_tickets = 1;
         Ok(Tls { config: Arc::new(config), in_force })
+    }
+
+    /// When the certificate in force ends, if that can be read.
+    pub fn ends(&self) -> Option<Wall> {
+        let pair = self.in_force.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        certificate::ends(pair.cert.first()?)
     }
 
     /// For connections from now on.

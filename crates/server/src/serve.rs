@@ -97,6 +97,9 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     let scheme = if sealed.is_some() { "https" } else { "http" };
     announce(&ready_line(&format!("{scheme}://{address}"), operator))?;
     tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = "memory", "serving");
+    if let Some(sealed) = &sealed {
+        tell_end(sealed);
+    }
     let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
     renewal.tick().await;
     let mut certificate = config.typed.tls.as_ref().and_then(written);
@@ -164,6 +167,15 @@ fn ready_line(listening: &str, operator: Option<SocketAddr>) -> serde_json::Valu
     }
 }
 
+/// Time to have it renewed and to notice that it was not.
+const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+
+fn tell_end(sealed: &node::Tls) {
+    if let Some(end) = sealed.ends().filter(|end| *end < Facts::now() + CERTIFICATE_ENDS_SOON) {
+        tracing::warn!(%end, "the certificate ends soon: renew it");
+    }
+}
+
 /// When certificate and key were written last.
 fn written(tls: &config::Tls) -> Option<(SystemTime, SystemTime)> {
     let when = |path: &Path| std::fs::metadata(path).and_then(|it| it.modified()).ok();
@@ -179,7 +191,10 @@ fn renew(config: &Config, sealed: Option<&node::Tls>, last: &mut Option<(SystemT
     }
     *last = now;
     match sealed.renew(&tls.certificate, &tls.key) {
-        Ok(()) => tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed"),
+        Ok(()) => {
+            tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed");
+            tell_end(sealed);
+        }
         Err(error) => {
             tracing::error!(%error, "the new certificate cannot be used: the old one stays in force")
         }

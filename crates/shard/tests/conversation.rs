@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use shard::Limits;
+use shard::{Limits, Pressure};
 use support::{Client, Node};
 use vocabulary::CloseReason;
 use websocket::{Compression, Window, frame};
@@ -157,6 +157,38 @@ fn pings_are_answered_up_to_a_number() {
     assert_eq!(pongs.len(), 16);
     assert!(pongs.contains(&"199".to_owned()), "the newest ping is answered: {pongs:?}");
     assert_eq!(node.let_go(ana), None);
+}
+
+/// What may be lost goes first, and what may not be lost never.
+#[test]
+fn when_memory_is_short_signals_go_first_then_states_and_never_messages_or_answers() {
+    let steps = [
+        (Pressure::None, &["user_typing", "user_left", "new_message"][..]),
+        (Pressure::NoNewcomers, &["user_typing", "user_left", "new_message"]),
+        (Pressure::NoSignals, &["user_left", "new_message"]),
+        (Pressure::NoLatest, &["new_message"]),
+        (Pressure::Tight, &["new_message"]),
+    ];
+    for (pressure, told) in steps {
+        let mut node = Node::new(1);
+        let (ana, bo, eve) = (node.connect(0, 1), node.connect(0, 2), node.connect(0, 3));
+        for client in [ana, bo, eve] {
+            node.say(client, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+        }
+        node.pass(Duration::from_secs(2));
+        node.heard(bo);
+        node.press(pressure);
+        node.say(ana, r#"{"type":"typing","room":"general"}"#);
+        node.say(eve, r#"{"type":"leave_room","payload":{"room_id":"general"}}"#);
+        node.say(ana, r#"{"type":"send_message","room":"general","id":"1","payload":{"content":"x"}}"#);
+        node.pass(Duration::from_secs(2));
+        let heard: Vec<String> = node.heard(bo).iter().map(|it| it["type"].to_string()).collect();
+        for kind in ["user_typing", "user_left", "new_message"] {
+            let is_told = heard.iter().any(|heard| heard.trim_matches('"') == kind);
+            assert_eq!(is_told, told.contains(&kind), "{kind} under {pressure:?}: {heard:?}");
+        }
+        assert_eq!(node.heard(ana).last().expect("an answer")["type"], "ack", "under {pressure:?}");
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Kind {
             Kind::Path => "a path".into(),
             Kind::File => "a path to a text file".into(),
             Kind::Networks => "a list, each an address or a network such as 10.0.0.0/8 or fd00::/8".into(),
-            Kind::Memory => "1% to 95% such as \"80%\", or bytes from 64MiB such as \"2GiB\"".into(),
+            Kind::Memory => "1% to 95% such as \"80%\", or bytes from 16MiB such as \"2GiB\"".into(),
         }
     }
 

@@ -65,7 +65,7 @@ pub(crate) enum Memory {
 }
 
 /// With less than this nothing can be served.
-pub(super) const MEMORY_BYTES_MIN: u64 = 64 << 20;
+pub(super) const MEMORY_BYTES_MIN: u64 = 16 << 20;
 
 impl Memory {
     pub(super) fn parse(text: &str) -> Option<Memory> {

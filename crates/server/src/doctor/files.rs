@@ -1,14 +1,18 @@
 //! The data folder and the certificate: there, readable, writable, with room. It opens files and writes none.
 
-use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
+use node::Facts;
+
 use super::Finding;
 use crate::config::Tls;
 
+/// Time to have a certificate renewed.
+const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// A log and a secret fit in little; an engine on disk wants more than this from the first day.
 const FREE_BYTES: u64 = 1 << 30;
 
@@ -43,17 +47,28 @@ pub(super) fn folder(folder: &Path) -> Finding {
     }
 }
 
-/// Whether they can be read, and no more: what is in them is looked at by whoever speaks TLS.
-pub(super) fn certificate(tls: &Tls) -> Vec<Finding> {
-    let readable = |(about, path): (&'static str, &Path)| match File::open(path) {
-        Ok(_) => Finding::fine(about, format!("{} can be read", path.display())),
-        Err(error) => Finding::fail(
-            about,
-            format!("{} cannot be read: {error}", path.display()),
-            "mend the path or the file's owner",
-        ),
+/// Both can be read, belong together, and do not end soon.
+pub(super) fn certificate(tls: &Tls) -> Finding {
+    let about = "certificate";
+    let shown = tls.certificate.display();
+    let read = match node::Tls::read(&tls.certificate, &tls.key) {
+        Ok(read) => read,
+        Err(error) => {
+            let remedy = "mend tls.certificate and tls.key: the chain and its own key, PEM, readable by us";
+            return Finding::fail(about, error.to_string(), remedy);
+        }
     };
-    [("tls.certificate", tls.certificate.as_path()), ("tls.key", tls.key.as_path())].map(readable).into()
+    let Some(end) = read.ends() else {
+        return Finding::warn(about, format!("{shown}: cannot tell when it ends"), "look");
+    };
+    let (now, says) = (Facts::now(), format!("{shown}: good until {end}"));
+    if end <= now {
+        Finding::fail(about, format!("{shown}: ended {end}"), "renew it")
+    } else if end < now + ENDS_SOON {
+        Finding::warn(about, says, "renew it: clients that check it will soon refuse it")
+    } else {
+        Finding::fine(about, says)
+    }
 }
 
 #[cfg(test)]
@@ -76,9 +91,15 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_cannot_be_read_fails() {
-        let tls = Tls { certificate: "/proc/version".into(), key: "/nonexistent/key.pem".into() };
-        let verdicts: Vec<_> = certificate(&tls).iter().map(|finding| finding.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Fine, Verdict::Fail]);
+    fn a_certificate_is_read_with_its_key() {
+        let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edge/certs");
+        for (key, verdict, says) in [
+            ("one.key.pem", Verdict::Fine, "good until 2126-"),
+            ("two.key.pem", Verdict::Fail, "do not go together"),
+            ("three.key.pem", Verdict::Fail, "three.key.pem"),
+        ] {
+            let found = certificate(&Tls { certificate: certs.join("one.pem"), key: certs.join(key) });
+            assert!(found.verdict == verdict && found.says.contains(says), "{found:?}");
+        }
     }
 }

@@ -87,7 +87,7 @@ fn findings(read: &std::result::Result<Config, Faults>) -> Vec<Finding> {
         findings.push(network::address("listen", settings.listen));
         findings.extend(settings.operator_listen.map(|address| network::address("operator_listen", address)));
         findings.push(files::folder(&settings.data));
-        findings.extend(settings.tls.iter().flat_map(files::certificate));
+        findings.extend(settings.tls.as_ref().map(files::certificate));
         findings.push(engine(&settings.engine));
     }
     findings

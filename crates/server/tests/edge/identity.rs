@@ -137,3 +137,14 @@ fn what_was_said_in_band_before_the_answer_closes_nothing() {
     client.hang_up();
     assert_eq!(client.hear(), Heard::End);
 }
+
+/// Whoever is here goes on; who comes is told to come back.
+#[test]
+fn a_node_whose_memory_is_used_up_turns_newcomers_away() {
+    let server = Server::configured(&format!("{SECRET}[limits]\nmemory = \"16MiB\"\n"));
+    let token = token(&server, "1", "1h");
+    server.until_log("memory pressure changes");
+    assert_eq!(Client::open(&server, &format!("/ws?token={token}")).map(|_| ()), Err(503));
+    assert_eq!(server.get("/live").0, 200);
+    assert_eq!(server.get("/ready").0, 503);
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
 use serde_json::Value;
 use session::{Authenticated, Who};
-use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Shard, Speaks, World, turn};
+use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
     CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, ShardId, Tag, Tick,
     Unproven, User, UserId, Wall,
@@ -134,6 +134,12 @@ impl Node {
     fn handle(&mut self, client: Client, input: Input<'_>) {
         self.shards[usize::from(client.0)].0.handle(self.now, input);
         self.settle();
+    }
+
+    pub(crate) fn press(&mut self, pressure: Pressure) {
+        for (shard, ..) in &mut self.shards {
+            shard.handle(self.now, Input::Pressed(pressure));
+        }
     }
 
     pub(crate) fn connect(&mut self, shard: u16, slot: u32) -> Client {
