@@ -4,17 +4,25 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use vocabulary::UserId;
 
 /// Counts by a keyed hash: sixteen bytes each, and nobody outside can find two names with one hash.
 #[derive(Default)]
-struct Counts(Mutex<HashMap<u64, u32>>);
+struct Counts(Mutex<HashMap<Key, u32>>);
+
+/// A hash; none is nothing, so that an absent one takes no room.
+type Key = NonZeroU64;
+
+fn key(hash: u64) -> Key {
+    Key::new(hash).unwrap_or(Key::MIN)
+}
 
 impl Counts {
     /// One more, unless there are that many. The lock is held for a look into one table, by threads that accept.
-    fn take(&self, key: u64, most: u32) -> bool {
+    fn take(&self, key: Key, most: u32) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key).or_default();
         if *count >= most {
@@ -24,7 +32,7 @@ impl Counts {
         true
     }
 
-    fn give_back(&self, key: u64) {
+    fn give_back(&self, key: Key) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&key) {
             *count -= 1;
@@ -45,42 +53,57 @@ pub(crate) struct Census {
     hash: RandomState,
 }
 
-/// A connection's place in the counts; given back when dropped.
+/// A connection's places in the counts, as far as it is counted; given back when dropped. One for both, because there is one
+/// in every socket.
 pub(crate) struct Place {
     census: Arc<Census>,
-    key: u64,
-    of: Of,
+    address: Option<Key>,
+    user: Option<Key>,
 }
 
-#[derive(Clone, Copy)]
-enum Of {
-    Address,
-    User,
-}
-
-impl Census {
-    /// Neighbours in one network of version 6 count as one: whoever has one such address has them all.
-    pub(crate) fn address(self: &Arc<Census>, address: IpAddr, most: u32) -> Option<Place> {
-        let key = match address.to_canonical() {
-            IpAddr::V4(address) => self.hash.hash_one(address),
-            IpAddr::V6(address) => self.hash.hash_one(address.to_bits() >> 64),
-        };
-        let census = self.clone();
-        self.addresses.take(key, most).then_some(Place { census, key, of: Of::Address })
+impl Place {
+    /// Counted nowhere yet.
+    pub(crate) fn nowhere(census: Arc<Census>) -> Place {
+        Place { census, address: None, user: None }
     }
 
-    pub(crate) fn user(self: &Arc<Census>, user: &UserId, most: u32) -> Option<Place> {
-        let key = self.hash.hash_one(user);
-        let census = self.clone();
-        self.users.take(key, most).then_some(Place { census, key, of: Of::User })
+    /// Among those of the address, and no more among those of an address it had before. False: there are that many.
+    /// Neighbours in one network of version 6 count as one: whoever has one such address has them all.
+    pub(crate) fn take_address(&mut self, address: IpAddr, most: u32) -> bool {
+        self.leave_address();
+        let hash = &self.census.hash;
+        let key = key(match address.to_canonical() {
+            IpAddr::V4(address) => hash.hash_one(address),
+            IpAddr::V6(address) => hash.hash_one(address.to_bits() >> 64),
+        });
+        let taken = self.census.addresses.take(key, most);
+        self.address = taken.then_some(key);
+        taken
+    }
+
+    pub(crate) fn leave_address(&mut self) {
+        if let Some(key) = self.address.take() {
+            self.census.addresses.give_back(key);
+        }
+    }
+
+    /// Among those of the user, for good. False: there are that many.
+    pub(crate) fn take_user(&mut self, user: &UserId, most: u32) -> bool {
+        if self.user.is_some() {
+            return true;
+        }
+        let key = key(self.census.hash.hash_one(user));
+        let taken = self.census.users.take(key, most);
+        self.user = taken.then_some(key);
+        taken
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        match self.of {
-            Of::Address => self.census.addresses.give_back(self.key),
-            Of::User => self.census.users.give_back(self.key),
+        self.leave_address();
+        if let Some(key) = self.user.take() {
+            self.census.users.give_back(key);
         }
     }
 }
@@ -89,16 +112,21 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn place(census: &Arc<Census>) -> Place {
+        Place::nowhere(census.clone())
+    }
+
     #[test]
     fn a_place_is_free_again_when_it_is_dropped() {
         let census = Arc::new(Census::default());
         let user = UserId::new("7");
-        let first = census.user(&user, 2).expect("free");
-        let second = census.user(&user, 2).expect("free");
-        assert!(census.user(&user, 2).is_none());
-        assert!(census.user(&UserId::new("8"), 2).is_some(), "another user's");
+        let (mut first, mut second) = (place(&census), place(&census));
+        assert!(first.take_user(&user, 2) && second.take_user(&user, 2));
+        assert!(first.take_user(&user, 2), "it has its place already");
+        assert!(!place(&census).take_user(&user, 2));
+        assert!(place(&census).take_user(&UserId::new("8"), 2), "another user's");
         drop(first);
-        assert!(census.user(&user, 2).is_some());
+        assert!(place(&census).take_user(&user, 2));
         drop(second);
         assert!(census.users.0.lock().expect("whole").is_empty());
     }
@@ -107,11 +135,13 @@ mod tests {
     fn addresses_of_one_network_of_version_6_count_together() {
         let census = Arc::new(Census::default());
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let _held = census.address(address("2001:db8::1"), 1).expect("free");
-        assert!(census.address(address("2001:db8::ffff"), 1).is_none());
-        assert!(census.address(address("2001:db8:0:1::1"), 1).is_some());
-        let _other = census.address(address("10.0.0.1"), 1).expect("free");
-        assert!(census.address(address("::ffff:10.0.0.1"), 1).is_none(), "the same machine");
-        assert!(census.address(address("10.0.0.2"), 1).is_some());
+        let mut held = place(&census);
+        assert!(held.take_address(address("2001:db8::1"), 1));
+        assert!(!place(&census).take_address(address("2001:db8::ffff"), 1));
+        assert!(place(&census).take_address(address("2001:db8:0:1::1"), 1));
+        assert!(held.take_address(address("10.0.0.1"), 1), "who turns out to be elsewhere leaves the first");
+        assert!(place(&census).take_address(address("2001:db8::ffff"), 1));
+        assert!(!place(&census).take_address(address("::ffff:10.0.0.1"), 1), "the same machine");
+        assert!(place(&census).take_address(address("10.0.0.2"), 1));
     }
 }

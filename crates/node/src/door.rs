@@ -23,7 +23,7 @@ use crate::greeting::{Admitted, Gate, Turned, turned};
 use crate::http::Page;
 use crate::mail::Control;
 use crate::run::Thread;
-use crate::sockets::{Greeting, Known, State};
+use crate::sockets::{Greeting, State};
 use crate::tls::Tls;
 
 /// Sockets accepted in one turn: those who are here already wait their turn too.
@@ -112,7 +112,9 @@ impl Thread {
             Ok(secrecy) => secrecy,
             Err(error) => return tracing::error!(%error, "a TLS session could not be made"),
         };
-        match self.sockets.insert(registry, stream, secrecy, address, State::Greeting(Box::default())) {
+        let place = Place::nowhere(self.doorway.census.clone());
+        let state = State::Greeting(Box::default());
+        match self.sockets.insert(registry, stream, secrecy, (address, place), state) {
             Ok(id) => {
                 self.strangers += 1;
                 self.take_address(id, address.ip());
@@ -168,23 +170,18 @@ impl Thread {
                 Err(refused) if refused.unknown_key && hope == Hope::ForKeys && self.doorway.hopes() => {
                     self.wait_for_keys(id, head);
                 }
-                Ok((admitted, place)) => {
+                Ok(admitted) => {
                     let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
                     let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
                     let rest = head[upgrade.request.head_bytes..].to_vec();
-                    self.open(now, registry, id, (admitted, place), &agent, rest);
+                    self.open(now, registry, id, admitted, &agent, rest);
                 }
                 Err(refused) => self.turn_away(registry, id, &refused.response, refused.status, &refused.why),
             },
         }
     }
 
-    fn admit(
-        &mut self,
-        now: Now,
-        id: ConnectionId,
-        upgrade: &Upgrade<'_>,
-    ) -> Result<(Admitted, Option<Place>), Turned> {
+    fn admit(&mut self, now: Now, id: ConnectionId, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
         if self.draining {
             return Err(turned(503, "draining", "draining"));
         }
@@ -201,25 +198,27 @@ impl Thread {
             return Err(turned(429, words, "too many of its address"));
         }
         let admitted = self.doorway.gate.admit(now.wall, upgrade)?;
-        let place = match &admitted.who {
-            Who::Stranger => None,
-            Who::Known(who) => {
-                let crowded = || turned(429, "too many connections of this user", "too many of its user");
-                Some(self.doorway.place_of(who).ok_or_else(crowded)?)
-            }
-        };
-        Ok((admitted, place))
+        let most = self.doorway.gate.crowd.connections_per_user;
+        if let (Who::Known(who), Some(socket)) = (&admitted.who, self.sockets.get(id))
+            && !socket.place.take_user(&who.user.person.id, most)
+        {
+            return Err(turned(429, "too many connections of this user", "too many of its user"));
+        }
+        Ok(admitted)
     }
 
     /// Counts the socket among those of the address. False: they are too many, and it is to be told so.
     fn take_address(&mut self, id: ConnectionId, address: IpAddr) -> bool {
-        let crowd = &self.doorway.gate.crowd;
-        let counted = !crowd.exempt.iter().any(|network| network.has(address));
-        let place =
-            if counted { self.doorway.census.address(address, crowd.connections_per_address) } else { None };
-        let too_many = counted && place.is_none();
+        let gate = &self.doorway.gate;
         let Some(socket) = self.sockets.get(id) else { return false };
-        socket.place = place;
+        // A proxy is many clients; whom it speaks for is known with the head.
+        let free = gate.crowd.exempt.iter().chain(&gate.trusted).any(|network| network.has(address));
+        let too_many = if free {
+            socket.place.leave_address();
+            false
+        } else {
+            !socket.place.take_address(address, gate.crowd.connections_per_address)
+        };
         socket.address.set_ip(address);
         if let State::Greeting(greeting) = &mut socket.state {
             greeting.too_many = too_many;
@@ -255,7 +254,7 @@ impl Thread {
         now: Now,
         registry: &Registry,
         id: ConnectionId,
-        (admitted, place): (Admitted, Option<Place>),
+        admitted: Admitted,
         agent: &str,
         mut rest: Vec<u8>,
     ) {
@@ -266,13 +265,13 @@ impl Thread {
             return self.end(now, registry, id, "write failed");
         }
         self.strangers -= 1;
-        let known = match (&who, place) {
-            (Who::Known(who), Some(place)) => Some(Known { user: who.user.clone(), _place: place }),
-            _ => None,
+        let known = match &who {
+            Who::Known(who) => Some(who.user.clone()),
+            Who::Stranger => None,
         };
-        let (user, address) = (known.as_ref().map(|known| &known.user.person.id), socket.address);
+        let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
         tracing::info!(user = user.map(display), %address, agent, connection = id.slot, "client connected");
-        if let Some(Known { user, .. }) = &known {
+        if let Some(user) = &known {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
         }
         socket.state = State::Open(known);

@@ -6,11 +6,11 @@ use identity::Unverified;
 use session::Authenticated;
 use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, Wall};
 
-use crate::census::{Census, Place};
+use crate::census::Census;
 use crate::facts::ShardFacts;
 use crate::greeting::Gate;
 use crate::keeper::Keeper;
-use crate::sockets::{Known, Socket, State};
+use crate::sockets::{Socket, State};
 
 pub(crate) struct Doorway {
     pub gate: Arc<Gate>,
@@ -88,15 +88,13 @@ impl Doorway {
         facts: &ShardFacts,
     ) -> Result<Authenticated, Refusal> {
         if let State::Open(known @ None) = &mut socket.state {
-            let Some(place) = self.place_of(&who) else { return Err(Refusal::rate_limit(CROWDED_MS)) };
+            if !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user) {
+                return Err(Refusal::rate_limit(CROWDED_MS));
+            }
             facts.came(&who.user);
-            *known = Some(Known { user: who.user.clone(), _place: place });
+            *known = Some(who.user.clone());
         }
         Ok(who)
-    }
-
-    pub(crate) fn place_of(&self, who: &Authenticated) -> Option<Place> {
-        self.census.user(&who.user.person.id, self.gate.crowd.connections_per_user)
     }
 
     /// Answers those who waited in band: they are to be looked at anew.

@@ -39,7 +39,7 @@ pub(crate) struct Page {
     pub stream: TcpStream,
     pub secrecy: Option<Secrecy>,
     /// Counted among its address until it is answered.
-    pub place: Option<Place>,
+    pub place: Place,
     pub head: Vec<u8>,
     pub address: SocketAddr,
 }

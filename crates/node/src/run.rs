@@ -22,7 +22,7 @@ use crate::facts::Facts;
 use crate::greeting::{Gate, turned};
 use crate::keeper::Keeper;
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
-use crate::sockets::{Heard, Known, Sockets, State};
+use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
 use crate::world::Outside;
@@ -342,10 +342,10 @@ impl Thread {
         match &socket.state {
             State::Greeting(_) => self.strangers -= 1,
             State::Open(known) => {
-                if let Some(Known { user, .. }) = known {
+                if let Some(user) = known {
                     self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
                 }
-                let (user, address) = (known.as_ref().map(|it| &it.user.person.id), socket.address);
+                let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
                 let user = user.map(tracing::field::display);
                 tracing::info!(user, %address, connection = id.slot, reason = why, "Removed connection");
                 self.shard.handle(now, Input::Ended(id));

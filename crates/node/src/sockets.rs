@@ -28,14 +28,7 @@ pub(crate) struct Greeting {
 pub(crate) enum State {
     Greeting(Box<Greeting>),
     /// An upgrade that was let in; its user, once that is known.
-    Open(Option<Known>),
-}
-
-/// A user, and its place among those of the same user.
-pub(crate) struct Known {
-    pub user: Arc<User>,
-    /// Held for what its drop does.
-    pub _place: Place,
+    Open(Option<Arc<User>>),
 }
 
 /// What the bytes travel in.
@@ -48,8 +41,7 @@ pub(crate) struct Socket {
     wire: Wire,
     pub address: SocketAddr,
     pub state: State,
-    /// Its place among those of the same address; none where that is not counted.
-    pub place: Option<Place>,
+    pub place: Place,
     /// The peer will say nothing more. It was seen once and has no event of its own, so it is kept until the read that
     /// meets the end, however late that comes.
     peer_closed: bool,
@@ -71,7 +63,8 @@ pub(crate) enum Heard {
 
 struct Slot {
     generation: u32,
-    socket: Option<Socket>,
+    /// By itself, because the list of slots grows by doubling.
+    socket: Option<Box<Socket>>,
 }
 
 pub(crate) struct Sockets {
@@ -90,7 +83,7 @@ impl Sockets {
         registry: &Registry,
         mut stream: TcpStream,
         secrecy: Option<Secrecy>,
-        address: SocketAddr,
+        (address, place): (SocketAddr, Place),
         state: State,
     ) -> io::Result<ConnectionId> {
         let slot = match self.free.pop() {
@@ -107,15 +100,15 @@ impl Sockets {
             self.free.push(slot);
             return Err(error);
         }
-        let place = &mut self.slots[slot as usize];
-        place.generation = place.generation.wrapping_add(1);
+        let slot_of = &mut self.slots[slot as usize];
+        slot_of.generation = slot_of.generation.wrapping_add(1);
         let wire = match secrecy {
             None => Wire::Plain(stream),
             Some(secrecy) => Wire::Secret(Box::new((stream, secrecy))),
         };
-        let (place_of_address, peer_closed, blocked) = (None, false, false);
-        place.socket = Some(Socket { wire, address, state, place: place_of_address, peer_closed, blocked });
-        Ok(ConnectionId { shard: self.shard, slot, generation: place.generation })
+        let (peer_closed, blocked) = (false, false);
+        slot_of.socket = Some(Box::new(Socket { wire, address, state, place, peer_closed, blocked }));
+        Ok(ConnectionId { shard: self.shard, slot, generation: slot_of.generation })
     }
 
     pub(crate) fn id(&self, token: Token) -> Option<ConnectionId> {
@@ -126,7 +119,7 @@ impl Sockets {
 
     pub(crate) fn get(&mut self, id: ConnectionId) -> Option<&mut Socket> {
         let slot = self.slots.get_mut(id.slot as usize)?;
-        if slot.generation == id.generation { slot.socket.as_mut() } else { None }
+        if slot.generation == id.generation { slot.socket.as_deref_mut() } else { None }
     }
 
     /// Ends the shard's hold on the socket; dropped, it closes.
@@ -135,7 +128,7 @@ impl Sockets {
         if slot.generation != id.generation {
             return None;
         }
-        let mut socket = slot.socket.take()?;
+        let mut socket = *slot.socket.take()?;
         self.free.push(id.slot);
         // A socket that cannot be deregistered is closed in the next moment, which does the same.
         socket.stream().deregister(registry).ok();
@@ -242,7 +235,7 @@ impl Socket {
         self.stream().shutdown(std::net::Shutdown::Write).ok();
     }
 
-    pub(crate) fn into_parts(self) -> (TcpStream, Option<Secrecy>, Option<Place>) {
+    pub(crate) fn into_parts(self) -> (TcpStream, Option<Secrecy>, Place) {
         match self.wire {
             Wire::Plain(stream) => (stream, None, self.place),
             Wire::Secret(wire) => (wire.0, Some(wire.1), self.place),
@@ -264,7 +257,8 @@ mod tests {
         stream.set_nonblocking(true).expect("it is a socket");
         let mut sockets = Sockets::new(ShardId(0));
         let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::default()));
-        let id = sockets.insert(poll.registry(), stream, None, address, state).expect("watched");
+        let place = Place::nowhere(Default::default());
+        let id = sockets.insert(poll.registry(), stream, None, (address, place), state).expect("watched");
         (sockets, id, peer)
     }
 

@@ -9,7 +9,7 @@ use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Sha
 use crate::doorway::Doorway;
 use crate::facts::ShardFacts;
 use crate::mail::Mailboxes;
-use crate::sockets::{Known, Sockets, State};
+use crate::sockets::{Sockets, State};
 use crate::sparing::Sparing;
 
 pub(crate) struct Outside<'a> {
@@ -79,10 +79,10 @@ impl World for Outside<'_> {
         let Some(mut socket) = self.sockets.remove(self.registry, connection) else { return };
         socket.finish();
         if let State::Open(known) = &socket.state {
-            if let Some(Known { user, .. }) = known {
+            if let Some(user) = known {
                 self.facts.went(user);
             }
-            let user = known.as_ref().map(|known| &known.user.person.id);
+            let user = known.as_ref().map(|user| &user.person.id);
             tracing::info!(
                 user = user.map(tracing::field::display),
                 address = %socket.address,

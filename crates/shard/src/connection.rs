@@ -58,8 +58,8 @@ pub(crate) struct Connection {
     pub user: Option<Arc<User>>,
     /// A token of its is being looked at.
     pub proving: bool,
-    /// Since when a message of the peer's is unfinished.
-    pub begun: Option<Tick>,
+    /// Since when a message of the peer's is unfinished. Boxed, because hardly ever one is.
+    pub begun: Option<Box<Tick>>,
     pub control: Rate,
     pub decoder: Decoder,
     pub subscriptions: Vec<Subscription>,
@@ -143,7 +143,7 @@ impl Connection {
         if let Some(reason) = self.session.overdue(now) {
             return Overdue::End(reason);
         }
-        if self.begun.is_some_and(|begun| begun + limits.message <= now.tick) {
+        if self.begun.as_deref().is_some_and(|begun| *begun + limits.message <= now.tick) {
             return Overdue::End(CloseReason::Policy);
         }
         if self.heard + limits.pong <= now.tick && self.pinged > self.heard {
@@ -170,7 +170,7 @@ impl Connection {
         let pinged = (self.pinged > self.heard).then(|| owed(self.pinged, self.heard + limits.pong));
         let ping = self.pinged.max(self.heard) + limits.ping;
         let blocked = self.outbox.blocked_since.map(|since| owed(since, since + limits.write));
-        let begun = self.begun.map(|begun| begun + limits.message);
+        let begun = self.begun.as_deref().map(|begun| *begun + limits.message);
         [pinged, blocked, begun, self.session.next_look(now)].into_iter().flatten().fold(ping, Tick::min)
     }
 }

@@ -32,7 +32,7 @@ impl Shard {
         let lent = self.mounts[usize::from(connection.mount)].decoder(connection.compression);
         let mut decoder = std::mem::replace(&mut connection.decoder, lent);
         let mut inflater = std::mem::take(&mut self.inflater);
-        let mut began = connection.begun;
+        let mut began = connection.begun.take();
         for event in decoder.feed(&mut inflater, bytes) {
             match event {
                 Ok(event) => {
@@ -48,8 +48,9 @@ impl Shard {
         let Some(connection) = self.connections.get(id) else { return };
         let unfinished = decoder.unfinished().is_some();
         connection.decoder = decoder;
-        connection.begun = unfinished.then(|| began.unwrap_or(now.tick));
-        if unfinished && began.is_none() {
+        let is_new = began.is_none();
+        connection.begun = unfinished.then(|| began.unwrap_or_else(|| Box::new(now.tick)));
+        if unfinished && is_new {
             self.arm(now, id);
         }
     }
