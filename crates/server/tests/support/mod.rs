@@ -297,6 +297,7 @@ impl Client {
                 Ok(0) => return Heard::End,
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Heard::End,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => panic!("nothing heard: {error}"),
             };
             for event in self.decoder.feed(&mut self.inflater, &mut scratch[..read]) {
