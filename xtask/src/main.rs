@@ -8,6 +8,8 @@ mod edges;
 mod files;
 mod finding;
 mod fuzz;
+mod hostile;
+mod interop;
 mod links;
 mod policy;
 mod purity;
@@ -32,6 +34,8 @@ cargo xtask <chore>
   sim [args]       the simulator: --seeds N for many, --seed S to replay one
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         which brokers and browsers this machine has for the tests to come
+  interop          clients that others wrote, straight and through HAProxy and nginx
+  hostile          slow clients by the thousand: the server must stay there for everybody else
   faults           faults in real processes (not yet there)
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
@@ -64,6 +68,8 @@ fn main() -> ExitCode {
             not_there("faults: it will kill, pause and starve real processes once the durable log exists")
         }
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
+        ["hostile", args @ ..] => hostile::chore(&root, args),
+        ["interop", args @ ..] => interop::chore(&root, args),
         ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(
             "`{}` is no chore; see: cargo xtask help",

@@ -48,6 +48,8 @@ pub(crate) struct Server {
     _program: Owned,
     /// `http://…`, as it said itself.
     pub(crate) url: String,
+    folder: PathBuf,
+    binary: PathBuf,
 }
 
 impl Server {
@@ -70,12 +72,23 @@ impl Server {
             .ok()
             .and_then(|ready| ready["listening"].as_str().map(str::to_owned))
             .ok_or_else(|| silent(&format!("said {line:?} where it says that it listens")))?;
-        Ok(Server { _program: program, url })
+        Ok(Server { _program: program, url, folder: folder.to_owned(), binary: binary.to_owned() })
     }
 
     /// Host and port.
     pub(crate) fn address(&self) -> &str {
         self.url.split_once("://").map_or(self.url.as_str(), |(_, address)| address)
+    }
+
+    /// A token of its own secret.
+    pub(crate) fn token(&self, user: &str) -> Result<String, String> {
+        let mut command = Command::new(&self.binary);
+        command.args(["token", "--user", user, "--data"]).arg(&self.folder);
+        let output = command.output().map_err(|error| format!("kulkul token did not start: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("kulkul token: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 }
 

@@ -1,0 +1,93 @@
+//! The chore `interop`: clients that others wrote hold the conversation of `interop/scenario.json` with our binary, over
+//! every route that a site would have. It starts and judges; what is said is in the scenario.
+
+mod clients;
+mod routes;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clients::{CLIENTS, Client, Tools};
+use routes::{ROUTES, Route};
+
+use crate::server::{self, Build, Server};
+use crate::steps::{Outcome, Steps, Told};
+use crate::workspace;
+
+pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
+    let mut steps = Steps::begin("interop", Told::People);
+    let mut ready = None;
+    steps.run("tools", |steps| {
+        if !args.is_empty() {
+            return Err("it takes no arguments".to_owned());
+        }
+        let folder = workspace::target_folder(root)?.join("interop");
+        let tools = Tools::installed(root, &folder, |words| steps.say(words))?;
+        let binary = server::binary(root, Build::Shipped)?;
+        let note = tools.to_string();
+        ready = Some((folder, tools, binary));
+        Ok(note)
+    });
+    if let Some((folder, tools, binary)) = ready {
+        for route in ROUTES {
+            steps.run(route.name, |steps| over(steps, root, route, &folder, &tools, &binary));
+        }
+    }
+    steps.end()
+}
+
+/// Every client over one route, each against a server that has seen the others.
+fn over(steps: &Steps, root: &Path, route: &Route, folder: &Path, tools: &Tools, binary: &Path) -> Outcome {
+    let folder = folder.join(route.name);
+    server::empty_folder(&folder)?;
+    let server = Server::start(binary, &folder.join("server"), &[])?;
+    let way = route.open(root, &folder, server.address())?;
+    let tokens = serde_json::json!({ "ana": server.token("ana")?, "bo": server.token("bo")? });
+    let (mut rounds, mut failed) = (0, 0);
+    for client in CLIENTS {
+        let asked = serde_json::json!({
+            "url": format!("ws://{}/ws", way.address),
+            "page": format!("http://{}/", way.address),
+            "tokens": tokens,
+            "room": client.name,
+            "chromium": tools.chromium(),
+            "profile": folder.join("chromium"),
+        });
+        let (good, bad) = round_of(steps, root, client, tools, &asked.to_string(), &folder);
+        rounds += good + bad;
+        failed += bad;
+    }
+    let note = format!("{} of {rounds} conversations with {} clients", rounds - failed, CLIENTS.len());
+    if failed == 0 { Ok(note) } else { Err(note) }
+}
+
+/// How many of a client's conversations went well, and how many did not.
+fn round_of(
+    steps: &Steps,
+    root: &Path,
+    client: &Client,
+    tools: &Tools,
+    asked: &str,
+    folder: &Path,
+) -> (usize, usize) {
+    let (mut good, mut bad) = (Vec::new(), 0);
+    match client.talk(root, tools, asked, folder) {
+        Err(error) => {
+            steps.say(&format!("  {}: {error}", client.name));
+            bad = client.rounds.len();
+        }
+        Ok(told) => {
+            for (round, outcome) in told {
+                match outcome {
+                    Ok(()) => good.push(round),
+                    Err(why) => {
+                        steps.say(&format!("  {}, {round}: {why}", client.name));
+                        bad += 1;
+                    }
+                }
+            }
+        }
+    }
+    steps.say(&format!("  {:<12} {}", client.name, good.join(", ")));
+    (good.len(), bad)
+}

@@ -1,0 +1,191 @@
+//! The clients: how each is installed and run, and which conversations it must report. One that it does not report is one
+//! that failed.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::child::{answer, quietly_within, run_within};
+
+/// Some twenty times what it takes.
+const TALK: Duration = Duration::from_secs(240);
+const INSTALL: Duration = Duration::from_secs(600);
+
+pub(crate) struct Client {
+    pub(crate) name: &'static str,
+    runs: Runs,
+    /// Where the token stands, and whether messages are compressed; `own` where the client does not let one choose.
+    pub(crate) rounds: &'static [&'static str],
+}
+
+enum Runs {
+    Node(&'static [&'static str]),
+    Python(&'static str),
+}
+
+/// A conversation that was asked for, and how it went.
+pub(crate) type Round = (&'static str, Result<(), String>);
+
+const EVERY: &[&str] =
+    &["query on", "query off", "subprotocol on", "subprotocol off", "header on", "header off"];
+
+pub(crate) const CLIENTS: &[Client] = &[
+    Client { name: "ws", runs: Runs::Node(&["node/ws.mjs"]), rounds: EVERY },
+    Client {
+        name: "node",
+        // Needed up to Node 21, taken and not needed from 22 on.
+        runs: Runs::Node(&["--experimental-websocket", "--no-warnings", "node/builtin.mjs"]),
+        rounds: &["query own", "subprotocol own", "header own"],
+    },
+    Client { name: "websockets", runs: Runs::Python("python/with_websockets.py"), rounds: EVERY },
+    Client { name: "aiohttp", runs: Runs::Python("python/with_aiohttp.py"), rounds: EVERY },
+    Client {
+        name: "chromium",
+        runs: Runs::Node(&["node/chromium.mjs"]),
+        rounds: &["query on", "subprotocol on"],
+    },
+];
+
+/// What the clients need of the machine.
+pub(crate) struct Tools {
+    python: PathBuf,
+    chromium: &'static str,
+    versions: Vec<String>,
+}
+
+impl Tools {
+    pub(crate) fn installed(root: &Path, folder: &Path, say: impl Fn(&str)) -> Result<Tools, String> {
+        let home = root.join("interop");
+        let node = found(&["node"], "--version", "Node 20.10 or later: apt-get install nodejs npm")?;
+        found(&["npm"], "--version", "npm: apt-get install npm")?;
+        let python = found(&["python3"], "--version", "Python 3: apt-get install python3 python3-venv")?;
+        let chromium = found(
+            &["chromium", "chromium-browser", "google-chrome"],
+            "--version",
+            "Chromium: apt-get install chromium",
+        )?;
+        let environment = folder.join("python");
+        let requirements = read(&home.join("requirements.txt"))?;
+        once(&environment.join("installed"), &requirements, || {
+            say("  installing what interop/requirements.txt names, once");
+            let mut command = Command::new("python3");
+            command.args(["-m", "venv", "--clear"]).arg(&environment);
+            quietly_within(command, INSTALL)?;
+            let mut command = Command::new(environment.join("bin/pip"));
+            command.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+            command.arg(home.join("requirements.txt"));
+            quietly_within(command, INSTALL)
+        })?;
+        let lock = read(&home.join("package-lock.json"))?;
+        once(&home.join("node_modules/installed"), &lock, || {
+            say("  installing what interop/package-lock.json names, once");
+            let mut command = Command::new("npm");
+            command.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&home);
+            quietly_within(command, INSTALL)
+        })?;
+        let versions = vec![format!("Node {}", node.1), python.1, chromium.1];
+        Ok(Tools { python: environment.join("bin/python"), chromium: chromium.0, versions })
+    }
+
+    pub(crate) fn chromium(&self) -> &str {
+        self.chromium
+    }
+}
+
+impl fmt::Display for Tools {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.versions.join(", "))
+    }
+}
+
+impl Client {
+    /// All of its rounds.
+    pub(crate) fn talk(
+        &self,
+        root: &Path,
+        tools: &Tools,
+        asked: &str,
+        folder: &Path,
+    ) -> Result<Vec<Round>, String> {
+        let (program, arguments) = match &self.runs {
+            Runs::Node(arguments) => (Path::new("node"), *arguments),
+            Runs::Python(script) => (tools.python.as_path(), std::slice::from_ref(script)),
+        };
+        let log = folder.join(format!("{}.log", self.name));
+        let errors = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(root.join("interop")).stderr(errors);
+        command.env("KULKUL_INTEROP", asked).env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut lines = Vec::new();
+        let status = run_within(command, TALK, |line| lines.push(line.to_owned()))?;
+        let told = told(self.rounds, &lines);
+        if !status.success() && told.iter().all(|(_, outcome)| outcome.is_ok()) {
+            return Err(format!("{status}; {}", log.display()));
+        }
+        Ok(told)
+    }
+}
+
+/// What the lines say of each round.
+fn told(rounds: &[&'static str], lines: &[String]) -> Vec<Round> {
+    let lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |round: &str| {
+        let line = lines.iter().find(|line| {
+            let (place, deflate) = (line["place"].as_str(), line["deflate"].as_str());
+            place.zip(deflate).is_some_and(|(place, deflate)| round == format!("{place} {deflate}"))
+        });
+        match line {
+            None => Err("it did not report it".to_owned()),
+            Some(line) if line["steps"].as_u64().is_some_and(|steps| steps > 0) => Ok(()),
+            Some(line) => Err(line["why"].as_str().unwrap_or("it does not say why").to_owned()),
+        }
+    };
+    rounds.iter().map(|round| (*round, of(round))).collect()
+}
+
+/// The first command that answers, and what it says about itself.
+fn found(commands: &[&'static str], version: &str, install: &str) -> Result<(&'static str, String), String> {
+    let found = commands.iter().find_map(|command| Some((*command, answer(Path::new(command), &[version])?)));
+    found.ok_or_else(|| format!("missing; install {install}"))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Does it unless the stamp says that it was done for the same words.
+fn once(stamp: &Path, words: &str, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    if fs::read_to_string(stamp).is_ok_and(|done| done == words) {
+        return Ok(());
+    }
+    work()?;
+    fs::write(stamp, words).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_that_is_not_reported_has_failed() {
+        let lines: Vec<String> = [
+            r#"{"place":"query","deflate":"on","steps":14}"#,
+            "not JSON",
+            r#"{"place":"query","deflate":"off","why":"step 2"}"#,
+            r#"{"place":"header","deflate":"on","steps":0}"#,
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let told = told(&["query on", "query off", "header on", "header off"], &lines);
+        let outcomes: Vec<Result<(), &str>> =
+            told.iter().map(|(_, outcome)| outcome.as_ref().map(|_| ()).map_err(String::as_str)).collect();
+        assert_eq!(
+            outcomes,
+            [Ok(()), Err("step 2"), Err("it does not say why"), Err("it did not report it")]
+        );
+    }
+}
