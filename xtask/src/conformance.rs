@@ -84,6 +84,8 @@ fn asked(args: &[&str]) -> Result<(Depth, Vec<Target>), String> {
 fn chosen(steps: &Steps, root: &Path, depth: Depth, targets: &[Target], build: Build) -> Outcome {
     let folder = workspace::target_folder(root)?.join("conformance");
     let suite = Suite::installed(&folder, |words| steps.say(words)).map_err(Missing::told)?;
+    // Read before the build: what changes in the tree during the run is not in the binary.
+    let commit = commit(root)?;
     let binary = server::binary(root, build)?;
     let sections = depth.sections();
     let mut reports = Vec::new();
@@ -101,7 +103,7 @@ fn chosen(steps: &Steps, root: &Path, depth: Depth, targets: &[Target], build: B
         return Err(format!("{told}; {faults} faults, see above"));
     }
     if depth == Depth::Whole && targets.len() == TARGETS.len() {
-        let page = report::page(&server_version(&binary)?, &commit(root)?, &reports);
+        let page = report::page(&server_version(&binary)?, &commit, &reports);
         fs::write(root.join(PAGE), page).map_err(|error| format!("{PAGE}: {error}"))?;
         return Ok(format!("{told}; written to {PAGE}"));
     }

@@ -52,6 +52,7 @@ const ATTACKS: &[Attack] = &[
         name: "slow body",
         path: "/demo/token",
         arguments: &["-B", "-c", "1000", "-r", "200", "-i", "5"],
+        must: Must::LetGo,
     },
     Attack {
         name: "slow reader",
