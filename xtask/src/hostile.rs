@@ -62,8 +62,11 @@ const ATTACKS: &[Attack] = &[
     },
 ];
 
-/// What is to be asked of TLS once the server speaks it, so that nobody takes it for asked.
-const NOT_YET: &str = "not yet among them: testssl --quiet --ip one -p -s -h -U, once the server speaks TLS";
+/// Protocols, ciphers, headers and the known holes of TLS.
+const EXAMINER: &str = "testssl";
+const EXAMINED: &[&str] = &["--quiet", "--color", "0", "--ip", "one", "-p", "-s", "-h", "-U"];
+/// What the examiner says of itself: the OpenSSL that it looks through lacks ciphers that nobody offers here.
+const OF_ITSELF: [&str; 1] = ["engine_problem"];
 
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
     let mut steps = Steps::begin("hostile", Told::People);
@@ -83,8 +86,44 @@ pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
             steps.run(attack.name, |_| attacked(&server, attack));
         }
     }
-    steps.say(NOT_YET);
+    steps.run("tls", |_| examined(root));
     steps.end()
+}
+
+fn examined(root: &Path) -> Outcome {
+    answer(Path::new("sh"), &["-c", &format!("command -v {EXAMINER}")])
+        .ok_or_else(|| format!("{EXAMINER} is missing; install it: apt-get install testssl.sh"))?;
+    let folder = workspace::target_folder(root)?.join("hostile-tls");
+    crate::server::empty_folder(&folder)?;
+    let args = crate::server::sealed(&folder)?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let server = Server::start(&server::binary(root, Build::Shipped)?, &folder.join("server"), &args)?;
+    let report = folder.join("report.json");
+    let mut command = Command::new(EXAMINER);
+    command.args(EXAMINED).arg("--jsonfile").arg(&report).arg(server.address());
+    // It ends with the number of its findings.
+    run_within(command, LIMIT, |_| {})?;
+    let text = std::fs::read_to_string(&report).map_err(|error| format!("{}: {error}", report.display()))?;
+    found(&serde_json::from_str(&text).map_err(|error| format!("{}: {error}", report.display()))?)
+}
+
+/// Nothing that is worse than a remark.
+fn found(report: &serde_json::Value) -> Outcome {
+    let findings = report.as_array().ok_or("its report is no list")?;
+    let fine = |finding: &serde_json::Value| {
+        let (severity, id) = (finding["severity"].as_str(), finding["id"].as_str());
+        matches!(severity, Some("OK" | "INFO")) || id.is_some_and(|id| OF_ITSELF.contains(&id))
+    };
+    let worse: Vec<String> = findings
+        .iter()
+        .filter(|finding| !fine(finding))
+        .map(|finding| format!("{} {}: {}", finding["severity"], finding["id"], finding["finding"]))
+        .collect();
+    match (findings.len(), worse.is_empty()) {
+        (0..20, _) => Err(format!("only {} findings: it looked at little", findings.len())),
+        (looked, true) => Ok(format!("{looked} findings, none worse than a remark")),
+        (_, false) => Err(worse.join("; ")),
+    }
 }
 
 fn attacked(server: &Server, attack: &Attack) -> Outcome {
