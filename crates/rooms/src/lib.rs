@@ -63,7 +63,7 @@ pub struct Rooms {
     attended: Option<Tick>,
     attend_at: Tick,
     /// Users with an open socket on this node, at the home of their inbox.
-    roster: BTreeMap<UserId, BTreeSet<ConnectionId>>,
+    roster: BTreeMap<UserId, Vec<ConnectionId>>,
     serial: u64,
     counts: Counts,
     effects: VecDeque<Effect>,
@@ -131,9 +131,13 @@ impl Rooms {
 
     fn enrol(&mut self, user: &UserId, connection: ConnectionId, here: bool) {
         if here {
-            self.roster.entry(user.clone()).or_default().insert(connection);
+            // Most users have one connection: the place for it alone.
+            let connections = self.roster.entry(user.clone()).or_insert_with(|| Vec::with_capacity(1));
+            if !connections.contains(&connection) {
+                connections.push(connection);
+            }
         } else if let Some(connections) = self.roster.get_mut(user) {
-            connections.remove(&connection);
+            connections.retain(|held| *held != connection);
             if connections.is_empty() {
                 self.roster.remove(user);
             }

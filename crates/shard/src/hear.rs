@@ -158,6 +158,10 @@ impl Shard {
                         *subscription = Subscription { room: room.clone(), ticket, full_name }
                     }
                     None => {
+                        // Most clients are in one room: the place for it alone, and not for the next three.
+                        if connection.subscriptions.is_empty() {
+                            connection.subscriptions.reserve_exact(1);
+                        }
                         connection.subscriptions.push(Subscription { room: room.clone(), ticket, full_name })
                     }
                 }
