@@ -6,17 +6,20 @@ mod suite;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use report::{Report, SECTIONS, Section};
 use suite::{Missing, Suite};
 
+use crate::child::quietly_within;
 use crate::server::{self, Build, Server};
 use crate::steps::{Outcome, Steps, Told};
 use crate::workspace;
 
 const PAGE: &str = "docs/conformance.md";
 const ENDPOINT: &str = "/conformance/echo";
+const CERTIFY: Duration = Duration::from_secs(60);
 
 /// A way to the server.
 #[derive(Clone, Copy)]
@@ -27,9 +30,27 @@ struct Target {
     arguments: fn(&Path) -> Result<Vec<String>, String>,
 }
 
-/// Every transport that the server has. TLS is a row more: its `arguments` write a certificate, its key and a config into the
-/// folder, and give `--config`.
-const TARGETS: &[Target] = &[Target { name: "plain", scheme: "ws", arguments: |_| Ok(Vec::new()) }];
+/// Every transport that the server has. The quick sections are put to each, and the page is written when all were asked.
+const TARGETS: &[Target] = &[
+    Target { name: "plain", scheme: "ws", arguments: |_| Ok(Vec::new()) },
+    Target { name: "tls", scheme: "wss", arguments: certified },
+];
+
+/// A certificate of its own that nobody trusts; the suite does not ask.
+fn certified(folder: &Path) -> Result<Vec<String>, String> {
+    let (certificate, key, config) =
+        (folder.join("certificate.pem"), folder.join("key.pem"), folder.join("kulkul.toml"));
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+    command.arg("-keyout").arg(&key).arg("-out").arg(&certificate).stderr(Stdio::null());
+    quietly_within(command, CERTIFY)
+        .map_err(|error| format!("no certificate: {error}; install it: apt-get install openssl"))?;
+    let text = format!(
+        "secret = \"of nobody but this run, and 32 bytes\"\n[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n"
+    );
+    fs::write(&config, text).map_err(|error| format!("{}: {error}", config.display()))?;
+    Ok(vec!["--config".to_owned(), config.display().to_string()])
+}
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +95,6 @@ fn asked(args: &[&str]) -> Result<(Depth, Vec<Target>), String> {
             "--tls" => targets.retain(|target| target.scheme == "wss"),
             other => return Err(format!("`{other}` is no option of it; there are --quick and --tls")),
         }
-    }
-    if targets.is_empty() {
-        return Err("--tls: this server speaks no TLS yet, so nothing was run".to_owned());
     }
     Ok((depth, targets))
 }
@@ -158,6 +176,7 @@ mod tests {
             Ok((Depth::Whole, TARGETS.len()))
         );
         assert_eq!(asked(&["--quick"]).map(|(depth, _)| depth), Ok(Depth::Quick));
+        assert_eq!(asked(&["--tls"]).map(|(_, targets)| targets[0].name), Ok("tls"));
         assert!(asked(&["--fast"]).is_err());
     }
 
