@@ -9,7 +9,7 @@ use protocol::{Item, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use vocabulary::{Asked, Code, HistoryFrom, Verb, Wall};
+use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall};
 
 const NAME_BYTES_MAX: usize = 128;
 const ID_BYTES_MAX: usize = 128;
@@ -21,9 +21,15 @@ fuzz_target!(|text: &str| {
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {
-        Ok(asked) => {
+        Ok(request) => {
             assert!(page.is_readable, "understood against the page");
-            within_limits(asked);
+            match request {
+                Request::Room(asked) => within_limits(asked),
+                Request::Identify(tag, token) => {
+                    assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
+                    assert!(!token.0.is_empty(), "no token proves nobody");
+                }
+            }
         }
         Err(misheard) => {
             let refusal = &misheard.refusal;
