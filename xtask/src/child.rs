@@ -98,9 +98,8 @@ pub(crate) fn run_within(
 }
 
 /// The same where only success matters; what it said is told if it fails.
-pub(crate) fn quietly_within(mut command: Command, limit: Duration) -> Result<(), String> {
+pub(crate) fn quietly_within(command: Command, limit: Duration) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command.stderr(Stdio::inherit());
     let mut said = Vec::new();
     let status = run_within(command, limit, |line| said.push(line.to_owned()))
         .map_err(|error| format!("{name}: {error}"))?;
