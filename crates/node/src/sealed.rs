@@ -73,7 +73,7 @@ impl AsyncWrite for Sealed {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.secrecy.session.send_close_notify();
+        self.secrecy.say_end();
         ready!(self.as_mut().poll_flush(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }

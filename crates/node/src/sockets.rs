@@ -177,7 +177,7 @@ impl Socket {
             Wire::Secret(wire) => {
                 let unsealed = wire.1.read(&mut wire.0, scratch)?;
                 // What the handshake could not write yet goes out with the next readiness.
-                self.blocked |= wire.1.session.wants_write();
+                self.blocked |= wire.1.has_more();
                 return Ok(match unsealed {
                     Unsealed { bytes: 0, ended: true, .. } => Heard::End,
                     Unsealed { bytes: 0, .. } => Heard::NotNow,
@@ -206,7 +206,7 @@ impl Socket {
             Wire::Plain(stream) => stream,
             Wire::Secret(wire) => {
                 let taken = wire.1.write(&mut wire.0, bytes)?;
-                self.blocked = wire.1.session.wants_write();
+                self.blocked = wire.1.has_more();
                 return Ok(taken);
             }
         };

@@ -1,24 +1,31 @@
 //! Certificates, and what one socket's secrecy needs: its session lives beside the socket in its shard's thread. Who may
 //! do what is not asked here.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::ServerConnection;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerConnectionData, UnbufferedServerConnection};
 use rustls::sign::CertifiedKey;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, UnbufferedStatus,
+};
 use vocabulary::Wall;
 
 use crate::certificate;
 
-/// Plain bytes that become one record, and the most that a socket which takes nothing is owed as a secret: beyond it
-/// nothing more is taken from its outbox.
+/// Plain bytes that become one record.
 const RECORD_BYTES: usize = 16 << 10;
+/// The most that a socket which takes nothing is owed as a secret, give or take a record: beyond it nothing more is taken from
+/// its outbox.
+const FLUSH_BYTES: usize = 64 << 10;
+/// One read: a whole record, and the beginning of the next.
+const READ_BYTES: usize = 17 << 10;
 
 /// The certificate in force; a new one is for new connections, and the others keep theirs.
 #[derive(Debug)]
@@ -88,9 +95,7 @@ impl Tls {
     }
 
     pub(crate) fn session(&self) -> Result<Secrecy, rustls::Error> {
-        let mut session = ServerConnection::new(self.config.clone())?;
-        session.set_buffer_limit(Some(RECORD_BYTES * 2));
-        Ok(Secrecy { session })
+        UnbufferedServerConnection::new(self.config.clone()).map(Secrecy::new)
     }
 }
 
@@ -106,9 +111,17 @@ fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(TlsError::Pair)
 }
 
-/// One socket's cipher state.
+/// One socket's cipher state, and nothing else while the socket is idle: what has arrived of a record, what found no place when
+/// it was opened, and what the socket has not taken yet are held only as long as there is some.
+///
+/// All that has arrived whole is opened before a read returns. So `incoming` never holds more than the beginning of
+/// something, and the session has nothing to say but what it is asked to seal.
 pub(crate) struct Secrecy {
-    pub session: ServerConnection,
+    session: UnbufferedServerConnection,
+    incoming: Vec<u8>,
+    opened: VecDeque<u8>,
+    outgoing: Vec<u8>,
+    ended: bool,
 }
 
 /// What a read of secret bytes brought.
@@ -119,43 +132,117 @@ pub(crate) struct Unsealed {
     pub ended: bool,
 }
 
+/// Where one look at what has arrived has led.
+enum Step {
+    /// Something was done, and the next thing may be possible.
+    On,
+    /// Nothing without more bytes.
+    Waits,
+    Ended,
+}
+
 impl Secrecy {
+    fn new(session: UnbufferedServerConnection) -> Secrecy {
+        let (incoming, opened, outgoing) = (Vec::new(), VecDeque::new(), Vec::new());
+        Secrecy { session, incoming, opened, outgoing, ended: false }
+    }
+
     /// Plain bytes into the scratch buffer, as many as one turn wants; what the handshake has to answer goes out.
     pub(crate) fn read(
         &mut self,
         stream: &mut (impl Read + Write),
         scratch: &mut [u8],
     ) -> io::Result<Unsealed> {
-        let mut ended = false;
-        let mut source = Draining { stream, drained: false };
-        loop {
-            match self.session.reader().read(scratch) {
-                Ok(0) => return Ok(Unsealed { bytes: 0, more: false, ended: true }),
-                Ok(bytes) => {
-                    let more = !source.drained || bytes == scratch.len();
-                    return Ok(Unsealed { bytes, more, ended });
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // The peer went without a word: what it had said was said.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(Unsealed { bytes: 0, more: false, ended: true });
-                }
-                Err(error) => return Err(error),
-            }
-            if ended || source.drained {
-                return Ok(Unsealed { bytes: 0, more: false, ended });
-            }
-            match self.session.read_tls(&mut source) {
-                Ok(0) => ended = true,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => source.drained = true,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            let understood = self.session.process_new_packets();
+        let mut drained = false;
+        while self.opened.is_empty() && !self.ended && !drained {
+            drained = self.receive(stream)?;
+            let opened = self.open();
             // An answer of the handshake, or the alert that says what was wrong.
-            self.flush(source.stream)?;
-            understood.map_err(io::Error::other)?;
+            self.flush(stream)?;
+            opened.map_err(io::Error::other)?;
+        }
+        let bytes = self.opened.read(scratch)?;
+        if self.opened.is_empty() {
+            self.opened = VecDeque::new();
+        }
+        Ok(Unsealed { bytes, more: !drained || !self.opened.is_empty(), ended: self.ended })
+    }
+
+    /// True: the socket has no more for now.
+    fn receive(&mut self, stream: &mut impl Read) -> io::Result<bool> {
+        let held = self.incoming.len();
+        self.incoming.resize(held + READ_BYTES, 0);
+        let read = stream.read(&mut self.incoming[held..]);
+        self.incoming.truncate(held + read.as_ref().copied().unwrap_or(0));
+        match read {
+            Ok(0) => self.ended = true,
+            // Less than was asked for: the next thing it has is news.
+            Ok(count) => return Ok(count < READ_BYTES),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(false)
+    }
+
+    /// All that has arrived whole.
+    fn open(&mut self) -> Result<(), rustls::Error> {
+        let led = loop {
+            match self.step() {
+                Ok(Step::On) => {}
+                Ok(Step::Waits) => break Ok(()),
+                Ok(Step::Ended) => {
+                    self.ended = true;
+                    break Ok(());
+                }
+                Err(error) => {
+                    self.say_why();
+                    break Err(error);
+                }
+            }
+        };
+        if self.incoming.is_empty() {
+            self.incoming = Vec::new();
+        }
+        led
+    }
+
+    /// One thing that the session can do with what has arrived.
+    fn step(&mut self) -> Result<Step, rustls::Error> {
+        let Secrecy { session, incoming, opened, outgoing, .. } = self;
+        let UnbufferedStatus { discard, state } = session.process_tls_records(incoming);
+        let step = match state {
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => match traffic.next_record() {
+                Some(record) => record.map(|record| {
+                    opened.extend(record.payload);
+                    Step::On
+                }),
+                None => Ok(Step::On),
+            },
+            Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, outgoing).map(|()| Step::On),
+            Ok(ConnectionState::TransmitTlsData(data)) => {
+                // It is in `outgoing`, and leaves before anything else does.
+                data.done();
+                Ok(Step::On)
+            }
+            Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(Step::Ended),
+            Ok(ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_)) => Ok(Step::Waits),
+            // Nobody was told that early data would be taken.
+            Ok(_) => Err(rustls::Error::General("a state that was not asked for".to_owned())),
+            Err(error) => Err(error),
+        };
+        incoming.drain(..discard);
+        step
+    }
+
+    /// The alert that the session has ready for a peer that it does not understand.
+    fn say_why(&mut self) {
+        let Secrecy { session, incoming, outgoing, .. } = self;
+        if let UnbufferedStatus { state: Ok(ConnectionState::EncodeTlsData(mut data)), .. } =
+            session.process_tls_records(incoming)
+        {
+            // Without it the peer learns only that it is over.
+            encode(&mut data, outgoing).ok();
         }
     }
 
@@ -163,44 +250,124 @@ impl Secrecy {
     pub(crate) fn write(&mut self, stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         while self.flush(stream)? && taken < bytes.len() {
-            let record = &bytes[taken..bytes.len().min(taken + RECORD_BYTES)];
-            taken += self.session.writer().write(record)?;
+            // With what has arrived, though nothing of that is whole: the session remembers how far it had looked.
+            let Secrecy { session, incoming, outgoing, .. } = self;
+            let UnbufferedStatus { state, .. } = session.process_tls_records(incoming);
+            match state.map_err(io::Error::other)? {
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    // What the turn law gathers for one socket leaves in one write, whatever it is sealed in.
+                    while taken < bytes.len() && outgoing.len() < FLUSH_BYTES {
+                        let record = &bytes[taken..bytes.len().min(taken + RECORD_BYTES)];
+                        seal(outgoing, |out| traffic.encrypt(record, out))?;
+                        taken += record.len();
+                    }
+                }
+                ConnectionState::EncodeTlsData(mut data) => {
+                    encode(&mut data, outgoing).map_err(io::Error::other)?
+                }
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                // It is over, or has not begun.
+                _ => return Ok(taken),
+            }
         }
         Ok(taken)
     }
 
     /// False: the socket takes no more, and something is left.
     pub(crate) fn flush(&mut self, stream: &mut impl Write) -> io::Result<bool> {
-        while self.session.wants_write() {
-            match self.session.write_tls(stream) {
-                Ok(0) => return Ok(false),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        let mut sent = 0;
+        let whole = loop {
+            if sent == self.outgoing.len() {
+                break Ok(true);
             }
+            match stream.write(&self.outgoing[sent..]) {
+                Ok(0) => break Ok(false),
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.outgoing.drain(..sent);
+        if self.outgoing.is_empty() {
+            self.outgoing = Vec::new();
         }
-        Ok(true)
+        whole
+    }
+
+    /// Whether the socket owes the peer something.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.outgoing.is_empty()
     }
 
     /// Says that nothing more comes, so that a cut cannot be taken for the end.
+    pub(crate) fn say_end(&mut self) {
+        let Secrecy { session, incoming, outgoing, .. } = self;
+        if let UnbufferedStatus { state: Ok(ConnectionState::WriteTraffic(mut traffic)), .. } =
+            session.process_tls_records(incoming)
+        {
+            // A session that cannot say so is at its end already.
+            seal(outgoing, |out| traffic.queue_close_notify(out)).ok();
+        }
+    }
+
     pub(crate) fn finish(&mut self, stream: &mut impl Write) {
-        self.session.send_close_notify();
+        self.say_end();
         // A peer that is gone, or takes nothing, does without.
         self.flush(stream).ok();
     }
 }
 
-/// Notices when a socket had less than was asked for: then the next thing it has is news.
-struct Draining<'a, S> {
-    stream: &'a mut S,
-    drained: bool,
+/// Appends what the session has to say, in as much room as that takes.
+fn encode(
+    data: &mut EncodeTlsData<'_, ServerConnectionData>,
+    outgoing: &mut Vec<u8>,
+) -> Result<(), rustls::Error> {
+    let start = outgoing.len();
+    let mut room = 0;
+    loop {
+        outgoing.resize(start + room, 0);
+        match data.encode(&mut outgoing[start..]) {
+            Ok(written) => {
+                outgoing.truncate(start + written);
+                return Ok(());
+            }
+            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size }))
+                if required_size > room =>
+            {
+                room = required_size;
+            }
+            Err(error) => {
+                outgoing.truncate(start);
+                return Err(rustls::Error::General(error.to_string()));
+            }
+        }
+    }
 }
 
-impl<S: Read> Read for Draining<'_, S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        self.drained = read < buffer.len();
-        Ok(read)
+/// Appends a sealed record. A record grows by its head, its tag and a byte that says what it is.
+fn seal(
+    outgoing: &mut Vec<u8>,
+    mut seal: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> io::Result<()> {
+    let start = outgoing.len();
+    let mut room = 0;
+    loop {
+        outgoing.resize(start + room, 0);
+        match seal(&mut outgoing[start..]) {
+            Ok(written) => {
+                outgoing.truncate(start + written);
+                return Ok(());
+            }
+            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size }))
+                if required_size > room =>
+            {
+                room = required_size;
+            }
+            Err(error) => {
+                outgoing.truncate(start);
+                return Err(io::Error::other(error));
+            }
+        }
     }
 }
