@@ -41,6 +41,10 @@ impl Thread {
     pub(crate) fn accept(&mut self, now: Now, registry: &Registry) {
         self.accept_from = Some(now.tick);
         for _ in 0..ACCEPTS_MAX {
+            let per_second = self.doorway.gate.crowd.accepts_per_second;
+            if per_second > 0 && self.too_fast(now, per_second) {
+                return;
+            }
             let Some(listener) = &self.listener else {
                 self.accept_from = None;
                 return;
@@ -49,10 +53,6 @@ impl Thread {
                 Ok((stream, address)) => {
                     self.count(|counts| &counts.accepted);
                     self.accepted(now, registry, stream, address);
-                    let per_second = self.doorway.gate.crowd.accepts_per_second;
-                    if per_second > 0 && self.too_fast(now, per_second) {
-                        return;
-                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.accept_from = None;
@@ -237,7 +237,7 @@ impl Thread {
 
     /// Keys, mounts or limits have changed. Whoever waited for keys is looked at once more.
     pub(crate) fn gate_changes(&mut self, now: Now, registry: &Registry, gate: Arc<Gate>, round: u64) {
-        let waiting = self.doorway.changes(gate, round);
+        let Some(waiting) = self.doorway.changes(gate, round) else { return };
         for Waiting { connection, tag, token } in waiting {
             let Some(socket) = self.sockets.get(connection) else { continue };
             let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];

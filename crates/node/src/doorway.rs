@@ -28,6 +28,8 @@ pub(crate) struct Waiting {
     pub token: Unproven,
 }
 
+/// Tokens that wait for keys: more than come in the seconds that a fetch takes.
+const WAITING_MAX: usize = 4096;
 /// For one more of a user's connections than may be: about as long as a person takes to close a tab.
 const CROWDED_MS: u32 = 5_000;
 
@@ -48,7 +50,7 @@ impl Doorway {
     ) -> Option<Result<Authenticated, Refusal>> {
         match self.verify(now.wall, &token) {
             Ok(who) => Some(self.take_place(socket, who, facts)),
-            Err(Unverified::UnknownKey) if self.hopes() => {
+            Err(Unverified::UnknownKey) if self.waiting.len() < WAITING_MAX && self.hopes() => {
                 self.waiting.push(Waiting { connection, tag: tag.clone(), token });
                 None
             }
@@ -97,11 +99,11 @@ impl Doorway {
         Ok(who)
     }
 
-    /// Answers those who waited in band: they are to be looked at anew.
-    pub(crate) fn changes(&mut self, gate: Arc<Gate>, round: u64) -> Vec<Waiting> {
+    /// Whether it brings news of keys, and with them those who waited in band: they are to be looked at anew. Other changes
+    /// end nobody's wait.
+    pub(crate) fn changes(&mut self, gate: Arc<Gate>, round: u64) -> Option<Vec<Waiting>> {
         self.gate = gate;
-        // Other changes bring no keys, and nobody's wait ends with them.
         let news = std::mem::replace(&mut self.round, round) != round;
-        if news { std::mem::take(&mut self.waiting) } else { Vec::new() }
+        news.then(|| std::mem::take(&mut self.waiting))
     }
 }

@@ -27,7 +27,10 @@ impl Gatekeeper {
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Gate)) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner), change);
+    }
+
+    fn tell(&self, kept: &mut Kept, change: impl FnOnce(&mut Gate)) {
         change(&mut kept.gate);
         self.facts.keys.store(kept.gate.keys.len() as u64, Ordering::Relaxed);
         let (gate, round) = (Arc::new(kept.gate.clone()), kept.round);
@@ -36,7 +39,8 @@ impl Gatekeeper {
 
     /// The sets of keys were fetched once more.
     pub(crate) fn news(&self, round: u64, change: impl FnOnce(&mut Gate)) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).round = round;
-        self.change(change);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.round = round;
+        self.tell(&mut kept, change);
     }
 }

@@ -96,6 +96,9 @@ impl Round {
     pub(crate) fn walk(self, gatekeeper: &Gatekeeper) {
         let Some(every) = self.sources.iter().map(|source| source.refresh).min() else { return };
         loop {
+            self.keeper.asking.lock().unwrap_or_else(PoisonError::into_inner).fetching = true;
+            // Whoever asked before this is answered by it.
+            while self.wake.try_recv().is_ok() {}
             let sets = self.sources.iter().map(read).collect::<Vec<_>>();
             let came = self.sources.iter().zip(&sets).all(|(source, set)| told(source, set));
             let round = self.keeper.round_ends();
@@ -149,8 +152,11 @@ fn read(source: &KeySource) -> Result<KeySet, String> {
 
 /// From where the configuration says, and nowhere else: no redirect is followed.
 fn fetch(url: &str) -> Result<Vec<u8>, String> {
-    let agent =
-        ureq::Agent::config_builder().timeout_global(Some(FETCH_WITHIN)).max_redirects(0).build().new_agent();
+    // Named here, because a library may not choose one for the process, and without one it would panic.
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
+    let config = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(FETCH_WITHIN));
+    let agent = config.max_redirects(0).build().new_agent();
     let mut response = agent.get(url).call().map_err(|error| error.to_string())?;
     if response.status() != 200 {
         return Err(format!("answered {}", response.status()));

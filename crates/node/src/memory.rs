@@ -30,8 +30,8 @@ pub(crate) async fn watch(facts: Arc<Facts>, budget_bytes: u64) {
     let mut now = Pressure::None;
     loop {
         look.tick().await;
-        // Without /proc nothing is known, and nothing is shed.
-        let Some(used) = resident_bytes() else { return };
+        // Without it, as when descriptors are used up, what was known last holds.
+        let Some(used) = resident_bytes() else { continue };
         let next = step(used, budget_bytes, now);
         if next != now {
             let (from, to) = (now, next);
@@ -43,13 +43,10 @@ pub(crate) async fn watch(facts: Arc<Facts>, budget_bytes: u64) {
 }
 
 pub(crate) fn resident_bytes() -> Option<u64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let resident: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(resident * PAGE_BYTES)
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
 }
-
-/// On every machine that we know of.
-const PAGE_BYTES: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

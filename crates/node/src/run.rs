@@ -204,7 +204,8 @@ impl Thread {
         for event in events {
             match event.token() {
                 WAKE => {}
-                LISTEN => self.accept_from = Some(now.tick),
+                // A pause that was begun is not cut short by one more who comes.
+                LISTEN => _ = self.accept_from.get_or_insert(now.tick),
                 token => self.socket_event(now, registry, token, event, congested),
             }
         }
@@ -320,6 +321,7 @@ impl Thread {
             Ok(Heard::End) => self.end(now, registry, id, "peer closed"),
             Ok(Heard::Bytes { count, more }) => {
                 match &socket.state {
+                    _ if count == 0 => {}
                     State::Open(_) => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
                     State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..count]),
                 }

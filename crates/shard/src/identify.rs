@@ -83,7 +83,8 @@ impl Shard {
             let name = spelled(&room, full_name).to_owned();
             self.left(now, id, room, Tag { id: None, full_name });
             let refusal = Refusal::new(Code::Forbidden, "your new token does not allow this room");
-            self.refuse(now, id, Tag { id: None, full_name }, Some(&name), &refusal);
+            // Said, and not held against the client, which asked for nothing.
+            self.send(id, &Item::Refused { room: Some(&name), id: None, refusal: &refusal, at: now.wall });
         }
     }
 

@@ -98,6 +98,26 @@ fn a_published_key_is_fetched_when_its_first_token_comes_and_not_for_every_unkno
     assert_eq!(open(&server, &old), Ok(()), "the old key is good as long as it is published");
 }
 
+/// One that cannot be believed gives no keys, and takes nothing down: what else proves goes on.
+#[test]
+fn a_publisher_by_tls_that_nobody_vouches_for_is_refused_and_the_node_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Not even TLS.
+            stream.expect("a connection").write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok();
+        }
+    });
+    let server = Server::configured(&format!(
+        "secret = \"a secret of thirty-two bytes, or more\"\n[[auth.jwks]]\nurl = \"https://127.0.0.1:{port}/keys\"\nalgorithms = [\"RS256\"]\n"
+    ));
+    server.until_log("the last one stays in force");
+    assert_eq!(open(&server, &token(Algorithm::RS256, &rsa(), "k", "anybody")), Err(401));
+    let secret = EncodingKey::from_secret(b"a secret of thirty-two bytes, or more");
+    assert_eq!(open(&server, &token(Algorithm::HS256, &secret, "any", "anybody")), Ok(()));
+}
+
 #[test]
 fn a_publisher_that_is_gone_leaves_its_keys_in_force() {
     let folder = crate::support::Folder::new();

@@ -267,9 +267,18 @@ impl Client {
         self.stream.write_all(bytes).expect("the server reads");
     }
 
+    /// The same, for what the server may hang up on.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
     /// The upgrade and what follows it in one piece: all is there before the server looks.
     pub(crate) fn say_all(server: &Server, user: &str, texts: &[&str]) -> TcpStream {
-        let target = format!("/ws?token={}", server.token(user, user));
+        Client::say_all_with(server, &server.token(user, user), texts)
+    }
+
+    pub(crate) fn say_all_with(server: &Server, token: &str, texts: &[&str]) -> TcpStream {
+        let target = format!("/ws?token={token}");
         let key = Key::from_nonce([1; 16]);
         let ask = Ask { host: &server.address, target: &target, key, protocols: &[], fields: &[] };
         let mut bytes = ask.request();

@@ -1,0 +1,11 @@
+//! Attacks over loopback against the real binary. While each of them lasts two healthy clients talk, and lose nothing; and the
+//! server's memory does not grow by more than is said here.
+
+#[path = "threats/canary.rs"]
+mod canary;
+#[path = "threats/doors.rs"]
+mod doors;
+#[path = "threats/frames.rs"]
+mod frames;
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
+mod support;

@@ -1,0 +1,75 @@
+//! Two healthy clients that talk while somebody else attacks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crate::support::{Client, Server, kulkul};
+
+pub(crate) const SECRET: &str = "secret = \"a secret of thirty-two bytes, or more\"\n";
+/// Lifts what is not attacked, so that the canary may talk as fast as it can.
+pub(crate) const UNHURRIED: &str = "messages_per_second = 100000\nburst = 100000\n";
+
+pub(crate) fn token(server: &Server, user: &str) -> String {
+    let output = kulkul(&["token", "--config", server.config_path(), "--user", user, "--name", user]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+pub(crate) fn open(server: &Server, user: &str) -> Client {
+    Client::open(server, &format!("/ws?token={}", token(server, user))).expect("let in")
+}
+
+pub(crate) struct Canary {
+    ends: Arc<AtomicBool>,
+    talk: JoinHandle<u32>,
+}
+
+impl Canary {
+    /// One says a number, the other hears it, and only then comes the next.
+    pub(crate) fn sing(server: &Server) -> Canary {
+        let (mut says, mut hears) = (open(server, "canary-1"), open(server, "canary-2"));
+        says.join("mine");
+        hears.join("mine");
+        let ends = Arc::new(AtomicBool::new(false));
+        let ended = ends.clone();
+        let talk = std::thread::spawn(move || {
+            let mut sung = 0;
+            while !ended.load(Ordering::Relaxed) {
+                says.say(&format!(
+                    r#"{{"type":"send_message","room":"mine","id":"{sung}","payload":{{"content":"{sung}"}}}}"#
+                ));
+                assert_eq!(says.next("ack")["id"], sung.to_string());
+                let heard = hears.next("new_message");
+                assert_eq!(heard["payload"]["content"], sung.to_string(), "each once, and in order");
+                sung += 1;
+            }
+            sung
+        });
+        Canary { ends, talk }
+    }
+
+    /// It lives, and has lost nothing.
+    pub(crate) fn lives(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let sung = self.talk.join().expect("nothing was lost");
+        assert!(sung > 0);
+    }
+}
+
+/// What the process holds now, in KiB.
+pub(crate) fn resident(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Attacks three times; what the first two cost the third does not cost again, so that only what is held counts.
+pub(crate) fn holds_no_more_than(server: &Server, kib: u64, mut attack: impl FnMut()) {
+    attack();
+    attack();
+    let before = resident(server);
+    attack();
+    let after = resident(server);
+    assert!(after <= before + kib, "it grew from {before} to {after} KiB, {kib} more were allowed");
+}
