@@ -1,6 +1,6 @@
 //! All keys of a deployment at one moment, and the one question that is asked of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use session::Authenticated;
@@ -18,11 +18,12 @@ pub struct KeyRing {
     pub sets: Vec<Option<Arc<KeySet>>>,
     pub rules: TokenRules,
     revoked_users: Arc<BTreeMap<UserId, Wall>>,
-    revoked_tokens: Arc<BTreeSet<Arc<str>>>,
+    /// With the time of their revocation.
+    revoked_tokens: Arc<BTreeMap<Arc<str>, Wall>>,
 }
 
-/// Revocations that are remembered: more than are made in the life of any token. Beyond it the oldest logout and any token
-/// give way.
+/// Revocations of each kind that are remembered: more than are made in the life of a token. Beyond it the oldest gives way,
+/// whose tokens are the likeliest to have ended.
 const REVOCATIONS_MAX: usize = 100_000;
 
 impl KeyRing {
@@ -37,7 +38,7 @@ impl KeyRing {
         let who = self.rules.read(now, key.issuer.as_deref(), &parts.claims)?;
         let logged_out =
             self.revoked_users.get(&who.user.person.id).is_some_and(|until| who.issued <= *until);
-        if logged_out || who.token.as_ref().is_some_and(|id| self.revoked_tokens.contains(id)) {
+        if logged_out || who.token.as_ref().is_some_and(|id| self.revoked_tokens.contains_key(id)) {
             return Err(Unverified::Revoked);
         }
         Ok(who)
@@ -64,27 +65,20 @@ impl KeyRing {
         all().filter(fits).find(|key| key.proves(parts)).ok_or(Unverified::Signature)
     }
 
-    /// With one revocation more.
-    pub fn revoked(&self, revocation: &Revocation) -> KeyRing {
+    /// With one revocation more, made now.
+    pub fn revoked(&self, now: Wall, revocation: &Revocation) -> KeyRing {
         let mut ring = self.clone();
         match revocation {
             Revocation::User { id, until } => {
                 let users = Arc::make_mut(&mut ring.revoked_users);
                 let entry = users.entry(id.clone()).or_insert(*until);
                 *entry = (*entry).max(*until);
-                if users.len() > REVOCATIONS_MAX
-                    && let Some(oldest) =
-                        users.iter().min_by_key(|(_, until)| **until).map(|(id, _)| id.clone())
-                {
-                    users.remove(&oldest);
-                }
+                forget_oldest(users);
             }
             Revocation::Token(id) => {
                 let tokens = Arc::make_mut(&mut ring.revoked_tokens);
-                if tokens.len() >= REVOCATIONS_MAX {
-                    tokens.pop_first();
-                }
-                tokens.insert(id.clone());
+                tokens.insert(id.clone(), now);
+                forget_oldest(tokens);
             }
         }
         ring
@@ -97,5 +91,28 @@ impl KeyRing {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+fn forget_oldest<K: Ord + Clone>(revoked: &mut BTreeMap<K, Wall>) {
+    if revoked.len() > REVOCATIONS_MAX
+        && let Some(oldest) = revoked.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone())
+    {
+        revoked.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_revocations_are_remembered() {
+        let mut tokens: BTreeMap<u32, Wall> =
+            (0..REVOCATIONS_MAX as u32).map(|id| (id, Wall(1000 - i64::from(id % 1000)))).collect();
+        tokens.insert(7_000_000, Wall(2000));
+        forget_oldest(&mut tokens);
+        assert_eq!(tokens.len(), REVOCATIONS_MAX);
+        assert!(tokens.contains_key(&7_000_000) && !tokens.contains_key(&999));
     }
 }

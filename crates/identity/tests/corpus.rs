@@ -295,7 +295,7 @@ fn a_revoked_token_is_refused_and_one_that_was_made_later_is_not() {
         (user("8", 1_767_261_300_000), [true, true, true]),
         (Revocation::Token("t-1".into()), [false, true, true]),
     ] {
-        let keys = keys.revoked(&revocation);
+        let keys = keys.revoked(NOW, &revocation);
         let good = [&old, &new, &timeless].map(|token| keys.verify(NOW, token).is_ok());
         assert_eq!(good, left, "{revocation:?}");
     }

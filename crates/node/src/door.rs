@@ -152,7 +152,7 @@ impl Thread {
             _ if too_many => {
                 let refused =
                     turned(429, "too many connections from your address", "too many of its address");
-                self.turn_away(registry, id, &refused.response, refused.status, &refused.why);
+                self.turn_away(now, registry, id, &refused.response, refused.status, &refused.why);
             }
             Head::NotAnUpgrade(_) => {
                 let address = socket.address;
@@ -164,7 +164,7 @@ impl Thread {
             }
             Head::Refused(refusal) => {
                 let (status, words) = (refusal.status(), refusal.words());
-                self.turn_away(registry, id, &refusal.response(), status, words);
+                self.turn_away(now, registry, id, &refusal.response(), status, words);
             }
             Head::Upgrade(upgrade) => match self.admit(now, id, &upgrade) {
                 Err(refused) if refused.unknown_key && hope == Hope::ForKeys && self.doorway.hopes() => {
@@ -176,7 +176,9 @@ impl Thread {
                     let rest = head[upgrade.request.head_bytes..].to_vec();
                     self.open(now, registry, id, admitted, &agent, rest);
                 }
-                Err(refused) => self.turn_away(registry, id, &refused.response, refused.status, &refused.why),
+                Err(refused) => {
+                    self.turn_away(now, registry, id, &refused.response, refused.status, &refused.why)
+                }
             },
         }
     }
@@ -283,6 +285,7 @@ impl Thread {
 
     pub(crate) fn turn_away(
         &mut self,
+        now: Now,
         registry: &Registry,
         id: ConnectionId,
         response: &[u8],
@@ -292,7 +295,9 @@ impl Thread {
         let Some(mut socket) = self.sockets.remove(registry, id) else { return };
         self.strangers -= 1;
         self.count(|counts| &counts.turned_away);
-        tracing::warn!(address = %socket.address, status, why, "upgrade refused");
+        if let Some(times) = self.refusals.happened(now.tick) {
+            tracing::warn!(address = %socket.address, status, why, times, "upgrade refused");
+        }
         // The answer is all there was to say; whether the peer reads it is its own affair.
         socket.write(response).ok();
         socket.finish();
@@ -308,7 +313,7 @@ impl Thread {
             if late {
                 let response =
                     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-                self.turn_away(registry, id, response, 408, "the request head took too long");
+                self.turn_away(now, registry, id, response, 408, "the request head took too long");
             }
         }
     }

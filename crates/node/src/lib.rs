@@ -201,7 +201,7 @@ impl Helm {
 
     /// Nobody comes in with such a token any more, and who is here by one goes.
     pub fn revoke(&self, revocation: &Revocation) {
-        self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(revocation));
+        self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(Facts::now(), revocation));
         let revocation = Arc::new(revocation.clone());
         self.mailboxes.tell_all(|| Control::Revoked(revocation.clone()));
     }

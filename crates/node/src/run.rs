@@ -86,6 +86,8 @@ pub(crate) struct Thread {
     /// Those of them that wait for keys.
     pub hopeful: Vec<ConnectionId>,
     pub crowded: Sparing,
+    /// Upgrades that were refused: anybody can be, as often as they like.
+    pub refusals: Sparing,
     pub accepting: Rate,
     pressure: Pressure,
     /// More sockets wait to be accepted, from then on.
@@ -148,6 +150,7 @@ impl Thread {
             strangers: 0,
             hopeful: Vec::new(),
             crowded: Sparing::default(),
+            refusals: Sparing::default(),
             accepting: Rate::default(),
             pressure: Pressure::None,
             accept_from: None,
@@ -366,7 +369,7 @@ impl Thread {
                 self.sockets.get(id).is_some_and(|socket| matches!(socket.state, State::Greeting(_)));
             if strange {
                 let refused = turned(503, "draining", "draining");
-                self.turn_away(registry, id, &refused.response, refused.status, &refused.why);
+                self.turn_away(now, registry, id, &refused.response, refused.status, &refused.why);
             }
         }
         self.shard.handle(now, Input::Drain(window));

@@ -47,6 +47,8 @@ pub(crate) struct Socket {
     peer_closed: bool,
     /// The last write was not taken whole: the next readiness is news.
     blocked: bool,
+    /// Nothing more is to be written but what waits sealed.
+    finishing: bool,
 }
 
 /// What a read brought.
@@ -106,8 +108,9 @@ impl Sockets {
             None => Wire::Plain(stream),
             Some(secrecy) => Wire::Secret(Box::new((stream, secrecy))),
         };
-        let (peer_closed, blocked) = (false, false);
-        slot_of.socket = Some(Box::new(Socket { wire, address, state, place, peer_closed, blocked }));
+        let (peer_closed, blocked, finishing) = (false, false, false);
+        slot_of.socket =
+            Some(Box::new(Socket { wire, address, state, place, peer_closed, blocked, finishing }));
         Ok(ConnectionId { shard: self.shard, slot, generation: slot_of.generation })
     }
 
@@ -160,6 +163,9 @@ impl Socket {
             Wire::Secret(wire) => wire.1.flush(&mut wire.0).unwrap_or(true),
         };
         self.blocked = !sealed;
+        if sealed && self.finishing {
+            self.shut();
+        }
         sealed
     }
 
@@ -232,7 +238,17 @@ impl Socket {
     pub(crate) fn finish(&mut self) {
         if let Wire::Secret(wire) = &mut self.wire {
             wire.1.finish(&mut wire.0);
+            // What was taken from the outbox goes first, as it would from the kernel's buffer.
+            if wire.1.has_more() {
+                self.finishing = true;
+                self.blocked = true;
+                return;
+            }
         }
+        self.shut();
+    }
+
+    fn shut(&mut self) {
         // A peer that is gone already needs no goodbye.
         self.stream().shutdown(std::net::Shutdown::Write).ok();
     }

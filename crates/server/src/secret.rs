@@ -23,6 +23,18 @@ pub(crate) fn of(config: &Config) -> Result<Option<Secret>> {
     }
 }
 
+/// The same when the config is read again: the folder stays the one that was served from, and no new secret is made for
+/// tokens that were signed with the old one.
+pub(crate) fn again(config: &Config, folder: &Path) -> Result<Option<Secret>> {
+    match &config.typed.signing {
+        Signing::Folder if !folder.join("secret").exists() => {
+            bail!("{} is gone, and tokens were signed with it", folder.join("secret").display())
+        }
+        Signing::Folder => of_folder(folder).map(Some),
+        Signing::Secret(_) | Signing::Others => of(config),
+    }
+}
+
 /// Reads `DIR/secret`, 64 hexadecimal characters; makes it, for its owner alone, if there is none.
 fn of_folder(folder: &Path) -> Result<Secret> {
     let path = folder.join("secret");

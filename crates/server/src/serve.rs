@@ -100,6 +100,7 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     if let Some(sealed) = &sealed {
         tell_end(sealed);
     }
+    let data = config.typed.data.clone();
     let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
     renewal.tick().await;
     let mut certificate = config.typed.tls.as_ref().and_then(written);
@@ -110,7 +111,7 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             Some(()) = hung_up(&mut hang_up) => {
-                config = read_again(typed, config, &dial, &helm);
+                config = read_again(typed, config, &dial, &helm, &data);
                 renew(&config, sealed.as_ref(), &mut certificate);
             }
             _ = renewal.tick() => renew(&config, sealed.as_ref(), &mut certificate),
@@ -202,7 +203,7 @@ fn renew(config: &Config, sealed: Option<&node::Tls>, last: &mut Option<(SystemT
 }
 
 /// What a new file changes, now or after a restart. An unsound one changes nothing.
-fn read_again(typed: &Serve, old: Config, dial: &log::Dial, helm: &Helm) -> Config {
+fn read_again(typed: &Serve, old: Config, dial: &log::Dial, helm: &Helm, data: &Path) -> Config {
     let new = match config::read(typed) {
         Ok(new) => new,
         Err(faults) => {
@@ -213,7 +214,7 @@ fn read_again(typed: &Serve, old: Config, dial: &log::Dial, helm: &Helm) -> Conf
             return old;
         }
     };
-    let gate = secret::of(&new).and_then(|secret| gate::gate(&new, secret.as_ref()));
+    let gate = secret::again(&new, data).and_then(|secret| gate::gate(&new, secret.as_ref()));
     match gate {
         Ok(gate) => helm.change(|held| gate::follow(held, gate)),
         Err(error) => {
