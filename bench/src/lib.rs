@@ -64,6 +64,7 @@ fn measure(bench: Bench) -> Result<bool> {
     let Bench { what, common } = bench;
     let choices = Choices {
         server: common.server.clone(),
+        before: common.before.clone(),
         server_args: common.server_args.clone(),
         notices: !common.no_notices,
         peers: common.peers_folder.clone(),
@@ -72,7 +73,11 @@ fn measure(bench: Bench) -> Result<bool> {
         What::Peers(Peers::Install { names }) => return peers::install(names, &choices).map(|()| true),
         What::Peers(Peers::List) => {
             for name in adapters::NAMES {
-                println!("{name}: {}", adapters::named(name, &choices)?.remark());
+                let told = adapters::named(name, &choices);
+                println!(
+                    "{name}: {}",
+                    told.map_or_else(|error| error.to_string(), |it| it.remark().to_owned())
+                );
             }
             return Ok(true);
         }

@@ -80,6 +80,9 @@ pub(crate) struct Settings {
     /// The kulkul binary to measure, if not this one.
     #[arg(long, global = true)]
     pub(crate) server: Option<PathBuf>,
+    /// Another build of it, measured as `kulkul-before`.
+    #[arg(long, global = true)]
+    pub(crate) before: Option<PathBuf>,
     /// One more argument for `kulkul serve`; may be repeated.
     #[arg(long = "server-arg", allow_hyphen_values = true, global = true)]
     pub(crate) server_args: Vec<String>,

@@ -55,12 +55,45 @@ pub const LIFTED: [Lifted; 4] = [
     },
 ];
 
-/// The same server, by what its bytes travel in.
-pub(super) const NAMES: [(&str, Travels); 3] =
-    [("kulkul", Travels::Plain), ("kulkul-tls", Travels::Sealed), ("kulkul-deflate", Travels::Packed)];
+/// The same server, by what its bytes travel in, and by which build of it.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub name: &'static str,
+    travels: Travels,
+    /// The build named by `--before`, not the one that is measured.
+    earlier: bool,
+    remark: &'static str,
+}
+
+pub(super) const KINDS: [Kind; 4] = [
+    Kind {
+        name: "kulkul",
+        travels: Travels::Plain,
+        earlier: false,
+        remark: "one shard, memory engine, JSON envelope, tokens checked",
+    },
+    Kind {
+        name: "kulkul-tls",
+        travels: Travels::Sealed,
+        earlier: false,
+        remark: "the same by TLS 1.3, each client with a handshake of its own",
+    },
+    Kind {
+        name: "kulkul-deflate",
+        travels: Travels::Packed,
+        earlier: false,
+        remark: "the same with permessage-deflate, once a message",
+    },
+    Kind {
+        name: "kulkul-before",
+        travels: Travels::Plain,
+        earlier: true,
+        remark: "another build of Kulkul, named by --before",
+    },
+];
 
 pub(super) struct Kulkul {
-    travels: Travels,
+    kind: &'static Kind,
     program: Option<PathBuf>,
     args: Vec<String>,
     notices: bool,
@@ -69,15 +102,15 @@ pub(super) struct Kulkul {
 }
 
 impl Kulkul {
-    pub(super) fn new(choices: &Choices, travels: Travels) -> Self {
-        Self {
-            travels,
-            program: choices.server.clone(),
-            args: choices.server_args.clone(),
-            notices: choices.notices,
-            key: Vec::new(),
-            expires: 0,
-        }
+    pub(super) fn new(choices: &Choices, kind: &'static Kind) -> Result<Self> {
+        let program = if kind.earlier {
+            let before = choices.before.clone();
+            Some(before.context("kulkul-before is a build of Kulkul that --before PATH names")?)
+        } else {
+            choices.server.clone()
+        };
+        let (args, notices) = (choices.server_args.clone(), choices.notices);
+        Ok(Self { kind, program, args, notices, key: Vec::new(), expires: 0 })
     }
 }
 
@@ -96,19 +129,15 @@ fn sealed_config(place: &Place, secret: &str) -> Result<PathBuf> {
 
 impl Adapter for Kulkul {
     fn name(&self) -> &'static str {
-        NAMES.iter().find(|(_, travels)| *travels == self.travels).map_or("kulkul", |(name, _)| name)
+        self.kind.name
     }
 
     fn travels(&self) -> Travels {
-        self.travels
+        self.kind.travels
     }
 
     fn remark(&self) -> &'static str {
-        match self.travels {
-            Travels::Plain => "one shard, memory engine, JSON envelope, tokens checked",
-            Travels::Sealed => "the same by TLS 1.3, each client with a handshake of its own",
-            Travels::Packed => "the same with permessage-deflate, once a message",
-        }
+        self.kind.remark
     }
 
     fn launch(&mut self, place: &Place) -> Result<Launch> {
@@ -136,7 +165,7 @@ impl Adapter for Kulkul {
         let mut args = vec!["serve".into(), "--listen".into(), listen.into(), "--data".into(), folder.into()];
         args.extend(["--shards", "1", "--engine", "memory", "--profile", profile].map(Into::into));
         args.extend(self.args.iter().map(Into::into));
-        if self.travels == Travels::Sealed {
+        if self.kind.travels == Travels::Sealed {
             args.extend(["--config".into(), sealed_config(place, &secret)?.into()]);
         }
         Ok(Launch { program: program.into(), args, ..Launch::default() })

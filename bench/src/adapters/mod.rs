@@ -84,6 +84,8 @@ pub(crate) trait Adapter {
 pub(crate) struct Choices {
     /// The `kulkul` binary; this one if absent.
     pub server: Option<PathBuf>,
+    /// Another build of it, to hold this one against.
+    pub before: Option<PathBuf>,
     /// More arguments for `kulkul serve`.
     pub server_args: Vec<String>,
     /// Whether joins are told to the room, where the server can leave that out.
@@ -92,10 +94,11 @@ pub(crate) struct Choices {
     pub peers: Option<PathBuf>,
 }
 
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "kulkul",
     "kulkul-tls",
     "kulkul-deflate",
+    "kulkul-before",
     "bun",
     "epoll",
     "epoll-gather",
@@ -106,9 +109,8 @@ pub(crate) const NAMES: [&str; 10] = [
 ];
 
 pub(crate) fn named(name: &str, choices: &Choices) -> Result<Box<dyn Adapter>> {
-    let ours = kulkul::NAMES.iter().find(|(ours, _)| *ours == name);
-    if let Some((_, travels)) = ours {
-        return Ok(Box::new(kulkul::Kulkul::new(choices, *travels)));
+    if let Some(kind) = kulkul::KINDS.iter().find(|kind| kind.name == name) {
+        return Ok(Box::new(kulkul::Kulkul::new(choices, kind)?));
     }
     let peers = peers_folder(choices)?;
     if name == "seed-hub" {
@@ -136,11 +138,14 @@ mod tests {
 
     #[test]
     fn every_name_has_an_adapter_and_no_other_has() {
-        let choices = Choices { peers: Some(std::env::temp_dir()), ..Choices::default() };
+        let here = Some(std::env::temp_dir());
+        let choices = Choices { peers: here.clone(), before: here, ..Choices::default() };
         for name in NAMES {
             assert_eq!(named(name, &choices).map(|adapter| adapter.name()).ok(), Some(name));
         }
         assert!(named("apache", &choices).is_err());
+        let unnamed = Choices { before: None, ..choices };
+        assert!(named("kulkul-before", &unnamed).is_err_and(|error| error.to_string().contains("--before")));
     }
 
     #[test]
