@@ -86,11 +86,14 @@ impl App for Probe {
     }
 
     fn admit(&self, state: &State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal> {
-        let user = caller.user().map(|user| user.person.id.as_str()).unwrap_or_default();
-        if state.banned.contains(user) {
+        let user = caller.user();
+        let id = user.map(|user| user.person.id.as_str()).unwrap_or_default();
+        let role = user.and_then(|user| user.role.as_deref());
+        if state.banned.contains(id) || role == Some("nobody") {
             return Err(Refusal::new(Code::Forbidden, "you are banned from this room"));
         }
-        Ok(if parse(join)["tag"] == "staff" { STAFF } else { Audience::default() })
+        let staff = parse(join)["tag"] == "staff" || role == Some("staff");
+        Ok(if staff { STAFF } else { Audience::default() })
     }
 
     fn guarded(&self, action: Action<'_>) -> bool {

@@ -7,7 +7,8 @@
 //! ana connects                        ana/2 connects to 1            (a second device, on node 1)
 //! bo connects allowed team-*          (what bo's token allows)
 //! bo connects for 90 s                (how long it is good)
-//! bo connects unknown                 (who says who it is in its first message: `bo for 90 s` is a good token)
+//! bo connects unknown                 (who says who it is in its first message: `bo for 90 s` is a good token, and so is
+//!                                      `bo for 90 s named Bobby as staff allowed team-*`)
 //! ana -> {"type":"join_room", …}      ana -> anything else           (as it stands)
 //! ana -> #1..60 {"id":"m#", …}        sixty times, `#` being the number, at a pace that no limit minds
 //! ana ->> #1..60 {"id":"m#", …}       the same in one breath

@@ -139,8 +139,12 @@ impl Home {
     pub(crate) fn command(&mut self, cx: &mut Cx<'_>, command: Command) {
         if let Phase::Loading(loading) = &mut self.phase {
             // What keeps the books does not wait: a member that leaves is gone, whatever the room's state.
-            if let Command::Leave { connection, asked, .. } = command {
-                return self.leave_while_loading(cx, connection, asked);
+            match command {
+                Command::Leave { connection, asked, .. } => {
+                    return self.leave_while_loading(cx, connection, asked);
+                }
+                Command::Renew { connection, user, .. } => return self.renew(cx, connection, user),
+                _ => {}
             }
             let full = loading.queue.len() >= cx.limits.waiting_max
                 || loading.queue_bytes + command.bytes() > cx.limits.waiting_bytes_max;
@@ -158,6 +162,7 @@ impl Home {
             Command::History { user, reply, limit, from, .. } => self.history(cx, &user, reply, limit, from),
             Command::Members { user, reply, .. } => self.members(cx, &user, reply),
             Command::Page { connection, ticket, since, .. } => self.page(cx, connection, ticket, since),
+            Command::Renew { connection, user, .. } => self.renew(cx, connection, user),
             Command::Roster { .. } => {}
         }
     }
@@ -167,6 +172,27 @@ impl Home {
             Phase::Live(log) | Phase::Quarantined(log, _) => Some(log),
             Phase::Loading(_) => None,
         }
+    }
+
+    /// What a newer token says of a member holds at once: who it is to the others, and what it may do and see here.
+    fn renew(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, user: Arc<User>) {
+        if let Phase::Loading(loading) = &mut self.phase {
+            for (_, command) in &mut loading.queue {
+                if let Command::Join(join) = command
+                    && join.connection == connection
+                {
+                    join.user = user.clone();
+                }
+            }
+        }
+        if !self.seats.renew(connection, &user) {
+            return;
+        }
+        if let Some((person, count)) = self.presence.rename(&user.person) {
+            cx.publish_presence(&self.id, person, count);
+        }
+        // While the room is read nobody is admitted; afterwards everybody is, again.
+        self.admit_again(cx, |member, _| member == connection);
     }
 
     fn leave_while_loading(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
@@ -204,7 +230,8 @@ impl Home {
             Command::History { reply, .. } | Command::Members { reply, .. } => {
                 cx.reply(&self.id, reply, Reply::Refused(refusal));
             }
-            Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. } => {}
+            Command::Leave { .. } | Command::Page { .. } | Command::Renew { .. } | Command::Roster { .. } => {
+            }
         }
     }
 

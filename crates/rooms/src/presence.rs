@@ -78,6 +78,15 @@ impl Presence {
         (now != published).then(|| (person.clone(), now))
     }
 
+    /// The user is called something else now. The others hear it, and the members read it off the next list.
+    pub(crate) fn rename(&mut self, person: &Person) -> Option<Publish> {
+        let here = self.users.get_mut(&person.id).filter(|here| here.name != person.name)?;
+        here.name = person.name.clone();
+        let published = here.published();
+        self.list_owed = true;
+        Some((person.clone(), published))
+    }
+
     /// One connection of the user less. `asked`: gone at once; else it lingers.
     pub(crate) fn leave(
         &mut self,

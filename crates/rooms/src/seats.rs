@@ -57,6 +57,12 @@ impl Seats {
         Some(seat)
     }
 
+    /// Whether the connection has a seat.
+    pub(crate) fn renew(&mut self, connection: ConnectionId, user: &Arc<User>) -> bool {
+        let seat = self.seats.get_mut(&connection);
+        seat.map(|seat| seat.user = user.clone()).is_some()
+    }
+
     pub(crate) fn retag(&mut self, connection: ConnectionId, audience: Audience) {
         if let Some(seat) = self.seats.get_mut(&connection) {
             less(&mut self.audiences, seat.audience);

@@ -219,7 +219,11 @@ impl Shard {
             }
             Command::Act(Act { caller: Caller::Step(step), .. }) => self.rooms.step_returned(now, &step),
             // The others must arrive and are not returned.
-            Command::Act(_) | Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. } => {}
+            Command::Act(_)
+            | Command::Leave { .. }
+            | Command::Page { .. }
+            | Command::Renew { .. }
+            | Command::Roster { .. } => {}
         }
     }
 

@@ -1,9 +1,13 @@
 //! Who a connection is, when that is said or changes after the upgrade: a stranger's token, a newer one, a revocation.
 //! Tokens are proven by the shell; nothing here can read one.
 
+use std::sync::Arc;
+
 use protocol::Item;
 use session::{Authenticated, Proven};
-use vocabulary::{CloseReason, Code, Command, ConnectionId, Now, Refusal, Revocation, RoomId, Tag, Unproven};
+use vocabulary::{
+    CloseReason, Code, Command, ConnectionId, Now, Refusal, Revocation, RoomId, Tag, Unproven, User,
+};
 
 use crate::speech::spelled;
 use crate::{Output, Shard};
@@ -58,6 +62,7 @@ impl Shard {
             }
         };
         let (user, expires) = (who.user.clone(), who.expires);
+        let mut said_anew = false;
         match connection.session.prove(now, who) {
             Proven::TooLate => return,
             Proven::AnotherUser => return self.end(now, id, CloseReason::Forbidden),
@@ -65,12 +70,27 @@ impl Shard {
                 connection.user = Some(user.clone());
                 self.dispatch(now, Command::Roster { user: user.clone(), connection: id, here: true });
             }
-            Proven::Renewed => connection.user = Some(user.clone()),
+            Proven::Renewed => {
+                let before = connection.user.replace(user.clone());
+                said_anew = before.is_some_and(|it| it.person != user.person || it.role != user.role);
+            }
         }
         self.arm(now, id);
         let tag_id = tag.id.as_deref();
         self.send(id, &Item::Known { id: tag_id, person: &user.person, expires, at: now.wall });
         self.leave_the_forbidden(now, id);
+        if said_anew {
+            self.renew(now, id, &user);
+        }
+    }
+
+    /// The token calls the user, or its role, something else: the rooms it is in are to know.
+    fn renew(&mut self, now: Now, id: ConnectionId, user: &Arc<User>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let rooms: Vec<RoomId> = connection.subscriptions.iter().map(|it| it.room.clone()).collect();
+        for room in rooms {
+            self.dispatch(now, Command::Renew { room, connection: id, user: user.clone() });
+        }
     }
 
     /// Rooms that the newer token does not allow any more.

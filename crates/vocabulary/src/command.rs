@@ -151,6 +151,12 @@ pub enum Command {
         ticket: u32,
         since: Position,
     },
+    /// A newer token says something else of a member: its name, its role.
+    Renew {
+        room: RoomId,
+        connection: ConnectionId,
+        user: Arc<User>,
+    },
     /// A user's socket opened or ended; told to the home of the user's inbox.
     Roster {
         user: Arc<User>,
@@ -191,7 +197,8 @@ impl Command {
             Command::Leave { room, .. }
             | Command::History { room, .. }
             | Command::Members { room, .. }
-            | Command::Page { room, .. } => room.clone(),
+            | Command::Page { room, .. }
+            | Command::Renew { room, .. } => room.clone(),
             Command::Roster { user, .. } => user.person.id.inbox(),
         }
     }
@@ -199,7 +206,12 @@ impl Command {
     /// Commands that keep two shards' books equal. Nobody waits for their answer, so nobody could be told `busy`: they
     /// must arrive.
     pub fn must_arrive(&self) -> bool {
-        matches!(self, Command::Leave { .. } | Command::Page { .. } | Command::Roster { .. })
+        match self {
+            Command::Leave { .. } | Command::Page { .. } | Command::Renew { .. } | Command::Roster { .. } => {
+                true
+            }
+            Command::Join(_) | Command::Act(_) | Command::History { .. } | Command::Members { .. } => false,
+        }
     }
 
     pub fn bytes(&self) -> usize {

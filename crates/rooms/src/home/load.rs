@@ -258,7 +258,7 @@ impl Home {
         let Phase::Loading(loading) = old else { return };
         self.stewarded.state_changed();
         // Any record may have come meanwhile.
-        self.admit_again(cx, |_| true);
+        self.admit_again(cx, |_, _| true);
         for shard in self.seats.shards() {
             cx.deliver(shard, Delivery::Reread { room: self.id.clone() });
         }

@@ -39,7 +39,7 @@ impl Home {
         if !record.touches.is_empty() {
             // Who is dropped by this record must not be told of the next.
             self.tell_told(cx);
-            self.admit_again(cx, |user| record.touches.contains(user));
+            self.admit_again(cx, |_, user| record.touches.contains(user));
         }
     }
 
@@ -89,12 +89,12 @@ impl Home {
     }
 
     /// What these users may do here may have changed.
-    pub(super) fn admit_again(&mut self, cx: &mut Cx<'_>, touched: impl Fn(&UserId) -> bool) {
+    pub(super) fn admit_again(&mut self, cx: &mut Cx<'_>, touched: impl Fn(ConnectionId, &UserId) -> bool) {
         let Some(log) = super::Home::log(self) else { return };
         let mut dropped = Vec::new();
         let mut retagged = Vec::new();
         for (connection, seat) in self.seats.iter() {
-            if !touched(&seat.user.person.id) {
+            if !touched(connection, &seat.user.person.id) {
                 continue;
             }
             let caller = Caller::Connection { id: connection, user: seat.user.clone() };
