@@ -59,6 +59,7 @@ impl Thread {
                     return;
                 }
                 Err(error) if is_exhausted(&error) => {
+                    self.count(|counts| &counts.out_of_descriptors);
                     if let Some(times) = self.exhausted.happened(now.tick) {
                         tracing::warn!(%error, times, "Failed to accept: out of descriptors, trying again");
                     }

@@ -26,6 +26,8 @@ pub(crate) struct ShardFacts {
 pub(crate) struct DoorCounts {
     pub accepted: AtomicU64,
     pub turned_away: AtomicU64,
+    /// No descriptor was left for one more.
+    pub out_of_descriptors: AtomicU64,
 }
 
 pub struct Facts {
@@ -113,11 +115,15 @@ impl Facts {
         roles
     }
 
-    pub(crate) fn door(&self) -> [(&'static str, u64); 2] {
+    pub(crate) fn door(&self) -> [(&'static str, u64); 3] {
         let sum = |figure: fn(&DoorCounts) -> &AtomicU64| {
             self.shards.iter().map(|shard| figure(&shard.door).load(Ordering::Relaxed)).sum()
         };
-        [("accepted", sum(|door| &door.accepted)), ("turned_away", sum(|door| &door.turned_away))]
+        [
+            ("accepted", sum(|door| &door.accepted)),
+            ("turned_away", sum(|door| &door.turned_away)),
+            ("out_of_descriptors", sum(|door| &door.out_of_descriptors)),
+        ]
     }
 
     /// The sums over all shards.

@@ -5,7 +5,11 @@
 mod canary;
 #[path = "threats/doors.rs"]
 mod doors;
+#[path = "threats/exhaustion.rs"]
+mod exhaustion;
 #[path = "threats/frames.rs"]
 mod frames;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
+#[path = "threats/tokens.rs"]
+mod tokens;

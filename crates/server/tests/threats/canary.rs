@@ -1,10 +1,11 @@
 //! Two healthy clients that talk while somebody else attacks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use crate::support::{Client, Server, kulkul};
+use crate::support::{Client, PATIENCE, Server, kulkul};
 
 pub(crate) const SECRET: &str = "secret = \"a secret of thirty-two bytes, or more\"\n";
 /// Lifts what is not attacked, so that the canary may talk as fast as it can.
@@ -22,7 +23,8 @@ pub(crate) fn open(server: &Server, user: &str) -> Client {
 
 pub(crate) struct Canary {
     ends: Arc<AtomicBool>,
-    talk: JoinHandle<u32>,
+    sung: Arc<AtomicU32>,
+    talk: JoinHandle<()>,
 }
 
 impl Canary {
@@ -33,27 +35,37 @@ impl Canary {
         hears.join("mine");
         let ends = Arc::new(AtomicBool::new(false));
         let ended = ends.clone();
+        let sung = Arc::new(AtomicU32::new(0));
+        let count = sung.clone();
         let talk = std::thread::spawn(move || {
-            let mut sung = 0;
             while !ended.load(Ordering::Relaxed) {
+                let sung = count.load(Ordering::Relaxed);
                 says.say(&format!(
                     r#"{{"type":"send_message","room":"mine","id":"{sung}","payload":{{"content":"{sung}"}}}}"#
                 ));
                 assert_eq!(says.next("ack")["id"], sung.to_string());
                 let heard = hears.next("new_message");
                 assert_eq!(heard["payload"]["content"], sung.to_string(), "each once, and in order");
-                sung += 1;
+                count.fetch_add(1, Ordering::Relaxed);
             }
-            sung
         });
-        Canary { ends, talk }
+        Canary { ends, sung, talk }
+    }
+
+    /// Comes back when it has sung so much more.
+    pub(crate) fn sings(&self, more: u32) {
+        let (wanted, from) = (self.sung.load(Ordering::Relaxed) + more, Instant::now());
+        while self.sung.load(Ordering::Relaxed) < wanted {
+            assert!(from.elapsed() < PATIENCE && !self.talk.is_finished(), "it has fallen silent");
+            std::thread::yield_now();
+        }
     }
 
     /// It lives, and has lost nothing.
     pub(crate) fn lives(self) {
         self.ends.store(true, Ordering::Relaxed);
-        let sung = self.talk.join().expect("nothing was lost");
-        assert!(sung > 0);
+        self.talk.join().expect("nothing was lost");
+        assert!(self.sung.load(Ordering::Relaxed) > 0);
     }
 }
 
