@@ -5,7 +5,8 @@ import { play } from './scenario.mjs';
 
 /** What xtask asks for: where the server is, and who may enter. */
 export const asked = JSON.parse(process.env.KULKUL_INTEROP);
-export const steps = JSON.parse(readFileSync(new URL('../scenario.json', import.meta.url)));
+const steps = JSON.parse(readFileSync(new URL('../scenario.json', import.meta.url)));
+export const scenario = { steps, tokens: asked.tokens };
 
 /** Address, subprotocols and headers for a token in its place. */
 export function entrance(place, who) {
@@ -42,6 +43,6 @@ export async function tell(places, deflates, round) {
 /** The rounds of a client that lives in this process. */
 export function tellOf(places, deflates, open) {
   return tell(places, deflates, (place, deflate, room) =>
-    play(steps, room, deflate, (who) => open(entrance(place, who), deflate)),
+    play(scenario, room, deflate, (who) => open(entrance(place, who), deflate)),
   );
 }

@@ -5,8 +5,9 @@ const PATIENCE_MS = 10000;
 const FRAMES_MAX = 100;
 
 /** Plays every step; `open(who)` gives a socket that has not opened yet. Throws at the first step that goes wrong. */
-export async function play(steps, room, deflate, open) {
+export async function play({ steps, tokens }, room, deflate, open) {
   const words = { $room: room, $long: 'a message that is worth compressing, ä🐎 '.repeat(12) };
+  for (const [who, token] of Object.entries(tokens)) words[`$${who}`] = token;
   const people = new Map();
   for (const [index, step] of steps.entries()) {
     try {

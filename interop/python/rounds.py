@@ -63,6 +63,7 @@ async def act(step, words, people, connect):
 
 async def played(room, connect):
     words = {"$room": room, "$long": "a message that is worth compressing, ä🐎 " * 12}
+    words |= {f"${who}": token for who, token in ASKED["tokens"].items()}
     people = {}
     for number, step in enumerate(STEPS, 1):
         try:

@@ -40,14 +40,19 @@ pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
 fn over(steps: &Steps, root: &Path, route: &Route, folder: &Path, tools: &Tools, binary: &Path) -> Outcome {
     let folder = folder.join(route.name);
     server::empty_folder(&folder)?;
-    let server = Server::start(binary, &folder.join("server"), &[])?;
+    let arguments = if route.sealed { server::sealed(&folder)? } else { Vec::new() };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let server = Server::start(binary, &folder.join("server"), &arguments)?;
     let way = route.open(root, &folder, server.address())?;
+    // The certificate names this host and no address.
+    let address = if route.sealed { way.address.replace("127.0.0.1", "localhost") } else { way.address };
+    let secret = if route.sealed { "s" } else { "" };
     let tokens = serde_json::json!({ "ana": server.token("ana")?, "bo": server.token("bo")? });
     let (mut rounds, mut failed) = (0, 0);
     for client in CLIENTS {
         let asked = serde_json::json!({
-            "url": format!("ws://{}/ws", way.address),
-            "page": format!("http://{}/", way.address),
+            "url": format!("ws{secret}://{address}/ws"),
+            "page": format!("http{secret}://{address}/"),
             "tokens": tokens,
             "room": client.name,
             "chromium": tools.chromium(),

@@ -96,13 +96,15 @@ impl Server {
 const CERTIFICATE: &str = include_str!("../../bench/certs/loopback.pem");
 const KEY: &str = include_str!("../../bench/certs/loopback.key.pem");
 
+pub(crate) const CERTIFICATE_FILE: &str = "certificate.pem";
+
 /// What `serve` needs to speak TLS; its files go into this folder.
 pub(crate) fn sealed(folder: &Path) -> Result<Vec<String>, String> {
     let put = |name: &str, text: &str| {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display())).map(|()| path)
     };
-    let (certificate, key) = (put("certificate.pem", CERTIFICATE)?, put("key.pem", KEY)?);
+    let (certificate, key) = (put(CERTIFICATE_FILE, CERTIFICATE)?, put("key.pem", KEY)?);
     let tls = format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
     let config = put("kulkul.toml", &format!("operator_listen = \"127.0.0.1:0\"\n{tls}"))?;
     Ok(vec!["--config".to_owned(), config.display().to_string()])

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::child::{answer, quietly_within, run_within};
+use crate::server;
 
 /// Some twenty times what it takes.
 const TALK: Duration = Duration::from_secs(240);
@@ -120,6 +121,11 @@ impl Client {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(root.join("interop")).stderr(errors);
         command.env("KULKUL_INTEROP", asked).env("PYTHONDONTWRITEBYTECODE", "1");
+        // The server's certificate is its own authority; to Node one more, to Python the only one.
+        let authority = folder.join(server::CERTIFICATE_FILE);
+        if authority.exists() {
+            command.env("NODE_EXTRA_CA_CERTS", &authority).env("SSL_CERT_FILE", &authority);
+        }
         let mut lines = Vec::new();
         let status = run_within(command, TALK, |line| lines.push(line.to_owned()))?;
         let told = told(self.rounds, &lines);

@@ -15,6 +15,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Route {
     pub(crate) name: &'static str,
+    /// The server itself speaks TLS.
+    pub(crate) sealed: bool,
     proxy: Option<Proxy>,
 }
 
@@ -29,9 +31,11 @@ struct Proxy {
 }
 
 pub(crate) const ROUTES: &[Route] = &[
-    Route { name: "direct", proxy: None },
+    Route { name: "direct", sealed: false, proxy: None },
+    Route { name: "tls", sealed: true, proxy: None },
     Route {
         name: "haproxy",
+        sealed: false,
         proxy: Some(Proxy {
             commands: &["haproxy", "/usr/sbin/haproxy"],
             version: "-v",
@@ -42,6 +46,7 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         name: "nginx",
+        sealed: false,
         proxy: Some(Proxy {
             commands: &["nginx", "/usr/sbin/nginx"],
             version: "-v",
