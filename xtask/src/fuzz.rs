@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::child::{self, Owned, run_within};
+use crate::child::{Owned, run_within};
 use crate::policy::FUZZ_PACKAGE;
-use crate::steps::{Outcome, Steps, Told, cargo_at, run};
+use crate::steps::{Outcome, Steps, Told, run};
+use crate::tools;
 use crate::workspace::{self, Workspace};
 
 const SECONDS: u64 = 60;
@@ -114,7 +115,7 @@ struct Workshop {
 impl Workshop {
     fn open(steps: &Steps, root: &Path) -> Result<Workshop, String> {
         let folder = workspace::target_folder(root)?;
-        let tool = tool(steps, root, &folder)?;
+        let tool = tools::subcommand(steps, root, &folder, "fuzz")?;
         let home = root.join("fuzz");
         let targets = Workspace::read(&home)?;
         let targets: Vec<String> =
@@ -174,22 +175,6 @@ impl Workshop {
             None => Err(format!("{target}: stopped after {} s", GRACE.as_secs())),
         }
     }
-}
-
-/// Cargo's own subcommand, or ours in the target folder, installed once.
-fn tool(steps: &Steps, root: &Path, folder: &Path) -> Result<PathBuf, String> {
-    let home = folder.join("tools");
-    let ours = home.join("bin/cargo-fuzz");
-    for candidate in [Path::new("cargo-fuzz"), &ours] {
-        if child::answer(candidate, &["fuzz", "--version"]).is_some() {
-            return Ok(candidate.to_owned());
-        }
-    }
-    steps.say("  installing cargo-fuzz, once");
-    let mut command = cargo_at(root, &["install", "--quiet", "--locked", "cargo-fuzz", "--root"]);
-    command.arg(&home);
-    run(command).map_err(|status| format!("cargo install --locked cargo-fuzz: {status}"))?;
-    Ok(ours)
 }
 
 /// What the compiler builds for when it is not told.

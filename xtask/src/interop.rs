@@ -16,28 +16,37 @@ use crate::workspace;
 
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
     let mut steps = Steps::begin("interop", Told::People);
-    let mut ready = None;
-    steps.run("tools", |steps| {
-        if !args.is_empty() {
-            return Err("it takes no arguments".to_owned());
-        }
-        let folder = workspace::target_folder(root)?.join("interop");
-        let tools = Tools::installed(root, &folder, |words| steps.say(words))?;
-        let binary = server::binary(root, Build::Shipped)?;
-        let note = tools.to_string();
-        ready = Some((folder, tools, binary));
-        Ok(note)
+    steps.run("interop", |steps| match args {
+        [] => talked(steps, root, Build::Shipped),
+        _ => Err("it takes no arguments".to_owned()),
     });
-    if let Some((folder, tools, binary)) = ready {
-        for route in ROUTES {
-            steps.run(route.name, |steps| over(steps, root, route, &folder, &tools, &binary));
-        }
-    }
     steps.end()
+}
+
+/// The step of `test`, with the binary that the tests built.
+pub(crate) fn all(steps: &Steps, root: &Path) -> Outcome {
+    talked(steps, root, Build::Tested)
+}
+
+fn talked(steps: &Steps, root: &Path, build: Build) -> Outcome {
+    let folder = workspace::target_folder(root)?.join("interop");
+    let tools = Tools::installed(root, &folder, |words| steps.say(words))?;
+    let binary = server::binary(root, build)?;
+    steps.say(&format!("  with {tools}"));
+    let (mut told, mut failed) = (Vec::new(), false);
+    for route in ROUTES {
+        let outcome = over(steps, root, route, &folder, &tools, &binary);
+        failed |= outcome.is_err();
+        let (Ok(note) | Err(note)) = outcome;
+        told.push(format!("{}: {note}", route.name));
+    }
+    let told = told.join("; ");
+    if failed { Err(told) } else { Ok(told) }
 }
 
 /// Every client over one route, each against a server that has seen the others.
 fn over(steps: &Steps, root: &Path, route: &Route, folder: &Path, tools: &Tools, binary: &Path) -> Outcome {
+    steps.say(&format!("  {}", route.name));
     let folder = folder.join(route.name);
     server::empty_folder(&folder)?;
     let arguments = if route.sealed { server::sealed(&folder)? } else { Vec::new() };
@@ -62,7 +71,7 @@ fn over(steps: &Steps, root: &Path, route: &Route, folder: &Path, tools: &Tools,
         rounds += good + bad;
         failed += bad;
     }
-    let note = format!("{} of {rounds} conversations with {} clients", rounds - failed, CLIENTS.len());
+    let note = format!("{} of {rounds} with {} clients", rounds - failed, CLIENTS.len());
     if failed == 0 { Ok(note) } else { Err(note) }
 }
 
@@ -78,7 +87,7 @@ fn round_of(
     let (mut good, mut bad) = (Vec::new(), 0);
     match client.talk(root, tools, asked, folder) {
         Err(error) => {
-            steps.say(&format!("  {}: {error}", client.name));
+            steps.say(&format!("    {}: {error}", client.name));
             bad = client.rounds.len();
         }
         Ok(told) => {
@@ -86,13 +95,13 @@ fn round_of(
                 match outcome {
                     Ok(()) => good.push(round),
                     Err(why) => {
-                        steps.say(&format!("  {}, {round}: {why}", client.name));
+                        steps.say(&format!("    {}, {round}: {why}", client.name));
                         bad += 1;
                     }
                 }
             }
         }
     }
-    steps.say(&format!("  {:<12} {}", client.name, good.join(", ")));
+    steps.say(&format!("    {:<12} {}", client.name, good.join(", ")));
     (good.len(), bad)
 }

@@ -17,8 +17,10 @@ mod server;
 mod services;
 mod source;
 mod steps;
+mod supply;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use std::path::Path;
@@ -36,6 +38,7 @@ cargo xtask <chore>
   services         which brokers and browsers this machine has for the tests to come
   interop          clients that others wrote, straight and through HAProxy and nginx
   hostile          slow clients by the thousand: the server must stay there for everybody else
+  supply           cargo-deny over all that is built in: advisories, licences, where it comes from
   faults           faults in real processes (not yet there)
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         }
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["hostile", args @ ..] => hostile::chore(&root, args),
+        ["supply", args @ ..] => supply::chore(&root, args),
         ["interop", args @ ..] => interop::chore(&root, args),
         ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(

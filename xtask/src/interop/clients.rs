@@ -38,8 +38,7 @@ pub(crate) const CLIENTS: &[Client] = &[
     Client { name: "ws", runs: Runs::Node(&["node/ws.mjs"]), rounds: EVERY },
     Client {
         name: "node",
-        // Needed up to Node 21, taken and not needed from 22 on.
-        runs: Runs::Node(&["--experimental-websocket", "--no-warnings", "node/builtin.mjs"]),
+        runs: Runs::Node(&["node/builtin.mjs"]),
         rounds: &["query own", "subprotocol own", "header own"],
     },
     Client { name: "websockets", runs: Runs::Python("python/with_websockets.py"), rounds: EVERY },
@@ -53,6 +52,7 @@ pub(crate) const CLIENTS: &[Client] = &[
 
 /// What the clients need of the machine.
 pub(crate) struct Tools {
+    node: PathBuf,
     python: PathBuf,
     chromium: &'static str,
     versions: Vec<String>,
@@ -61,7 +61,6 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) fn installed(root: &Path, folder: &Path, say: impl Fn(&str)) -> Result<Tools, String> {
         let home = root.join("interop");
-        let node = found(&["node"], "--version", "Node 20.10 or later: apt-get install nodejs npm")?;
         found(&["npm"], "--version", "npm: apt-get install npm")?;
         let python = found(&["python3"], "--version", "Python 3: apt-get install python3 python3-venv")?;
         let chromium = found(
@@ -88,8 +87,13 @@ impl Tools {
             command.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&home);
             quietly_within(command, INSTALL)
         })?;
-        let versions = vec![format!("Node {}", node.1), python.1, chromium.1];
-        Ok(Tools { python: environment.join("bin/python"), chromium: chromium.0, versions })
+        // The one that the lock names; the machine's is often too old to have a WebSocket of its own.
+        let node = home.join("node_modules/.bin/node");
+        let version = answer(&node, &["--version"]);
+        let version =
+            version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
+        let versions = vec![format!("Node {version}"), python.1, chromium.1];
+        Ok(Tools { node, python: environment.join("bin/python"), chromium: chromium.0, versions })
     }
 
     pub(crate) fn chromium(&self) -> &str {
@@ -113,7 +117,7 @@ impl Client {
         folder: &Path,
     ) -> Result<Vec<Round>, String> {
         let (program, arguments) = match &self.runs {
-            Runs::Node(arguments) => (Path::new("node"), *arguments),
+            Runs::Node(arguments) => (tools.node.as_path(), *arguments),
             Runs::Python(script) => (tools.python.as_path(), std::slice::from_ref(script)),
         };
         let log = folder.join(format!("{}.log", self.name));
