@@ -21,15 +21,17 @@ fn key(hash: u64) -> Key {
 }
 
 impl Counts {
-    /// One more, unless there are that many. The lock is held for a look into one table, by threads that accept.
-    fn take(&self, key: Key, most: u32) -> bool {
+    /// One more, and how many there were; unless there are that many. The lock is held for a look into one table, by
+    /// threads that accept.
+    fn take(&self, key: Key, most: u32) -> Option<u32> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key).or_default();
-        if *count >= most {
-            return false;
+        let before = *count;
+        if before >= most {
+            return None;
         }
         *count += 1;
-        true
+        Some(before)
     }
 
     fn give_back(&self, key: Key) {
@@ -53,6 +55,20 @@ pub(crate) struct Census {
     hash: RandomState,
 }
 
+/// What is left to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    Free,
+    /// One more may stay for as long as it takes to tell it so.
+    UsedUp,
+    /// And as many as that are being told: the door is not theirs alone.
+    Exceeded,
+}
+
+/// Sockets of one address that are told that they are too many: enough for honest clients behind one address, and nothing
+/// that would fill the door.
+const TOLD_MAX: u32 = 16;
+
 /// A connection's places in the counts, as far as it is counted; given back when dropped. One for both, because there is one
 /// in every socket.
 pub(crate) struct Place {
@@ -67,18 +83,21 @@ impl Place {
         Place { census, address: None, user: None }
     }
 
-    /// Among those of the address, and no more among those of an address it had before. False: there are that many.
-    /// Neighbours in one network of version 6 count as one: whoever has one such address has them all.
-    pub(crate) fn take_address(&mut self, address: IpAddr, most: u32) -> bool {
+    /// Among those of the address, and no more among those of an address it had before. Neighbours in one network of version 6 count as one: whoever has one such address has them all.
+    pub(crate) fn take_address(&mut self, address: IpAddr, most: u32) -> Share {
         self.leave_address();
         let hash = &self.census.hash;
         let key = key(match address.to_canonical() {
             IpAddr::V4(address) => hash.hash_one(address),
             IpAddr::V6(address) => hash.hash_one(address.to_bits() >> 64),
         });
-        let taken = self.census.addresses.take(key, most);
-        self.address = taken.then_some(key);
-        taken
+        let before = self.census.addresses.take(key, most.saturating_add(TOLD_MAX));
+        self.address = before.map(|_| key);
+        match before {
+            Some(before) if before < most => Share::Free,
+            Some(_) => Share::UsedUp,
+            None => Share::Exceeded,
+        }
     }
 
     pub(crate) fn leave_address(&mut self) {
@@ -93,7 +112,7 @@ impl Place {
             return true;
         }
         let key = key(self.census.hash.hash_one(user));
-        let taken = self.census.users.take(key, most);
+        let taken = self.census.users.take(key, most).is_some();
         self.user = taken.then_some(key);
         taken
     }
@@ -135,13 +154,30 @@ mod tests {
     fn addresses_of_one_network_of_version_6_count_together() {
         let census = Arc::new(Census::default());
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let has_room = |text: &str| place(&census).take_address(address(text), 1) == Share::Free;
         let mut held = place(&census);
-        assert!(held.take_address(address("2001:db8::1"), 1));
-        assert!(!place(&census).take_address(address("2001:db8::ffff"), 1));
-        assert!(place(&census).take_address(address("2001:db8:0:1::1"), 1));
-        assert!(held.take_address(address("10.0.0.1"), 1), "who turns out to be elsewhere leaves the first");
-        assert!(place(&census).take_address(address("2001:db8::ffff"), 1));
-        assert!(!place(&census).take_address(address("::ffff:10.0.0.1"), 1), "the same machine");
-        assert!(place(&census).take_address(address("10.0.0.2"), 1));
+        assert_eq!(held.take_address(address("2001:db8::1"), 1), Share::Free);
+        assert!(!has_room("2001:db8::ffff") && has_room("2001:db8:0:1::1"));
+        assert_eq!(
+            held.take_address(address("10.0.0.1"), 1),
+            Share::Free,
+            "whoever turns out to be elsewhere leaves"
+        );
+        assert!(has_room("2001:db8::ffff") && has_room("10.0.0.2"));
+        assert!(!has_room("::ffff:10.0.0.1"), "the same machine");
+    }
+
+    #[test]
+    fn an_address_that_has_its_share_is_told_so_and_not_heard_any_longer() {
+        let census = Arc::new(Census::default());
+        let address = IpAddr::from([10, 0, 0, 1]);
+        let mut places: Vec<Place> = (0..2 + TOLD_MAX + 1).map(|_| place(&census)).collect();
+        let shares: Vec<Share> = places.iter_mut().map(|place| place.take_address(address, 2)).collect();
+        let told = TOLD_MAX as usize;
+        assert_eq!(shares[..2], [Share::Free; 2]);
+        assert_eq!(shares[2..2 + told], vec![Share::UsedUp; told]);
+        assert_eq!(shares[2 + told..], [Share::Exceeded]);
+        drop(places);
+        assert!(census.addresses.0.lock().expect("whole").is_empty());
     }
 }

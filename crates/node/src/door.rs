@@ -14,7 +14,7 @@ use vocabulary::{ConnectionId, Now, ShardId};
 use websocket::handshake::{Head, Upgrade};
 
 use crate::addresses;
-use crate::census::Place;
+use crate::census::{Place, Share};
 use crate::doorway::Waiting;
 use shard::Pressure;
 
@@ -118,7 +118,9 @@ impl Thread {
         match self.sockets.insert(registry, stream, secrecy, (address, place), state) {
             Ok(id) => {
                 self.strangers += 1;
-                self.take_address(id, address.ip());
+                if self.take_address(id, address.ip()) == Share::Exceeded {
+                    return self.turn_away(now, registry, id, &[], 429, "too many of its address");
+                }
                 self.greetings.push_back((now.tick, id));
                 // The head is usually there already.
                 self.read(now, registry, id);
@@ -195,7 +197,7 @@ impl Thread {
         let client =
             peer.map(|peer| addresses::of_client(peer, &upgrade.request, &self.doorway.gate.trusted));
         if let (true, Some(client)) = (client != peer, client)
-            && !self.take_address(id, client)
+            && self.take_address(id, client) != Share::Free
         {
             let words = "too many connections from your address";
             return Err(turned(429, words, "too many of its address"));
@@ -210,23 +212,23 @@ impl Thread {
         Ok(admitted)
     }
 
-    /// Counts the socket among those of the address. False: they are too many, and it is to be told so.
-    fn take_address(&mut self, id: ConnectionId, address: IpAddr) -> bool {
+    /// Counts the socket among those of the address.
+    fn take_address(&mut self, id: ConnectionId, address: IpAddr) -> Share {
         let gate = &self.doorway.gate;
-        let Some(socket) = self.sockets.get(id) else { return false };
+        let Some(socket) = self.sockets.get(id) else { return Share::Exceeded };
         // A proxy is many clients; whom it speaks for is known with the head.
         let free = gate.crowd.exempt.iter().chain(&gate.trusted).any(|network| network.has(address));
-        let too_many = if free {
+        let share = if free {
             socket.place.leave_address();
-            false
+            Share::Free
         } else {
-            !socket.place.take_address(address, gate.crowd.connections_per_address)
+            socket.place.take_address(address, gate.crowd.connections_per_address)
         };
         socket.address.set_ip(address);
         if let State::Greeting(greeting) = &mut socket.state {
-            greeting.too_many = too_many;
+            greeting.too_many = share != Share::Free;
         }
-        !too_many
+        share
     }
 
     fn wait_for_keys(&mut self, id: ConnectionId, head: Vec<u8>) {

@@ -126,6 +126,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .keep_alive(false)
+        // Whoever has nothing more to say still hears the answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(rewound), TowerToHyperService::new(router));
     tokio::time::timeout(DONE_WITHIN, served).await??;
     Ok(())
@@ -205,13 +207,14 @@ struct Revoke {
 
 async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes) -> Response {
     // A page of another site can make a browser post, but not this type without asking us first.
-    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+    if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
         let error = json!({ "error": "the body must be application/json", "field": "Content-Type" });
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error)).into_response();
     }
+    let at = Facts::now();
     let revocation = match serde_json::from_slice::<Revoke>(&body) {
         Ok(Revoke { user: Some(user), token: None }) if check_user(&user).is_ok() => {
-            Revocation::User { id: UserId::new(&user), until: Facts::now() }
+            Revocation::User { id: UserId::new(&user), until: at }
         }
         // What has three parts is a token itself, and no log may hold one.
         Ok(Revoke { user: None, token: Some(token) })
@@ -227,7 +230,16 @@ async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes
     };
     tracing::info!(?revocation, "revoked");
     helm.revoke(&revocation);
+    // Tokens say in which second they were made: one that is made after this answer is made in a later one.
+    tokio::time::sleep(Duration::from_millis(1000 - at.0.rem_euclid(1000) as u64)).await;
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// Whatever it says of its alphabet: JSON has one.
+fn is_json(kind: &HeaderValue) -> bool {
+    let kind = kind.to_str().unwrap_or_default();
+    let media = kind.split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case("application/json")
 }
 
 async fn not_an_upgrade() -> Response {

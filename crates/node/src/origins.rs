@@ -14,6 +14,20 @@ pub enum Origins {
 }
 
 impl Origins {
+    /// As browsers write them: in small letters, and without the port that goes without saying.
+    pub fn listed(origins: &[String]) -> Origins {
+        let as_written_by_browsers = |origin: &String| {
+            let origin = origin.to_ascii_lowercase();
+            let port = match origin.split_once("://") {
+                Some(("http" | "ws", _)) => ":80",
+                Some(("https" | "wss", _)) => ":443",
+                _ => "",
+            };
+            origin.strip_suffix(port).unwrap_or(&origin).to_owned()
+        };
+        Origins::Listed(origins.iter().map(as_written_by_browsers).collect())
+    }
+
     /// On a machine of one's own no foreign name leads here: a page that reaches us by one was led astray.
     pub fn allow(&self, origin: Option<&str>, host: &str) -> bool {
         let Some(origin) = origin else { return true };
@@ -58,6 +72,20 @@ mod tests {
             (Some("http://localhost:5173"), "example.org", false),
         ] {
             assert_eq!(local.allow(origin, host), allowed, "{origin:?} on {host}");
+        }
+        let listed = Origins::listed(&[
+            "HTTPS://App.example:443".into(),
+            "http://[::1]:80".into(),
+            "http://a.test:443".into(),
+        ]);
+        for (origin, allowed) in [
+            ("https://app.example", true),
+            ("http://app.example", false),
+            ("http://[::1]", true),
+            ("http://a.test:443", true),
+            ("http://a.test", false),
+        ] {
+            assert_eq!(listed.allow(Some(origin), "example.org"), allowed, "{origin}");
         }
         let own = Origins::Own { loopback: false };
         for (origin, host, allowed) in [

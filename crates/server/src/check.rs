@@ -14,7 +14,7 @@ const DIM: (&str, &str) = ("\x1b[2m", "\x1b[0m");
 const PLAIN: (&str, &str) = ("", "");
 
 pub(crate) fn run(look: &Look) -> Result<()> {
-    let read = config::read(&look.as_served());
+    let read = config::read_with_files(&look.as_served());
     let mut out = std::io::stdout().lock();
     match (read, look.json) {
         (Ok(config), true) => writeln!(out, "{:#}", sound(&config))?,

@@ -106,7 +106,7 @@ pub(crate) fn origins(config: &Config, listed: &[String]) -> Origins {
     match listed {
         [] => Origins::Own { loopback: config.demo && config.typed.listen.ip().is_loopback() },
         listed if listed.iter().any(|origin| origin == "*") => Origins::All,
-        listed => Origins::Listed(listed.to_vec()),
+        listed => Origins::listed(listed),
     }
 }
 

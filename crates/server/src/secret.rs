@@ -28,7 +28,11 @@ pub(crate) fn of(config: &Config) -> Result<Option<Secret>> {
 pub(crate) fn again(config: &Config, folder: &Path) -> Result<Option<Secret>> {
     match &config.typed.signing {
         Signing::Folder if !folder.join("secret").exists() => {
-            bail!("{} is gone, and tokens were signed with it", folder.join("secret").display())
+            let path = folder.join("secret");
+            bail!(
+                "no secret is configured, and there is none in {}; none is made while it serves",
+                path.display()
+            )
         }
         Signing::Folder => of_folder(folder).map(Some),
         Signing::Secret(_) | Signing::Others => of(config),

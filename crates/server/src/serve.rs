@@ -38,7 +38,7 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
     runtime.block_on(serve(typed, config, dial))
 }
 
-async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()> {
+async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let secret = secret::of(&config)?;
     let settings = &config.typed;
     let furniture = Furniture {
@@ -100,7 +100,7 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
     if let Some(sealed) = &sealed {
         tell_end(sealed);
     }
-    let data = config.typed.data.clone();
+    let mut read = Read { began: &config, last: None };
     let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
     renewal.tick().await;
     let mut certificate = config.typed.tls.as_ref().and_then(written);
@@ -111,10 +111,10 @@ async fn serve(typed: &Serve, mut config: Config, dial: log::Dial) -> Result<()>
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             Some(()) = hung_up(&mut hang_up) => {
-                config = read_again(typed, config, &dial, &helm, &data);
-                renew(&config, sealed.as_ref(), &mut certificate);
+                read.again(typed, &dial, &helm);
+                renew(read.last(), sealed.as_ref(), &mut certificate);
             }
-            _ = renewal.tick() => renew(&config, sealed.as_ref(), &mut certificate),
+            _ = renewal.tick() => renew(read.last(), sealed.as_ref(), &mut certificate),
             () = &mut statistics => break,
         }
     }
@@ -202,40 +202,51 @@ fn renew(config: &Config, sealed: Option<&node::Tls>, last: &mut Option<(SystemT
     }
 }
 
-/// What a new file changes, now or after a restart. An unsound one changes nothing.
-fn read_again(typed: &Serve, old: Config, dial: &log::Dial, helm: &Helm, data: &Path) -> Config {
-    let new = match config::read(typed) {
-        Ok(new) => new,
-        Err(faults) => {
-            for fault in faults.iter() {
-                tracing::error!("{fault}");
+/// What the server was started with, and what was read last.
+struct Read<'a> {
+    began: &'a Config,
+    last: Option<Config>,
+}
+
+impl Read<'_> {
+    fn last(&self) -> &Config {
+        self.last.as_ref().unwrap_or(self.began)
+    }
+
+    /// What a new file changes, now or after a restart. An unsound one changes nothing.
+    fn again(&mut self, typed: &Serve, dial: &log::Dial, helm: &Helm) {
+        match self.followed(typed, dial, helm) {
+            Ok(new) => self.last = Some(new),
+            Err(error) => {
+                tracing::error!("{error:#}");
+                tracing::error!("the config is not sound: the old one stays in force");
             }
-            tracing::error!("the config is not sound: the old one stays in force");
-            return old;
-        }
-    };
-    let gate = secret::again(&new, data).and_then(|secret| gate::gate(&new, secret.as_ref()));
-    match gate {
-        Ok(gate) => helm.change(|held| gate::follow(held, gate)),
-        Err(error) => {
-            tracing::error!("{error:#}");
-            tracing::error!("the config is not sound: the old one stays in force");
-            return old;
         }
     }
-    helm.limit(gate::limits(&new.typed));
-    let Changes { applied, needs_restart } = new.changes_since(&old);
-    if let Err(error) = dial.set(&new.typed.log.level) {
-        tracing::error!(%error, "the log level stays as it was");
+
+    fn followed(&self, typed: &Serve, dial: &log::Dial, helm: &Helm) -> Result<Config> {
+        let new = config::read(typed)?;
+        let secret = secret::again(&new, &self.began.typed.data)?;
+        let gate = gate::gate(&new, secret.as_ref())?;
+        helm.change(|held| gate::follow(held, gate));
+        helm.limit(gate::limits(&new.typed));
+        let Changes { applied, needs_restart } = new.changes_since(self.began, self.last());
+        if let Err(error) = dial.set(&new.typed.log.level) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+        tracing::info!(
+            applied = applied.len(),
+            needs_restart = needs_restart.len(),
+            "the config was read again"
+        );
+        for change in &applied {
+            tracing::info!("applied: {change}");
+        }
+        for change in &needs_restart {
+            tracing::warn!("needs a restart: {change}");
+        }
+        Ok(new)
     }
-    tracing::info!(applied = applied.len(), needs_restart = needs_restart.len(), "the config was read again");
-    for change in &applied {
-        tracing::info!("applied: {change}");
-    }
-    for change in &needs_restart {
-        tracing::warn!("needs a restart: {change}");
-    }
-    new
 }
 
 /// As many sockets as the machine lets us have; how many that is, the log says.

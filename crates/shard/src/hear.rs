@@ -102,7 +102,7 @@ impl Shard {
     fn violation(&mut self, now: Now, id: ConnectionId, violation: Violation) {
         self.counts.violations += 1;
         let reason = match violation.close_code() {
-            1007 => CloseReason::InvalidUtf8,
+            1007 => CloseReason::InvalidData,
             1009 => CloseReason::TooBig,
             1008 => CloseReason::Policy,
             _ => CloseReason::Protocol,

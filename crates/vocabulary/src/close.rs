@@ -16,7 +16,7 @@ pub enum CloseReason {
     Echo(u16),
     GoingAway,
     Protocol,
-    InvalidUtf8,
+    InvalidData,
     Policy,
     TooBig,
     InternalError,
@@ -36,7 +36,7 @@ impl CloseReason {
     pub const ALL: [CloseReason; 14] = [
         CloseReason::GoingAway,
         CloseReason::Protocol,
-        CloseReason::InvalidUtf8,
+        CloseReason::InvalidData,
         CloseReason::Policy,
         CloseReason::TooBig,
         CloseReason::InternalError,
@@ -55,7 +55,7 @@ impl CloseReason {
             CloseReason::Echo(code) => code,
             CloseReason::GoingAway => 1001,
             CloseReason::Protocol => 1002,
-            CloseReason::InvalidUtf8 => 1007,
+            CloseReason::InvalidData => 1007,
             CloseReason::Policy => 1008,
             CloseReason::TooBig => 1009,
             CloseReason::InternalError => 1011,
@@ -76,7 +76,7 @@ impl CloseReason {
             CloseReason::Echo(_) => "",
             CloseReason::GoingAway => "going away",
             CloseReason::Protocol => "protocol error",
-            CloseReason::InvalidUtf8 => "invalid utf-8",
+            CloseReason::InvalidData => "invalid utf-8 or compressed data",
             CloseReason::Policy => "policy violation",
             CloseReason::TooBig => "message too big",
             CloseReason::InternalError => "internal error",
@@ -102,7 +102,7 @@ impl CloseReason {
         match self {
             CloseReason::TokenExpired => Comeback::WithNewToken,
             CloseReason::Protocol
-            | CloseReason::InvalidUtf8
+            | CloseReason::InvalidData
             | CloseReason::Policy
             | CloseReason::TooBig
             | CloseReason::BadMessage

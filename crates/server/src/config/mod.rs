@@ -52,8 +52,11 @@ impl Config {
         self.settings.all()
     }
 
-    pub(crate) fn changes_since(&self, old: &Config) -> Changes {
-        changes::between(&old.settings, &self.settings)
+    /// `began`: what the server was started with, and still runs by where a restart is needed; `last`: what was read last.
+    pub(crate) fn changes_since(&self, began: &Config, last: &Config) -> Changes {
+        let applied = changes::between(&last.settings, &self.settings).applied;
+        let needs_restart = changes::between(&began.settings, &self.settings).needs_restart;
+        Changes { applied, needs_restart }
     }
 }
 
@@ -89,6 +92,14 @@ pub(crate) fn read(typed: &Serve) -> Result<Config, Faults> {
         sound::refuse_unbuilt(&config.settings, &mut faults);
     }
     config.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// The same, and whether the files that it names can be used; `serve` finds that out for itself.
+pub(crate) fn read_with_files(typed: &Serve) -> Result<Config, Faults> {
+    let config = read(typed)?;
+    let mut faults = Faults::default();
+    sound::files(&config.settings, config.typed.tls.as_ref(), &mut faults);
+    if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
 /// A file by itself, as if it were the only place that says anything.

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use identity::Algorithm;
+use identity::{Algorithm, ProvingKey};
 
+use super::Tls;
 use super::build::algorithm;
 use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
@@ -30,6 +31,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     addresses(top, mode, faults);
     times(top, faults);
     one_secret(top, faults);
+    somebody(top, faults);
     whole_tls(top, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
@@ -59,10 +61,43 @@ fn addresses(top: &Section, mode: Mode, faults: &mut Faults) {
         );
     }
     let (listen, operator) = (top.maybe::<SocketAddr>("listen"), top.maybe("operator_listen"));
-    if let Some(address) = listen.filter(|address| Some(*address) == operator && address.port() != 0) {
+    if let Some((listen, operator)) = listen.zip(operator).filter(|(one, other)| overlap(*one, *other)) {
         let others = top.place("listen");
-        let says = format!("`operator_listen` = {address}: `listen` is the same address ({others})");
+        let says = format!(
+            "`operator_listen` = {operator}: `listen` = {listen} is there already ({others}); give it another port"
+        );
         faults.add(top.place("operator_listen"), says);
+    }
+}
+
+/// Whether two sockets cannot listen there at once: all addresses of a machine hold each of them.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let all = |address: SocketAddr| address.ip().is_unspecified();
+    // All of version 6 are all of version 4, too.
+    let of_kind = one.is_ipv4() == other.is_ipv4() || [one, other].iter().any(|it| it.is_ipv6() && all(*it));
+    let meets = one.ip() == other.ip() || ((all(one) || all(other)) && of_kind);
+    one.port() == other.port() && one.port() != 0 && meets
+}
+
+/// One address that keeps its connections at the door must not keep everybody out.
+fn crowds(top: &Section) -> Option<String> {
+    let (address, greetings) = ("limits.connections_per_address", "limits.greetings_max");
+    let (each, all) = (top.maybe::<u32>(address)?, top.maybe::<usize>(greetings)?);
+    let said = |key: &&str| top.is_said(key) && !matches!(top.place(key), Place::Flag(_));
+    let said = [address, greetings].into_iter().find(said)?;
+    (each as usize >= all).then(|| {
+        format!(
+            "{}: `{address}` = {each} is not below `{greetings}` = {all}: one address alone can keep the door shut",
+            top.place(said)
+        )
+    })
+}
+
+/// What only the files themselves can tell.
+pub(super) fn files(settings: &Settings, tls: Option<&Tls>, faults: &mut Faults) {
+    if let Some(Err(error)) = tls.map(|tls| node::Tls::read(&tls.certificate, &tls.key)) {
+        let place = settings.top.place("tls.certificate");
+        faults.add(place, format!("`tls.certificate` and `tls.key`: {error}"));
     }
 }
 
@@ -90,6 +125,16 @@ fn one_secret(top: &Section, faults: &mut Faults) {
         faults.add(top.place("secret_file"), says);
     }
     long_enough(top, faults);
+}
+
+fn somebody(top: &Section, faults: &mut Faults) {
+    let claims = "auth.user_claims";
+    if top.maybe::<Vec<String>>(claims).is_some_and(|claims| claims.is_empty()) {
+        let says = format!(
+            "`{claims}` is empty: no token would say who its bearer is; name a claim such as \"sub\""
+        );
+        faults.add(top.place(claims), says);
+    }
 }
 
 fn long_enough(section: &Section, faults: &mut Faults) {
@@ -123,6 +168,18 @@ fn key(entry: &Entry, faults: &mut Faults) {
     for key in wrong.iter().filter(|key| section.is_said(key)) {
         faults
             .add(section.place(key), format!("`{key}` does not go with algorithm {name}: it needs {needs}"));
+    }
+    if shared {
+        return;
+    }
+    let file: Option<super::kind::File> = section.maybe(sources[3]);
+    let written = [(sources[2], section.maybe(sources[2])), (sources[3], file.map(|file| file.text))];
+    for (key, pem) in written {
+        let proving =
+            algorithm(&name).zip(pem).map(|(algorithm, pem)| ProvingKey::public(None, algorithm, &pem));
+        if let Some(Err(error)) = proving {
+            faults.add(section.place(key), format!("`{key}`: {error}"));
+        }
     }
 }
 
@@ -216,5 +273,5 @@ pub(super) fn warnings(settings: &Settings) -> Vec<String> {
         }
         Standing::Idle(_) | Standing::InForce => None,
     };
-    settings.all().into_iter().filter_map(idle).collect()
+    settings.all().into_iter().filter_map(idle).chain(crowds(&settings.top)).collect()
 }

@@ -140,7 +140,23 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
         ("[websocket]\nread_timeout = \"30s\"", &["line 2: `websocket.ping_period` = 54s (default)"]),
         (
             "operator_listen = \"127.0.0.1:8080\"",
-            &["line 1: `operator_listen` = 127.0.0.1:8080: `listen` is the same"],
+            &[
+                "line 1: `operator_listen` = 127.0.0.1:8080: `listen` = 127.0.0.1:8080 is there already (default)",
+            ],
+        ),
+        (
+            "listen = \"[::]:80\"\noperator_listen = \"127.0.0.1:80\"",
+            &["line 2: `operator_listen` = 127.0.0.1:80: `listen` = [::]:80 is there already"],
+        ),
+        ("listen = \"0.0.0.0:80\"\noperator_listen = \"127.0.0.1:81\"", &[]),
+        ("[auth]\nuser_claims = []", &["line 2: `auth.user_claims` is empty"]),
+        (
+            &format!("{key}public_key = \"-----BEGIN\""),
+            &["line 3: `public_key`: this is no public key for RS256 in PEM"],
+        ),
+        (
+            &format!("{key}public_key_file = \"/proc/version\""),
+            &["line 3: `public_key_file`: this is no public key for RS256 in PEM"],
         ),
         ("[tls]\nkey = \"k.pem\"", &["line 2: `tls.key` without `tls.certificate`"]),
         (
@@ -152,7 +168,10 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             "[[auth.keys]]\nalgorithm = \"HS256\"\npublic_key = \"k\"",
             &["line 3: `public_key` does not go with algorithm HS256: it needs secret or secret_file"],
         ),
-        (&format!("{key}public_key = \"k\"\npublic_key_file = \"/proc/version\""), &["only one of"]),
+        (
+            &format!("{key}public_key = \"k\"\npublic_key_file = \"/proc/version\""),
+            &["`public_key`: this is no", "only one of", "`public_key_file`: this is no"],
+        ),
         ("[[auth.jwks]]\nalgorithms = [\"RS256\"]", &["line 1: [[auth.jwks]] needs one of file, url"]),
         (
             "[[auth.jwks]]\nurl = \"https://a.test/k\"\nalgorithms = [\"HS256\"]",
@@ -292,16 +311,17 @@ fn a_mount_overrides_what_holds_for_all() {
 
 #[test]
 fn keys_and_sets_of_keys_are_what_was_written() {
+    let written_pem = include_str!("../../../identity/tests/keys/ed25519.pub.pem");
     let file = format!(
         "[[auth.keys]]\nid = \"a\"\nalgorithm = \"HS512\"\nsecret = \"{SECRET}\"\n\
-         [[auth.keys]]\nalgorithm = \"EdDSA\"\npublic_key = \"PEM\"\n\
+         [[auth.keys]]\nalgorithm = \"EdDSA\"\npublic_key = '''\n{written_pem}'''\n\
          [[auth.jwks]]\nurl = \"https://a.test/keys\"\nalgorithms = [\"RS256\", \"ES256\"]\nrefresh = \"1m\""
     );
     let config = sound(&written(Some(&file), &[]));
     let auth = &config.typed.auth;
     assert!(matches!(config.typed.signing, Signing::Others), "no secret is made where others sign");
     assert!(matches!(&auth.keys[0].proof, typed::Proof::Shared { secret, .. } if secret.0 == SECRET));
-    assert!(matches!(&auth.keys[1].proof, typed::Proof::Public { pem, .. } if pem == "PEM"));
+    assert!(matches!(&auth.keys[1].proof, typed::Proof::Public { pem, .. } if pem == written_pem));
     assert_eq!(auth.key_sets[0].algorithms, [identity::Algorithm::Rs256, identity::Algorithm::Es256]);
     assert_eq!(auth.key_sets[0].refresh.as_secs(), 60);
 }
@@ -311,6 +331,11 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
     let key = |secret: &str| format!("[[auth.keys]]\nalgorithm = \"HS256\"\nsecret = \"{secret}{SECRET}\"\n");
     let (one, other) = (key("1"), key("2"));
     let both = format!("{one}{other}");
+    // What runs is what was begun with, however often the file has changed since.
+    let began = sound(&written(Some("shards = 3\n[limits]\nburst = 9"), &[]));
+    let last = sound(&written(Some("shards = 4\n[limits]\nburst = 10"), &[]));
+    let back = began.changes_since(&began, &last);
+    assert_eq!((back.applied.len(), back.needs_restart.len()), (1, 0));
     for (old, new, applied, restart) in [
         ("", "", &[][..], &[][..]),
         ("", "listen = \"127.0.0.1:8080\"", &[], &[]),
@@ -324,7 +349,7 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
         ("", "[[mounts]]\npath = \"/a\"", &[], &["mounts[0].path = /a (was /ws"]),
     ] {
         let (old, new) = (sound(&written(Some(old), &[])), sound(&written(Some(new), &[])));
-        let changes = new.changes_since(&old);
+        let changes = new.changes_since(&old, &old);
         for (found, expected) in [(changes.applied, applied), (changes.needs_restart, restart)] {
             let found: Vec<String> = found.iter().map(ToString::to_string).collect();
             assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -335,6 +360,9 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
 
 #[test]
 fn a_setting_without_effect_is_warned_of_and_an_engine_that_is_not_built_is_refused() {
+    let crowded = sound(&written(Some("[limits]\ngreetings_max = 100"), &[]));
+    assert_eq!(crowded.warnings.len(), 1, "{:?}", crowded.warnings);
+    assert!(crowded.warnings[0].contains("line 2: `limits.connections_per_address` = 2000 is not below"));
     let warned = sound(&written(Some(""), &[("WS_READ_BUFFER_SIZE", "1024")]));
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
     assert!(warned.warnings[0].contains("WS_READ_BUFFER_SIZE: `websocket.read_buffer_size` has no effect"));
