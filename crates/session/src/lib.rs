@@ -25,6 +25,11 @@ pub struct Limits {
     pub hello: Duration,
 }
 
+/// To a client's pace a page of the past is one message more for so many entries, up to a whole page: it is cheap to ask for and
+/// dear to answer.
+const ENTRIES_A_MESSAGE: u32 = 10;
+const PAGE_MESSAGES_MAX: u32 = 10;
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -176,7 +181,7 @@ impl Session {
     }
 
     /// Whether this client may ask that. `rooms` is how many it is in.
-    pub fn allow(&mut self, asked: Asked, rooms: usize, limits: &Limits) -> Heard {
+    pub fn allow(&mut self, now: Now, asked: Asked, rooms: usize, limits: &Limits) -> Heard {
         let open = match self {
             Session::Strange(_) => return Heard::Refused(asked, Refusal::unauthorized()),
             Session::Open(open) => open,
@@ -197,6 +202,14 @@ impl Session {
             Verb::Act { .. } => {
                 open.unacked += 1;
                 Heard::Allowed(asked)
+            }
+            Verb::History { limit, .. } => {
+                let spacing = Duration::from_secs(1) / limits.messages_per_second.max(1);
+                let more = (limit / ENTRIES_A_MESSAGE).min(PAGE_MESSAGES_MAX);
+                match open.messages.take_many(more, now.tick, spacing, limits.burst) {
+                    Ok(()) => Heard::Allowed(asked),
+                    Err(wait) => Heard::Refused(asked, Refusal::rate_limit(millis(wait))),
+                }
             }
             _ => Heard::Allowed(asked),
         }
@@ -308,25 +321,37 @@ mod tests {
     fn sends_without_an_answer_are_bounded_and_an_answer_frees_one() {
         let (mut session, limits) = (session(None), Limits::default());
         for _ in 0..limits.unacked_max {
-            assert!(matches!(session.allow(asked("a", send()), 1, &limits), Heard::Allowed(_)));
+            assert!(matches!(
+                session.allow(Now::default(), asked("a", send()), 1, &limits),
+                Heard::Allowed(_)
+            ));
         }
-        assert_eq!(refusal(session.allow(asked("a", send()), 1, &limits)), Code::Busy);
+        assert_eq!(refusal(session.allow(Now::default(), asked("a", send()), 1, &limits)), Code::Busy);
         session.answered();
-        assert!(matches!(session.allow(asked("a", send()), 1, &limits), Heard::Allowed(_)));
+        assert!(matches!(session.allow(Now::default(), asked("a", send()), 1, &limits), Heard::Allowed(_)));
     }
 
     #[test]
     fn a_room_more_than_allowed_is_refused_by_name() {
         let (mut session, limits) = (session(None), Limits::default());
         let join = Verb::Join { since: None, payload: Payload::new() };
-        assert_eq!(refusal(session.allow(asked("a", join), 100, &limits)), Code::TooManyRooms);
+        assert_eq!(
+            refusal(session.allow(Now::default(), asked("a", join), 100, &limits)),
+            Code::TooManyRooms
+        );
     }
 
     #[test]
     fn a_token_that_names_rooms_allows_no_other() {
         let (mut session, limits) = (session(Some(vec!["team-*".into()])), Limits::default());
-        assert!(matches!(session.allow(asked("team-1", Verb::Members), 0, &limits), Heard::Allowed(_)));
-        assert_eq!(refusal(session.allow(asked("other", Verb::Members), 0, &limits)), Code::Forbidden);
+        assert!(matches!(
+            session.allow(Now::default(), asked("team-1", Verb::Members), 0, &limits),
+            Heard::Allowed(_)
+        ));
+        assert_eq!(
+            refusal(session.allow(Now::default(), asked("other", Verb::Members), 0, &limits)),
+            Code::Forbidden
+        );
     }
 
     #[test]
@@ -341,7 +366,7 @@ mod tests {
     fn an_ended_session_hears_nothing() {
         let (mut session, limits) = (session(None), Limits::default());
         session.end(CloseReason::TokenExpired);
-        assert_eq!(session.allow(asked("a", send()), 1, &limits), Heard::Ignored);
+        assert_eq!(session.allow(Now::default(), asked("a", send()), 1, &limits), Heard::Ignored);
     }
 
     #[test]
@@ -371,12 +396,18 @@ mod tests {
     fn a_stranger_may_only_say_who_it_is_and_has_a_moment_for_it() {
         let limits = Limits::default();
         let mut session = Session::begin(at(0), Who::Stranger, &limits);
-        assert_eq!(refusal(session.allow(asked("a", Verb::Members), 0, &limits)), Code::Unauthorized);
+        assert_eq!(
+            refusal(session.allow(Now::default(), asked("a", Verb::Members), 0, &limits)),
+            Code::Unauthorized
+        );
         assert_eq!(session.overdue(at(9_999)), None);
         assert_eq!(session.overdue(at(10_000)), Some(CloseReason::AuthTimeout));
         assert_eq!(session.prove(at(9_999), who("7", None, 500_000)), Proven::Opened);
         assert_eq!(session.overdue(at(10_000)), None);
-        assert!(matches!(session.allow(asked("a", Verb::Members), 0, &limits), Heard::Allowed(_)));
+        assert!(matches!(
+            session.allow(Now::default(), asked("a", Verb::Members), 0, &limits),
+            Heard::Allowed(_)
+        ));
     }
 
     #[test]

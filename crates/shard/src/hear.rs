@@ -114,7 +114,8 @@ impl Shard {
         self.counts.messages_heard += 1;
         let Some(connection) = self.connections.get(id) else { return };
         let mount = &self.mounts[usize::from(connection.mount)];
-        let counted = connection.session.count(now, &mount.limits(&self.limits.session));
+        let limits = mount.limits(&self.limits.session);
+        let counted = connection.session.count(now, &limits);
         let rooms = connection.subscriptions.len();
         let request = match mount.decode(&self.apps, text) {
             Some(Ok(request)) => request,
@@ -135,7 +136,7 @@ impl Shard {
         // A room it is in already is not one more.
         let again = matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some();
         let rooms = rooms - usize::from(again);
-        match connection.session.allow(asked, rooms, &self.limits.session) {
+        match connection.session.allow(now, asked, rooms, &limits) {
             Heard::Allowed(asked) => self.allowed(now, id, asked),
             Heard::Refused(asked, refusal) => {
                 let room = spelled(&asked.room, asked.tag.full_name).to_owned();
