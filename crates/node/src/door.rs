@@ -30,6 +30,8 @@ use crate::tls::Tls;
 const ACCEPTS_MAX: usize = 64;
 /// A head, and what a client may say before it knows that it is let in.
 const WAITING_BYTES_MAX: usize = 16 << 10;
+/// When memory is short: enough to tell newcomers so, and for whoever asks how we are.
+const GREETINGS_WHEN_SHORT: usize = 64;
 /// Descriptors are used up: look again then, and do not spin meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -102,7 +104,9 @@ impl Thread {
 
     pub(crate) fn greet(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
         // A flood of strangers costs a descriptor each for a moment, and no memory of ours.
-        if self.strangers >= self.doorway.gate.crowd.greetings_max {
+        let short = self.seat.facts.pressure() >= Pressure::NoNewcomers;
+        let most = self.doorway.gate.crowd.greetings_max;
+        if self.strangers >= if short { most.min(GREETINGS_WHEN_SHORT) } else { most } {
             if let Some(times) = self.crowded.happened(now.tick) {
                 tracing::warn!(%address, times, "too many handshakes are under way, a socket was turned away");
             }

@@ -111,6 +111,10 @@ fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(TlsError::Pair)
 }
 
+/// The longest record there is (RFC 8446, 5.2). What is whole is opened, so more than this can only be pieces of one message
+/// of the handshake, and a client's longest is a tenth of it.
+const UNOPENED_BYTES_MAX: usize = 5 + (1 << 14) + 256;
+
 /// One socket's cipher state, and nothing else while the socket is idle: what has arrived of a record, what found no place when
 /// it was opened, and what the socket has not taken yet are held only as long as there is some.
 ///
@@ -201,8 +205,12 @@ impl Secrecy {
                 }
             }
         };
-        if self.incoming.is_empty() {
-            self.incoming = Vec::new();
+        // The room for a whole record is not kept for the beginning of one.
+        if self.incoming.len() < self.incoming.capacity() / 4 {
+            self.incoming.shrink_to_fit();
+        }
+        if self.incoming.len() > UNOPENED_BYTES_MAX {
+            return led.and(Err(rustls::Error::General("a handshake message of many records".to_owned())));
         }
         led
     }

@@ -4,8 +4,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::canary::{Canary, SECRET, UNHURRIED, open};
-use crate::support::Server;
+use crate::canary::{Canary, SECRET, UNHURRIED, open, token};
+use crate::support::{Client, PATIENCE, Server};
 
 /// How many descriptors the server may have from now on, besides those that it has.
 fn spare_descriptors(server: &Server, spare: usize) {
@@ -40,5 +40,37 @@ fn when_descriptors_are_used_up_the_door_waits_and_does_not_spin() {
     // Each of two shards looks ten times a second; a door that spins looks at each of a thousand messages.
     let most = 2 * (from.elapsed().as_millis() / Duration::from_millis(100).as_millis() + 2);
     assert!(looks >= 1 && u128::from(looks) <= most, "{looks} looks in {:?}", from.elapsed());
+    canary.lives();
+}
+
+/// T33: what a flood has filled is empty again when it has gone, and so is the node open again.
+#[test]
+fn a_node_that_was_short_of_memory_is_open_again_when_the_flood_has_gone() {
+    let limits = "memory = \"96MiB\"\nconnections_per_user = 10000\n";
+    let sizes = "[websocket]\nmax_message_size = \"64KiB\"\n";
+    let server = Server::configured(&format!("{SECRET}{sizes}[limits]\n{limits}{UNHURRIED}"));
+    let canary = Canary::sing(&server);
+    let target = format!("/ws?token={}", token(&server, "flood"));
+    // The most of a message that may be kept until it is whole.
+    let mut begun = vec![0x01, 0xfe, 0xff, 0x00, 0, 0, 0, 0];
+    begun.resize(begun.len() + 0xff00 - 1, b'a');
+    let mut flood = Vec::new();
+    let refused = loop {
+        match Client::open(&server, &target) {
+            Ok(mut client) => {
+                client.send(&begun);
+                flood.push(client);
+            }
+            Err(status) => break status,
+        }
+        assert!(flood.len() < 5_000, "nothing was shed");
+    };
+    assert_eq!(refused, 503);
+    drop(flood);
+    let from = Instant::now();
+    while Client::open(&server, &target).is_err() {
+        assert!(from.elapsed() < PATIENCE, "it stays shut: {}", server.log());
+        canary.sings(1);
+    }
     canary.lives();
 }
