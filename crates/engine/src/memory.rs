@@ -5,6 +5,7 @@ mod leases;
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub struct MemoryLimits {
     pub room_bytes_max: usize,
     /// Rooms that hold records. Beyond them a new room's first record is refused, and nobody else's.
     pub rooms_max: usize,
+    /// All rooms together. Beyond it rooms give up what a snapshot covers, and where that is not enough nothing is appended:
+    /// what was accepted is not given up for what was not.
+    pub bytes_max: usize,
     /// Keys remembered a room: the resend promise.
     pub keys_max: usize,
     pub key_age_max: Duration,
@@ -33,6 +37,7 @@ impl Default for MemoryLimits {
             room_records_max: 10_000,
             room_bytes_max: 8 << 20,
             rooms_max: 1_000_000,
+            bytes_max: 1 << 30,
             keys_max: 10_000,
             key_age_max: Duration::from_secs(24 * 3600),
             lease: Duration::from_secs(10),
@@ -53,6 +58,10 @@ pub struct MemoryEngine {
     rooms: BTreeMap<RoomId, RoomLog>,
     /// Rooms that are not merely followed: what `rooms_max` bounds.
     begun: usize,
+    /// What all rooms hold; each change of a log is weighed.
+    bytes: usize,
+    /// Where the last look for something to give up ended.
+    given_up_upto: Option<RoomId>,
     leases: Leases,
     agenda: BTreeSet<(Wall, RoomId)>,
     /// When a room with soft values is looked through for those that have ended.
@@ -62,6 +71,8 @@ pub struct MemoryEngine {
     answers: VecDeque<(Incarnation, Answer)>,
 }
 
+/// Rooms that are looked at for something to give up, in one append that finds no place: the next ones look on.
+const LOOKS_MAX: usize = 16;
 /// Followers get at most this many records in one answer; the rest is read on. A page of a busy room's ordinary records
 /// is some 100 KB.
 const ANSWER_RECORDS_MAX: usize = 500;
@@ -74,6 +85,8 @@ impl MemoryEngine {
             start_tag,
             rooms: BTreeMap::new(),
             begun: 0,
+            bytes: 0,
+            given_up_upto: None,
             leases: Leases::new(limits.lease),
             agenda: BTreeSet::new(),
             sweeps: BTreeSet::new(),
@@ -111,9 +124,10 @@ impl MemoryEngine {
                     .rooms
                     .entry(room.clone())
                     .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
-                let untouched = log.is_untouched();
+                let (untouched, before) = (log.is_untouched(), log.weight());
                 log.store(snapshot, forget_upto);
                 let kept = log.snapshot_at();
+                self.bytes = self.bytes - before + log.weight();
                 self.begun += usize::from(untouched && !log.is_untouched());
                 self.forget_if_empty(&room);
                 self.answer(by, Answer::Stored { room, kept });
@@ -191,7 +205,9 @@ impl MemoryEngine {
     /// Nothing in production calls this: it is how the simulator proves what happens then.
     pub fn lose_tail(&mut self, count: usize) {
         for (room, log) in &mut self.rooms {
+            self.bytes -= log.weight();
             log.lose_tail(count);
+            self.bytes += log.weight();
             if log.is_untouched() {
                 reschedule(&mut self.agenda, room, &mut log.due, None);
             }
@@ -235,6 +251,7 @@ impl MemoryEngine {
         self.rooms.retain(|room, log| {
             let keep = !log.is_empty();
             if !keep {
+                self.bytes -= log.weight();
                 forget_times(&mut self.agenda, &mut self.sweeps, room, log);
             }
             keep
@@ -264,6 +281,7 @@ impl MemoryEngine {
         if self.rooms.get(room).is_some_and(RoomLog::is_empty)
             && let Some(mut log) = self.rooms.remove(room)
         {
+            self.bytes -= log.weight();
             forget_times(&mut self.agenda, &mut self.sweeps, room, &mut log);
         }
     }
@@ -281,6 +299,10 @@ impl MemoryEngine {
 
     fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
         let first = Self::first(self.start_tag);
+        if self.bytes >= self.limits.bytes_max {
+            self.give_up_what_is_covered();
+        }
+        let no_place = self.bytes >= self.limits.bytes_max;
         let full = self.begun >= self.limits.rooms_max;
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         let (number, due) = (batch.number, batch.due);
@@ -289,7 +311,9 @@ impl MemoryEngine {
             self.forget_if_empty(&room);
             return self.answer(by, Answer::Appended { room, number, outcome: crate::Appended::Refused });
         }
-        let (outcome, records) = log.append(now, batch, &self.limits);
+        let before = log.weight();
+        let (outcome, records) = log.append(now, batch, &self.limits, !no_place);
+        self.bytes = self.bytes - before + log.weight();
         self.begun += usize::from(untouched && !log.is_untouched());
         let (epoch, others) = (log.head().epoch, log.others(by));
         if !records.is_empty() {
@@ -305,11 +329,29 @@ impl MemoryEngine {
         self.answer(by, Answer::Appended { room, number, outcome });
     }
 
+    /// A few rooms after those that were looked at last, and round.
+    fn give_up_what_is_covered(&mut self) {
+        let mut looks = LOOKS_MAX;
+        let last = self.given_up_upto.take();
+        let after = last.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let upto = last.map_or(Bound::Unbounded, Bound::Included);
+        for range in [(after, Bound::Unbounded), (Bound::Unbounded, upto)] {
+            for (room, log) in self.rooms.range_mut(range).take(looks) {
+                self.bytes -= log.weight();
+                log.give_up_what_is_covered();
+                self.bytes += log.weight();
+                self.given_up_upto = Some(room.clone());
+                looks -= 1;
+            }
+        }
+    }
+
     fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Seen, base: crate::Snapshot) {
         let first = Self::first(self.start_tag);
         let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
-        let untouched = log.is_untouched();
+        let (untouched, before) = (log.is_untouched(), log.weight());
         let began = log.begin_epoch(old, base);
+        self.bytes = self.bytes - before + log.weight();
         self.begun += usize::from(untouched && !log.is_untouched());
         let (epoch, others) = (log.head().epoch, log.others(by));
         if began {

@@ -62,7 +62,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         tls: sealed.clone(),
         limits: gate::limits(settings),
         room_limits: rooms::Limits::default(),
-        memory: MemoryLimits::default(),
+        memory: engine_limits(settings),
         node_tag: u64::from_le_bytes(tag),
         start_tag: u32::from_le_bytes([a, b, c, d]),
         handshake: settings.websocket.handshake_timeout,
@@ -247,6 +247,14 @@ impl Read<'_> {
         }
         Ok(new)
     }
+}
+
+/// Half of the budget for what the engine keeps; the other half is connections, rooms that are open, and what is on its way.
+fn engine_limits(settings: &config::Typed) -> MemoryLimits {
+    let limits = MemoryLimits::default();
+    let share = |(given, _): (u64, u64)| settings.limits.memory.of(given) / 2 / u64::from(settings.shards);
+    let bytes_max = memory::given().map_or(limits.bytes_max, |given| share(given) as usize);
+    MemoryLimits { bytes_max, ..limits }
 }
 
 /// As many sockets as the machine lets us have; how many that is, the log says.

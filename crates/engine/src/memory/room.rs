@@ -22,6 +22,10 @@ struct SoftKept {
     ends: Tick,
 }
 
+/// A record besides its data, and a key in its two places; measured once, and rounded up.
+const RECORD_BYTES: usize = 160;
+const KEY_BYTES: usize = 200;
+
 pub(super) struct RoomLog {
     epoch: Epoch,
     /// What stands before the first kept record.
@@ -55,6 +59,12 @@ impl RoomLog {
             due: None,
             swept: None,
         }
+    }
+
+    /// What it holds, about: records and keys with what it takes to keep them.
+    pub(super) fn weight(&self) -> usize {
+        let snapshot = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.data.len());
+        self.bytes + self.records.len() * RECORD_BYTES + self.key_order.len() * KEY_BYTES + snapshot
     }
 
     /// Holds nothing that was stored: no record, and no snapshot that stands for some.
@@ -171,6 +181,7 @@ impl RoomLog {
         now: Now,
         batch: Batch,
         limits: &MemoryLimits,
+        has_place: bool,
     ) -> (Appended, Vec<Stored>) {
         match self.past(batch.seen) {
             Past::Behind => return (Appended::Behind, Vec::new()),
@@ -182,6 +193,9 @@ impl RoomLog {
         let known = || batch.parcels.iter().all(|parcel| self.keys.contains_key(&parcel.key));
         if batch.guarded && batch.seen.position != self.head() && !known() {
             return (Appended::Conflict { head: self.head() }, Vec::new());
+        }
+        if !has_place && !known() {
+            return (Appended::Refused, Vec::new());
         }
         let mut added = Vec::new();
         let mut placements = Vec::with_capacity(batch.parcels.len());
@@ -234,6 +248,14 @@ impl RoomLog {
             if oldest > covered {
                 break;
             }
+            self.forget_front();
+        }
+    }
+
+    /// All that the stored snapshot stands for.
+    pub(super) fn give_up_what_is_covered(&mut self) {
+        let covered = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.seen.position.offset);
+        while self.records.front().is_some_and(|kept| kept.stored.offset <= covered) {
             self.forget_front();
         }
     }

@@ -107,3 +107,25 @@ fn a_busy_hour() -> Vec<Answer> {
 fn the_same_questions_get_the_same_answers() {
     assert_eq!(a_busy_hour(), a_busy_hour());
 }
+
+#[test]
+fn beyond_all_bytes_nothing_is_appended_until_a_snapshot_stands_for_something() {
+    let mut table = Table::with(MemoryLimits { bytes_max: 2_000, ..MemoryLimits::default() });
+    let ids = ["a", "b", "c", "d", "e", "f", "g"];
+    let fits = |table: &mut Table, count: usize| {
+        let outcome = table.append(A, batch(seen(&ids[..count]), &[&ids[count..=count]]));
+        outcome != Appended::Refused
+    };
+    let kept = (0..ids.len()).find(|count| !fits(&mut table, *count)).expect("a maximum");
+    assert!(kept > 2, "{kept}");
+    let again = table.append(A, batch(seen(&ids[..kept]), &[&["a"]]));
+    assert_eq!(again, stored(&[Placement::Duplicate(at(1))], kept as u64), "what is stored is found");
+    assert_eq!(table.append_to(A, &room("two"), batch(seen(&[]), &[&["z"]])), Appended::Refused);
+    let covered = snapshot(seen(&ids[..kept]));
+    table.ask(A, Question::Store { room: general(), snapshot: covered, forget_upto: 0 });
+    assert_eq!(
+        table.append_to(A, &room("two"), batch(seen(&[]), &[&["z"]])),
+        stored(&[Placement::At(1)], 1),
+        "the first room gives up what its snapshot covers"
+    );
+}
