@@ -54,17 +54,22 @@ impl Now {
     }
 }
 
+/// The first and the last moment that a year of four digits has.
+const FIRST_MS: i64 = -62_167_219_200_000;
+const LAST_MS: i64 = 253_402_300_799_999;
+
 impl Wall {
     /// RFC 3339 with milliseconds, UTC: the one way times are written for people and clients. It has four digits for a
     /// year; what lies beyond is written as the nearest it has.
     pub fn to_rfc3339(self) -> [u8; 24] {
-        let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        let wall = self.0.clamp(FIRST_MS, LAST_MS);
+        let (days, millis) = (wall.div_euclid(86_400_000), wall.rem_euclid(86_400_000));
         let (year, month, day) = civil(days);
         let (seconds, millis) = (millis / 1000, millis % 1000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         let mut text = *b"0000-00-00T00:00:00.000Z";
         for (at, width, value) in [
-            (0, 4, year.clamp(0, 9999)),
+            (0, 4, year),
             (5, 2, month),
             (8, 2, day),
             (11, 2, hour),
@@ -109,12 +114,14 @@ mod tests {
     fn a_wall_time_reads_as_rfc_3339() {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
+            (i64::MIN, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
             (951_782_400_123, "2000-02-29T00:00:00.123Z"),
             (1_767_261_600_123, "2026-01-01T10:00:00.123Z"),
             (4_107_542_399_999, "2100-02-28T23:59:59.999Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-            (253_402_300_800_000, "9999-01-01T00:00:00.000Z"),
+            (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Wall(millis).to_string(), text);
         }

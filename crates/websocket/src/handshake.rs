@@ -163,7 +163,8 @@ pub fn accept_key(key: Key) -> String {
 fn protocols<'a>(request: &Request<'a>) -> Result<Vec<&'a str>, Refusal> {
     let mut protocols = Vec::new();
     for line in request.texts("sec-websocket-protocol") {
-        for protocol in line?.split(',').map(str::trim_ascii) {
+        // A list may have empty elements (RFC 9110, 5.6.1.2).
+        for protocol in line?.split(',').map(str::trim_ascii).filter(|protocol| !protocol.is_empty()) {
             if !is_token(protocol) {
                 return Err(Refusal::Protocols);
             }

@@ -19,7 +19,12 @@ pub(super) fn read(file: &str, text: &str, settings: &mut Settings, faults: &mut
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = reader.place(error.span().map_or(0, |span| span.start));
-        reader.faults.add(&place, format!("this is not TOML: {}", error.message()));
+        // Of a key no more is shown than what keys are made of.
+        let key = error.span().and_then(|span| text.get(span)).filter(|key| key.len() <= SHOWN_CHARS_MAX);
+        let is_key = |key: &&str| key.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
+        let key = key.filter(|_| error.message() == "duplicate key").filter(is_key);
+        let key = key.map(|key| format!(": `{key}`")).unwrap_or_default();
+        reader.faults.add(&place, format!("this is not TOML: {}{key}", error.message()));
     }
     if errors.is_empty() {
         reader.table("", table.get_ref(), settings);

@@ -32,7 +32,7 @@ pub(super) const SECRET_BYTES_MIN: usize = 32;
 pub(super) const TEXT: Form =
     Form { expected: "a text that is not empty", holds: |text| !text.trim().is_empty() };
 pub(super) const SECRET: Form =
-    Form { expected: "a text of at least 32 bytes", holds: |text| text.len() >= SECRET_BYTES_MIN };
+    Form { expected: "a text of at least 32 bytes", holds: |text| text.trim().len() >= SECRET_BYTES_MIN };
 const ENGINE: Form =
     Form { expected: "memory, disk, redis://… or nats://…", holds: |text| options::engine(text).is_ok() };
 const LEVEL: Form = Form {
