@@ -21,13 +21,12 @@ use shard::Pressure;
 use crate::facts::DoorCounts;
 use crate::greeting::{Admitted, Gate, Turned, turned};
 use crate::http::Page;
-use crate::mail::Control;
 use crate::run::Thread;
 use crate::sockets::{Greeting, State};
 use crate::tls::Tls;
 
 /// Sockets accepted in one turn: those who are here already wait their turn too.
-const ACCEPTS_MAX: usize = 64;
+pub(crate) const ACCEPTS_MAX: usize = 64;
 /// A head, and what a client may say before it knows that it is let in.
 const WAITING_BYTES_MAX: usize = 16 << 10;
 /// Descriptors are used up: look again then, and do not spin meanwhile.
@@ -93,7 +92,10 @@ impl Thread {
             // The port is as good as a die, and costs nothing.
             let other = (self.seat.id.0 + 1 + address.port() % (shards - 1)) % shards;
             if load(other) < load(self.seat.id.0) {
-                return self.seat.mailboxes.tell(ShardId(other), Control::Socket(stream.into()));
+                match self.seat.mailboxes.hand(ShardId(other), stream.into()) {
+                    Ok(()) => return,
+                    Err(stream) => return self.greet(now, registry, TcpStream::from_std(stream), address),
+                }
             }
         }
         self.greet(now, registry, stream, address);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::facts::Facts;
 use crate::greeting::Gate;
-use crate::mail::{Control, Mailboxes};
+use crate::mail::Mailboxes;
 
 struct Kept {
     gate: Gate,
@@ -34,7 +34,7 @@ impl Gatekeeper {
         change(&mut kept.gate);
         self.facts.keys.store(kept.gate.keys.len() as u64, Ordering::Relaxed);
         let (gate, round) = (Arc::new(kept.gate.clone()), kept.round);
-        self.mailboxes.tell_all(|| Control::Gate(gate.clone(), round));
+        self.mailboxes.tell_all(|control| control.gate = Some((gate.clone(), round)));
     }
 
     /// The sets of keys were fetched once more.

@@ -28,11 +28,11 @@ use tokio::sync::mpsc;
 use crate::census::Place;
 use vocabulary::{Revocation, UserId, check_user};
 
-use crate::Helm;
 use crate::facts::Facts;
 use crate::metrics;
 use crate::sealed::Sealed;
 use crate::tls::Secrecy;
+use crate::{Helm, Unread};
 
 /// A socket whose first request is no upgrade, with what was read of it.
 pub(crate) struct Page {
@@ -226,8 +226,13 @@ async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes
         }
     };
     tracing::info!(?revocation, "revoked");
-    helm.revoke(&revocation);
-    StatusCode::NO_CONTENT.into_response()
+    match helm.revoke(&revocation) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(Unread) => {
+            let error = json!({ "error": "a shard is behind and has not heard of it: ask again" });
+            (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(error)).into_response()
+        }
+    }
 }
 
 async fn not_an_upgrade() -> Response {

@@ -39,12 +39,13 @@ pub use facts::{Facts, Health};
 pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, router};
 pub use keeper::{From, KeySource};
+pub use mail::Unread;
 pub use origins::Origins;
 pub use tls::{Tls, TlsError};
 
 use census::Census;
 use gatekeeper::Gatekeeper;
-use mail::{Control, Mailboxes};
+use mail::Mailboxes;
 
 /// What the configuration came to.
 pub struct Config {
@@ -161,7 +162,7 @@ impl Node {
         self.facts.drain();
         let open = self.facts.health().total;
         let window = Duration::from_secs(1) * open / GOODBYES_PER_SECOND;
-        self.mailboxes.tell_all(|| Control::Drain(window.min(DRAIN_WINDOW_MAX)));
+        self.mailboxes.tell_all(|control| control.drain = Some(window.min(DRAIN_WINDOW_MAX)));
         let deadline = tokio::time::Instant::now() + DRAIN_MAX;
         while self.threads.iter().any(|thread| !thread.is_finished()) {
             if tokio::time::Instant::now() >= deadline {
@@ -174,7 +175,7 @@ impl Node {
 
     /// No more patience: everybody goes now.
     pub fn hasten(mailboxes: &Hasten) {
-        mailboxes.0.tell_all(|| Control::Drain(Duration::ZERO));
+        mailboxes.0.tell_all(|control| control.drain = Some(Duration::ZERO));
     }
 
     pub fn hastener(&self) -> Hasten {
@@ -196,14 +197,14 @@ impl Helm {
     }
 
     pub fn limit(&self, limits: shard::Limits) {
-        self.mailboxes.tell_all(|| Control::Limits(Box::new(limits)));
+        self.mailboxes.tell_all(|control| control.limits = Some(limits));
     }
 
-    /// Nobody comes in with such a token any more, and who is here by one goes.
-    pub fn revoke(&self, revocation: &Revocation) {
+    /// Nobody comes in with such a token any more, and who is here by one goes. Refused, not everybody goes yet: it is to be
+    /// said again.
+    pub fn revoke(&self, revocation: &Revocation) -> Result<(), Unread> {
         self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(Facts::now(), revocation));
-        let revocation = Arc::new(revocation.clone());
-        self.mailboxes.tell_all(|| Control::Revoked(revocation.clone()));
+        self.mailboxes.revoke(&Arc::new(revocation.clone()))
     }
 }
 
