@@ -38,7 +38,7 @@ pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
 pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, router};
-pub use keeper::{From, KeySource};
+pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use mail::Unread;
 pub use origins::Origins;
 pub use tls::{Tls, TlsError};
@@ -98,9 +98,8 @@ impl Node {
         let (mailboxes, posts) = mail::open(config.shards)?;
         let mailboxes = Arc::new(mailboxes);
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
-        let round = keeper::open(config.key_sources);
-        let (gate, census, keeper) =
-            (Arc::new(config.gate), Arc::new(Census::default()), round.keeper.clone());
+        let (keeper, watches) = keeper::open(config.key_sources);
+        let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
         let started = Instant::now();
         let mut threads = Vec::new();
         for (index, post) in posts.into_iter().enumerate() {
@@ -128,9 +127,11 @@ impl Node {
                 std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?,
             );
         }
-        let kept = gatekeeper.clone();
-        // It ends with the process: what it waits for may never come.
-        std::thread::Builder::new().name("keys".into()).spawn(move || round.walk(&kept))?;
+        for (index, watch) in watches.into_iter().enumerate() {
+            let kept = gatekeeper.clone();
+            // It ends with the process: what it waits for may never come.
+            std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
+        }
         Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages })
     }
 

@@ -13,6 +13,7 @@ use shard::Full;
 use vocabulary::{Envelope, Revocation, ShardId};
 
 use crate::greeting::Gate;
+use crate::keeper::Rounds;
 
 /// Commands that wait for a shard: a tenth of a second of what one can do. Beyond it senders are told `busy`.
 const COMMANDS_MAX: usize = 8192;
@@ -33,7 +34,7 @@ pub(crate) const WAKE: Token = Token(usize::MAX);
 #[derive(Default)]
 pub(crate) struct Control {
     /// Keys, mounts or origins have changed, or were looked at again.
-    pub gate: Option<(Arc<Gate>, u64)>,
+    pub gate: Option<(Arc<Gate>, Rounds)>,
     pub limits: Option<shard::Limits>,
     pub drain: Option<Duration>,
     pub revocations: Vec<Arc<Revocation>>,

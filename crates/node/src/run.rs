@@ -303,8 +303,8 @@ impl Thread {
     /// The gate comes first, so that nobody comes in behind a revocation.
     fn obey(&mut self, now: Now, registry: &Registry) {
         let Control { gate, limits, drain, revocations } = self.mail.control();
-        if let Some((gate, round)) = gate {
-            self.gate_changes(now, registry, gate, round);
+        if let Some((gate, rounds)) = gate {
+            self.gate_changes(now, registry, gate, &rounds);
         }
         if let Some(limits) = limits {
             self.shard.handle(now, Input::Limited(Box::new(limits)));
