@@ -19,7 +19,7 @@ use crate::doorway::{Hope, Waiting};
 use shard::Pressure;
 
 use crate::facts::DoorCounts;
-use crate::greeting::{Admitted, Gate, Turned, turned};
+use crate::gate::{Admitted, Gate, Turned, turned};
 use crate::http::Page;
 use crate::keeper::{Rounds, Sources};
 use crate::run::Thread;

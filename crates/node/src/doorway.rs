@@ -8,7 +8,7 @@ use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven};
 
 use crate::census::Census;
 use crate::facts::ShardFacts;
-use crate::greeting::Gate;
+use crate::gate::Gate;
 use crate::keeper::{Keeper, Rounds, Sources};
 use crate::sockets::{Socket, State};
 

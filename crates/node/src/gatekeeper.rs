@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use identity::KeySet;
 
 use crate::facts::Facts;
-use crate::greeting::Gate;
+use crate::gate::Gate;
 use crate::keeper::Rounds;
 use crate::mail::Mailboxes;
 

@@ -8,8 +8,8 @@ mod clock;
 mod door;
 mod doorway;
 mod facts;
+mod gate;
 mod gatekeeper;
-mod greeting;
 mod http;
 mod keeper;
 mod mail;
@@ -36,7 +36,7 @@ use vocabulary::{Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
-pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
+pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use mail::Unread;

@@ -12,7 +12,7 @@ use mio::{Poll, Token, Waker};
 use shard::Full;
 use vocabulary::{Envelope, Revocation, ShardId};
 
-use crate::greeting::Gate;
+use crate::gate::Gate;
 use crate::keeper::Rounds;
 
 /// Commands that wait for a shard: a tenth of a second of what one can do. Beyond it senders are told `busy`.

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::door::ACCEPTS_MAX;
 use crate::doorway::Doorway;
 use crate::facts::Facts;
-use crate::greeting::{Gate, turned};
+use crate::gate::{Gate, turned};
 use crate::keeper::Keeper;
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::sockets::{Heard, Sockets, State};
