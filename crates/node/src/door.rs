@@ -15,19 +15,19 @@ use websocket::handshake::{Head, Upgrade};
 
 use crate::addresses;
 use crate::census::{Place, Share};
-use crate::doorway::Waiting;
+use crate::doorway::{Hope, Waiting};
 use shard::Pressure;
 
 use crate::facts::DoorCounts;
-use crate::greeting::{Admitted, Gate, Turned, turned};
+use crate::gate::{Admitted, Gate, Turned, turned};
 use crate::http::Page;
-use crate::mail::Control;
+use crate::keeper::{Rounds, Sources};
 use crate::run::Thread;
 use crate::sockets::{Greeting, State};
 use crate::tls::Tls;
 
 /// Sockets accepted in one turn: those who are here already wait their turn too.
-const ACCEPTS_MAX: usize = 64;
+pub(crate) const ACCEPTS_MAX: usize = 64;
 /// A head, and what a client may say before it knows that it is let in.
 const WAITING_BYTES_MAX: usize = 16 << 10;
 /// When memory is short: enough to tell newcomers so, and for whoever asks how we are.
@@ -96,7 +96,10 @@ impl Thread {
             // The port is as good as a die, and costs nothing.
             let other = (self.seat.id.0 + 1 + address.port() % (shards - 1)) % shards;
             if load(other) < load(self.seat.id.0) {
-                return self.seat.mailboxes.tell(ShardId(other), Control::Socket(stream.into()));
+                match self.seat.mailboxes.hand(ShardId(other), stream.into()) {
+                    Ok(()) => return,
+                    Err(stream) => return self.greet(now, registry, TcpStream::from_std(stream), address),
+                }
             }
         }
         self.greet(now, registry, stream, address);
@@ -138,23 +141,22 @@ impl Thread {
         let State::Greeting(greeting) = &mut socket.state else { return };
         greeting.head.extend_from_slice(bytes);
         // What comes while it waits for keys stands behind the head, and is bounded like one.
-        if greeting.waits_for_keys {
+        if !greeting.awaits.is_empty() {
             if greeting.head.len() > WAITING_BYTES_MAX {
                 self.end(now, registry, id, "said too much before it was let in");
             }
             return;
         }
-        self.read_head(now, registry, id, Hope::ForKeys);
+        self.read_head(now, registry, id, Hope::All);
     }
 
-    /// `hope`: whether a token of an unknown key may wait for news.
     pub(crate) fn read_head(&mut self, now: Now, registry: &Registry, id: ConnectionId, hope: Hope) {
         let Some(socket) = self.sockets.get(id) else { return };
         let State::Greeting(greeting) = &mut socket.state else { return };
         let Greeting { mut reader, head, too_many, .. } = std::mem::take(&mut **greeting);
         match reader.read(&head) {
             Head::Incomplete => {
-                **greeting = Greeting { reader, head, too_many, waits_for_keys: false };
+                **greeting = Greeting { reader, head, too_many, awaits: Sources::default() };
             }
             _ if too_many => {
                 let refused =
@@ -174,9 +176,6 @@ impl Thread {
                 self.turn_away(now, registry, id, &refusal.response(), status, words);
             }
             Head::Upgrade(upgrade) => match self.admit(now, id, &upgrade) {
-                Err(refused) if refused.unknown_key && hope == Hope::ForKeys && self.doorway.hopes() => {
-                    self.wait_for_keys(id, head);
-                }
                 Ok(admitted) => {
                     let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
                     let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
@@ -184,6 +183,11 @@ impl Thread {
                     self.open(now, registry, id, admitted, &agent, rest);
                 }
                 Err(refused) => {
+                    let awaits =
+                        if refused.unknown_key { self.doorway.asked(hope) } else { Sources::default() };
+                    if !awaits.is_empty() {
+                        return self.wait_for_keys(id, head, awaits);
+                    }
                     self.turn_away(now, registry, id, &refused.response, refused.status, &refused.why)
                 }
             },
@@ -235,26 +239,38 @@ impl Thread {
         share
     }
 
-    fn wait_for_keys(&mut self, id: ConnectionId, head: Vec<u8>) {
+    fn wait_for_keys(&mut self, id: ConnectionId, head: Vec<u8>, awaits: Sources) {
         if let Some(socket) = self.sockets.get(id)
             && let State::Greeting(greeting) = &mut socket.state
         {
-            **greeting = Greeting { head, waits_for_keys: true, ..Greeting::default() };
+            **greeting = Greeting { head, awaits, ..Greeting::default() };
             self.hopeful.push(id);
         }
     }
 
-    /// Keys, mounts or limits have changed. Whoever waited for keys is looked at once more.
-    pub(crate) fn gate_changes(&mut self, now: Now, registry: &Registry, gate: Arc<Gate>, round: u64) {
-        let Some(waiting) = self.doorway.changes(gate, round) else { return };
-        for Waiting { connection, tag, token } in waiting {
+    /// Keys, mounts or limits have changed. Whoever waited for news that come with it is looked at once more.
+    pub(crate) fn gate_changes(&mut self, now: Now, registry: &Registry, gate: Arc<Gate>, rounds: &Rounds) {
+        let news = self.doorway.changes(gate, rounds);
+        if news.is_empty() {
+            return;
+        }
+        for Waiting { connection, tag, token, awaits } in self.doorway.waited_for(news) {
             let Some(socket) = self.sockets.get(connection) else { continue };
             let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
-            let proven = self.doorway.prove_again(now, socket, &token, facts);
-            self.shard.handle(now, Input::Proven(connection, tag, proven));
+            let (said, hope) = ((connection, &tag, token), Hope::Left(awaits.without(news)));
+            if let Some(proven) = self.doorway.prove(now, socket, said, hope, facts) {
+                self.shard.handle(now, Input::Proven(connection, tag, proven));
+            }
         }
         for id in std::mem::take(&mut self.hopeful) {
-            self.read_head(now, registry, id, Hope::None);
+            let Some(socket) = self.sockets.get(id) else { continue };
+            let State::Greeting(greeting) = &socket.state else { continue };
+            let left = greeting.awaits.without(news);
+            if left == greeting.awaits {
+                self.hopeful.push(id);
+            } else {
+                self.read_head(now, registry, id, Hope::Left(left));
+            }
         }
     }
 
@@ -324,13 +340,6 @@ impl Thread {
             }
         }
     }
-}
-
-/// Whether a token of an unknown key may wait for news of keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hope {
-    ForKeys,
-    None,
 }
 
 /// EMFILE and ENFILE: no descriptors left, for this process or for the machine.

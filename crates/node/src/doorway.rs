@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use identity::Unverified;
 use session::Authenticated;
-use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, Wall};
+use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven};
 
 use crate::census::Census;
 use crate::facts::ShardFacts;
-use crate::greeting::Gate;
-use crate::keeper::Keeper;
+use crate::gate::Gate;
+use crate::keeper::{Keeper, Rounds, Sources};
 use crate::sockets::{Socket, State};
 
 pub(crate) struct Doorway {
@@ -17,7 +17,7 @@ pub(crate) struct Doorway {
     pub census: Arc<Census>,
     keeper: Arc<Keeper>,
     /// Of the news of keys that have come.
-    round: u64,
+    rounds: Rounds,
     /// Tokens that connections sent in band, until news of their keys comes. At most one a connection.
     waiting: Vec<Waiting>,
 }
@@ -26,6 +26,16 @@ pub(crate) struct Waiting {
     pub connection: ConnectionId,
     pub tag: Tag,
     pub token: Unproven,
+    pub awaits: Sources,
+}
+
+/// Whose news a token of an unknown key may wait for.
+#[derive(Clone, Copy)]
+pub(crate) enum Hope {
+    /// It comes for the first time: whoever can be asked.
+    All,
+    /// It has waited, and of those that were asked these have not answered.
+    Left(Sources),
 }
 
 /// Tokens that wait for keys: more than come in the seconds that a fetch takes.
@@ -35,7 +45,8 @@ const CROWDED_MS: u32 = 5_000;
 
 impl Doorway {
     pub(crate) fn new(gate: Arc<Gate>, census: Arc<Census>, keeper: Arc<Keeper>) -> Doorway {
-        Doorway { gate, census, keeper, round: 0, waiting: Vec::new() }
+        let rounds = keeper.rounds();
+        Doorway { gate, census, keeper, rounds, waiting: Vec::new() }
     }
 
     /// A token that came in band. None: its key is being fetched.
@@ -43,43 +54,31 @@ impl Doorway {
         &mut self,
         now: Now,
         socket: &mut Socket,
-        connection: ConnectionId,
-        tag: &Tag,
-        token: Unproven,
+        (connection, tag, token): (ConnectionId, &Tag, Unproven),
+        hope: Hope,
         facts: &ShardFacts,
     ) -> Option<Result<Authenticated, Refusal>> {
-        match self.verify(now.wall, &token) {
-            Ok(who) => Some(self.take_place(socket, who, facts)),
-            Err(Unverified::UnknownKey) if self.waiting.len() < WAITING_MAX && self.hopes() => {
-                self.waiting.push(Waiting { connection, tag: tag.clone(), token });
-                None
-            }
-            Err(error) => {
-                tracing::warn!(address = %socket.address, why = %error, "a token in band was refused");
-                Some(Err(Refusal::unauthorized()))
+        let error = match self.gate.keys.verify(now.wall, &token.0) {
+            Ok(who) => return Some(self.take_place(socket, who, facts)),
+            Err(error) => error,
+        };
+        if error == Unverified::UnknownKey && self.waiting.len() < WAITING_MAX {
+            let awaits = self.asked(hope);
+            if !awaits.is_empty() {
+                self.waiting.push(Waiting { connection, tag: tag.clone(), token, awaits });
+                return None;
             }
         }
+        tracing::warn!(address = %socket.address, why = %error, "a token in band was refused");
+        Some(Err(Refusal::unauthorized()))
     }
 
-    /// Whether news of unknown keys is on its way.
-    pub(crate) fn hopes(&self) -> bool {
-        self.keeper.wants_news(self.round)
-    }
-
-    /// After news of keys: what is unknown now is not to be had.
-    pub(crate) fn prove_again(
-        &self,
-        now: Now,
-        socket: &mut Socket,
-        token: &Unproven,
-        facts: &ShardFacts,
-    ) -> Result<Authenticated, Refusal> {
-        let who = self.verify(now.wall, token).map_err(|_| Refusal::unauthorized())?;
-        self.take_place(socket, who, facts)
-    }
-
-    fn verify(&self, now: Wall, token: &Unproven) -> Result<Authenticated, Unverified> {
-        self.gate.keys.verify(now, &token.0)
+    /// Whose news of unknown keys is on its way.
+    pub(crate) fn asked(&self, hope: Hope) -> Sources {
+        match hope {
+            Hope::All => self.keeper.ask(&self.rounds),
+            Hope::Left(sources) => sources,
+        }
     }
 
     /// A stranger becomes one of its user's connections; whoever was known has a place already.
@@ -99,11 +98,20 @@ impl Doorway {
         Ok(who)
     }
 
-    /// Whether it brings news of keys, and with them those who waited in band: they are to be looked at anew. Other changes
-    /// end nobody's wait.
-    pub(crate) fn changes(&mut self, gate: Arc<Gate>, round: u64) -> Option<Vec<Waiting>> {
+    /// Whose keys it brings news of. Other changes end nobody's wait.
+    pub(crate) fn changes(&mut self, gate: Arc<Gate>, rounds: &Rounds) -> Sources {
         self.gate = gate;
-        let news = std::mem::replace(&mut self.round, round) != round;
-        news.then(|| std::mem::take(&mut self.waiting))
+        let seen = std::mem::replace(&mut self.rounds, rounds.clone());
+        let news = seen.iter().zip(&*self.rounds).enumerate().filter(|(_, (seen, now))| seen != now);
+        news.fold(Sources::default(), |sources, (index, _)| sources.with(index))
+    }
+
+    /// Those who waited in band for one of these: they are to be looked at anew.
+    pub(crate) fn waited_for(&mut self, news: Sources) -> Vec<Waiting> {
+        let (waited, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|it| it.awaits.without(news) != it.awaits);
+        self.waiting = waiting;
+        waited
     }
 }

@@ -3,14 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use identity::KeySet;
+
 use crate::facts::Facts;
-use crate::greeting::Gate;
-use crate::mail::{Control, Mailboxes};
+use crate::gate::Gate;
+use crate::keeper::Rounds;
+use crate::mail::Mailboxes;
 
 struct Kept {
     gate: Gate,
-    /// How often the sets of keys were fetched before this.
-    round: u64,
+    /// How often each set of keys was read before this.
+    rounds: Vec<u64>,
 }
 
 pub(crate) struct Gatekeeper {
@@ -23,7 +26,8 @@ pub(crate) struct Gatekeeper {
 impl Gatekeeper {
     pub(crate) fn new(gate: Gate, mailboxes: Arc<Mailboxes>, facts: Arc<Facts>) -> Gatekeeper {
         facts.keys.store(gate.keys.len() as u64, Ordering::Relaxed);
-        Gatekeeper { kept: Mutex::new(Kept { gate, round: 0 }), mailboxes, facts }
+        let rounds = vec![0; gate.keys.sets.len()];
+        Gatekeeper { kept: Mutex::new(Kept { gate, rounds }), mailboxes, facts }
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Gate)) {
@@ -33,14 +37,18 @@ impl Gatekeeper {
     fn tell(&self, kept: &mut Kept, change: impl FnOnce(&mut Gate)) {
         change(&mut kept.gate);
         self.facts.keys.store(kept.gate.keys.len() as u64, Ordering::Relaxed);
-        let (gate, round) = (Arc::new(kept.gate.clone()), kept.round);
-        self.mailboxes.tell_all(|| Control::Gate(gate.clone(), round));
+        let told: (Arc<Gate>, Rounds) = (Arc::new(kept.gate.clone()), kept.rounds.as_slice().into());
+        self.mailboxes.tell_all(|control| control.gate = Some(told.clone()));
     }
 
-    /// The sets of keys were fetched once more.
-    pub(crate) fn news(&self, round: u64, change: impl FnOnce(&mut Gate)) {
+    /// A set of keys was read once more. None: it could not be had, and the one that is here stays.
+    pub(crate) fn news(&self, source: usize, round: u64, set: Option<KeySet>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.round = round;
-        self.tell(&mut kept, change);
+        kept.rounds[source] = round;
+        self.tell(&mut kept, |gate| {
+            if let Some(set) = set {
+                gate.keys.sets[source] = Some(Arc::new(set));
+            }
+        });
     }
 }

@@ -229,7 +229,10 @@ async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes
         }
     };
     tracing::info!(?revocation, "revoked");
-    helm.revoke(&revocation);
+    if helm.revoke(&revocation).is_err() {
+        let error = json!({ "error": "a shard is behind and has not heard of it: ask again" });
+        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(error)).into_response();
+    }
     // Tokens say in which second they were made: one that is made after this answer is made in a later one.
     tokio::time::sleep(Duration::from_millis(1000 - at.0.rem_euclid(1000) as u64)).await;
     StatusCode::NO_CONTENT.into_response()

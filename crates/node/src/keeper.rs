@@ -1,11 +1,12 @@
 //! Sets of keys that others publish: read when the node starts, again from time to time, and when a token names a key that
-//! nobody has heard of, but not more often than its owner can bear. It proves nothing itself.
+//! nobody has heard of, but not more often than its owner can bear. Each source has a thread, a refresh and a deadline of its
+//! own, so that one that hangs holds up nothing but the news of its own keys. It proves nothing itself.
 
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use identity::set::SET_BYTES_MAX;
@@ -30,40 +31,61 @@ pub enum From {
 
 /// Whoever asks for unknown keys, in whatever number, makes us ask this often.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
-/// A publisher that does not answer holds up nothing but the news of its own keys.
+/// Tokens of unknown keys wait for a publisher that long.
 const FETCH_WITHIN: Duration = Duration::from_secs(5);
+
+/// Sources of keys, a thread each.
+pub const KEY_SOURCES_MAX: usize = u16::BITS as usize;
+
+/// Some of the sources, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sources(u16);
+
+impl Sources {
+    pub(crate) fn with(self, index: usize) -> Sources {
+        Sources(self.0 | 1 << index)
+    }
+
+    pub(crate) fn without(self, others: Sources) -> Sources {
+        Sources(self.0 & !others.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// How often each source was read before its newest news was told.
+pub(crate) type Rounds = Arc<[u64]>;
 
 struct Asking {
     fetching: bool,
     asked: Option<Instant>,
-    /// Fetches that came to an end.
+    /// Readings that came to an end.
     rounds: u64,
 }
 
-/// For the shards' threads: may a token of an unknown key hope?
-pub(crate) struct Keeper {
+struct Asked {
+    /// Held for a look at its fields, by whoever met an unknown key.
     asking: Mutex<Asking>,
     wake: SyncSender<()>,
-    has_sources: bool,
 }
 
-impl Keeper {
+impl Asked {
+    fn asking(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// From here on unknown keys may be asked for again; what was asked for is about to be told.
     fn round_ends(&self) -> u64 {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asking = self.asking();
         asking.fetching = false;
         asking.rounds += 1;
         asking.rounds
     }
 
-    /// True: the sets are being fetched, and news of them comes to every shard, changed or not. `seen`: the round of the
-    /// last news that has come.
-    pub(crate) fn wants_news(&self, seen: u64) -> bool {
-        if !self.has_sources {
-            return false;
-        }
-        // Held for a look at two fields, by whoever met an unknown key.
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wants_news(&self, seen: u64) -> bool {
+        let mut asking = self.asking();
         if asking.fetching || asking.rounds > seen {
             return true;
         }
@@ -76,40 +98,58 @@ impl Keeper {
     }
 }
 
-/// What the keeper's thread works with.
-pub(crate) struct Round {
-    pub keeper: Arc<Keeper>,
+/// For the shards' threads: may a token of an unknown key hope?
+pub(crate) struct Keeper(Vec<Asked>);
+
+impl Keeper {
+    /// Whose sets are being read: news of each comes to every shard, changed or not. `seen`: the last that have come.
+    pub(crate) fn ask(&self, seen: &[u64]) -> Sources {
+        let wanted =
+            self.0.iter().zip(seen).enumerate().filter(|(_, (asked, seen))| asked.wants_news(**seen));
+        wanted.fold(Sources::default(), |sources, (index, _)| sources.with(index))
+    }
+
+    /// Before any news.
+    pub(crate) fn rounds(&self) -> Rounds {
+        vec![0; self.0.len()].into()
+    }
+}
+
+/// What one source's thread works with.
+pub(crate) struct Watch {
+    keeper: Arc<Keeper>,
+    index: usize,
     wake: Receiver<()>,
-    sources: Vec<KeySource>,
+    source: KeySource,
 }
 
-pub(crate) fn open(sources: Vec<KeySource>) -> Round {
-    let (wake, wakes) = sync_channel(1);
-    let fetching = !sources.is_empty();
-    let asking = Mutex::new(Asking { fetching, asked: None, rounds: 0 });
-    let keeper = Keeper { asking, wake, has_sources: !sources.is_empty() };
-    Round { keeper: Arc::new(keeper), wake: wakes, sources }
+pub(crate) fn open(sources: Vec<KeySource>) -> (Arc<Keeper>, Vec<Watch>) {
+    debug_assert!(sources.len() <= KEY_SOURCES_MAX);
+    // One is enough: whoever asks before it is read is answered by it.
+    let channels: Vec<_> = sources.iter().map(|_| sync_channel(1)).collect();
+    let asked = channels.iter().map(|(wake, _)| Asked {
+        asking: Mutex::new(Asking { fetching: true, asked: None, rounds: 0 }),
+        wake: wake.clone(),
+    });
+    let keeper = Arc::new(Keeper(asked.collect()));
+    let watches = sources.into_iter().zip(channels).enumerate();
+    let watch = |(index, (source, (_, wake)))| Watch { keeper: keeper.clone(), index, wake, source };
+    (keeper.clone(), watches.map(watch).collect())
 }
 
-impl Round {
+impl Watch {
     /// Until the node ends. A set that cannot be had leaves the one that we have in force.
     pub(crate) fn walk(self, gatekeeper: &Gatekeeper) {
-        let Some(every) = self.sources.iter().map(|source| source.refresh).min() else { return };
+        let asked = &self.keeper.0[self.index];
         loop {
-            self.keeper.asking.lock().unwrap_or_else(PoisonError::into_inner).fetching = true;
+            asked.asking().fetching = true;
             // Whoever asked before this is answered by it.
             while self.wake.try_recv().is_ok() {}
-            let sets = self.sources.iter().map(read).collect::<Vec<_>>();
-            let came = self.sources.iter().zip(&sets).all(|(source, set)| told(source, set));
-            let round = self.keeper.round_ends();
-            gatekeeper.news(round, |gate| {
-                for (held, set) in gate.keys.sets.iter_mut().zip(sets) {
-                    if let Ok(set) = set {
-                        *held = Some(Arc::new(set));
-                    }
-                }
-            });
+            let set = read(&self.source);
+            let came = told(&self.source, &set);
+            gatekeeper.news(self.index, asked.round_ends(), set.ok());
             // What did not come is asked for again soon, and not by everybody who waits for it.
+            let every = self.source.refresh;
             let next = if came { every } else { every.min(ASK_AGAIN) };
             if self.wake.recv_timeout(next) == Err(RecvTimeoutError::Disconnected) {
                 return;

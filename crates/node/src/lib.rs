@@ -8,8 +8,8 @@ mod clock;
 mod door;
 mod doorway;
 mod facts;
+mod gate;
 mod gatekeeper;
-mod greeting;
 mod http;
 mod keeper;
 mod mail;
@@ -36,15 +36,16 @@ use vocabulary::{Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
-pub use greeting::{Auth, Crowd, Gate, MountPoint, Path};
+pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, router};
-pub use keeper::{From, KeySource};
+pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
+pub use mail::Unread;
 pub use origins::Origins;
 pub use tls::{Tls, TlsError};
 
 use census::Census;
 use gatekeeper::Gatekeeper;
-use mail::{Control, Mailboxes};
+use mail::Mailboxes;
 
 /// What the configuration came to.
 pub struct Config {
@@ -97,9 +98,8 @@ impl Node {
         let (mailboxes, posts) = mail::open(config.shards)?;
         let mailboxes = Arc::new(mailboxes);
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
-        let round = keeper::open(config.key_sources);
-        let (gate, census, keeper) =
-            (Arc::new(config.gate), Arc::new(Census::default()), round.keeper.clone());
+        let (keeper, watches) = keeper::open(config.key_sources);
+        let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
         let started = Instant::now();
         let mut threads = Vec::new();
         for (index, post) in posts.into_iter().enumerate() {
@@ -127,9 +127,11 @@ impl Node {
                 std::thread::Builder::new().name(name).spawn(move || run::shard(seat, post, &*furnish))?,
             );
         }
-        let kept = gatekeeper.clone();
-        // It ends with the process: what it waits for may never come.
-        std::thread::Builder::new().name("keys".into()).spawn(move || round.walk(&kept))?;
+        for (index, watch) in watches.into_iter().enumerate() {
+            let kept = gatekeeper.clone();
+            // It ends with the process: what it waits for may never come.
+            std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
+        }
         Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages })
     }
 
@@ -161,7 +163,7 @@ impl Node {
         self.facts.drain();
         let open = self.facts.health().total;
         let window = Duration::from_secs(1) * open / GOODBYES_PER_SECOND;
-        self.mailboxes.tell_all(|| Control::Drain(window.min(DRAIN_WINDOW_MAX)));
+        self.mailboxes.tell_all(|control| control.drain = Some(window.min(DRAIN_WINDOW_MAX)));
         let deadline = tokio::time::Instant::now() + DRAIN_MAX;
         while self.threads.iter().any(|thread| !thread.is_finished()) {
             if tokio::time::Instant::now() >= deadline {
@@ -174,7 +176,7 @@ impl Node {
 
     /// No more patience: everybody goes now.
     pub fn hasten(mailboxes: &Hasten) {
-        mailboxes.0.tell_all(|| Control::Drain(Duration::ZERO));
+        mailboxes.0.tell_all(|control| control.drain = Some(Duration::ZERO));
     }
 
     pub fn hastener(&self) -> Hasten {
@@ -196,14 +198,14 @@ impl Helm {
     }
 
     pub fn limit(&self, limits: shard::Limits) {
-        self.mailboxes.tell_all(|| Control::Limits(Box::new(limits)));
+        self.mailboxes.tell_all(|control| control.limits = Some(limits));
     }
 
-    /// Nobody comes in with such a token any more, and who is here by one goes.
-    pub fn revoke(&self, revocation: &Revocation) {
+    /// Nobody comes in with such a token any more, and who is here by one goes. Refused, not everybody goes yet: it is to be
+    /// said again.
+    pub fn revoke(&self, revocation: &Revocation) -> Result<(), Unread> {
         self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(Facts::now(), revocation));
-        let revocation = Arc::new(revocation.clone());
-        self.mailboxes.tell_all(|| Control::Revoked(revocation.clone()));
+        self.mailboxes.revoke(&Arc::new(revocation.clone()))
     }
 }
 

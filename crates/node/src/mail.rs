@@ -1,43 +1,55 @@
-//! Bounded boxes between shards' threads: one for commands, one for deliveries, and a wake-up for a thread that sleeps.
+//! Bounded boxes of shards' threads: for commands, for deliveries, for sockets, and for what the node itself tells a shard; and
+//! a wake-up for a thread that sleeps. Whoever posts never waits.
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
 use shard::Full;
 use vocabulary::{Envelope, Revocation, ShardId};
 
-use crate::greeting::Gate;
+use crate::gate::Gate;
+use crate::keeper::Rounds;
 
 /// Commands that wait for a shard: a tenth of a second of what one can do. Beyond it senders are told `busy`.
 const COMMANDS_MAX: usize = 8192;
 /// Deliveries that wait for a shard. Full, it stops their senders, not their members.
 const DELIVERIES_MAX: usize = 8192;
 
-/// Accepted sockets on their way to another shard. A socket that finds no place is closed; its client tries again.
-const CONTROLS_MAX: usize = 4096;
+/// Accepted sockets on their way to another shard: four turns' worth of accepts. Beyond it they stay where they were
+/// accepted.
+const SOCKETS_MAX: usize = 256;
+/// Revocations that a shard has not read. It reads all of them in its next turn, so that many wait for a shard that hangs, and
+/// the operator is told to come again.
+const REVOCATIONS_MAX: usize = 1024;
 
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
-/// What is no mail between shards.
-pub(crate) enum Control {
-    /// An accepted socket for the less loaded of two shards.
-    Socket(TcpStream),
-    Drain(Duration),
+/// What the node itself tells a shard, apart from the boxes that clients fill. A newer gate, newer limits and a newer drain say
+/// all that an older one did, and take its place; revocations are each news of their own.
+#[derive(Default)]
+pub(crate) struct Control {
     /// Keys, mounts or origins have changed, or were looked at again.
-    Gate(Arc<Gate>, u64),
-    Limits(Box<shard::Limits>),
-    Revoked(Arc<Revocation>),
+    pub gate: Option<(Arc<Gate>, Rounds)>,
+    pub limits: Option<shard::Limits>,
+    pub drain: Option<Duration>,
+    pub revocations: Vec<Arc<Revocation>>,
 }
+
+/// A shard has not read what it was told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread;
 
 struct Mailbox {
     commands: SyncSender<Envelope>,
     deliveries: SyncSender<Envelope>,
-    control: SyncSender<Control>,
+    sockets: SyncSender<TcpStream>,
+    /// Held to write down or to take what it is told; nothing is done meanwhile.
+    control: Arc<Mutex<Control>>,
     waker: Waker,
     /// Woken and not yet looked: another wake-up would be a system call for nothing.
     awake: Arc<AtomicBool>,
@@ -50,7 +62,8 @@ pub(crate) struct Incoming {
     pub poll: Poll,
     pub commands: Receiver<Envelope>,
     pub deliveries: Receiver<Envelope>,
-    pub control: Receiver<Control>,
+    pub sockets: Receiver<TcpStream>,
+    control: Arc<Mutex<Control>>,
     awake: Arc<AtomicBool>,
 }
 
@@ -58,6 +71,10 @@ impl Incoming {
     /// From here on a new letter wakes anew. To be called before looking into the boxes.
     pub(crate) fn looks(&self) {
         self.awake.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn control(&self) -> Control {
+        std::mem::take(&mut self.control.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -68,16 +85,18 @@ pub(crate) fn open(shards: u16) -> io::Result<(Mailboxes, Vec<Incoming>)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
         let (commands, commands_in) = sync_channel(COMMANDS_MAX);
         let (deliveries, deliveries_in) = sync_channel(DELIVERIES_MAX);
-        let (control, control_in) = sync_channel(CONTROLS_MAX);
+        let (sockets, sockets_in) = sync_channel(SOCKETS_MAX);
+        let control = Arc::new(Mutex::new(Control::default()));
         let awake = Arc::new(AtomicBool::new(false));
-        boxes.push(Mailbox { commands, deliveries, control, waker, awake: awake.clone() });
         ends.push(Incoming {
             poll,
             commands: commands_in,
             deliveries: deliveries_in,
-            control: control_in,
-            awake,
+            sockets: sockets_in,
+            control: control.clone(),
+            awake: awake.clone(),
         });
+        boxes.push(Mailbox { commands, deliveries, sockets, control, waker, awake });
     }
     Ok((Mailboxes(boxes), ends))
 }
@@ -100,24 +119,37 @@ impl Mailboxes {
         }
     }
 
-    pub(crate) fn tell(&self, to: ShardId, control: Control) {
+    /// To the less loaded of two shards. Given back where it finds no place.
+    pub(crate) fn hand(&self, to: ShardId, stream: TcpStream) -> Result<(), TcpStream> {
         let mailbox = &self.0[usize::from(to.0)];
-        let posted = match control {
-            Control::Socket(_) => mailbox.control.try_send(control).is_ok(),
-            // From the control thread, which can wait for a place.
-            Control::Drain(_) | Control::Gate(..) | Control::Limits(_) | Control::Revoked(_) => {
-                mailbox.control.send(control).is_ok()
+        match mailbox.sockets.try_send(stream) {
+            Ok(()) => {
+                mailbox.wake();
+                Ok(())
             }
-        };
-        if posted {
+            Err(TrySendError::Full(stream) | TrySendError::Disconnected(stream)) => Err(stream),
+        }
+    }
+
+    pub(crate) fn tell_all(&self, tell: impl Fn(&mut Control)) {
+        for mailbox in &self.0 {
+            tell(&mut mailbox.control.lock().unwrap_or_else(PoisonError::into_inner));
             mailbox.wake();
         }
     }
 
-    pub(crate) fn tell_all(&self, control: impl Fn() -> Control) {
-        for index in 0..self.0.len() {
-            self.tell(ShardId(index as u16), control());
+    /// Refused, some shards may have heard of it, and hear of it once more when it is told again.
+    pub(crate) fn revoke(&self, revocation: &Arc<Revocation>) -> Result<(), Unread> {
+        for mailbox in &self.0 {
+            let mut control = mailbox.control.lock().unwrap_or_else(PoisonError::into_inner);
+            if control.revocations.len() >= REVOCATIONS_MAX {
+                return Err(Unread);
+            }
+            control.revocations.push(revocation.clone());
+            drop(control);
+            mailbox.wake();
         }
+        Ok(())
     }
 }
 
@@ -128,5 +160,60 @@ impl Mailbox {
         {
             tracing::error!(%error, "a shard could not be woken");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vocabulary::UserId;
+
+    use super::*;
+
+    fn revocation(number: usize) -> Arc<Revocation> {
+        Arc::new(Revocation::Token(number.to_string().into()))
+    }
+
+    /// In one thread: whoever waited for a place would wait for ever.
+    #[test]
+    fn a_full_box_of_sockets_keeps_nothing_from_being_told() {
+        let (mailboxes, ends) = open(2).expect("a poll");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("listening");
+        let copy = || socket.try_clone().expect("a descriptor");
+        for _ in 0..SOCKETS_MAX {
+            mailboxes.hand(ShardId(1), copy()).expect("a place");
+        }
+        assert!(mailboxes.hand(ShardId(1), copy()).is_err(), "given back, and lost by nobody");
+        for seconds in [10, 0] {
+            mailboxes.tell_all(|control| control.drain = Some(Duration::from_secs(seconds)));
+        }
+        let user = Arc::new(Revocation::User { id: UserId::new("7"), until: vocabulary::Wall(1) });
+        let revoked = [revocation(1), user, revocation(1)];
+        for revocation in &revoked {
+            mailboxes.revoke(revocation).expect("read in time");
+        }
+        for end in &ends {
+            let control = end.control();
+            assert_eq!(control.drain, Some(Duration::ZERO), "the newest");
+            assert_eq!(control.revocations, revoked, "each of them, in their order");
+            let after = end.control();
+            assert!(after.drain.is_none() && after.revocations.is_empty(), "told once");
+        }
+        assert_eq!(ends[1].sockets.try_iter().count(), SOCKETS_MAX);
+        assert!(mailboxes.hand(ShardId(1), copy()).is_ok());
+    }
+
+    #[test]
+    fn a_revocation_that_a_shard_has_no_place_for_is_refused_and_not_lost() {
+        let (mailboxes, ends) = open(2).expect("a poll");
+        for number in 0..REVOCATIONS_MAX {
+            mailboxes.revoke(&revocation(number)).expect("a place");
+        }
+        assert_eq!(ends[0].control().revocations.len(), REVOCATIONS_MAX);
+        let last = revocation(REVOCATIONS_MAX);
+        assert_eq!(mailboxes.revoke(&last), Err(Unread), "the second has read nothing yet");
+        assert_eq!(ends[1].control().revocations.len(), REVOCATIONS_MAX);
+        assert_eq!(mailboxes.revoke(&last), Ok(()));
+        assert_eq!(ends[1].control().revocations, [last]);
     }
 }

@@ -17,9 +17,10 @@ use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
 
 use crate::census::Census;
 use crate::clock::Clock;
+use crate::door::ACCEPTS_MAX;
 use crate::doorway::Doorway;
 use crate::facts::Facts;
-use crate::greeting::{Gate, turned};
+use crate::gate::{Gate, turned};
 use crate::keeper::Keeper;
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::sockets::{Heard, Sockets, State};
@@ -286,17 +287,33 @@ impl Thread {
             self.shard.handle(now, Input::Arrived(envelope));
         }
         self.unopened |= opened == LETTERS_MAX;
-        while let Ok(control) = self.mail.control.try_recv() {
-            match control {
-                Control::Socket(stream) => match stream.peer_addr() {
-                    Ok(address) => self.greet(now, registry, TcpStream::from_std(stream), address),
-                    Err(error) => tracing::debug!(%error, "a socket ended before it was greeted"),
-                },
-                Control::Drain(window) => self.drain(now, registry, window),
-                Control::Gate(gate, round) => self.gate_changes(now, registry, gate, round),
-                Control::Limits(limits) => self.shard.handle(now, Input::Limited(limits)),
-                Control::Revoked(revocation) => self.shard.handle(now, Input::Revoked(revocation)),
+        self.obey(now, registry);
+        let mut opened = 0;
+        for _ in 0..ACCEPTS_MAX {
+            let Ok(stream) = self.mail.sockets.try_recv() else { break };
+            opened += 1;
+            match stream.peer_addr() {
+                Ok(address) => self.greet(now, registry, TcpStream::from_std(stream), address),
+                Err(error) => tracing::debug!(%error, "a socket ended before it was greeted"),
             }
+        }
+        self.unopened |= opened == ACCEPTS_MAX;
+    }
+
+    /// The gate comes first, so that nobody comes in behind a revocation.
+    fn obey(&mut self, now: Now, registry: &Registry) {
+        let Control { gate, limits, drain, revocations } = self.mail.control();
+        if let Some((gate, rounds)) = gate {
+            self.gate_changes(now, registry, gate, &rounds);
+        }
+        if let Some(limits) = limits {
+            self.shard.handle(now, Input::Limited(Box::new(limits)));
+        }
+        for revocation in revocations {
+            self.shard.handle(now, Input::Revoked(revocation));
+        }
+        if let Some(window) = drain {
+            self.drain(now, registry, window);
         }
     }
 

@@ -12,6 +12,7 @@ use vocabulary::{ConnectionId, ShardId, User};
 use websocket::handshake::Reader;
 
 use crate::census::Place;
+use crate::keeper::Sources;
 use crate::tls::{Secrecy, Unsealed};
 
 /// What has come of a request head.
@@ -19,8 +20,8 @@ use crate::tls::{Secrecy, Unsealed};
 pub(crate) struct Greeting {
     pub reader: Reader,
     pub head: Vec<u8>,
-    /// Its token names a key that is being fetched.
-    pub waits_for_keys: bool,
+    /// Its token names a key that these may publish. None: it is not complete.
+    pub awaits: Sources,
     /// Too many of its address are here: it is heard, so that it can be told.
     pub too_many: bool,
 }

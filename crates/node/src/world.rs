@@ -6,7 +6,7 @@ use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Unproven};
 
-use crate::doorway::Doorway;
+use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::mail::Mailboxes;
 use crate::sockets::{Sockets, State};
@@ -72,7 +72,7 @@ impl World for Outside<'_> {
         token: Unproven,
     ) -> Option<Result<Authenticated, Refusal>> {
         let socket = self.sockets.get(connection)?;
-        self.door.prove(self.now, socket, connection, tag, token, self.facts)
+        self.door.prove(self.now, socket, (connection, tag, token), Hope::All, self.facts)
     }
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {

@@ -72,7 +72,8 @@ impl Reader<'_> {
         };
         let tables: Vec<(usize, &DeTable<'_>)> = tables;
         if tables.len() > group.entries_max {
-            self.faults.add(place, format!("more than {} of [[{}]]", group.entries_max, group.key));
+            let (key, count, most) = (group.key, tables.len(), group.entries_max);
+            self.faults.add(place, format!("[[{key}]] {count} times: leave some out, {most} are the most"));
         }
         let entries = tables.into_iter().map(|(at, table)| self.entry(group, at, table)).collect();
         settings.set_entries(group, entries);

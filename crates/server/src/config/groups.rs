@@ -57,7 +57,7 @@ pub(super) const GROUPS: &[Group] = &[
             Row::new("refresh", span(10 * SECOND, 24 * HOUR), "5m", "How often it is read or fetched again."),
         ],
         reloads: false,
-        entries_max: 16,
+        entries_max: node::KEY_SOURCES_MAX,
         one_by_default: false,
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },

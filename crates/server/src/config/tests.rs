@@ -177,6 +177,10 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             "[[auth.jwks]]\nurl = \"https://a.test/k\"\nalgorithms = [\"HS256\"]",
             &["line 3: `algorithms` with HS256"],
         ),
+        (
+            &"[[auth.jwks]]\nfile = \"k\"\nalgorithms = [\"RS256\"]\n".repeat(17),
+            &["line 1: [[auth.jwks]] 17 times: leave some out, 16 are the most"],
+        ),
         ("[[auth.jwks]]\nfile = \"k\"\nalgorithms = []", &["`algorithms` is empty"]),
         (
             "[[mounts]]\npath = \"/a\"\n[[mounts]]\npath = \"/a\"",

@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server};
+use crate::support::{Client, Folder, Server};
 
 const RSA: &str = include_str!("../../../identity/tests/keys/rsa.pem");
 const P256: &str = include_str!("../../../identity/tests/keys/p256.pem");
@@ -98,6 +98,51 @@ fn a_published_key_is_fetched_when_its_first_token_comes_and_not_for_every_unkno
     assert_eq!(open(&server, &old), Ok(()), "the old key is good as long as it is published");
 }
 
+/// A source that hangs for ever: nobody writes into the pipe.
+fn hanging(folder: &Folder) -> String {
+    let pipe = folder.path().join("hangs");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    format!("[[auth.jwks]]\nfile = \"{}\"\nalgorithms = [\"ES256\"]\n", pipe.display())
+}
+
+#[test]
+fn a_source_that_hangs_holds_up_no_key_of_another() {
+    let folder = Folder::new();
+    let publisher = Publisher::start(json!({"keys": [published(&rsa(), Algorithm::RS256, "old")]}));
+    let server = Server::configured(&format!(
+        "{}[[auth.jwks]]\nurl = \"{}\"\nalgorithms = [\"RS256\", \"ES256\"]\n\
+         [[mounts]]\npath = \"/ws\"\n[[mounts]]\npath = \"/in\"\nauth = \"in-band\"\n",
+        hanging(&folder),
+        publisher.url
+    ));
+    let old = token(Algorithm::RS256, &rsa(), "old", "anybody");
+    assert_eq!(open(&server, &old), Ok(()), "the first keys of one come before those of the other");
+    *publisher.keys.lock().expect("whole") = json!({"keys": [published(&rsa(), Algorithm::RS256, "old"), published(&curve(), Algorithm::ES256, "new")]});
+    let new = token(Algorithm::ES256, &curve(), "new", "anybody");
+    let mut stranger = Client::open(&server, "/in").expect("let in without a token");
+    stranger.say(&format!(r#"{{"type":"authenticate","id":"a","payload":{{"token":"{new}"}}}}"#));
+    assert_eq!(open(&server, &new), Ok(()), "a new key of one too");
+    assert_eq!(stranger.next("authenticated")["id"], "a");
+    assert_eq!(open(&server, &old), Ok(()));
+    assert_eq!(publisher.asked(), 2);
+}
+
+#[test]
+fn a_token_of_an_unknown_key_waits_for_a_silent_publisher_until_that_has_failed() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let publisher = Publisher::start(json!({"keys": [published(&rsa(), Algorithm::RS256, "old")]}));
+    let server = Server::configured(&format!(
+        "[[auth.jwks]]\nurl = \"http://{}/keys\"\nalgorithms = [\"ES256\"]\n\
+         [[auth.jwks]]\nurl = \"{}\"\nalgorithms = [\"RS256\"]\n[websocket]\nhandshake_timeout = \"30s\"\n",
+        silent.local_addr().expect("bound"),
+        publisher.url
+    ));
+    // Accepted by the kernel, and heard by nobody.
+    assert_eq!(open(&server, &token(Algorithm::ES256, &curve(), "invented", "anybody")), Err(401));
+    server.until_log("the last one stays in force");
+    assert_eq!(open(&server, &token(Algorithm::RS256, &rsa(), "old", "anybody")), Ok(()));
+}
+
 /// One that cannot be believed gives no keys, and takes nothing down: what else proves goes on.
 #[test]
 fn a_publisher_by_tls_that_nobody_vouches_for_is_refused_and_the_node_goes_on() {
@@ -120,7 +165,7 @@ fn a_publisher_by_tls_that_nobody_vouches_for_is_refused_and_the_node_goes_on() 
 
 #[test]
 fn a_publisher_that_is_gone_leaves_its_keys_in_force() {
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     let file = folder.path().join("keys.json");
     let keys = json!({"keys": [published(&rsa(), Algorithm::RS256, "k")]});
     std::fs::write(&file, keys.to_string()).expect("written");
