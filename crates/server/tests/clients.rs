@@ -62,6 +62,7 @@ fn holds(frame: &Value, wanted: &Value) -> bool {
 async fn play(server: &Server, place: &str) {
     let long = "a message that is worth compressing ".repeat(12);
     let scenario = SCENARIO.replace("$room", &format!("tungstenite-{place}")).replace("$long", &long);
+    let scenario = scenario.replace("$ana", &server.token("ana", "ana"));
     let steps: Vec<Value> = serde_json::from_str(&scenario).expect("JSON");
     let mut people: BTreeMap<&str, Socket> = BTreeMap::new();
     for step in &steps {
