@@ -118,7 +118,13 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
     // Some of the frames of a run are longer, and some are not.
     let (app, compress_from_bytes) = ("chat".into(), 150);
-    let mounts = vec![Mount { speaks, app, messages: shard::MESSAGES, compress_from_bytes, pace: None }];
+    let mounts = vec![Mount {
+        speaks,
+        app,
+        messages: shard::MESSAGES,
+        compress_from_bytes,
+        pace: shard::Pace::default(),
+    }];
     Shard::new(now, Config { id, limits, mounts, apps, rooms })
 }
 

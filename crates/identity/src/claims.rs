@@ -110,8 +110,8 @@ impl TokenRules {
                 name = text(claims, claim)?;
             }
         }
-        let name = name.map(|name| shown(&name)).filter(|name| !name.is_empty());
-        let name: Arc<str> = name.unwrap_or_else(|| id.clone()).into();
+        let names = [name.as_deref().unwrap_or_default(), &id].map(shown);
+        let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.clone()).into();
         let role = text(claims, &self.role_claim)?.map(Arc::from);
         let person = Person { id: UserId::new(&id), name };
         Ok(User { person, role, rooms: self.rooms(claims)? })

@@ -18,6 +18,10 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    pub(crate) fn is_of(&self, issuer: &str) -> bool {
+        self.claims.get("iss").and_then(Value::as_str) == Some(issuer)
+    }
+
     pub(crate) fn of(token: &'a str) -> Result<Parts<'a>, Unverified> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Unverified::TooLong);

@@ -55,14 +55,20 @@ impl KeyRing {
         if !all().any(|key| named(&key)) {
             return Err(Unverified::UnknownKey);
         }
-        let fits = |key: &&ProvingKey| named(key) && key.algorithm.name() == parts.algorithm;
-        if !all().any(|key| fits(&key)) {
-            // The name may be that of a key that is not here yet, and the nameless ones are of another kind.
-            let known = |key: &ProvingKey| parts.key.is_some() && key.id == parts.key;
-            let missing = parts.key.is_some() && !all().any(known);
-            return Err(if missing { Unverified::UnknownKey } else { Unverified::Algorithm });
+        // The name may be that of a key that is not here yet, whatever the nameless ones say.
+        let missing = parts.key.is_some() && !all().any(|key| key.id == parts.key);
+        let of_kind = |key: &&ProvingKey| named(key) && key.algorithm.name() == parts.algorithm;
+        // Whoever publishes another's key proves nothing of the other's with it.
+        let fits = |key: &&ProvingKey| of_kind(key) && key.issuer.as_deref().is_none_or(|it| parts.is_of(it));
+        if let Some(key) = all().filter(fits).find(|key| key.proves(parts)) {
+            return Ok(key);
         }
-        all().filter(fits).find(|key| key.proves(parts)).ok_or(Unverified::Signature)
+        Err(match () {
+            () if missing => Unverified::UnknownKey,
+            () if all().any(|key| fits(&key)) => Unverified::Signature,
+            () if all().any(|key| of_kind(&key)) => Unverified::Claim("the token is of another issuer"),
+            () => Unverified::Algorithm,
+        })
     }
 
     /// With one revocation more, made now.

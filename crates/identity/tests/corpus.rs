@@ -238,18 +238,23 @@ fn a_set_gives_the_keys_that_its_owner_allows_and_passes_over_the_rest() {
     assert!(KeySet::read(many.as_bytes(), None, &[Algorithm::Rs256]).is_err());
 }
 
-/// Two tenants, one name for two keys (CVE-2026-49998): the issuer is part of a key's name.
+/// The issuer is a part of a key's name, whatever a set says of it.
 #[test]
 fn a_key_of_a_set_proves_tokens_of_its_issuer_alone() {
     let set = json!({"keys": [jwk(RSA.0, jsonwebtoken::Algorithm::RS256, "k")]}).to_string();
     let of = |issuer| KeySet::read(set.as_bytes(), Some(issuer), &[Algorithm::Rs256]).expect("a set");
-    let mut keys = ring(Vec::new());
-    keys.sets = vec![Some(of("https://a.example").into())];
+    let (a, b) = (of("https://a.example"), of("https://b.example"));
     let key = EncodingKey::from_rsa_pem(RSA.0.as_bytes()).expect("a key");
-    for (issuer, good) in [("https://a.example", true), ("https://b.example", false), ("", false)] {
-        let claims = json!({"sub": "7", "exp": 9_999_999_999u64, "iss": issuer}).to_string();
-        let token = signed(r#"{"alg":"RS256","kid":"k"}"#, &claims, &key, jsonwebtoken::Algorithm::RS256);
-        assert_eq!(keys.verify(NOW, &token).is_ok(), good, "{issuer}");
+    // Alone; and beside another who publishes the very key, before and behind it.
+    for sets in [vec![a.clone()], vec![b.clone(), a.clone()], vec![a.clone(), b.clone()]] {
+        let mut keys = ring(Vec::new());
+        keys.sets = sets.iter().map(|set| Some(set.clone().into())).collect();
+        for issuer in ["https://a.example", "https://b.example", ""] {
+            let claims = json!({"sub": "7", "exp": 9_999_999_999u64, "iss": issuer}).to_string();
+            let token = signed(r#"{"alg":"RS256","kid":"k"}"#, &claims, &key, jsonwebtoken::Algorithm::RS256);
+            let good = issuer == "https://a.example" || (issuer == "https://b.example" && sets.len() > 1);
+            assert_eq!(keys.verify(NOW, &token).is_ok(), good, "{issuer} of {}", sets.len());
+        }
     }
 }
 
@@ -275,6 +280,9 @@ fn while_keys_are_rotated_both_are_good_and_an_unknown_one_is_told_apart() {
     ] {
         assert_eq!(keys.verify(NOW, &token(id, bytes)).err(), refused, "{id}");
     }
+    // A key without a name hides nothing: what it does not prove may be proven by one that is yet to come.
+    let nameless_first = ring(vec![secret(None, SECRET)]);
+    assert_eq!(nameless_first.verify(NOW, &token("newer", other)).err(), Some(Unverified::UnknownKey));
     // Without a name every key is tried.
     let nameless = hs256(r#"{"alg":"HS256"}"#, GOOD);
     assert!(keys.verify(NOW, &nameless).is_ok());

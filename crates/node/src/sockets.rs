@@ -187,8 +187,10 @@ impl Socket {
                 self.blocked |= wire.1.has_more();
                 return Ok(match unsealed {
                     Unsealed { bytes: 0, ended: true, .. } => Heard::End,
-                    // Its end came with what was read, and has no event of its own.
-                    Unsealed { bytes: 0, .. } if self.peer_closed => Heard::Bytes { count: 0, more: true },
+                    // There is more that nothing will tell of: the kernel has it, or its end came with what was read.
+                    Unsealed { bytes: 0, more, .. } if more || self.peer_closed => {
+                        Heard::Bytes { count: 0, more: true }
+                    }
                     Unsealed { bytes: 0, .. } => Heard::NotNow,
                     Unsealed { bytes, more, ended } => {
                         Heard::Bytes { count: bytes, more: more || ended || self.peer_closed }

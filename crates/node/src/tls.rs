@@ -77,6 +77,7 @@ impl Tls {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Clients that come back in a storm resume without a signature, and we remember nothing for it.
         config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Pair)?;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.send_tls13_tickets = 1;
         Ok(Tls { config: Arc::new(config), in_force })
     }
@@ -111,6 +112,8 @@ fn pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(TlsError::Pair)
 }
 
+/// What a session may have ready when it fails: an answer or two, and the alert.
+const SAYS_MAX: usize = 4;
 /// The longest record there is (RFC 8446, 5.2). What is whole is opened, so more than this can only be pieces of one message
 /// of the handshake, and a client's longest is a tenth of it.
 const UNOPENED_BYTES_MAX: usize = 5 + (1 << 14) + 256;
@@ -158,7 +161,8 @@ impl Secrecy {
         scratch: &mut [u8],
     ) -> io::Result<Unsealed> {
         let mut drained = false;
-        while self.opened.is_empty() && !self.ended && !drained {
+        // One look, though nothing may come of it: records can be empty, and as many as a peer likes.
+        if self.opened.is_empty() && !self.ended {
             drained = self.receive(stream)?;
             let opened = self.open();
             // An answer of the handshake, or the alert that says what was wrong.
@@ -246,11 +250,13 @@ impl Secrecy {
     /// The alert that the session has ready for a peer that it does not understand.
     fn say_why(&mut self) {
         let Secrecy { session, incoming, outgoing, .. } = self;
-        if let UnbufferedStatus { state: Ok(ConnectionState::EncodeTlsData(mut data)), .. } =
-            session.process_tls_records(incoming)
-        {
-            // Without it the peer learns only that it is over.
-            encode(&mut data, outgoing).ok();
+        // An answer that was ready before stands before it. Without any the peer learns only that it is over.
+        for _ in 0..SAYS_MAX {
+            let UnbufferedStatus { state, .. } = session.process_tls_records(incoming);
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { return };
+            if encode(&mut data, outgoing).is_err() {
+                return;
+            }
         }
     }
 

@@ -67,7 +67,7 @@ impl Furnish for Furniture {
     fn mounts(&self) -> Vec<shard::Mount> {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace: None }]
+        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace: shard::Pace::default() }]
     }
 }
 

@@ -3,7 +3,7 @@
 use node::Furnish;
 use protocol::RoomsProtocol;
 use rooms::{Apps, Rules};
-use shard::{Mount, Speaks};
+use shard::{Mount, Pace, Speaks};
 
 use crate::config::{self, Compression};
 
@@ -12,8 +12,6 @@ pub(crate) struct Furniture {
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
-    /// The pace of all mounts that have none of their own.
-    pub pace: (u32, u32),
 }
 
 /// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
@@ -42,15 +40,14 @@ impl Furnish for Furniture {
                 Compression::From(bytes) => bytes,
                 Compression::Off => usize::MAX,
             },
-            // A pace that is everybody's follows the file.
-            pace: Some((mount.messages_per_second, mount.burst)).filter(|pace| *pace != self.pace),
+            pace: Pace { messages_per_second: mount.messages_per_second, burst: mount.burst },
         };
         let echo = || Mount {
             speaks: Speaks::Echo,
             app: String::new(),
             messages: CONFORMANCE,
             compress_from_bytes: 0,
-            pace: None,
+            pace: Pace::default(),
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
     }

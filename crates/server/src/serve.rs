@@ -21,6 +21,8 @@ use crate::{demo, gate, log, memory, operator, pages, secret};
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 /// A certificate that was renewed on disk is in force this much later, without a signal.
 const LOOK_FOR_RENEWAL: Duration = Duration::from_secs(60);
+/// How often in between it is told that it ends soon.
+const LOOKS_A_DAY: u32 = 24 * 60;
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
     let config = config::read(typed)?;
@@ -46,7 +48,6 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,
-        pace: (settings.limits.messages_per_second, settings.limits.burst),
     };
     let sealed = gate::tls(settings)?;
     let gate = gate::gate(&config, secret.as_ref())?;
@@ -100,6 +101,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     if let Some(sealed) = &sealed {
         tell_end(sealed);
     }
+    let mut looks: u32 = 0;
     let mut read = Read { began: &config, last: None };
     let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
     renewal.tick().await;
@@ -112,9 +114,15 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
             _ = interrupt.recv() => break,
             Some(()) = hung_up(&mut hang_up) => {
                 read.again(typed, &dial, &helm);
-                renew(read.last(), sealed.as_ref(), &mut certificate);
+                renew(&config, sealed.as_ref(), &mut certificate);
             }
-            _ = renewal.tick() => renew(read.last(), sealed.as_ref(), &mut certificate),
+            _ = renewal.tick() => {
+                renew(&config, sealed.as_ref(), &mut certificate);
+                looks += 1;
+                if let Some(sealed) = sealed.as_ref().filter(|_| looks.is_multiple_of(LOOKS_A_DAY)) {
+                    tell_end(sealed);
+                }
+            }
             () = &mut statistics => break,
         }
     }
@@ -229,7 +237,10 @@ impl Read<'_> {
         let secret = secret::again(&new, &self.began.typed.data)?;
         let gate = gate::gate(&new, secret.as_ref())?;
         helm.change(|held| gate::follow(held, gate));
-        helm.limit(gate::limits(&new.typed));
+        let mut limits = gate::limits(&new.typed);
+        // The door keeps to the time that it began with, and so does the first message.
+        limits.session.hello = gate::limits(&self.began.typed).session.hello;
+        helm.limit(limits);
         let Changes { applied, needs_restart } = new.changes_since(self.began, self.last());
         if let Err(error) = dial.set(&new.typed.log.level) {
             tracing::error!(%error, "the log level stays as it was");

@@ -17,8 +17,14 @@ pub struct Mount {
     pub messages: websocket::Limits,
     /// Shorter messages are sent plain, because compressing costs more than it saves.
     pub compress_from_bytes: usize,
-    /// Its own rate and burst of messages, where it has them.
-    pub pace: Option<(u32, u32)>,
+    pub pace: Pace,
+}
+
+/// A mount's own rate and burst of messages; what it does not say is that of all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    pub messages_per_second: Option<u32>,
+    pub burst: Option<u32>,
 }
 
 /// Ordinary messages of people; a mount that needs more says so.
@@ -43,9 +49,11 @@ impl Mount {
 
     /// What holds for a session that came by it.
     pub(crate) fn limits(&self, all: &session::Limits) -> session::Limits {
-        match self.pace {
-            None => *all,
-            Some((messages_per_second, burst)) => session::Limits { messages_per_second, burst, ..*all },
+        let Pace { messages_per_second, burst } = self.pace;
+        session::Limits {
+            messages_per_second: messages_per_second.unwrap_or(all.messages_per_second),
+            burst: burst.unwrap_or(all.burst),
+            ..*all
         }
     }
 

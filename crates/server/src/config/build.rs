@@ -17,7 +17,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
     let top = &settings.top;
     let (websocket, limits, auth) = (websocket(top), limits(top), auth(settings));
     let mounts = settings.entries("mounts").iter();
-    let mounts = mounts.map(|entry| mount(top, &entry.section, &websocket, &limits, &auth));
+    let mounts = mounts.map(|entry| mount(top, &entry.section, &websocket, &auth));
     Typed {
         listen: top.get("listen"),
         operator_listen: top.maybe("operator_listen"),
@@ -150,7 +150,7 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     name.parse().ok()
 }
 
-fn mount(top: &Section, section: &Section, websocket: &WebSocket, limits: &Limits, auth: &Auth) -> Mount {
+fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
     Mount {
         compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
@@ -171,7 +171,7 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, limits: &Limit
             .unwrap_or_else(|| websocket.allowed_origins.clone()),
         token_in_query: section.maybe("token_in_query").unwrap_or(auth.token_in_query),
         max_message_size: section.maybe("max_message_size").unwrap_or(websocket.max_message_size),
-        messages_per_second: section.maybe("messages_per_second").unwrap_or(limits.messages_per_second),
-        burst: section.maybe("burst").unwrap_or(limits.burst),
+        messages_per_second: section.maybe("messages_per_second"),
+        burst: section.maybe("burst"),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn between(old: &Settings, new: &Settings) -> Changes {
     for (key, setting) in new.all() {
         let Some(was) = before.get(&key).filter(|was| was.value != setting.value) else { continue };
         let group = schema::groups().find(|group| key.starts_with(&format!("{}[", group.key)));
-        let reloads = group.map_or(setting.row.reloads, |group| group.reloads);
+        let reloads = setting.row.reloads || group.is_some_and(|group| group.reloads);
         let change = Change { was: was.shown(), is: setting.shown(), place: setting.place.clone(), key };
         changes.add(reloads, change);
     }

@@ -83,13 +83,15 @@ pub(super) const GROUPS: &[Group] = &[
                 Kind::Texts(ORIGIN),
                 "as websocket.allowed_origins",
                 "Pages of which origins may connect here.",
-            ),
+            )
+            .reloads(),
             Row::without(
                 "token_in_query",
                 Kind::Switch,
                 "as auth.token_in_query",
                 "Accept a token as ?token=… here.",
-            ),
+            )
+            .reloads(),
             Row::without(
                 "max_message_size",
                 bytes(128, 16 << 20),

@@ -2,6 +2,7 @@
 //! key and no place.
 
 use node::Network;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -171,12 +172,24 @@ impl Kind {
 }
 
 fn content(path: &Path) -> Result<Value, String> {
-    let size = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(format!("it is larger than {}", units::shown_bytes(FILE_BYTES_MAX)));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    let text = read_at_most(path, FILE_BYTES_MAX)?;
     Ok(Value::File(File { path: path.to_owned(), text }))
+}
+
+/// A file's text, if it is a file: what never ends, or waits for a writer, is none.
+pub(super) fn read_at_most(path: &Path, most: u64) -> Result<String, String> {
+    let broken = |error: std::io::Error| format!("it cannot be read: {error}");
+    if !std::fs::metadata(path).map_err(broken)?.is_file() {
+        return Err("it cannot be read: it is no file".to_owned());
+    }
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most + 1).read_to_string(&mut text))
+        .map_err(broken)?;
+    if text.len() as u64 > most {
+        return Err(format!("it is larger than {}", units::shown_bytes(most)));
+    }
+    Ok(text)
 }
 
 impl Value {

@@ -110,12 +110,12 @@ pub(crate) fn read_text(text: &str) -> Result<Config, Faults> {
     config.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
+/// Far more than anybody writes by hand.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
 fn content(path: &Path, faults: &mut Faults) -> Option<String> {
-    let read = std::fs::read_to_string(path);
-    read.map_err(|error| {
-        faults.add(&Place::File(path.display().to_string().into()), format!("it cannot be read: {error}"));
-    })
-    .ok()
+    let read = kind::read_at_most(path, CONFIG_BYTES_MAX);
+    read.map_err(|error| faults.add(&Place::File(path.display().to_string().into()), error)).ok()
 }
 
 /// Those that could be meant for us; one that is not text is a fault of its own.

@@ -144,7 +144,7 @@ pub(super) const CLIENTS: &[Row] = &[
         "websocket.handshake_timeout",
         span(100, 5 * MINUTE),
         "10s",
-        "A client whose request, and under TLS its handshake, is not there by then is closed.",
+        "A client whose request, and under TLS its handshake, is not there by then is closed; so is one whose token does not come in band.",
     )
     .also("WS_HANDSHAKE_TIMEOUT"),
     Row::new(
@@ -153,6 +153,7 @@ pub(super) const CLIENTS: &[Row] = &[
         "60s",
         "Nothing heard for this long, pongs included: the client is gone.",
     )
+    .reloads()
     .also("WS_READ_TIMEOUT"),
     Row::new(
         "websocket.write_timeout",
@@ -160,6 +161,7 @@ pub(super) const CLIENTS: &[Row] = &[
         "10s",
         "No progress of a write for this long: the client does not read.",
     )
+    .reloads()
     .also("WS_WRITE_TIMEOUT"),
     Row::new(
         "websocket.ping_period",
@@ -167,6 +169,7 @@ pub(super) const CLIENTS: &[Row] = &[
         "54s",
         "How often a client is pinged. Below read_timeout, or every quiet client would be taken for gone.",
     )
+    .reloads()
     .also("WS_PING_PERIOD"),
     Row::new("websocket.max_message_size", bytes(128, 16 << 20), "4096", "One message of a client.")
         .also("WS_MAX_MESSAGE_SIZE"),

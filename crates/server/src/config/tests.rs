@@ -307,7 +307,7 @@ fn a_mount_overrides_what_holds_for_all() {
         .iter()
         .map(|it| (it.max_message_size, it.burst, it.allowed_origins.len()))
         .collect();
-    assert_eq!(mounts, [(1024, 9, 0), (65_536, 7, 1)]);
+    assert_eq!(mounts, [(1024, Some(9), 0), (65_536, None, 1)]);
     let compressed: Vec<_> =
         config.typed.mounts.iter().map(|mount| mount.compression != typed::Compression::Off).collect();
     assert_eq!(compressed, [true, false]);
@@ -351,6 +351,18 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
         (&one, &both, &["auth.keys = 2 of them (was 1 of them"], &[]),
         (&one, "", &["auth.keys = 0 of them (was 1 of them"], &[]),
         ("", "[[mounts]]\npath = \"/a\"", &[], &["mounts[0].path = /a (was /ws"]),
+        (
+            "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",
+            "[[mounts]]\npath = \"/a\"\nburst = 4\nallowed_origins = [\"https://b.test\"]",
+            &["mounts[0].allowed_origins = https://b.test"],
+            &["mounts[0].burst = 4"],
+        ),
+        (
+            "",
+            "[websocket]\nread_timeout = \"70s\"\nhandshake_timeout = \"3s\"",
+            &["websocket.read_timeout = 70s"],
+            &["websocket.handshake_timeout = 3s"],
+        ),
     ] {
         let (old, new) = (sound(&written(Some(old), &[])), sound(&written(Some(new), &[])));
         let changes = new.changes_since(&old, &old);

@@ -142,8 +142,9 @@ pub(crate) struct Mount {
     pub allowed_origins: Vec<String>,
     pub token_in_query: bool,
     pub max_message_size: u32,
-    pub messages_per_second: u32,
-    pub burst: u32,
+    /// Of its own; what is not said follows the limits of all.
+    pub messages_per_second: Option<u32>,
+    pub burst: Option<u32>,
     pub compression: Compression,
 }
 

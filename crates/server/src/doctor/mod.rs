@@ -7,6 +7,7 @@ mod network;
 use std::io::Write;
 
 use anyhow::{Result, bail};
+use network::Asks;
 use serde_json::json;
 
 use crate::config::{self, Config, Faults};
@@ -84,8 +85,10 @@ fn findings(read: &std::result::Result<Config, Faults>) -> Vec<Finding> {
     if let Ok(config) = read {
         let settings = &config.typed;
         findings.push(machine::memory(settings.limits.memory));
-        findings.push(network::address("listen", settings.listen));
-        findings.extend(settings.operator_listen.map(|address| network::address("operator_listen", address)));
+        let clients = if settings.tls.is_some() { Asks::Nobody } else { Asks::Clients };
+        findings.push(network::address("listen", settings.listen, clients));
+        let operators = |address| network::address("operator_listen", address, Asks::Operators);
+        findings.extend(settings.operator_listen.map(operators));
         findings.push(files::folder(&settings.data));
         findings.extend(settings.tls.as_ref().map(files::certificate));
         findings.push(engine(&settings.engine));

@@ -128,7 +128,7 @@ fn a_conversation_by_either_version_of_tls_and_pages_too() {
         }
         // Some 45 KB in one answer: more than a record.
         talk.ask(
-            r#"{"type":"get_history","id":"h","payload":{"room_id":"g","limit":100}}"#,
+            r#"{"type":"get_history","id":"h","payload":{"room_id":"g","limit":30}}"#,
             r#""type":"history","id":"h""#,
         );
     }

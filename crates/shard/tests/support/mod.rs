@@ -92,7 +92,8 @@ impl Node {
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
             let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
             let (app, messages) = ("chat".into(), shard::MESSAGES);
-            let mounts = vec![Mount { speaks, app, messages, compress_from_bytes: 256, pace: None }];
+            let mounts =
+                vec![Mount { speaks, app, messages, compress_from_bytes: 256, pace: shard::Pace::default() }];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
             let outside = Outside {
