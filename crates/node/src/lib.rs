@@ -10,6 +10,7 @@ mod doorway;
 mod facts;
 mod gate;
 mod gatekeeper;
+mod greeting;
 mod http;
 mod keeper;
 mod mail;
