@@ -50,7 +50,19 @@ impl Counts {
 pub(crate) struct Census {
     addresses: Counts,
     users: Counts,
+    pages: Counts,
     hash: RandomState,
+}
+
+/// A page's place among those of its address, if that is counted; given back when dropped.
+pub(crate) struct PagePlace(Option<(Arc<Census>, Key)>);
+
+impl Drop for PagePlace {
+    fn drop(&mut self) {
+        if let Some((census, key)) = &self.0 {
+            census.pages.give_back(*key);
+        }
+    }
 }
 
 /// A connection's places in the counts, as far as it is counted; given back when dropped. One for both, because there is one
@@ -85,6 +97,12 @@ impl Place {
         if let Some(key) = self.address.take() {
             self.census.addresses.give_back(key);
         }
+    }
+
+    /// Asks for a page. None: its address has that many already.
+    pub(crate) fn take_page(&self, most: u32) -> Option<PagePlace> {
+        let Some(key) = self.address else { return Some(PagePlace(None)) };
+        self.census.pages.take(key, most).then(|| PagePlace(Some((self.census.clone(), key))))
     }
 
     /// Among those of the user, for good. False: there are that many.
@@ -129,6 +147,20 @@ mod tests {
         assert!(place(&census).take_user(&user, 2));
         drop(second);
         assert!(census.users.0.lock().expect("whole").is_empty());
+    }
+
+    #[test]
+    fn an_address_asks_for_so_many_pages_at_a_time_and_who_is_not_counted_for_any_number() {
+        let census = Arc::new(Census::default());
+        let (mut counted, free) = (place(&census), place(&census));
+        assert!(counted.take_address([10, 0, 0, 1].into(), 9));
+        let held: Vec<_> = (0..2).map(|_| counted.take_page(2)).collect();
+        assert!(held.iter().all(Option::is_some) && counted.take_page(2).is_none());
+        let any: Vec<_> = (0..9).map(|_| free.take_page(2)).collect();
+        assert!(any.iter().all(Option::is_some));
+        drop(held);
+        assert!(counted.take_page(2).is_some());
+        assert!(census.pages.0.lock().expect("whole").is_empty());
     }
 
     #[test]

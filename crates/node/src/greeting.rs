@@ -9,9 +9,10 @@ use shard::{Input, Peer, Pressure};
 use vocabulary::{ConnectionId, Now};
 use websocket::handshake::{Head, Reader};
 
+use crate::census::PagePlace;
 use crate::doorway::{Hope, Waiting};
 use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
-use crate::http::Page;
+use crate::http::{self, Page};
 use crate::keeper::{Rounds, Sources};
 use crate::run::Thread;
 use crate::sockets::State;
@@ -66,7 +67,13 @@ impl Thread {
         match reader.read(&head) {
             Head::Incomplete => **greeting = Greeting::Reading { reader, head, too_many },
             _ if too_many => self.turn_away(now, registry, id, too_many_of_address()),
-            Head::NotAnUpgrade(_) => self.pass_on(registry, id, head),
+            Head::NotAnUpgrade(_) => match socket.place.take_page(http::PAGES_PER_ADDRESS_MAX) {
+                Some(page) => self.pass_on(registry, id, head, page),
+                None => {
+                    let words = "too many requests at a time from your address";
+                    self.turn_away(now, registry, id, turned(429, words, "too many pages of its address"));
+                }
+            },
             Head::Refused(refusal) => self.turn_away(now, registry, id, refusal.into()),
             Head::Upgrade(upgrade) => {
                 let admitted = match shut(self.draining, self.seat.facts.pressure()) {
@@ -96,13 +103,13 @@ impl Thread {
     }
 
     /// To whoever answers what is no upgrade.
-    fn pass_on(&mut self, registry: &Registry, id: ConnectionId, head: Vec<u8>) {
+    fn pass_on(&mut self, registry: &Registry, id: ConnectionId, head: Vec<u8>, page: PagePlace) {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         self.strangers -= 1;
         let address = socket.address;
         let (stream, secrecy, place) = socket.into_parts();
-        let stream = std::net::TcpStream::from(stream);
-        self.seat.pages.send(Page { stream, secrecy, place, head, address });
+        let (stream, places) = (std::net::TcpStream::from(stream), (place, page));
+        self.seat.pages.send(Page { stream, secrecy, places, head, address });
     }
 
     /// Keys, mounts or limits have changed. Whoever waited for news that come with it is looked at once more; all others go

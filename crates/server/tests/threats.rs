@@ -7,5 +7,7 @@ mod canary;
 mod doors;
 #[path = "threats/frames.rs"]
 mod frames;
+#[path = "threats/pages.rs"]
+mod pages;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
