@@ -52,6 +52,7 @@ impl Counts {
 pub(crate) struct Census {
     addresses: Counts,
     users: Counts,
+    pages: Counts,
     hash: RandomState,
 }
 
@@ -69,6 +70,17 @@ pub(crate) enum Share {
 /// that would fill the door.
 const TOLD_MAX: u32 = 16;
 
+/// A page's place among those of its address, if that is counted; given back when dropped.
+pub(crate) struct PagePlace(Option<(Arc<Census>, Key)>);
+
+impl Drop for PagePlace {
+    fn drop(&mut self) {
+        if let Some((census, key)) = &self.0 {
+            census.pages.give_back(*key);
+        }
+    }
+}
+
 /// A connection's places in the counts, as far as it is counted; given back when dropped. One for both, because there is one
 /// in every socket.
 pub(crate) struct Place {
@@ -83,7 +95,8 @@ impl Place {
         Place { census, address: None, user: None }
     }
 
-    /// Among those of the address, and no more among those of an address it had before. Neighbours in one network of version 6 count as one: whoever has one such address has them all.
+    /// Among those of the address, and no more among those of an address it had before. Neighbours in one network of
+    /// version 6 count as one: whoever has one such address has them all.
     pub(crate) fn take_address(&mut self, address: IpAddr, most: u32) -> Share {
         self.leave_address();
         let hash = &self.census.hash;
@@ -104,6 +117,12 @@ impl Place {
         if let Some(key) = self.address.take() {
             self.census.addresses.give_back(key);
         }
+    }
+
+    /// Asks for a page. None: its address has that many already.
+    pub(crate) fn take_page(&self, most: u32) -> Option<PagePlace> {
+        let Some(key) = self.address else { return Some(PagePlace(None)) };
+        self.census.pages.take(key, most).map(|_| PagePlace(Some((self.census.clone(), key))))
     }
 
     /// Among those of the user, for good. False: there are that many.
@@ -148,6 +167,20 @@ mod tests {
         assert!(place(&census).take_user(&user, 2));
         drop(second);
         assert!(census.users.0.lock().expect("whole").is_empty());
+    }
+
+    #[test]
+    fn an_address_asks_for_so_many_pages_at_a_time_and_who_is_not_counted_for_any_number() {
+        let census = Arc::new(Census::default());
+        let (mut counted, free) = (place(&census), place(&census));
+        assert_eq!(counted.take_address([10, 0, 0, 1].into(), 9), Share::Free);
+        let held: Vec<_> = (0..2).map(|_| counted.take_page(2)).collect();
+        assert!(held.iter().all(Option::is_some) && counted.take_page(2).is_none());
+        let any: Vec<_> = (0..9).map(|_| free.take_page(2)).collect();
+        assert!(any.iter().all(Option::is_some));
+        drop(held);
+        assert!(counted.take_page(2).is_some());
+        assert!(census.pages.0.lock().expect("whole").is_empty());
     }
 
     #[test]

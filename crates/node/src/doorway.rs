@@ -1,14 +1,17 @@
 //! What a shard's thread needs at its door: the gate in force, who is counted, and the keys that somebody waits for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use identity::Unverified;
-use session::Authenticated;
+use session::{Authenticated, Who};
 use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven};
+use websocket::handshake::Upgrade;
 
-use crate::census::Census;
+use crate::addresses;
+use crate::census::{Census, Place, Share};
 use crate::facts::ShardFacts;
-use crate::gate::Gate;
+use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
 use crate::keeper::{Keeper, Rounds, Sources};
 use crate::sockets::{Socket, State};
 
@@ -47,6 +50,41 @@ impl Doorway {
     pub(crate) fn new(gate: Arc<Gate>, census: Arc<Census>, keeper: Arc<Keeper>) -> Doorway {
         let rounds = keeper.rounds();
         Doorway { gate, census, keeper, rounds, waiting: Vec::new() }
+    }
+
+    /// Whether the gate lets it in, and there is a place for one more of its address and of its user.
+    pub(crate) fn admit(
+        &self,
+        now: Now,
+        socket: &mut Socket,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<Admitted, Turned> {
+        let peer = socket.address.ip();
+        let client = addresses::of_client(peer, &upgrade.request, &self.gate.trusted);
+        if client != peer {
+            socket.address.set_ip(client);
+            if self.take_address(&mut socket.place, client) != Share::Free {
+                return Err(too_many_of_address());
+            }
+        }
+        let admitted = self.gate.admit(now.wall, upgrade)?;
+        if let Who::Known(who) = &admitted.who
+            && !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user)
+        {
+            return Err(turned(429, "too many connections of this user", "too many of its user"));
+        }
+        Ok(admitted)
+    }
+
+    /// Among those of the address.
+    pub(crate) fn take_address(&self, place: &mut Place, address: IpAddr) -> Share {
+        let crowd = &self.gate.crowd;
+        // A proxy is many clients; whom it speaks for is known with the head.
+        if crowd.exempt.iter().chain(&self.gate.trusted).any(|network| network.has(address)) {
+            place.leave_address();
+            return Share::Free;
+        }
+        place.take_address(address, crowd.connections_per_address)
     }
 
     /// A token that came in band. None: its key is being fetched.
@@ -108,9 +146,8 @@ impl Doorway {
 
     /// Those who waited in band for one of these: they are to be looked at anew.
     pub(crate) fn waited_for(&mut self, news: Sources) -> Vec<Waiting> {
-        let (waited, waiting) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition(|it| it.awaits.without(news) != it.awaits);
+        let (waited, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.awaits.has_any(news));
         self.waiting = waiting;
         waited
     }

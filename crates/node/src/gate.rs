@@ -1,5 +1,5 @@
-//! From a stranger's first bytes to an authenticated connection, or to the one answer that says why not. It decides by
-//! what the request and its token say; it never reads or writes a socket.
+//! Who is let in, and with what answer whoever is not. It decides by what the request and its token say; it never reads or
+//! writes a socket.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
 use vocabulary::{Person, User, UserId, Wall, check_user};
 use websocket::Compression;
-use websocket::handshake::{Agreed, Upgrade, refusal_response, response_101};
+use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_response, response_101};
 
 use crate::addresses::Network;
 use crate::origins::Origins;
@@ -214,6 +214,17 @@ fn unauthenticated(error: &Unverified) -> Turned {
 
 fn malformed(words: &'static str) -> Turned {
     turned(400, words, words)
+}
+
+impl From<Refusal> for Turned {
+    fn from(refusal: Refusal) -> Turned {
+        let (status, why) = (refusal.status(), refusal.words().to_owned());
+        Turned { response: refusal.response(), status, why, unknown_key: false }
+    }
+}
+
+pub(crate) fn too_many_of_address() -> Turned {
+    turned(429, "too many connections from your address", "too many of its address")
 }
 
 /// One answer, and the end of the connection. Where it says to come back, it says when.

@@ -1,5 +1,5 @@
-//! Everything that is not an upgrade: the sockets that shards pass on are answered here by an ordinary HTTP stack, on
-//! the control thread.
+//! Everything that is not an upgrade: the sockets that shards pass on, and those of the operator's listener, are answered here
+//! by an ordinary HTTP stack, on the control thread.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -22,10 +22,11 @@ use hyper_util::service::TowerToHyperService;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
-use crate::census::Place;
+use crate::census::{PagePlace, Place};
 use vocabulary::{Revocation, UserId, check_user};
 
 use crate::Helm;
@@ -38,8 +39,8 @@ use crate::tls::Secrecy;
 pub(crate) struct Page {
     pub stream: TcpStream,
     pub secrecy: Option<Secrecy>,
-    /// Counted among its address until it is answered.
-    pub place: Place,
+    /// Counted among its address, and its pages, until it is answered.
+    pub places: (Place, PagePlace),
     pub head: Vec<u8>,
     pub address: SocketAddr,
 }
@@ -48,10 +49,12 @@ pub(crate) struct Page {
 const WAITING_MAX: usize = 1024;
 /// HTTP connections at a time.
 const CONNECTIONS_MAX: usize = 1024;
-/// A head within this time, and the whole exchange, body and answer, within that: whoever dawdles gives up the place to
-/// those who only want to know whether we live.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-const DONE_WITHIN: Duration = Duration::from_secs(15);
+/// Of those, for one address: some browsers behind it, each with some connections, and a sixteenth of what there is.
+pub(crate) const PAGES_PER_ADDRESS_MAX: u32 = 64;
+/// Connections to the operator's listener: people, probes, and what scrapes the figures.
+const OPERATORS_MAX: usize = 64;
+/// Descriptors are used up: look again then.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(crate) struct ToPages(mpsc::Sender<Page>);
@@ -75,7 +78,7 @@ impl Pages {
         (Pages { incoming: Some(incoming) }, ToPages(send))
     }
 
-    pub(crate) fn serve(&mut self, router: Router) {
+    pub(crate) fn serve(&mut self, router: Router, handshake: Duration) {
         let Some(mut incoming) = self.incoming.take() else { return };
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         tokio::spawn(async move {
@@ -84,7 +87,7 @@ impl Pages {
                 let router = router.clone();
                 tokio::spawn(async move {
                     let address = page.address;
-                    if let Err(error) = answer(page, router).await {
+                    if let Err(error) = answer(page, router, handshake).await {
                         tracing::debug!(%address, %error, "an HTTP connection ended");
                     }
                     drop(place);
@@ -97,16 +100,39 @@ impl Pages {
 /// Why an HTTP connection ended early.
 pub type HttpError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn answer(page: Page, router: Router) -> Result<(), HttpError> {
-    let _place = page.place;
+async fn answer(page: Page, router: Router, handshake: Duration) -> Result<(), HttpError> {
+    let _places = page.places;
     let stream = tokio::net::TcpStream::from_std(page.stream)?;
     let head = page.head.into();
     match page.secrecy {
-        None => exchange(Rewound { head, stream }, router).await,
+        None => exchange(Rewound { head, stream }, router, handshake).await,
         Some(secrecy) => {
             // Who came by TLS once is to come by nothing else.
             let router = router.layer(map_response(stays_secret));
-            exchange(Rewound { head, stream: Sealed { stream, secrecy } }, router).await
+            exchange(Rewound { head, stream: Sealed { stream, secrecy } }, router, handshake).await
+        }
+    }
+}
+
+/// The operator's listener, until the calling runtime ends. Whoever finds no place waits in the kernel's queue; nobody keeps
+/// one for long.
+pub(crate) async fn serve_operator(listener: TcpListener, router: Router, handshake: Duration) {
+    let places = Arc::new(Semaphore::new(OPERATORS_MAX));
+    while let Ok(place) = places.clone().acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let router = router.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = exchange(stream, router, handshake).await {
+                        tracing::debug!(%address, %error, "an operator's connection ended");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::debug!(%error, "Failed to accept an operator");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }
@@ -117,19 +143,21 @@ async fn stays_secret(mut response: Response) -> Response {
     response
 }
 
-async fn exchange<S>(rewound: Rewound<S>, router: Router) -> Result<(), HttpError>
+/// The head has the time of a handshake, and the whole exchange, body and answer, half as much again: whoever dawdles gives up
+/// the place to those who only want to know whether we live.
+async fn exchange<S>(stream: S, router: Router, handshake: Duration) -> Result<(), HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // One request a connection: a next one might be an upgrade, and those are heard at the door only.
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(handshake)
         .keep_alive(false)
         // Whoever has nothing more to say still hears the answer.
         .half_close(true)
-        .serve_connection(TokioIo::new(rewound), TowerToHyperService::new(router));
-    tokio::time::timeout(DONE_WITHIN, served).await??;
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::time::timeout(handshake + handshake / 2, served).await??;
     Ok(())
 }
 
@@ -175,11 +203,18 @@ pub fn router(facts: Arc<Facts>, sockets_at: &[String]) -> Router {
     let router =
         sockets_at.iter().fold(Router::new(), |router, path| router.route(path, any(not_an_upgrade)));
     router
+        .route("/ws/online", get(online))
+        .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
+        .with_state(facts.clone())
+        .merge(probes(facts))
+}
+
+/// What asks whether the node lives, by either listener.
+pub fn probes(facts: Arc<Facts>) -> Router {
+    Router::new()
         .route("/live", get(async || "live\n"))
         .route("/ready", get(ready))
         .route("/health", get(health))
-        .route("/ws/online", get(online))
-        .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
         .with_state(facts)
 }
 

@@ -50,6 +50,10 @@ impl Sources {
         Sources(self.0 & !others.0)
     }
 
+    pub(crate) fn has_any(self, others: Sources) -> bool {
+        self.0 & others.0 != 0
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -10,6 +10,7 @@ mod doorway;
 mod facts;
 mod gate;
 mod gatekeeper;
+mod greeting;
 mod http;
 mod keeper;
 mod mail;
@@ -37,7 +38,7 @@ use vocabulary::{Incarnation, Revocation, ShardId};
 pub use addresses::{Network, NotANetwork};
 pub use facts::{Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
-pub use http::{HttpError, figures, operator, router};
+pub use http::{HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use mail::Unread;
 pub use origins::Origins;
@@ -86,6 +87,7 @@ pub struct Node {
     gatekeeper: Arc<Gatekeeper>,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
+    handshake: Duration,
 }
 
 impl Node {
@@ -132,7 +134,7 @@ impl Node {
             // It ends with the process: what it waits for may never come.
             std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
         }
-        Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages })
+        Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages, handshake: config.handshake })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -155,7 +157,12 @@ impl Node {
 
     /// Answers everything that is not an upgrade, in the calling runtime, until the node ends.
     pub fn serve_http(&mut self, router: axum::Router) {
-        self.pages.serve(router);
+        self.pages.serve(router, self.handshake);
+    }
+
+    /// Answers operators, in the calling runtime, until that ends.
+    pub fn serve_operator(&self, listener: tokio::net::TcpListener, router: axum::Router) {
+        tokio::spawn(http::serve_operator(listener, router, self.handshake));
     }
 
     /// Unready at once, no new sockets, goodbyes spread over a window, and then the end of the threads.

@@ -84,8 +84,6 @@ pub(crate) struct Thread {
     pub doorway: Doorway,
     /// Sockets that have not been let in or turned away.
     pub strangers: usize,
-    /// Those of them that wait for keys.
-    pub hopeful: Vec<ConnectionId>,
     pub crowded: Sparing,
     /// Upgrades that were refused: anybody can be, as often as they like.
     pub refusals: Sparing,
@@ -149,7 +147,6 @@ impl Thread {
             listener: None,
             doorway,
             strangers: 0,
-            hopeful: Vec::new(),
             crowded: Sparing::default(),
             refusals: Sparing::default(),
             accepting: Rate::default(),
@@ -385,8 +382,7 @@ impl Thread {
             let strange =
                 self.sockets.get(id).is_some_and(|socket| matches!(socket.state, State::Greeting(_)));
             if strange {
-                let refused = turned(503, "draining", "draining");
-                self.turn_away(now, registry, id, &refused.response, refused.status, &refused.why);
+                self.turn_away(now, registry, id, turned(503, "draining", "draining"));
             }
         }
         self.shard.handle(now, Input::Drain(window));

@@ -9,22 +9,10 @@ use mio::event::{Event, Source};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use vocabulary::{ConnectionId, ShardId, User};
-use websocket::handshake::Reader;
 
 use crate::census::Place;
-use crate::keeper::Sources;
+use crate::greeting::Greeting;
 use crate::tls::{Secrecy, Unsealed};
-
-/// What has come of a request head.
-#[derive(Default)]
-pub(crate) struct Greeting {
-    pub reader: Reader,
-    pub head: Vec<u8>,
-    /// Its token names a key that these may publish. None: it is not complete.
-    pub awaits: Sources,
-    /// Too many of its address are here: it is heard, so that it can be told.
-    pub too_many: bool,
-}
 
 pub(crate) enum State {
     Greeting(Box<Greeting>),
@@ -277,7 +265,7 @@ mod tests {
         let (stream, address) = listener.accept().expect("connected");
         stream.set_nonblocking(true).expect("it is a socket");
         let mut sockets = Sockets::new(ShardId(0));
-        let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::default()));
+        let (stream, state) = (TcpStream::from_std(stream), State::Greeting(Box::new(Greeting::new(false))));
         let place = Place::nowhere(Default::default());
         let id = sockets.insert(poll.registry(), stream, None, (address, place), state).expect("watched");
         (sockets, id, peer)

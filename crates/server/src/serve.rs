@@ -87,7 +87,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     node.serve_http(router);
     let helm = node.helm();
     let operator = match settings.operator_listen {
-        Some(address) => Some(operator::serve(address, facts.clone(), helm.clone()).await?),
+        Some(address) => Some(operator::serve(address, &node).await?),
         None => None,
     };
     match memory::given() {

@@ -9,6 +9,8 @@ mod doors;
 mod exhaustion;
 #[path = "threats/frames.rs"]
 mod frames;
+#[path = "threats/pages.rs"]
+mod pages;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 #[path = "threats/tokens.rs"]

@@ -50,7 +50,7 @@ pub(super) const SERVER: &[Row] = &[
         "operator_listen",
         Kind::Address,
         "127.0.0.1:8081",
-        "The operator's own listener, for /metrics and /stats. None in demo mode, unless it is set.",
+        "The operator's own listener, for /metrics, /stats, /revoke, and /live, /ready and /health too. None in demo mode, unless it is set.",
     ),
     Row::new("data", Kind::Path, options::DATA, "Folder for the server's own files."),
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),
@@ -144,7 +144,7 @@ pub(super) const CLIENTS: &[Row] = &[
         "websocket.handshake_timeout",
         span(100, 5 * MINUTE),
         "10s",
-        "A client whose request, and under TLS its handshake, is not there by then is closed; so is one whose token does not come in band.",
+        "A client whose request, and under TLS its handshake, is not there by then is closed; so is one whose token does not come in band, and who asks for a page and is not done after half as much again.",
     )
     .also("WS_HANDSHAKE_TIMEOUT"),
     Row::new(

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -98,11 +99,13 @@ fn a_published_key_is_fetched_when_its_first_token_comes_and_not_for_every_unkno
     assert_eq!(open(&server, &old), Ok(()), "the old key is good as long as it is published");
 }
 
-/// A source that hangs for ever: nobody writes into the pipe.
-fn hanging(folder: &Folder) -> String {
+/// A source that hangs until somebody writes into the pipe.
+fn hanging(folder: &Folder) -> (PathBuf, String) {
     let pipe = folder.path().join("hangs");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
-    format!("[[auth.jwks]]\nfile = \"{}\"\nalgorithms = [\"ES256\"]\n", pipe.display())
+    let config =
+        format!("[[auth.jwks]]\nfile = \"{}\"\nalgorithms = [\"ES256\", \"RS256\"]\n", pipe.display());
+    (pipe, config)
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn a_source_that_hangs_holds_up_no_key_of_another() {
     let server = Server::configured(&format!(
         "{}[[auth.jwks]]\nurl = \"{}\"\nalgorithms = [\"RS256\", \"ES256\"]\n\
          [[mounts]]\npath = \"/ws\"\n[[mounts]]\npath = \"/in\"\nauth = \"in-band\"\n",
-        hanging(&folder),
+        hanging(&folder).1,
         publisher.url
     ));
     let old = token(Algorithm::RS256, &rsa(), "old", "anybody");
@@ -141,6 +144,37 @@ fn a_token_of_an_unknown_key_waits_for_a_silent_publisher_until_that_has_failed(
     assert_eq!(open(&server, &token(Algorithm::ES256, &curve(), "invented", "anybody")), Err(401));
     server.until_log("the last one stays in force");
     assert_eq!(open(&server, &token(Algorithm::RS256, &rsa(), "old", "anybody")), Ok(()));
+}
+
+#[test]
+fn a_change_of_the_config_ends_nobodys_wait_for_a_key() {
+    let folder = Folder::new();
+    let (pipe, jwks) = hanging(&folder);
+    let config = |most| {
+        format!(
+            "shards = 1\n{jwks}[limits]\nconnections_per_user = {most}\n[websocket]\nhandshake_timeout = \"60s\"\n"
+        )
+    };
+    let server = Server::configured(&config(5));
+    let (old, new) = (
+        token(Algorithm::RS256, &rsa(), "old", "anybody"),
+        token(Algorithm::ES256, &curve(), "new", "anybody"),
+    );
+    let first = json!({"keys": [published(&rsa(), Algorithm::RS256, "old")]});
+    std::fs::write(&pipe, first.to_string()).expect("it is being read");
+    assert_eq!(open(&server, &old), Ok(()));
+    let both = json!({"keys": [published(&rsa(), Algorithm::RS256, "old"), published(&curve(), Algorithm::ES256, "new")]});
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| open(&server, &new));
+        // Opened when it is read, and that is when somebody waits for what is in it.
+        let mut pipe = std::fs::File::options().write(true).open(&pipe).expect("a pipe");
+        server.configure(&config(6));
+        server.until_log("applied: limits.connections_per_user = 6");
+        assert_eq!(open(&server, &old), Ok(()), "the change is in force");
+        pipe.write_all(both.to_string().as_bytes()).expect("it is being read");
+        drop(pipe);
+        assert_eq!(waits.join().expect("no panic"), Ok(()));
+    });
 }
 
 /// One that cannot be believed gives no keys, and takes nothing down: what else proves goes on.

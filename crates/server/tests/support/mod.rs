@@ -1,7 +1,7 @@
 //! A server of one's own for each test, and a client that says and hears.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +19,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn kulkul(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kulkul")).args(args).output().expect("the binary runs")
+}
+
+/// From an address of this machine; all of 127.0.0.0/8 are.
+pub(crate) fn connect_from(to: &str, source: [u8; 4]) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from((source, 0)).into()).expect("loopback");
+    let to: SocketAddr = to.parse().expect("an address");
+    socket.connect(&to.into()).expect("listening");
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
 }
 
 /// A folder of the test's own, gone with it.
@@ -98,7 +109,7 @@ impl Server {
         self.signal(Signal::SIGHUP);
     }
 
-    fn spawn(variables: &[(&str, &str)], args: &[&str]) -> Server {
+    pub(crate) fn spawn(variables: &[(&str, &str)], args: &[&str]) -> Server {
         let folder = Folder::new();
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
