@@ -33,7 +33,7 @@ use crate::Helm;
 use crate::facts::Facts;
 use crate::metrics;
 use crate::sealed::Sealed;
-use crate::tls::Secrecy;
+use crate::secrecy::Secrecy;
 
 /// A socket whose first request is no upgrade, with what was read of it.
 pub(crate) struct Page {

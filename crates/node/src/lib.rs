@@ -19,6 +19,7 @@ mod metrics;
 mod origins;
 mod run;
 mod sealed;
+mod secrecy;
 mod sockets;
 mod sparing;
 mod tls;

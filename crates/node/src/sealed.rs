@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::tls::Secrecy;
+use crate::secrecy::Secrecy;
 
 pub(crate) struct Sealed {
     pub stream: TcpStream,

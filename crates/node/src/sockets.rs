@@ -12,7 +12,7 @@ use vocabulary::{ConnectionId, ShardId, User};
 
 use crate::census::Place;
 use crate::greeting::Greeting;
-use crate::tls::{Secrecy, Unsealed};
+use crate::secrecy::{Secrecy, Unsealed};
 
 pub(crate) enum State {
     Greeting(Box<Greeting>),
