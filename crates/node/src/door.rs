@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::Registry;
 use mio::net::TcpStream;
 use vocabulary::{Now, ShardId};
 
+use crate::away::Away;
 use crate::census::Place;
 use crate::facts::DoorCounts;
 use crate::greeting::Greeting;
@@ -22,8 +23,8 @@ pub(crate) const ACCEPTS_MAX: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Thread {
-    pub(crate) fn count(&self, figure: impl Fn(&DoorCounts) -> &AtomicU64) {
-        figure(&self.seat.facts.shards[usize::from(self.seat.id.0)].door).fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn door_counts(&self) -> &DoorCounts {
+        &self.seat.facts.shards[usize::from(self.seat.id.0)].door
     }
 
     pub(crate) fn accept(&mut self, now: Now, registry: &Registry) {
@@ -39,7 +40,7 @@ impl Thread {
             };
             match listener.accept() {
                 Ok((stream, address)) => {
-                    self.count(|counts| &counts.accepted);
+                    self.door_counts().accepted.fetch_add(1, Ordering::Relaxed);
                     self.accepted(now, registry, stream, address);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -93,15 +94,14 @@ impl Thread {
     pub(crate) fn greet(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
         // A flood of strangers costs a descriptor each for a moment, and no memory of ours.
         if self.strangers >= self.doorway.gate.crowd.greetings_max {
-            if let Some(times) = self.crowded.happened(now.tick) {
-                tracing::warn!(%address, times, "too many handshakes are under way, a socket was turned away");
-            }
-            self.count(|counts| &counts.turned_away);
-            return;
+            return self.close_unheard(now, address, Away::Crowded, "too many handshakes are under way");
         }
         let secrecy = match self.seat.tls.as_ref().map(Tls::session).transpose() {
             Ok(secrecy) => secrecy,
-            Err(error) => return tracing::error!(%error, "a TLS session could not be made"),
+            Err(error) => {
+                let why = format!("a TLS session could not be made: {error}");
+                return self.close_unheard(now, address, Away::Failed, &why);
+            }
         };
         let mut place = Place::nowhere(self.doorway.census.clone());
         let too_many = !self.doorway.take_address(&mut place, address.ip());
@@ -113,7 +113,18 @@ impl Thread {
                 // The head is usually there already.
                 self.read(now, registry, id);
             }
-            Err(error) => tracing::warn!(%error, %address, "a socket could not be watched"),
+            Err(error) => {
+                let why = format!("it could not be watched: {error}");
+                self.close_unheard(now, address, Away::Failed, &why);
+            }
+        }
+    }
+
+    /// The socket itself is gone when it is dropped.
+    pub(crate) fn close_unheard(&mut self, now: Now, address: SocketAddr, away: Away, why: &str) {
+        self.door_counts().away.count(away);
+        if let Some(times) = self.unheard.happened(now.tick) {
+            tracing::warn!(%address, why, times, "a socket was closed without an answer");
         }
     }
 }
