@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::Registry;
@@ -10,6 +10,7 @@ use mio::net::TcpStream;
 use shard::Pressure;
 use vocabulary::{Now, ShardId};
 
+use crate::away::Away;
 use crate::census::{Place, Share};
 use crate::facts::DoorCounts;
 use crate::greeting::Greeting;
@@ -25,8 +26,8 @@ const GREETINGS_WHEN_SHORT: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Thread {
-    pub(crate) fn count(&self, figure: impl Fn(&DoorCounts) -> &AtomicU64) {
-        figure(&self.seat.facts.shards[usize::from(self.seat.id.0)].door).fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn door_counts(&self) -> &DoorCounts {
+        &self.seat.facts.shards[usize::from(self.seat.id.0)].door
     }
 
     pub(crate) fn accept(&mut self, now: Now, registry: &Registry) {
@@ -42,7 +43,7 @@ impl Thread {
             };
             match listener.accept() {
                 Ok((stream, address)) => {
-                    self.count(|counts| &counts.accepted);
+                    self.door_counts().accepted.fetch_add(1, Ordering::Relaxed);
                     self.accepted(now, registry, stream, address);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -50,7 +51,7 @@ impl Thread {
                     return;
                 }
                 Err(error) if is_exhausted(&error) => {
-                    self.count(|counts| &counts.out_of_descriptors);
+                    self.door_counts().out_of_descriptors.fetch_add(1, Ordering::Relaxed);
                     if let Some(times) = self.exhausted.happened(now.tick) {
                         tracing::warn!(%error, times, "Failed to accept: out of descriptors, trying again");
                     }
@@ -99,20 +100,19 @@ impl Thread {
         let short = self.seat.facts.pressure() >= Pressure::NoNewcomers;
         let most = self.doorway.gate.crowd.greetings_max.div_ceil(usize::from(self.seat.shards));
         if self.strangers >= if short { most.min(GREETINGS_WHEN_SHORT) } else { most } {
-            if let Some(times) = self.crowded.happened(now.tick) {
-                tracing::warn!(%address, times, "too many handshakes are under way, a socket was turned away");
-            }
-            self.count(|counts| &counts.turned_away);
-            return;
+            return self.close_unheard(now, address, Away::Crowded, "too many handshakes are under way");
         }
         let mut place = Place::nowhere(self.doorway.census.clone());
         let share = self.doorway.take_address(&mut place, address.ip());
         if share == Share::Exceeded {
-            return self.count(|counts| &counts.turned_away);
+            return self.close_unheard(now, address, Away::TooMany, "too many of its address, and told so");
         }
         let secrecy = match self.seat.tls.as_ref().map(Tls::session).transpose() {
             Ok(secrecy) => secrecy,
-            Err(error) => return tracing::error!(%error, "a TLS session could not be made"),
+            Err(error) => {
+                let why = format!("a TLS session could not be made: {error}");
+                return self.close_unheard(now, address, Away::Failed, &why);
+            }
         };
         let state = State::Greeting(Box::new(Greeting::new(share != Share::Free)));
         match self.sockets.insert(registry, stream, secrecy, (address, place), state) {
@@ -122,7 +122,18 @@ impl Thread {
                 // The head is usually there already.
                 self.read(now, registry, id);
             }
-            Err(error) => tracing::warn!(%error, %address, "a socket could not be watched"),
+            Err(error) => {
+                let why = format!("it could not be watched: {error}");
+                self.close_unheard(now, address, Away::Failed, &why);
+            }
+        }
+    }
+
+    /// The socket itself is gone when it is dropped.
+    pub(crate) fn close_unheard(&mut self, now: Now, address: SocketAddr, away: Away, why: &str) {
+        self.door_counts().away.count(away);
+        if let Some(times) = self.unheard.happened(now.tick) {
+            tracing::warn!(%address, why, times, "a socket was closed without an answer");
         }
     }
 }

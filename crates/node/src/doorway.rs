@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use identity::Unverified;
 use session::{Authenticated, Who};
-use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven};
+use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, User};
 use websocket::handshake::Upgrade;
 
 use crate::addresses;
+use crate::away::Away;
 use crate::census::{Census, Place, Share};
 use crate::facts::ShardFacts;
-use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
+use crate::gate::{Admitted, Gate, Turned, is_guest, too_many_of_address, turned};
 use crate::keeper::{Keeper, Rounds, Sources};
 use crate::sockets::{Socket, State};
+use crate::sparing::Sparing;
 
 pub(crate) struct Doorway {
     pub gate: Arc<Gate>,
@@ -23,6 +25,10 @@ pub(crate) struct Doorway {
     rounds: Rounds,
     /// Tokens that connections sent in band, until news of their keys comes. At most one a connection.
     waiting: Vec<Waiting>,
+    /// Tokens in band that were refused, and strangers who come and go.
+    refused: Sparing,
+    coming: Sparing,
+    going: Sparing,
 }
 
 pub(crate) struct Waiting {
@@ -49,7 +55,8 @@ const CROWDED_MS: u32 = 5_000;
 impl Doorway {
     pub(crate) fn new(gate: Arc<Gate>, census: Arc<Census>, keeper: Arc<Keeper>) -> Doorway {
         let rounds = keeper.rounds();
-        Doorway { gate, census, keeper, rounds, waiting: Vec::new() }
+        let (refused, coming, going) = Default::default();
+        Doorway { gate, census, keeper, rounds, waiting: Vec::new(), refused, coming, going }
     }
 
     /// Whether the gate lets it in, and there is a place for one more of its address and of its user.
@@ -107,7 +114,10 @@ impl Doorway {
                 return None;
             }
         }
-        tracing::warn!(address = %socket.address, why = %error, "a token in band was refused");
+        facts.door.away.count(Away::Unproven);
+        if let Some(times) = self.refused.happened(now.tick) {
+            tracing::warn!(address = %socket.address, why = %error, times, "a token in band was refused");
+        }
         Some(Err(Refusal::unauthorized()))
     }
 
@@ -128,12 +138,40 @@ impl Doorway {
     ) -> Result<Authenticated, Refusal> {
         if let State::Open(known @ None) = &mut socket.state {
             if !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user) {
+                facts.door.away.count(Away::TooMany);
                 return Err(Refusal::rate_limit(CROWDED_MS));
             }
             facts.came(&who.user);
             *known = Some(who.user.clone());
         }
         Ok(who)
+    }
+
+    /// Whether a line is to be written about a connection that comes, and for how many: one each for those who have proven who
+    /// they are, and as few as may be for those who can come as often as they like.
+    pub(crate) fn comes(&mut self, now: Now, known: Option<&User>) -> Option<u64> {
+        if is_stranger(known) { self.coming.happened(now.tick) } else { Some(1) }
+    }
+
+    /// One that was let in is over.
+    pub(crate) fn goes(
+        &mut self,
+        now: Now,
+        (connection, socket): (ConnectionId, &Socket),
+        (code, reason): (Option<u16>, &str),
+        facts: &ShardFacts,
+    ) {
+        let State::Open(known) = &socket.state else { return };
+        if let Some(user) = known {
+            facts.went(user);
+        }
+        let times = if is_stranger(known.as_deref()) { self.going.happened(now.tick) } else { Some(1) };
+        if let Some(times) = times {
+            let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
+            let user = user.map(tracing::field::display);
+            let connection = connection.slot;
+            tracing::info!(user, %address, connection, code, reason, times, "Removed connection");
+        }
     }
 
     /// Whose keys it brings news of. Other changes end nobody's wait.
@@ -151,4 +189,8 @@ impl Doorway {
         self.waiting = waiting;
         waited
     }
+}
+
+fn is_stranger(known: Option<&User>) -> bool {
+    known.is_none_or(is_guest)
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use shard::Pressure;
 use vocabulary::Wall;
 
+use crate::away::{Away, Aways};
+
 /// One shard's figures.
 #[derive(Default)]
 pub(crate) struct ShardFacts {
@@ -25,7 +27,7 @@ pub(crate) struct ShardFacts {
 #[derive(Default)]
 pub(crate) struct DoorCounts {
     pub accepted: AtomicU64,
-    pub turned_away: AtomicU64,
+    pub away: Aways,
     /// No descriptor was left for one more.
     pub out_of_descriptors: AtomicU64,
 }
@@ -115,15 +117,16 @@ impl Facts {
         roles
     }
 
-    pub(crate) fn door(&self) -> [(&'static str, u64); 3] {
-        let sum = |figure: fn(&DoorCounts) -> &AtomicU64| {
-            self.shards.iter().map(|shard| figure(&shard.door).load(Ordering::Relaxed)).sum()
-        };
-        [
-            ("accepted", sum(|door| &door.accepted)),
-            ("turned_away", sum(|door| &door.turned_away)),
-            ("out_of_descriptors", sum(|door| &door.out_of_descriptors)),
-        ]
+    pub(crate) fn accepted(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.door.accepted.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn out_of_descriptors(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.door.out_of_descriptors.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn turned_away(&self, why: Away) -> u64 {
+        self.shards.iter().map(|shard| shard.door.away.of(why)).sum()
     }
 
     /// The sums over all shards.
@@ -166,18 +169,17 @@ impl ShardFacts {
         }
     }
 
-    pub(crate) fn publish(&self, shard: &shard::Shard) {
+    /// How many connections are stale, if they have become more.
+    pub(crate) fn publish(&self, shard: &shard::Shard) -> Option<u32> {
         let sizes = shard.sizes();
         self.connections.store(sizes.connections as u32, Ordering::Relaxed);
         self.users.store(sizes.users as u32, Ordering::Relaxed);
         self.rooms.store(sizes.rooms_at_home as u32, Ordering::Relaxed);
-        let stale = sizes.stale as u32;
-        if self.stale.swap(stale, Ordering::Relaxed) < stale {
-            tracing::warn!(stale, "Stale WebSocket connection detected");
-        }
         if let Ok(mut counts) = self.counts.try_lock() {
             *counts = shard.counts();
         }
+        let stale = sizes.stale as u32;
+        (self.stale.swap(stale, Ordering::Relaxed) < stale).then_some(stale)
     }
 }
 

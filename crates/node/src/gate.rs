@@ -197,6 +197,11 @@ fn unproven(id: &str, role: Option<&str>) -> Authenticated {
 /// The role of whoever came without saying who they are, as apps see it.
 const GUEST: &str = "guest";
 
+/// Anybody can be one, as often as they like.
+pub(crate) fn is_guest(user: &User) -> bool {
+    user.role.as_deref() == Some(GUEST)
+}
+
 /// Numbered, because a guest that comes again is another one.
 fn guest() -> Authenticated {
     static SERIAL: AtomicU64 = AtomicU64::new(0);

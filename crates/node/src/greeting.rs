@@ -9,10 +9,11 @@ use shard::{Input, Peer, Pressure};
 use vocabulary::{ConnectionId, Now};
 use websocket::handshake::{Head, Reader};
 
+use crate::away::Away;
 use crate::census::PagePlace;
 use crate::doorway::{Hope, Waiting};
 use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
-use crate::http::{self, Page};
+use crate::http::{self, Page, Unanswered};
 use crate::keeper::{Rounds, Sources};
 use crate::run::Thread;
 use crate::sockets::State;
@@ -51,7 +52,8 @@ impl Thread {
             Greeting::Parked { head, .. } => {
                 head.extend_from_slice(bytes);
                 if head.len() > PARKED_BYTES_MAX {
-                    self.end(now, registry, id, "said too much before it was let in");
+                    let words = "too much was said before it was let in";
+                    self.turn_away(now, registry, id, turned(431, words, words));
                 }
             }
         }
@@ -68,7 +70,7 @@ impl Thread {
             Head::Incomplete => **greeting = Greeting::Reading { reader, head, too_many },
             _ if too_many => self.turn_away(now, registry, id, too_many_of_address()),
             Head::NotAnUpgrade(_) => match socket.place.take_page(http::PAGES_PER_ADDRESS_MAX) {
-                Some(page) => self.pass_on(registry, id, head, page),
+                Some(page) => self.pass_on(now, registry, id, head, page),
                 None => {
                     let words = "too many requests at a time from your address";
                     self.turn_away(now, registry, id, turned(429, words, "too many pages of its address"));
@@ -103,13 +105,16 @@ impl Thread {
     }
 
     /// To whoever answers what is no upgrade.
-    fn pass_on(&mut self, registry: &Registry, id: ConnectionId, head: Vec<u8>, page: PagePlace) {
+    fn pass_on(&mut self, now: Now, registry: &Registry, id: ConnectionId, head: Vec<u8>, page: PagePlace) {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         self.strangers -= 1;
         let address = socket.address;
         let (stream, secrecy, place) = socket.into_parts();
         let (stream, places) = (std::net::TcpStream::from(stream), (place, page));
-        self.seat.pages.send(Page { stream, secrecy, places, head, address });
+        let sent = self.seat.pages.send(Page { stream, secrecy, places, head, address });
+        if let Err(Unanswered) = sent {
+            self.close_unheard(now, address, Away::Crowded, "too many HTTP connections wait");
+        }
     }
 
     /// Keys, mounts or limits have changed. Whoever waited for news that come with it is looked at once more; all others go
@@ -161,7 +166,10 @@ impl Thread {
             Who::Stranger => None,
         };
         let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
-        tracing::info!(user = user.map(tracing::field::display), %address, agent, connection = id.slot, "client connected");
+        if let Some(times) = self.doorway.comes(now, known.as_deref()) {
+            let user = user.map(tracing::field::display);
+            tracing::info!(user, %address, agent, connection = id.slot, times, "client connected");
+        }
         if let Some(user) = &known {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
         }
@@ -175,7 +183,7 @@ impl Thread {
     pub(crate) fn turn_away(&mut self, now: Now, registry: &Registry, id: ConnectionId, turned: Turned) {
         let Some(mut socket) = self.sockets.remove(registry, id) else { return };
         self.strangers -= 1;
-        self.count(|counts| &counts.turned_away);
+        self.door_counts().away.count(Away::with(turned.status));
         if let Some(times) = self.refusals.happened(now.tick) {
             let (status, why) = (turned.status, turned.why);
             tracing::warn!(address = %socket.address, status, why, times, "upgrade refused");

@@ -56,6 +56,9 @@ const OPERATORS_MAX: usize = 64;
 /// Descriptors are used up: look again then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Too many wait for an answer already.
+pub(crate) struct Unanswered;
+
 #[derive(Clone)]
 pub(crate) struct ToPages(mpsc::Sender<Page>);
 
@@ -64,11 +67,9 @@ pub(crate) struct Pages {
 }
 
 impl ToPages {
-    pub(crate) fn send(&self, page: Page) {
-        if let Err(error) = self.0.try_send(page) {
-            // Dropped, it closes; a browser asks again.
-            tracing::warn!(%error, "too many HTTP connections wait");
-        }
+    /// Dropped, it closes; a browser asks again.
+    pub(crate) fn send(&self, page: Page) -> Result<(), Unanswered> {
+        self.0.try_send(page).map_err(|_| Unanswered)
     }
 }
 

@@ -2,6 +2,7 @@
 //! and clients; what it does, a shard or the operator told it to do.
 
 mod addresses;
+mod away;
 mod census;
 mod certificate;
 mod clock;

@@ -1,9 +1,10 @@
-//! A node's figures as Prometheus reads them (text format 0.0.4). Every figure is the node's, summed over its shards; the
-//! one label there is, a user's role, has a bounded number of values.
+//! A node's figures as Prometheus reads them (text format 0.0.4). Every figure is the node's, summed over its shards; a
+//! label has a bounded number of values.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use crate::away::Away;
 use crate::facts::Facts;
 use crate::memory::resident_bytes;
 
@@ -29,7 +30,11 @@ pub(crate) fn text(facts: &Facts) -> String {
         page.line(&format!("connections_by_role{{role=\"{}\"}}", escaped(&role)), count.into());
     }
     let (counts, of_rooms) = facts.counts();
-    let door = facts.door();
+    page.head("turned_away_total", "sockets, requests and tokens that were turned away, by why", "counter");
+    for why in Away::ALL {
+        page.line(&format!("turned_away_total{{why=\"{}\"}}", why.word()), facts.turned_away(why));
+    }
+    let door = [("accepted", facts.accepted()), ("out_of_descriptors", facts.out_of_descriptors())];
     let rows = door.into_iter().chain(counts.rows()).chain(of_rooms.rows());
     for (name, value) in rows {
         let name = format!("{name}_total");
@@ -91,6 +96,7 @@ mod tests {
         for name in [
             "kulkul_connections",
             "kulkul_accepted_total",
+            "kulkul_turned_away_total{why=\"unproven\"}",
             "kulkul_frames_sent_total",
             "kulkul_app_panics_total",
         ] {

@@ -77,6 +77,7 @@ pub(crate) struct Thread {
     unopened: bool,
     broken: Vec<ConnectionId>,
     failures: Sparing,
+    stale: Sparing,
     /// Descriptors were used up.
     pub exhausted: Sparing,
     /// Heads that are not complete, oldest first; all have the same time to be.
@@ -84,7 +85,8 @@ pub(crate) struct Thread {
     pub doorway: Doorway,
     /// Sockets that have not been let in or turned away.
     pub strangers: usize,
-    pub crowded: Sparing,
+    /// Sockets that were closed without an answer.
+    pub unheard: Sparing,
     /// Upgrades that were refused: anybody can be, as often as they like.
     pub refusals: Sparing,
     pub accepting: Rate,
@@ -142,12 +144,13 @@ impl Thread {
             unopened: false,
             broken: Vec::new(),
             failures: Sparing::default(),
+            stale: Sparing::default(),
             exhausted: Sparing::default(),
             greetings: VecDeque::new(),
             listener: None,
             doorway,
             strangers: 0,
-            crowded: Sparing::default(),
+            unheard: Sparing::default(),
             refusals: Sparing::default(),
             accepting: Rate::default(),
             pressure: Pressure::None,
@@ -175,7 +178,12 @@ impl Thread {
             let now = self.seat.clock.now();
             self.inputs(now, &registry, &events);
             state = self.rest_of_turn(now, &registry);
-            self.seat.facts.shards[usize::from(self.seat.id.0)].publish(&self.shard);
+            let stale = self.seat.facts.shards[usize::from(self.seat.id.0)].publish(&self.shard);
+            if let Some(stale) = stale
+                && let Some(times) = self.stale.happened(now.tick)
+            {
+                tracing::warn!(stale, times, "Stale WebSocket connection detected");
+            }
         }
         Ok(())
     }
@@ -360,13 +368,9 @@ impl Thread {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         match &socket.state {
             State::Greeting(_) => self.strangers -= 1,
-            State::Open(known) => {
-                if let Some(user) = known {
-                    self.seat.facts.shards[usize::from(self.seat.id.0)].went(user);
-                }
-                let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
-                let user = user.map(tracing::field::display);
-                tracing::info!(user, %address, connection = id.slot, reason = why, "Removed connection");
+            State::Open(_) => {
+                let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
+                self.doorway.goes(now, (id, &socket), (None, why), facts);
                 self.shard.handle(now, Input::Ended(id));
             }
         }

@@ -1,4 +1,4 @@
-//! A line of the log that could come as often as anybody likes, once a second and with its count. It writes nothing itself.
+//! A line of the log that could come as often as anybody likes, once a second and with how many times it happened. It writes nothing itself.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Sha
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::mail::Mailboxes;
-use crate::sockets::{Sockets, State};
+use crate::sockets::Sockets;
 use crate::sparing::Sparing;
 
 pub(crate) struct Outside<'a> {
@@ -78,19 +78,7 @@ impl World for Outside<'_> {
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         let Some(mut socket) = self.sockets.remove(self.registry, connection) else { return };
         socket.finish();
-        if let State::Open(known) = &socket.state {
-            if let Some(user) = known {
-                self.facts.went(user);
-            }
-            let user = known.as_ref().map(|user| &user.person.id);
-            tracing::info!(
-                user = user.map(tracing::field::display),
-                address = %socket.address,
-                connection = connection.slot,
-                code = reason.code(),
-                reason = reason.words(),
-                "Removed connection"
-            );
-        }
+        let why = (Some(reason.code()), reason.words());
+        self.door.goes(self.now, (connection, &socket), why, self.facts);
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "threats/canary.rs"]
 mod canary;
+#[path = "threats/crowds.rs"]
+mod crowds;
 #[path = "threats/doors.rs"]
 mod doors;
 #[path = "threats/exhaustion.rs"]

@@ -195,6 +195,43 @@ fn five_hundred_unfinished_handshakes_disturb_nobody() {
     drop(half);
 }
 
+/// A goodbye in the segment of the last bytes of the handshake is met behind them, and the place is free: the handshake's time
+/// is not over when the next one comes.
+#[test]
+fn an_end_right_behind_the_handshake_frees_the_place() {
+    let folder = Folder::new();
+    put(&folder, ONE);
+    let limits = "[limits]\ngreetings_max = 1\nconnections_per_address = 1\nexempt_addresses = [\"10.0.0.0/8\"]\n\
+                  [websocket]\nhandshake_timeout = \"60s\"\n";
+    let server = Server::configured(&format!("shards = 1\n{}{limits}", config(folder.path())));
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        for _ in 0..5 {
+            let mut stream = TcpStream::connect(&server.address).expect("listening");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            let name = ServerName::try_from("localhost").expect("a name");
+            let mut session = ClientConnection::new(believing(ONE[0], &[version]), name).expect("a session");
+            session.write_tls(&mut stream).expect("taken");
+            while !session.wants_write() {
+                assert_ne!(session.read_tls(&mut stream).expect("an answer"), 0, "turned away");
+                session.process_new_packets().expect("TLS");
+            }
+            let mut last = Vec::new();
+            while session.wants_write() {
+                session.write_tls(&mut last).expect("into memory");
+            }
+            // Corked, the bytes wait for the end and leave with it.
+            socket2::SockRef::from(&stream).set_tcp_cork(true).expect("a socket");
+            stream.write_all(&last).expect("taken");
+            stream.shutdown(std::net::Shutdown::Write).expect("open until now");
+            let mut rest = Vec::new();
+            // Ended or reset, it is over.
+            let over = stream.read_to_end(&mut rest);
+            assert!(!over.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "it is held");
+        }
+    }
+    Talk::open(&server, believing(ONE[0], rustls::ALL_VERSIONS), "1").works("x");
+}
+
 #[test]
 fn plain_text_on_a_secret_port_is_refused_and_nobody_else_notices() {
     let folder = Folder::new();

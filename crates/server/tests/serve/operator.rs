@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::support::{Folder, Server, kulkul};
+use super::support::{Client, Folder, Server, kulkul};
 
 const SOUND: &str = "secret = \"a secret of thirty-two bytes or more\"\n";
 
@@ -112,6 +112,31 @@ fn the_doctor_says_what_is_there_and_what_to_do() {
     }
     let plain = text(&kulkul(&["doctor"]).stdout);
     assert!(plain.contains("descriptors") && plain.contains("clock"), "{plain}");
+}
+
+/// Who serves goes on with the folder that it began with, and makes no secret in another.
+#[test]
+fn another_data_folder_needs_a_restart_and_changes_nothing_until_then() {
+    let (first, second) = (Folder::new(), Folder::new());
+    let config = |data: &Folder| {
+        format!("listen = \"127.0.0.1:0\"\ndata = {:?}\n[log]\nlevel = \"info\"\n", data.text())
+    };
+    let server = Server::configured_whole(&config(&first));
+    let signed = |data: &Folder| {
+        let output = kulkul(&["token", "--data", data.text(), "--user", "1"]);
+        text(&output.stdout).trim().to_owned()
+    };
+    let token = signed(&first);
+    let open = |token: &str| Client::open(&server, &format!("/ws?token={token}")).map(|_| ());
+    let mut held = Client::open(&server, &format!("/ws?token={token}")).expect("let in");
+    server.configure(&config(&second));
+    server.until_log(&format!("needs a restart: data = {}", second.text()));
+    let log = server.log();
+    assert!(log.contains("\"applied\":0,\"needs_restart\":1") && !log.contains("applied: "), "{log}");
+    assert!(!second.path().join("secret").exists(), "nobody signs with it yet");
+    assert_eq!(open(&token), Ok(()));
+    assert_eq!(open(&signed(&second)), Err(401));
+    held.join("general");
 }
 
 #[test]

@@ -89,10 +89,19 @@ impl Server {
 
     /// By this config, which stands in the server's own folder for as long as it lives.
     pub(crate) fn configured(config: &str) -> Server {
+        Server::by_config(config, |path| Server::spawn(&[], &["--config", path]))
+    }
+
+    /// The same, and no flag says where it listens and where its data are.
+    pub(crate) fn configured_whole(config: &str) -> Server {
+        Server::by_config(config, |path| Server::run(Folder::new(), &[], &["--config", path]))
+    }
+
+    fn by_config(config: &str, start: impl FnOnce(&str) -> Server) -> Server {
         let folder = Folder::new();
         let path = folder.path().join("kulkul.toml");
         std::fs::write(&path, format!("operator_listen = \"127.0.0.1:0\"\n{config}")).expect("written");
-        let mut server = Server::spawn(&[], &["--config", path.to_str().expect("UTF-8")]);
+        let mut server = start(path.to_str().expect("UTF-8"));
         server.config = Some((folder, path));
         server
     }
@@ -111,9 +120,14 @@ impl Server {
 
     pub(crate) fn spawn(variables: &[(&str, &str)], args: &[&str]) -> Server {
         let folder = Folder::new();
+        let data = folder.text().to_owned();
+        Server::run(folder, variables, &[&["--listen", "127.0.0.1:0", "--data", &data], args].concat())
+    }
+
+    fn run(folder: Folder, variables: &[(&str, &str)], args: &[&str]) -> Server {
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data", folder.text()])
+            .arg("serve")
             .args(args)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
