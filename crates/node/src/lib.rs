@@ -43,7 +43,7 @@ pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use mail::Unread;
-pub use origins::Origins;
+pub use origins::{Origins, is_loopback};
 pub use tls::{Tls, TlsError};
 
 use census::Census;

@@ -46,7 +46,8 @@ impl Origins {
     }
 }
 
-fn is_loopback(host_and_port: &str) -> bool {
+/// Whether a `Host` can only be this machine itself.
+pub fn is_loopback(host_and_port: &str) -> bool {
     let host = match host_and_port.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
         None => host_and_port.split_once(':').map_or(host_and_port, |(host, _)| host),

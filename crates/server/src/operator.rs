@@ -4,7 +4,14 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{HOST, ORIGIN};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use node::Node;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 /// Where it listens, once it does; it ends with the runtime.
@@ -15,6 +22,18 @@ pub(crate) async fn serve(address: SocketAddr, node: &Node) -> Result<SocketAddr
     let bound = listener.local_addr()?;
     let facts = node.facts();
     let router = node::figures(facts.clone()).merge(node::probes(facts)).merge(node::operator(node.helm()));
-    node.serve_operator(listener, router);
+    node.serve_operator(listener, router.layer(from_fn_with_state(bound.ip().is_loopback(), no_pages)));
     Ok(bound)
+}
+
+/// Pages of other sites run in operators' browsers too. None of them is served here, so whoever says an origin has no business
+/// here; and on loopback, whoever came by a foreign name was led here by it.
+async fn no_pages(State(loopback): State<bool>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let led_astray = loopback && host.is_some_and(|host| !node::is_loopback(host));
+    if led_astray || request.headers().contains_key(ORIGIN) {
+        let error = "this is for operators, by the address it listens on, and for no page of a browser";
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": error }))).into_response();
+    }
+    next.run(request).await
 }

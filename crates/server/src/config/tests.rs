@@ -412,3 +412,15 @@ fn a_load_generators_profile_lifts_limits_and_is_named() {
     assert_eq!(asked.typed.log.level, "debug", "the level that somebody asked for stays");
     assert!(asked.typed.presence_notices);
 }
+
+/// A maximum is written twice where one crate must not know the other: here, and where it holds. Simulator and tests run by the
+/// latter, production by the former.
+#[test]
+fn what_holds_without_a_word_is_what_the_parts_hold_by_themselves() {
+    let config = sound(&written(Some(&format!("secret = \"{SECRET}\"")), &[]));
+    let (ours, theirs) = (crate::gate::limits(&config.typed), shard::Limits::default());
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    let mount = &config.typed.mounts[0];
+    assert_eq!(mount.max_message_size, shard::MESSAGES.message_bytes_max);
+    assert_eq!(config.typed.limits.fragments_max, shard::MESSAGES.fragments_max);
+}

@@ -91,8 +91,8 @@ fn a_revocation_closes_what_the_token_opened_and_refuses_it_from_then_on() {
     let open = |token: &str| Client::open(&server, &format!("/ws?token={token}"));
     let (mut first, mut other) = (open(&ana).expect("let in"), open(&bo).expect("let in"));
     let operator = server.operator.clone().expect("it has one");
-    let ask = |kind: &str, body: &str| {
-        let head = format!("POST /revoke HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n");
+    let ask_as = |host: &str, kind: &str, body: &str| {
+        let head = format!("POST /revoke HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
         let length = body.len();
         server
             .http_at(
@@ -101,6 +101,11 @@ fn a_revocation_closes_what_the_token_opened_and_refuses_it_from_then_on() {
             )
             .0
     };
+    let ask = |kind: &str, body: &str| ask_as(&operator, kind, body);
+    let all = r#"{"user":"1"}"#;
+    assert_eq!(ask_as("evil.example", "application/json", all), 403, "a foreign name leads here");
+    let of_a_page = format!("{operator}\r\nOrigin: http://{operator}");
+    assert_eq!(ask_as(&of_a_page, "application/json", all), 403, "no page is served here");
     assert_eq!(ask("text/plain", r#"{"user":"1"}"#), 415, "no page of another site can do this");
     assert_eq!(ask("application/json", r#"{"usr":"1"}"#), 400);
     assert_eq!(ask("application/json; charset=utf-8", r#"{"user":"1"}"#), 204);
