@@ -204,7 +204,7 @@ fn readers_that_never_read_are_bounded_and_sent_away() {
         assert_eq!(author.next("ack")["id"], id.to_string());
     }
     // Its own frames are shared: a hundred times the outboxes would be a leak.
-    let held = crate::canary::resident(&server);
+    let held = crate::canary::memory(&server, "VmHWM:");
     assert!(held < 200 * 1024, "{held} KiB");
     server.until("/ws/online", r#"{"online":3}"#);
     drop(stalled);
