@@ -63,7 +63,8 @@ impl Sources {
 pub(crate) type Rounds = Arc<[u64]>;
 
 struct Asking {
-    fetching: bool,
+    /// It is being read, since then.
+    reading: Option<Instant>,
     asked: Option<Instant>,
     /// Readings that came to an end.
     rounds: u64,
@@ -83,22 +84,27 @@ impl Asked {
     /// From here on unknown keys may be asked for again; what was asked for is about to be told.
     fn round_ends(&self) -> u64 {
         let mut asking = self.asking();
-        asking.fetching = false;
+        asking.reading = None;
         asking.rounds += 1;
         asking.rounds
     }
 
     fn wants_news(&self, seen: u64) -> bool {
         let mut asking = self.asking();
-        if asking.fetching || asking.rounds > seen {
+        if asking.rounds > seen {
             return true;
+        }
+        if let Some(since) = asking.reading {
+            // A file can hang for ever, and then nobody waits for it any more.
+            return since.elapsed() < FETCH_WITHIN;
         }
         if asking.asked.is_some_and(|asked| asked.elapsed() < ASK_AGAIN) {
             return false;
         }
         asking.asked = Some(Instant::now());
-        asking.fetching = self.wake.try_send(()).is_ok();
-        asking.fetching
+        let woken = self.wake.try_send(()).is_ok();
+        asking.reading = woken.then(Instant::now);
+        woken
     }
 }
 
@@ -132,7 +138,7 @@ pub(crate) fn open(sources: Vec<KeySource>) -> (Arc<Keeper>, Vec<Watch>) {
     // One is enough: whoever asks before it is read is answered by it.
     let channels: Vec<_> = sources.iter().map(|_| sync_channel(1)).collect();
     let asked = channels.iter().map(|(wake, _)| Asked {
-        asking: Mutex::new(Asking { fetching: true, asked: None, rounds: 0 }),
+        asking: Mutex::new(Asking { reading: Some(Instant::now()), asked: None, rounds: 0 }),
         wake: wake.clone(),
     });
     let keeper = Arc::new(Keeper(asked.collect()));
@@ -146,7 +152,7 @@ impl Watch {
     pub(crate) fn walk(self, gatekeeper: &Gatekeeper) {
         let asked = &self.keeper.0[self.index];
         loop {
-            asked.asking().fetching = true;
+            asked.asking().reading.get_or_insert_with(Instant::now);
             // Whoever asked before this is answered by it.
             while self.wake.try_recv().is_ok() {}
             let set = read(&self.source);

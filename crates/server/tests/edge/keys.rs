@@ -177,6 +177,18 @@ fn a_change_of_the_config_ends_nobodys_wait_for_a_key() {
     });
 }
 
+/// What hangs longer than a publisher may is waited for no more: the first one who came waits until a handshake's time is over,
+/// and the next is refused at once.
+#[test]
+fn nobody_waits_for_a_file_that_hangs_for_ever() {
+    let folder = Folder::new();
+    let jwks = hanging(&folder).1;
+    let server = Server::configured(&format!("{jwks}[websocket]\nhandshake_timeout = \"6s\"\n"));
+    let invented = token(Algorithm::ES256, &curve(), "invented", "anybody");
+    open(&server, &invented).expect_err("nobody publishes it");
+    assert_eq!(open(&server, &invented), Err(401));
+}
+
 /// One that cannot be believed gives no keys, and takes nothing down: what else proves goes on.
 #[test]
 fn a_publisher_by_tls_that_nobody_vouches_for_is_refused_and_the_node_goes_on() {
