@@ -2,6 +2,7 @@
 //! nobody has heard of, but not more often than its owner can bear. Each source has a thread, a refresh and a deadline of its
 //! own, so that one that hangs holds up nothing but the news of its own keys. It proves nothing itself.
 
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
@@ -21,6 +22,27 @@ pub struct KeySource {
     /// Its keys prove tokens of this issuer only.
     pub issuer: Option<String>,
     pub refresh: Duration,
+}
+
+impl KeySource {
+    /// How many keys there are now, as somebody asks who is not served by them.
+    pub fn look(&self) -> Result<usize, String> {
+        if let From::File(path) = &self.from
+            && !fs::metadata(path).map_err(|error| error.to_string())?.is_file()
+        {
+            return Err("it is no file".to_owned());
+        }
+        read(self).map(|set| set.len())
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            From::File(path) => write!(f, "{}", path.display()),
+            From::Url(url) => f.write_str(url),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,10 +191,7 @@ impl Watch {
 }
 
 fn told(source: &KeySource, set: &Result<KeySet, String>) -> bool {
-    let from = match &source.from {
-        From::File(path) => path.display().to_string(),
-        From::Url(url) => url.clone(),
-    };
+    let from = &source.from;
     match set {
         Ok(set) => {
             tracing::debug!(%from, keys = set.len(), passed_over = set.passed_over, "read a set of keys");

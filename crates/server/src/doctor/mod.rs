@@ -91,6 +91,7 @@ fn findings(read: &std::result::Result<Config, Faults>) -> Vec<Finding> {
         findings.extend(settings.operator_listen.map(operators));
         findings.push(files::folder(&settings.data));
         findings.extend(settings.tls.as_ref().map(files::certificate));
+        findings.extend(crate::gate::sources(settings).iter().map(keys));
         findings.push(engine(&settings.engine));
     }
     findings
@@ -103,6 +104,24 @@ fn soundness(read: &std::result::Result<Config, Faults>) -> Finding {
         Err(faults) => {
             Finding::fail("config", faults.to_string(), "mend these; kulkul check says when it is sound")
         }
+    }
+}
+
+/// Asked as the server will ask, from this machine and by its rules.
+fn keys(source: &node::KeySource) -> Finding {
+    let (about, from) = ("keys", &source.from);
+    match source.look() {
+        Ok(0) => Finding::warn(
+            about,
+            format!("{from}: no key of the algorithms that are wanted"),
+            "compare its `alg` and `use` with auth.jwks.algorithms",
+        ),
+        Ok(count) => Finding::fine(about, format!("{from}: {count} keys")),
+        Err(error) => Finding::fail(
+            about,
+            format!("{from}: {error}"),
+            "mend auth.jwks or its publisher: until it can be read, tokens of its keys are refused",
+        ),
     }
 }
 

@@ -86,6 +86,11 @@ fn an_unsound_config_is_refused_alike_by_all_that_read_it() {
 fn the_doctor_says_what_is_there_and_what_to_do() {
     let folder = Folder::new();
     let server = Server::start();
+    // Of a server by a config, with its operator's listener beside it.
+    let configured = Server::configured(SOUND);
+    let operator = configured.operator.clone().expect("it has one");
+    let both = format!("{SOUND}listen = \"{}\"\noperator_listen = \"{operator}\"\n", configured.address);
+    let set = "[[auth.jwks]]\nalgorithms = [\"RS256\"]\nfile = \"/nowhere/keys.json\"\n";
     let listen = format!(
         "{SOUND}listen = \"{}\"\noperator_listen = \"127.0.0.1:0\"\ndata = {:?}\n",
         server.address,
@@ -93,6 +98,8 @@ fn the_doctor_says_what_is_there_and_what_to_do() {
     );
     for (file, check, verdict, says) in [
         (listen.as_str(), "listen", "ok", "served by a kulkul already"),
+        (&both, "operator_listen", "ok", "served by a kulkul already"),
+        (set, "keys", "fail", "/nowhere/keys.json: No such file"),
         (&listen, "data folder", "ok", "writable"),
         (&listen, "engine", "ok", "memory"),
         ("listen = \"192.0.2.1:80\"", "listen", "fail", "192.0.2.1:80"),
