@@ -349,6 +349,15 @@ impl Play {
                 self.world.hang_up(socket, true);
                 Ok(())
             }
+            (98, _) => {
+                // A newer token, which sometimes says something else of its user.
+                let (name, role) = (self.devices[device].user_id().to_owned(), self.random.pick(&["a", "b"]));
+                let (number, by) = (name.trim_start_matches('u'), self.random.pick(&["User", "Member"]));
+                let token = format!("{name} for 90000 s named {by} {number} as {role}");
+                let text = json!({"type": "refresh", "payload": {"token": token}}).to_string();
+                self.world.say(socket, &text);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
