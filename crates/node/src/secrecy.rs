@@ -36,6 +36,9 @@ pub(crate) struct Secrecy {
     ended: bool,
     /// The peer was not understood: the session is not to be asked anything again.
     broken: bool,
+    /// The last byte of what waits in `outgoing` was not said to be taken. So its writer knows that it is not done, keeps the
+    /// frame that the byte belongs to, and comes again.
+    held_back: bool,
 }
 
 /// What a read of secret bytes brought.
@@ -58,7 +61,7 @@ enum Step {
 impl Secrecy {
     pub(crate) fn new(session: UnbufferedServerConnection) -> Secrecy {
         let (incoming, opened, outgoing) = (Vec::new(), VecDeque::new(), Vec::new());
-        Secrecy { session, incoming, opened, outgoing, ended: false, broken: false }
+        Secrecy { session, incoming, opened, outgoing, ended: false, broken: false, held_back: false }
     }
 
     /// Plain bytes into the scratch buffer, as many as one turn wants; what the handshake has to answer goes out.
@@ -170,13 +173,17 @@ impl Secrecy {
         }
     }
 
-    /// How many plain bytes were taken; fewer than all means that the socket is full.
+    /// How many plain bytes the socket has taken; fewer than all means that it is full.
     pub(crate) fn write(&mut self, stream: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
         let mut taken = 0;
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         while self.flush(stream)? && taken < bytes.len() {
+            if std::mem::take(&mut self.held_back) {
+                taken += 1;
+                continue;
+            }
             // With what has arrived, though nothing of that is whole: the session remembers how far it had looked.
             let Secrecy { session, incoming, outgoing, .. } = self;
             let UnbufferedStatus { state, .. } = session.process_tls_records(incoming);
@@ -196,6 +203,11 @@ impl Secrecy {
                 // It is over, or has not begun.
                 _ => return Ok(taken),
             }
+        }
+        // All but the last byte: what is only sealed would be lost with the session, and nobody would know.
+        if !self.outgoing.is_empty() && taken > 0 {
+            self.held_back = true;
+            taken -= 1;
         }
         Ok(taken)
     }

@@ -133,6 +133,7 @@ fn nothing_is_lost_or_moved_whatever_pieces_it_comes_in() {
             ends.carry();
         }
         assert!(ends.heard == text, "{at_once} at once, from us");
+        assert!(ends.ours.outgoing.is_empty(), "what was said to be taken has left");
         assert_eq!(
             (ends.ours.incoming.capacity(), ends.ours.outgoing.capacity()),
             (0, 0),
@@ -151,7 +152,11 @@ fn their_end_is_heard_behind_what_they_said() {
     ends.theirs.send_close_notify();
     assert_eq!(ends.carry(), b"last words");
     assert!(ends.ours.ended);
-    assert_eq!(ends.ours.write(&mut ends.pipe, b"bye").expect("half an end is none of ours"), 3);
+    let taken = ends.ours.write(&mut ends.pipe, b"bye").expect("half an end is none of ours");
+    assert_eq!(taken, 2, "what waits is not taken yet");
+    assert_eq!(ends.ours.write(&mut ends.pipe, b"e").expect("they are there"), 1);
+    ends.carry();
+    assert_eq!(ends.heard, b"bye", "and each byte comes once");
 }
 
 #[test]
