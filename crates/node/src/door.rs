@@ -96,6 +96,7 @@ impl Thread {
     }
 
     pub(crate) fn greet(&mut self, now: Now, registry: &Registry, stream: TcpStream, address: SocketAddr) {
+        self.obey(now, registry);
         // A flood of strangers costs a descriptor each for a moment, and no memory of ours.
         let short = self.seat.facts.pressure() >= Pressure::NoNewcomers;
         let most = self.doorway.gate.crowd.greetings_max.div_ceil(usize::from(self.seat.shards));

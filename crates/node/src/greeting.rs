@@ -42,6 +42,8 @@ impl Greeting {
 
 impl Thread {
     pub(crate) fn hear_greeting(&mut self, now: Now, registry: &Registry, id: ConnectionId, bytes: &[u8]) {
+        // Who was told that a key is gone is to see it gone, though the letters of this turn are not opened yet.
+        self.obey(now, registry);
         let Some(socket) = self.sockets.get(id) else { return };
         let State::Greeting(greeting) = &mut socket.state else { return };
         match &mut **greeting {

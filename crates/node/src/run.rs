@@ -306,7 +306,7 @@ impl Thread {
     }
 
     /// The gate comes first, so that nobody comes in behind a revocation.
-    fn obey(&mut self, now: Now, registry: &Registry) {
+    pub(crate) fn obey(&mut self, now: Now, registry: &Registry) {
         let Control { gate, limits, drain, revocations } = self.mail.control();
         if let Some((gate, rounds)) = gate {
             self.gate_changes(now, registry, gate, &rounds);

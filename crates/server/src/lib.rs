@@ -11,6 +11,8 @@ mod memory;
 mod operator;
 mod options;
 mod pages;
+mod reload;
+mod renewal;
 mod secret;
 mod serve;
 mod token;

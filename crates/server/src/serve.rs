@@ -2,27 +2,24 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use engine::MemoryLimits;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Facts, Helm, Node};
+use node::{Facts, Node};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::Furniture;
-use crate::config::{self, Changes, Config, Place};
+use crate::config::{self, Config, Place};
 use crate::options::{Profile, Serve};
+use crate::reload::Read;
+use crate::renewal::{self, Renewal};
 use crate::{demo, gate, log, memory, operator, pages, secret};
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
-/// A certificate that was renewed on disk is in force this much later, without a signal.
-const LOOK_FOR_RENEWAL: Duration = Duration::from_secs(60);
-/// How often in between it is told that it ends soon.
-const LOOKS_A_DAY: u32 = 24 * 60;
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
     let config = config::read(typed)?;
@@ -40,6 +37,21 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
     runtime.block_on(serve(typed, config, dial))
 }
 
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Option<Signal>,
+}
+
+impl Signals {
+    /// In demo mode there is nothing to read again, and a closed terminal ends the server as it does any program.
+    fn heard(demo: bool) -> Result<Signals> {
+        let hang_up = if demo { None } else { Some(signal(SignalKind::hangup())?) };
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt, hang_up })
+    }
+}
+
 async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let secret = secret::of(&config)?;
     let settings = &config.typed;
@@ -52,26 +64,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let sealed = gate::tls(settings)?;
     let gate = gate::gate(&config, secret.as_ref())?;
     let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
-    let mut tags = [0; 12];
-    getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
-    let [tag @ .., a, b, c, d] = tags;
-    let node = node::Config {
-        listen: settings.listen,
-        shards: settings.shards,
-        gate,
-        key_sources: gate::sources(settings),
-        tls: sealed.clone(),
-        limits: gate::limits(settings),
-        room_limits: rooms::Limits::default(),
-        memory: engine_limits(settings),
-        node_tag: u64::from_le_bytes(tag),
-        start_tag: u32::from_le_bytes([a, b, c, d]),
-        handshake: settings.websocket.handshake_timeout,
-    };
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    // In demo mode there is nothing to read again, and a closed terminal ends the server as it does any program.
-    let mut hang_up = if config.demo { None } else { Some(signal(SignalKind::hangup())?) };
+    let node = node_config(settings, gate, sealed.clone())?;
+    let mut signals = Signals::heard(config.demo)?;
     let mut node = Node::start(node, Arc::new(furniture)).with_context(|| {
         format!("cannot listen on {}; is something else there? Try --listen", settings.listen)
     })?;
@@ -85,7 +79,6 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         router = router.merge(node::figures(facts.clone()));
     }
     node.serve_http(router);
-    let helm = node.helm();
     let operator = match settings.operator_listen {
         Some(address) => Some(operator::serve(address, &node).await?),
         None => None,
@@ -98,43 +91,58 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let scheme = if sealed.is_some() { "https" } else { "http" };
     announce(&ready_line(&format!("{scheme}://{address}"), operator))?;
     tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = "memory", "serving");
-    if let Some(sealed) = &sealed {
-        tell_end(sealed);
-    }
-    let mut looks: u32 = 0;
-    let mut read = Read { began: &config, last: None };
-    let mut renewal = tokio::time::interval(LOOK_FOR_RENEWAL);
-    renewal.tick().await;
-    let mut certificate = config.typed.tls.as_ref().and_then(written);
+    let mut renewal = settings.tls.clone().zip(sealed).map(|(files, sealed)| Renewal::of(files, sealed));
+    let mut read = Read::begins(&config);
+    let mut look = tokio::time::interval(renewal::LOOK_EVERY);
+    look.tick().await;
     let statistics = tell_statistics(&facts);
     tokio::pin!(statistics);
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            Some(()) = hung_up(&mut hang_up) => {
-                read.again(typed, &dial, &helm);
-                renew(&config, sealed.as_ref(), &mut certificate);
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            Some(()) = hung_up(&mut signals.hang_up) => {
+                read.again(typed, &dial, &node.helm());
+                renewal.iter_mut().for_each(Renewal::look);
             }
-            _ = renewal.tick() => {
-                renew(&config, sealed.as_ref(), &mut certificate);
-                looks += 1;
-                if let Some(sealed) = sealed.as_ref().filter(|_| looks.is_multiple_of(LOOKS_A_DAY)) {
-                    tell_end(sealed);
-                }
-            }
+            _ = look.tick() => renewal.iter_mut().for_each(Renewal::tick),
             () = &mut statistics => break,
         }
     }
-    tracing::info!(connections = facts.health().total, "draining");
+    drained(node, &mut signals).await
+}
+
+/// With names that no other life of this node has had.
+fn node_config(settings: &config::Typed, gate: node::Gate, tls: Option<node::Tls>) -> Result<node::Config> {
+    let mut tags = [0; 12];
+    getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
+    let [tag @ .., a, b, c, d] = tags;
+    Ok(node::Config {
+        listen: settings.listen,
+        shards: settings.shards,
+        gate,
+        key_sources: gate::sources(settings),
+        tls,
+        limits: gate::limits(settings),
+        room_limits: rooms::Limits::default(),
+        memory: engine_limits(settings),
+        node_tag: u64::from_le_bytes(tag),
+        start_tag: u32::from_le_bytes([a, b, c, d]),
+        handshake: settings.websocket.handshake_timeout,
+    })
+}
+
+/// Everybody is told to come back elsewhere, and then it ends; asked once more, it ends at once.
+async fn drained(node: Node, signals: &mut Signals) -> Result<()> {
+    tracing::info!(connections = node.facts().health().total, "draining");
     let hasten = node.hastener();
     let drain = node.drain();
     tokio::pin!(drain);
     let drained = loop {
         tokio::select! {
             drained = &mut drain => break drained,
-            _ = terminate.recv() => Node::hasten(&hasten),
-            _ = interrupt.recv() => Node::hasten(&hasten),
+            _ = signals.terminate.recv() => Node::hasten(&hasten),
+            _ = signals.interrupt.recv() => Node::hasten(&hasten),
         }
     };
     if !drained.in_time {
@@ -173,90 +181,6 @@ fn ready_line(listening: &str, operator: Option<SocketAddr>) -> serde_json::Valu
     match operator {
         None => json!({ "listening": listening }),
         Some(operator) => json!({ "listening": listening, "operator": format!("http://{operator}") }),
-    }
-}
-
-/// Time to have it renewed and to notice that it was not.
-const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
-
-fn tell_end(sealed: &node::Tls) {
-    if let Some(end) = sealed.ends().filter(|end| *end < Facts::now() + CERTIFICATE_ENDS_SOON) {
-        tracing::warn!(%end, "the certificate ends soon: renew it");
-    }
-}
-
-/// When certificate and key were written last.
-fn written(tls: &config::Tls) -> Option<(SystemTime, SystemTime)> {
-    let when = |path: &Path| std::fs::metadata(path).and_then(|it| it.modified()).ok();
-    Some((when(&tls.certificate)?, when(&tls.key)?))
-}
-
-/// Takes a certificate that was renewed on disk for connections from now on. One that cannot be used changes nothing.
-fn renew(config: &Config, sealed: Option<&node::Tls>, last: &mut Option<(SystemTime, SystemTime)>) {
-    let (Some(tls), Some(sealed)) = (&config.typed.tls, sealed) else { return };
-    let now = written(tls);
-    if now == *last {
-        return;
-    }
-    *last = now;
-    match sealed.renew(&tls.certificate, &tls.key) {
-        Ok(()) => {
-            tracing::info!(certificate = %tls.certificate.display(), "the certificate was renewed");
-            tell_end(sealed);
-        }
-        Err(error) => {
-            tracing::error!(%error, "the new certificate cannot be used: the old one stays in force")
-        }
-    }
-}
-
-/// What the server was started with, and what was read last.
-struct Read<'a> {
-    began: &'a Config,
-    last: Option<Config>,
-}
-
-impl Read<'_> {
-    fn last(&self) -> &Config {
-        self.last.as_ref().unwrap_or(self.began)
-    }
-
-    /// What a new file changes, now or after a restart. An unsound one changes nothing.
-    fn again(&mut self, typed: &Serve, dial: &log::Dial, helm: &Helm) {
-        match self.followed(typed, dial, helm) {
-            Ok(new) => self.last = Some(new),
-            Err(error) => {
-                tracing::error!("{error:#}");
-                tracing::error!("the config is not sound: the old one stays in force");
-            }
-        }
-    }
-
-    fn followed(&self, typed: &Serve, dial: &log::Dial, helm: &Helm) -> Result<Config> {
-        let new = config::read(typed)?;
-        let secret = secret::again(&new, &self.began.typed.data)?;
-        let gate = gate::gate(&new, secret.as_ref())?;
-        helm.change(|held| gate::follow(held, gate));
-        let mut limits = gate::limits(&new.typed);
-        // The door keeps to the time that it began with, and so does the first message.
-        limits.session.hello = gate::limits(&self.began.typed).session.hello;
-        helm.limit(limits);
-        let Changes { applied, needs_restart } = new.changes_since(self.began, self.last());
-        if let Err(error) = dial.set(&new.typed.log.level) {
-            tracing::error!(%error, "the log level stays as it was");
-        }
-        tracing::info!(
-            applied = applied.len(),
-            needs_restart = needs_restart.len(),
-            "the config was read again"
-        );
-        for change in &applied {
-            tracing::info!("applied: {change}");
-        }
-        for change in &needs_restart {
-            tracing::warn!("needs a restart: {change}");
-        }
-        Ok(new)
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) enum LogFormat {
     Text,
 }
 
+#[derive(Clone)]
 pub(crate) struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
