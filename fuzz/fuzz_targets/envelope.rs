@@ -16,7 +16,13 @@ const ID_BYTES_MAX: usize = 128;
 const DEPTH_MAX: usize = 64;
 const OFFSET_MAX: u64 = 1 << 53;
 
+/// A name to which the reader that we compare with gives a meaning of its own.
+const OF_THE_OTHER_READER: &str = "$serde_json::private";
+
 fuzz_target!(|text: &str| {
+    if text.contains(OF_THE_OTHER_READER) {
+        return;
+    }
     let names = Names { app: "chat", is_app: &|app| app == "chat" || app == "board" };
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
