@@ -120,15 +120,10 @@ impl MemoryEngine {
                 self.answer(by, Answer::Read { room, ticket, outcome });
             }
             Question::Store { room, snapshot, forget_upto } => {
-                let log = self
-                    .rooms
-                    .entry(room.clone())
-                    .or_insert_with(|| RoomLog::new(Self::first(self.start_tag)));
-                let (untouched, before) = (log.is_untouched(), log.weight());
-                log.store(snapshot, forget_upto);
-                let kept = log.snapshot_at();
-                self.bytes = self.bytes - before + log.weight();
-                self.begun += usize::from(untouched && !log.is_untouched());
+                let kept = self.change(&room, |log| {
+                    log.store(snapshot, forget_upto);
+                    log.snapshot_at()
+                });
                 self.forget_if_empty(&room);
                 self.answer(by, Answer::Stored { room, kept });
             }
@@ -297,27 +292,37 @@ impl MemoryEngine {
         }
     }
 
-    fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
+    /// A change of what a room holds, by which the two counts stay right.
+    fn change<T>(&mut self, room: &RoomId, change: impl FnOnce(&mut RoomLog) -> T) -> T {
         let first = Self::first(self.start_tag);
+        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
+        let (untouched, before) = (log.is_untouched(), log.weight());
+        let told = change(log);
+        self.begun += usize::from(untouched && !log.is_untouched());
+        self.bytes = self.bytes - before + log.weight();
+        told
+    }
+
+    fn append(&mut self, now: Now, by: Incarnation, room: RoomId, batch: crate::Batch) {
         if self.bytes >= self.limits.bytes_max {
             self.give_up_what_is_covered();
         }
-        let no_place = self.bytes >= self.limits.bytes_max;
+        let has_place = self.bytes < self.limits.bytes_max;
         let full = self.begun >= self.limits.rooms_max;
-        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
         let (number, due) = (batch.number, batch.due);
-        let untouched = log.is_untouched();
-        if full && untouched {
-            self.forget_if_empty(&room);
+        if full && self.rooms.get(&room).is_none_or(RoomLog::is_untouched) {
             return self.answer(by, Answer::Appended { room, number, outcome: crate::Appended::Refused });
         }
-        let before = log.weight();
-        let (outcome, records) = log.append(now, batch, &self.limits, !no_place);
-        self.bytes = self.bytes - before + log.weight();
-        self.begun += usize::from(untouched && !log.is_untouched());
-        let (epoch, others) = (log.head().epoch, log.others(by));
+        let limits = self.limits;
+        let (outcome, records, epoch, others) = self.change(&room, |log| {
+            let (outcome, records) = log.append(now, batch, &limits, has_place);
+            let others = if records.is_empty() { Vec::new() } else { log.others(by) };
+            (outcome, records, log.head().epoch, others)
+        });
         if !records.is_empty() {
-            if let Some(due) = due {
+            if let Some(due) = due
+                && let Some(log) = self.rooms.get_mut(&room)
+            {
                 reschedule(&mut self.agenda, &room, &mut log.due, Some(due));
                 if let Some(steward) = self.leases.steward(room.slice()) {
                     self.answers.push_back((steward, Answer::Due { room: room.clone() }));
@@ -347,13 +352,10 @@ impl MemoryEngine {
     }
 
     fn begin_epoch(&mut self, by: Incarnation, room: RoomId, old: Seen, base: crate::Snapshot) {
-        let first = Self::first(self.start_tag);
-        let log = self.rooms.entry(room.clone()).or_insert_with(|| RoomLog::new(first));
-        let (untouched, before) = (log.is_untouched(), log.weight());
-        let began = log.begin_epoch(old, base);
-        self.bytes = self.bytes - before + log.weight();
-        self.begun += usize::from(untouched && !log.is_untouched());
-        let (epoch, others) = (log.head().epoch, log.others(by));
+        let (began, epoch, others) = self.change(&room, |log| {
+            let began = log.begin_epoch(old, base);
+            (began, log.head().epoch, log.others(by))
+        });
         if began {
             self.tell(others, &Answer::EpochBegan { room: room.clone(), epoch });
         }

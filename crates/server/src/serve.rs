@@ -64,7 +64,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let sealed = gate::tls(settings)?;
     let gate = gate::gate(&config, secret.as_ref())?;
     let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
-    let node = node_config(settings, gate, sealed.clone())?;
+    let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
+    let node = node_config(settings, gate, sealed.clone(), budget)?;
     let mut signals = Signals::heard(config.demo)?;
     let mut node = Node::start(node, Arc::new(furniture)).with_context(|| {
         format!("cannot listen on {}; is something else there? Try --listen", settings.listen)
@@ -83,8 +84,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         Some(address) => Some(operator::serve(address, &node).await?),
         None => None,
     };
-    match memory::given() {
-        Some((given, _)) => node.hold_memory(settings.limits.memory.of(given)),
+    match budget {
+        Some(bytes) => node.hold_memory(bytes),
         None => tracing::warn!("cannot tell how much memory there is: nothing is shed for it"),
     }
     let address = node.address();
@@ -113,7 +114,12 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
 }
 
 /// With names that no other life of this node has had.
-fn node_config(settings: &config::Typed, gate: node::Gate, tls: Option<node::Tls>) -> Result<node::Config> {
+fn node_config(
+    settings: &config::Typed,
+    gate: node::Gate,
+    tls: Option<node::Tls>,
+    budget: Option<u64>,
+) -> Result<node::Config> {
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
     let [tag @ .., a, b, c, d] = tags;
@@ -125,7 +131,7 @@ fn node_config(settings: &config::Typed, gate: node::Gate, tls: Option<node::Tls
         tls,
         limits: gate::limits(settings),
         room_limits: rooms::Limits::default(),
-        memory: engine_limits(settings),
+        memory: engine_limits(settings.shards, budget),
         node_tag: u64::from_le_bytes(tag),
         start_tag: u32::from_le_bytes([a, b, c, d]),
         handshake: settings.websocket.handshake_timeout,
@@ -185,11 +191,10 @@ fn ready_line(listening: &str, operator: Option<SocketAddr>) -> serde_json::Valu
 }
 
 /// Half of the budget for what the engine keeps; the other half is connections, rooms that are open, and what is on its way.
-fn engine_limits(settings: &config::Typed) -> MemoryLimits {
+fn engine_limits(shards: u16, budget: Option<u64>) -> MemoryLimits {
     let limits = MemoryLimits::default();
-    let share = |(given, _): (u64, u64)| settings.limits.memory.of(given) / 2 / u64::from(settings.shards);
-    let bytes_max = memory::given().map_or(limits.bytes_max, |given| share(given) as usize);
-    MemoryLimits { bytes_max, ..limits }
+    let share = |budget: u64| (budget / 2 / u64::from(shards)) as usize;
+    MemoryLimits { bytes_max: budget.map_or(limits.bytes_max, share), ..limits }
 }
 
 /// As many sockets as the machine lets us have; how many that is, the log says.

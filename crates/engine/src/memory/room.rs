@@ -22,7 +22,8 @@ struct SoftKept {
     ends: Tick,
 }
 
-/// A record besides its data, and a key in its two places; measured once, and rounded up.
+/// A record besides its data, and a key in its two places: the sizes of their parts, rounded up for the allocator. A bound of
+/// memory needs no more.
 const RECORD_BYTES: usize = 160;
 const KEY_BYTES: usize = 200;
 

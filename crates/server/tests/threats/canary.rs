@@ -69,6 +69,15 @@ impl Canary {
     }
 }
 
+/// One of the operator's figures, by its name behind `kulkul_`.
+pub(crate) fn figure(server: &Server, name: &str) -> u64 {
+    let operator = server.operator.as_ref().expect("it has one");
+    let ask = format!("GET /metrics HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n");
+    let (_, page) = server.http_at(operator, &ask);
+    let line = page.lines().find_map(|line| line.strip_prefix(&format!("kulkul_{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {page}")).parse().expect("a number")
+}
+
 /// What the process holds now, or held at most, in KiB.
 pub(crate) fn memory(server: &Server, what: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it lives");

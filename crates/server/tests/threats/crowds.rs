@@ -4,18 +4,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::canary::{Canary, SECRET, UNHURRIED, token};
+use crate::canary::{Canary, SECRET, UNHURRIED, figure, token};
 use crate::support::{Client, Folder, PATIENCE, Server, connect_from};
 
 /// A figure of the operator's page.
-fn figure(server: &Server, name: &str) -> u64 {
-    let operator = server.operator.clone().expect("it has one");
-    let ask = format!("GET /metrics HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n");
-    let (_, page) = server.http_at(&operator, &ask);
-    let line = page.lines().find_map(|line| line.strip_prefix(&format!("kulkul_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in {page}")).parse().expect("a number")
-}
-
 fn until_figure(server: &Server, name: &str, wanted: u64) {
     let from = Instant::now();
     while figure(server, name) != wanted {
