@@ -36,10 +36,14 @@ pub(crate) const EDGES: &[Edge] = &[
     },
     Edge {
         of: "engines/*",
-        may: &["crates/engine", "crates/vocabulary"],
+        may: &["crates/engine", "crates/vocabulary", "engines/link"],
         because: "an engine stores logs and never opens a payload",
     },
-    Edge { of: "crates/node", may: UP_TO_SHARD, because: "only `server` names concrete apps and engines" },
+    Edge {
+        of: "crates/node",
+        may: UP_TO_SHARD_AND_LINK,
+        because: "only `server` names concrete apps and engines",
+    },
     Edge {
         of: "sim",
         may: UP_TO_SHARD_AND_APPS,
@@ -78,7 +82,7 @@ const BELOW_SHARD: &[&str] = &[
     "crates/rooms",
     "crates/engine",
 ];
-const UP_TO_SHARD: &[&str] = &[
+const UP_TO_SHARD_AND_LINK: &[&str] = &[
     "crates/vocabulary",
     "crates/websocket",
     "crates/protocol",
@@ -88,6 +92,7 @@ const UP_TO_SHARD: &[&str] = &[
     "crates/rooms",
     "crates/engine",
     "crates/shard",
+    "engines/link",
 ];
 const UP_TO_SHARD_AND_APPS: &[&str] = &[
     "crates/vocabulary",

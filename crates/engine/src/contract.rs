@@ -10,9 +10,19 @@ use vocabulary::{Class, Epoch, Incarnation, Key, Payload, Person, Position, Room
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guarantees {
     pub nodes: Nodes,
-    /// A stored record survives the end of the process.
-    pub durable: bool,
+    pub durability: Durability,
     pub news: News,
+}
+
+/// What a stored record survives. Each holds more than the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// Nothing: it is in one process's memory.
+    None,
+    /// The end of any process, and not that of a machine's power: it is on its way to a disk.
+    Process,
+    /// That of a machine's power too: it was on a disk before it was answered.
+    Power,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +39,9 @@ pub enum News {
     MayDrop,
 }
 
-/// The records of one command, under the key that makes a second asking harmless: stored together or not at all. Keys
-/// are looked for when a room is appended to, and one that is past its age then is as if it had never been; an engine
-/// may keep it until that moment.
+/// The records of one command, under the key that makes a second asking harmless: stored together or not at all. An engine
+/// looks for the key among the records after what the asker has seen. What came before, the asker has folded: it knows those
+/// keys itself, and asks for none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {
     pub key: Key,
@@ -222,6 +232,8 @@ pub enum Answer {
         room: RoomId,
         entry: SoftEntry,
     },
+    /// News of any room may have been missed: look again.
+    Missed,
     /// A room of a slice that the asker is steward of wants to be looked at.
     Due {
         room: RoomId,
@@ -242,6 +254,9 @@ pub enum Followed {
     Behind,
     /// What the asker has seen is not this room's past.
     Lost,
+    /// What is kept is not what was stored. The room is not served: who asks again gets the same answer until somebody
+    /// has mended it.
+    Damaged,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,4 +305,6 @@ pub enum Read {
     Behind(u64),
     /// Another epoch, or beyond the end.
     Lost,
+    /// What is kept is not what was stored.
+    Damaged,
 }

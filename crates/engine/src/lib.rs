@@ -3,9 +3,11 @@
 
 mod contract;
 mod memory;
+mod volatile;
 
 pub use contract::{
-    Answer, Appended, Asked, Batch, Followed, Guarantees, Loaded, News, Nodes, Parcel, Placement, Present,
-    Question, Read, Snapshot, SoftEntry, Stored,
+    Answer, Appended, Asked, Batch, Durability, Followed, Guarantees, Loaded, News, Nodes, Parcel, Placement,
+    Present, Question, Read, Snapshot, SoftEntry, Stored,
 };
 pub use memory::{MemoryEngine, MemoryLimits};
+pub use volatile::Volatile;

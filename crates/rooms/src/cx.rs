@@ -35,6 +35,7 @@ vocabulary::counts! {
         unconfirmed,
         snapshots_refused,
         snapshots_too_large,
+        rooms_damaged,
         rooms_refused,
     }
 }
@@ -95,6 +96,12 @@ impl Cx<'_> {
         answer: Result<Result<T, Refusal>, Panicked>,
     ) -> Result<T, Refusal> {
         answer.unwrap_or_else(|panicked| Err(Refusal::internal(self.panicked(room, panicked))))
+    }
+
+    /// The engine found that what it keeps of the room is not what was stored.
+    pub(crate) fn damaged(&mut self, room: &RoomId) -> Reference {
+        self.counts.rooms_damaged += 1;
+        self.failed(room, Failed::Damaged)
     }
 
     pub(crate) fn too_large(&mut self, room: &RoomId, bytes: usize) {

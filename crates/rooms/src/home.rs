@@ -31,11 +31,14 @@ use steward::Stewarded;
 /// Cold (no Home) ──▶ Loading ──▶ Live ──▶ Quarantined
 ///                       ▲          │
 ///                       └──────────┘ lost, behind, or the app panicked once
+///
+/// Loading lasts while what is kept is damaged, and refuses.
 /// ```
 pub(crate) enum Phase {
     Loading(Loading),
     Live(Log),
-    /// The app panicked again on the same past: readable, appends refused, with the reference of that.
+    /// The app panicked again on the same past, or older records turned out to be damaged: readable, appends refused, with
+    /// the reference of that.
     Quarantined(Log, Reference),
 }
 
@@ -50,6 +53,8 @@ pub(crate) struct Loading {
     /// What this node saw and the engine did not know. If it is in what is read after all, the engine spoke of an older
     /// state of things; if not, a new epoch must begin.
     pub lost: Option<Seen>,
+    /// What is kept of the room is damaged, by this reference; it is asked for again all the same, because it may be mended.
+    pub damaged: Option<Reference>,
 }
 
 pub(crate) enum LoadStep {
@@ -145,6 +150,11 @@ impl Home {
                 }
                 Command::Renew { connection, user, .. } => return self.renew(cx, connection, user),
                 _ => {}
+            }
+            if let Some(reference) = loading.damaged
+                && !command.must_arrive()
+            {
+                return self.refuse(cx, command, Refusal::internal(reference));
             }
             let full = loading.queue.len() >= cx.limits.waiting_max
                 || loading.queue_bytes + command.bytes() > cx.limits.waiting_bytes_max;

@@ -187,6 +187,12 @@ impl Rooms {
                     self.with(now, &room, |home, cx| home.ended(cx, incarnation));
                 }
             }
+            Answer::Missed => {
+                let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
+                for room in rooms {
+                    self.with(now, &room, |home, cx| home.missed(cx));
+                }
+            }
             Answer::Due { room } => {
                 if self.is_steward(&room) && self.open(now, &room).is_ok() {
                     self.with(now, &room, |_, _| {});

@@ -61,6 +61,8 @@ pub enum Failed {
     Panicked { hook: Hook, says: Box<str> },
     /// An app saves more than a snapshot may hold.
     SnapshotTooLarge { bytes: usize },
+    /// What the engine keeps of a room is not what was stored.
+    Damaged,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +76,10 @@ impl Failure {
     /// Whether a peer may have been told the reference, so that it must be found. The others come as often as an app is
     /// asked, and some of them stand for all.
     pub fn is_told(&self) -> bool {
-        matches!(self.what, Failed::Panicked { hook: Hook::Admit | Hook::Decide | Hook::Apply, .. })
+        matches!(
+            self.what,
+            Failed::Panicked { hook: Hook::Admit | Hook::Decide | Hook::Apply, .. } | Failed::Damaged
+        )
     }
 }
 
@@ -92,6 +97,9 @@ impl fmt::Display for Failure {
                     self.room.app()
                 )
             }
+            Failed::Damaged => f.write_str(
+                "Refused a room whose stored records are damaged: it serves nothing that it cannot prove",
+            ),
         }
     }
 }
@@ -111,6 +119,11 @@ mod tests {
                 Failed::SnapshotTooLarge { bytes: 2_000_000 },
                 false,
                 "Refused a snapshot of chat with 2000000 bytes: the room goes on without",
+            ),
+            (
+                Failed::Damaged,
+                true,
+                "Refused a room whose stored records are damaged: it serves nothing that it cannot prove",
             ),
         ] {
             let failure = Failure { reference, room: room.clone(), what };

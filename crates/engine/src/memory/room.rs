@@ -1,15 +1,12 @@
-//! One room in memory: its log, its snapshot, who follows it, and what is soft.
+//! One room's log in memory, and its snapshot.
 
-use std::collections::btree_map::{BTreeMap, Entry};
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
-use vocabulary::{Check, Epoch, Incarnation, Key, Now, Person, Position, Seen, Tick, UserId, Wall};
+use vocabulary::{Check, Epoch, Position, Seen, Wall};
 
 use super::MemoryLimits;
 use crate::contract::{
-    Appended, Batch, Followed, Loaded, Placement, Present, Read, Snapshot, SoftEntry, Stored,
+    Appended, Batch, Followed, Loaded, Parcel, Placement, Present, Read, Snapshot, SoftEntry, Stored,
 };
 
 struct Kept {
@@ -17,15 +14,12 @@ struct Kept {
     check: Check,
 }
 
-struct SoftKept {
-    entry: SoftEntry,
-    ends: Tick,
-}
+/// Who is present, and what is soft.
+pub(super) type Gathered = (Vec<Present>, Vec<SoftEntry>);
 
-/// A record besides its data, and a key in its two places: the sizes of their parts, rounded up for the allocator. A bound of
-/// memory needs no more.
-const RECORD_BYTES: usize = 160;
-const KEY_BYTES: usize = 200;
+/// A record besides its data, with its key: the sizes of their parts, rounded up for the allocator. A bound of memory needs
+/// no more.
+const RECORD_BYTES: usize = 240;
 
 pub(super) struct RoomLog {
     epoch: Epoch,
@@ -34,14 +28,8 @@ pub(super) struct RoomLog {
     records: VecDeque<Kept>,
     bytes: usize,
     snapshot: Option<Snapshot>,
-    keys: BTreeMap<Key, Position>,
-    key_order: VecDeque<(Wall, Key)>,
-    followers: BTreeSet<Incarnation>,
-    present: BTreeMap<(UserId, Incarnation), Present>,
-    soft: BTreeMap<Arc<str>, SoftKept>,
+    /// The engine's agenda agrees with this.
     pub(super) due: Option<Wall>,
-    /// The engine's index of sweeps agrees with this.
-    pub(super) swept: Option<Tick>,
 }
 
 impl RoomLog {
@@ -52,29 +40,19 @@ impl RoomLog {
             records: VecDeque::new(),
             bytes: 0,
             snapshot: None,
-            keys: BTreeMap::new(),
-            key_order: VecDeque::new(),
-            followers: BTreeSet::new(),
-            present: BTreeMap::new(),
-            soft: BTreeMap::new(),
             due: None,
-            swept: None,
         }
     }
 
-    /// What it holds, about: records and keys with what it takes to keep them.
+    /// What it holds, about: records with what it takes to keep them.
     pub(super) fn weight(&self) -> usize {
         let snapshot = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.data.len());
-        self.bytes + self.records.len() * RECORD_BYTES + self.key_order.len() * KEY_BYTES + snapshot
+        self.bytes + self.records.len() * RECORD_BYTES + snapshot
     }
 
     /// Holds nothing that was stored: no record, and no snapshot that stands for some.
     pub(super) fn is_untouched(&self) -> bool {
         self.base.position.offset == 0 && self.records.is_empty() && self.snapshot.is_none()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.is_untouched() && self.followers.is_empty() && self.present.is_empty() && self.soft.is_empty()
     }
 
     pub(super) fn head(&self) -> Position {
@@ -90,65 +68,31 @@ impl RoomLog {
         }
     }
 
-    pub(super) fn follow(&mut self, by: Incarnation) {
-        self.followers.insert(by);
-    }
-
-    pub(super) fn unfollow(&mut self, by: Incarnation) {
-        self.followers.remove(&by);
-    }
-
-    pub(super) fn others(&self, than: Incarnation) -> Vec<Incarnation> {
-        self.followers.iter().filter(|follower| **follower != than).copied().collect()
-    }
-
-    pub(super) fn end(&mut self, gone: Incarnation) -> Vec<Incarnation> {
-        self.followers.remove(&gone);
-        self.present.retain(|(_, by), _| *by != gone);
-        self.followers.iter().copied().collect()
-    }
-
     fn after(&self, offset: u64, limit: usize) -> Vec<Stored> {
         let skip = offset.saturating_sub(self.base.position.offset) as usize;
         self.records.iter().skip(skip).take(limit).map(|kept| kept.stored.clone()).collect()
     }
 
-    fn soft_entries(&mut self, now: Now) -> Vec<SoftEntry> {
-        self.sweep(now.tick);
-        let left =
-            |kept: &SoftKept| SoftEntry { time_to_live: kept.ends.since(now.tick), ..kept.entry.clone() };
-        self.soft.values().filter(|kept| kept.entry.value.is_some()).map(left).collect()
-    }
-
-    pub(super) fn sweep(&mut self, now: Tick) {
-        self.soft.retain(|_, kept| kept.ends > now);
-    }
-
-    /// When the last of the soft values will have ended.
-    pub(super) fn soft_ends(&self) -> Option<Tick> {
-        self.soft.values().map(|kept| kept.ends).max()
-    }
-
-    pub(super) fn load(&mut self, now: Now, limit: usize) -> Loaded {
+    pub(super) fn load(&self, limit: usize, around: Gathered) -> Followed {
         let from = self.snapshot.as_ref().map_or(self.base.position.offset, |s| s.seen.position.offset);
-        Loaded {
+        let (present, soft) = around;
+        Followed::Loaded(Loaded {
             snapshot: self.snapshot.clone(),
             base: self.base.position.offset,
             records: self.after(from, limit),
             head: self.head(),
-            present: self.present.values().cloned().collect(),
-            soft: self.soft_entries(now),
-        }
+            present,
+            soft,
+        })
     }
 
-    pub(super) fn go_on(&mut self, now: Now, seen: Seen, limit: usize) -> Followed {
+    pub(super) fn go_on(&self, seen: Seen, limit: usize, around: Gathered) -> Followed {
+        let (present, soft) = around;
         match self.past(seen) {
-            Past::Mine => Followed::Continues {
-                records: self.after(seen.position.offset, limit),
-                head: self.head(),
-                present: self.present.values().cloned().collect(),
-                soft: self.soft_entries(now),
-            },
+            Past::Mine => {
+                let records = self.after(seen.position.offset, limit);
+                Followed::Continues { records, head: self.head(), present, soft }
+            }
             Past::Behind => Followed::Behind,
             Past::Lost => Followed::Lost,
         }
@@ -179,7 +123,6 @@ impl RoomLog {
 
     pub(super) fn append(
         &mut self,
-        now: Now,
         batch: Batch,
         limits: &MemoryLimits,
         has_place: bool,
@@ -189,29 +132,23 @@ impl RoomLog {
             Past::Lost => return (Appended::Lost, Vec::new()),
             Past::Mine => {}
         }
-        self.forget_keys(now.wall, limits);
+        let known = self.known(batch.seen, &batch.parcels);
         // Keys before the guard: a batch that is asked again finds itself, not a conflict with itself.
-        let known = || batch.parcels.iter().all(|parcel| self.keys.contains_key(&parcel.key));
-        if batch.guarded && batch.seen.position != self.head() && !known() {
+        let all_known = known.len() == batch.parcels.len();
+        if batch.guarded && batch.seen.position != self.head() && !all_known {
             return (Appended::Conflict { head: self.head() }, Vec::new());
         }
-        if !has_place && !known() {
+        if !has_place && !all_known {
             return (Appended::Refused, Vec::new());
         }
         let mut added = Vec::new();
         let mut placements = Vec::with_capacity(batch.parcels.len());
-        for parcel in batch.parcels {
-            let first = Position { epoch: self.epoch, offset: self.head().offset + 1 };
-            match self.keys.entry(parcel.key.clone()) {
-                Entry::Occupied(known) => {
-                    placements.push(Placement::Duplicate(*known.get()));
-                    continue;
-                }
-                Entry::Vacant(place) => place.insert(first),
-            };
-            placements.push(Placement::At(first.offset));
-            self.key_order.push_back((now.wall, parcel.key.clone()));
-            self.forget_keys(now.wall, limits);
+        for (number, parcel) in batch.parcels.into_iter().enumerate() {
+            if let Some(position) = known.get(&number) {
+                placements.push(Placement::Duplicate(*position));
+                continue;
+            }
+            placements.push(Placement::At(self.head().offset + 1));
             for data in parcel.records {
                 let stored = Stored { offset: self.head().offset + 1, key: parcel.key.clone(), data };
                 added.push(stored.clone());
@@ -222,23 +159,25 @@ impl RoomLog {
         (Appended::Stored { placements, head: self.head() }, added)
     }
 
+    /// Which of the parcels are among what came after `seen`, and where. Nearly always nothing came.
+    fn known(&self, seen: Seen, parcels: &[Parcel]) -> BTreeMap<usize, Position> {
+        let passed = (seen.position.offset - self.base.position.offset) as usize;
+        let mut known = BTreeMap::new();
+        for kept in self.records.iter().skip(passed) {
+            let position = Position { epoch: self.epoch, offset: kept.stored.offset };
+            for (number, _) in parcels.iter().enumerate().filter(|(_, parcel)| parcel.key == kept.stored.key)
+            {
+                known.entry(number).or_insert(position);
+            }
+        }
+        known
+    }
+
     fn push(&mut self, stored: Stored) {
         let before = self.records.back().map_or(self.base.check, |kept| kept.check);
         let check = before.roll(Check::hash(&stored.data));
         self.bytes += stored.data.len();
         self.records.push_back(Kept { stored, check });
-    }
-
-    fn forget_keys(&mut self, at: Wall, limits: &MemoryLimits) {
-        while let Some((since, _)) = self.key_order.front() {
-            let too_old = *since + limits.key_age_max < at;
-            if self.key_order.len() <= limits.keys_max && !too_old {
-                break;
-            }
-            if let Some((_, oldest)) = self.key_order.pop_front() {
-                self.keys.remove(&oldest);
-            }
-        }
     }
 
     /// The ring's own bound; like every trimming it takes only what a stored snapshot covers.
@@ -313,37 +252,8 @@ impl RoomLog {
             let Some(kept) = self.records.pop_back() else { break };
             lost += 1;
             self.bytes -= kept.stored.data.len();
-            self.keys.remove(&kept.stored.key);
-            self.key_order.retain(|(_, key)| *key != kept.stored.key);
             parcel = Some(kept.stored.key);
         }
-    }
-
-    pub(super) fn present(&mut self, by: Incarnation, person: Person, count: u32) -> Present {
-        let at = (person.id.clone(), by);
-        let present = Present { by, person, count };
-        if count == 0 {
-            self.present.remove(&at);
-        } else {
-            self.present.insert(at, present.clone());
-        }
-        present
-    }
-
-    /// Whether the entry is news: the newest stamp wins, and of two that are equal the end. An end is `remembered` for a
-    /// while, so that an older value which comes after it is not taken for a new one.
-    pub(super) fn soft(&mut self, now: Tick, entry: SoftEntry, remembered: Duration) -> bool {
-        self.sweep(now);
-        let stamp = |entry: &SoftEntry| (entry.at, entry.value.is_none());
-        if self.soft.get(&entry.key).is_some_and(|kept| stamp(&kept.entry) > stamp(&entry)) {
-            return false;
-        }
-        let lives = match entry.value {
-            Some(_) => entry.time_to_live,
-            None => entry.time_to_live.max(remembered),
-        };
-        self.soft.insert(entry.key.clone(), SoftKept { entry, ends: now + lives });
-        true
     }
 }
 

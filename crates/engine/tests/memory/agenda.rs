@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use conformance::words::{A, B, batch, general, room};
 use engine::{Answer, Batch, Question};
 use vocabulary::{Incarnation, RoomId, Wall};
 
-use crate::table::{A, B, TERM, Table, at, batch, general, room, seen};
+use crate::table::{TERM, Table, at, seen};
 
 fn due(table: &mut Table, by: Incarnation) -> Vec<RoomId> {
     match table.ask(by, Question::Attend { shards: 1 }) {
@@ -30,51 +31,6 @@ fn what_is_due_within_the_lease_is_listed_and_nothing_later() {
 }
 
 #[test]
-fn each_steward_sees_the_rooms_of_its_own_slices() {
-    let mut table = Table::new();
-    let rooms: Vec<RoomId> = (0..40).map(|number| room(&number.to_string())).collect();
-    for room in &rooms {
-        append_due(&mut table, room, Wall(0));
-    }
-    due(&mut table, A);
-    let of_b = due(&mut table, B);
-    let of_a = due(&mut table, A);
-    assert!(!of_a.is_empty() && !of_b.is_empty());
-    let mut all: Vec<RoomId> = of_a.into_iter().chain(of_b).collect();
-    let mut expected = rooms;
-    all.sort();
-    expected.sort();
-    assert_eq!(all, expected);
-}
-
-#[test]
-fn the_steward_hears_of_an_append_that_moves_the_due_time() {
-    let mut table = Table::new();
-    due(&mut table, A);
-    let at = table.now.wall;
-    append_due(&mut table, &general(), at);
-    assert_eq!(table.news(A), [Answer::Due { room: general() }]);
-}
-
-#[test]
-fn settling_moves_or_clears_the_time_and_is_ignored_when_the_log_went_on() {
-    let mut table = Table::new();
-    let late = table.now.wall + TERM * 2;
-    for (name, at, to, listed) in [
-        ("cleared", at(1), None, false),
-        ("moved", at(1), Some(late), false),
-        ("log went on", at(0), None, true),
-        ("beyond the log", at(2), None, true),
-    ] {
-        append_due(&mut table, &room(name), Wall(0));
-        table.tell(A, Question::Settle { room: room(name), at, due: to });
-        assert_eq!(due(&mut table, A).contains(&room(name)), listed, "{name}");
-    }
-    table.wait(TERM);
-    assert!(due(&mut table, A).contains(&room("moved")));
-}
-
-#[test]
 fn a_room_that_lost_all_it_held_is_due_no_more() {
     for followed in [false, true] {
         let mut table = Table::new();
@@ -93,14 +49,5 @@ fn a_time_that_was_settled_for_an_empty_room_goes_with_the_room() {
     table.load(B);
     table.tell(B, Question::Settle { room: general(), at: at(0), due: Some(Wall(0)) });
     table.tell(B, Question::Unfollow { room: general() });
-    assert_eq!(due(&mut table, A), []);
-}
-
-#[test]
-fn a_later_append_replaces_the_time() {
-    let mut table = Table::new();
-    append_due(&mut table, &general(), Wall(0));
-    let late = table.now.wall + TERM * 2;
-    table.append(B, Batch { due: Some(late), ..batch(seen(&["a"]), &[&["b"]]) });
     assert_eq!(due(&mut table, A), []);
 }

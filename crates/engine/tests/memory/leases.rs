@@ -1,12 +1,12 @@
 //! Who is alive, what ends with a lease, and which slices each is steward of.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use conformance::words::{A, B};
 use engine::{Answer, Question};
-use vocabulary::{Incarnation, SLICES, ShardId, Slice};
+use vocabulary::{Incarnation, SLICES, Slice};
 
-use crate::table::{A, B, C, TERM, Table, general, node, person};
+use crate::table::{TERM, Table};
 
 fn attend(table: &mut Table, by: Incarnation, shards: u16) -> Vec<Slice> {
     match table.ask(by, Question::Attend { shards }) {
@@ -39,25 +39,6 @@ fn a_lease_ends_after_its_term_and_the_ended_one_is_told_too() {
     assert_eq!(table.engine.next_deadline(), Some(table.now.tick + Duration::from_nanos(1)));
     table.wait(Duration::from_nanos(1));
     assert_eq!((ended(&mut table, A), ended(&mut table, B)), (vec![A], vec![A]));
-}
-
-#[test]
-fn presence_and_claims_end_with_the_lease() {
-    let mut table = Table::new();
-    for by in [A, B] {
-        attend(&mut table, by, 1);
-        table.tell(by, Question::Present { room: general(), person: person("ana"), count: 1 });
-    }
-    table.ask(A, Question::Claim { name: "ana".into(), ticket: 1 });
-    for _ in 0..3 {
-        table.wait(PART);
-        attend(&mut table, B, 1);
-    }
-    let here: Vec<Incarnation> = table.load(C).present.into_iter().map(|present| present.by).collect();
-    assert_eq!(here, [B]);
-    table.news(A);
-    table.ask(B, Question::Claim { name: "ana".into(), ticket: 2 });
-    assert_eq!(table.news(A), [], "nobody held it any more");
 }
 
 #[test]
@@ -115,63 +96,6 @@ fn an_engine_that_is_awake_is_woken_often_enough_to_count_every_moment() {
     assert_eq!(ended(&mut table, A), []);
     table.wait(Duration::from_nanos(1));
     assert_eq!(ended(&mut table, A), [A]);
-}
-
-#[test]
-fn a_newer_life_ends_the_older_ones_of_its_shard_alone() {
-    let mut table = Table::new();
-    let newer = Incarnation { life: 2, ..A };
-    let other_shard = Incarnation { shard: ShardId(1), ..A };
-    for by in [A, other_shard, B] {
-        attend(&mut table, by, 2);
-    }
-    attend(&mut table, newer, 2);
-    for to in [A, other_shard, B] {
-        assert_eq!(ended(&mut table, to), [A], "{to:?}");
-    }
-    let before = attend(&mut table, newer, 2);
-    assert!(!before.is_empty());
-    attend(&mut table, A, 2);
-    assert_eq!(attend(&mut table, newer, 2), before, "a late word of the older life takes nothing");
-}
-
-fn stewards(table: &mut Table, living: &[(Incarnation, u16)]) -> BTreeMap<Slice, Incarnation> {
-    let mut stewards = BTreeMap::new();
-    for (by, shards) in living {
-        for slice in attend(table, *by, *shards) {
-            assert_eq!(stewards.insert(slice, *by), None, "{slice:?} has two");
-            assert_eq!(slice.home(*shards), by.shard, "{slice:?} is not at home there");
-        }
-    }
-    assert_eq!(stewards.len(), usize::from(SLICES), "every slice has one");
-    stewards
-}
-
-#[test]
-fn every_slice_has_one_steward_and_moves_only_from_the_gone() {
-    let mut table = Table::new();
-    let of = |number, shards| {
-        (0..shards).map(move |shard| (Incarnation { shard: ShardId(shard), ..node(number) }, shards))
-    };
-    let mut living: Vec<_> = of(1, 2).chain(of(2, 3)).chain(of(3, 1)).collect();
-    for (by, shards) in &living {
-        attend(&mut table, *by, *shards);
-    }
-    let before = stewards(&mut table, &living);
-    for number in 1..=3 {
-        assert!(before.values().any(|by| by.node == number), "node {number} has its share");
-    }
-    living.retain(|(by, _)| by.node != 2);
-    for _ in 0..3 {
-        table.wait(PART);
-        for (by, shards) in &living {
-            attend(&mut table, *by, *shards);
-        }
-    }
-    let after = stewards(&mut table, &living);
-    for (slice, by) in before {
-        assert!(by.node == 2 || after[&slice] == by, "{slice:?} moved from the living");
-    }
 }
 
 #[test]

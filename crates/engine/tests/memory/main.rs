@@ -1,11 +1,11 @@
-//! The memory engine through its questions and answers alone: what the contract says, as dialogues.
+//! The memory engine: what every engine must do, and what only a machine of our own can be asked, to the nanosecond and to
+//! the byte.
 
 mod agenda;
+mod contract;
 mod epochs;
-mod followers;
 mod leases;
 mod limits;
-mod log;
 mod snapshots;
 mod soft;
 mod table;

@@ -1,36 +1,16 @@
 //! The engine on a table: who asks, when, and what each asker has heard.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
+use conformance::words::{A, C, batch, general, go_on, plain, snapshot};
 use engine::{
-    Answer, Appended, Asked, Batch, Followed, Loaded, MemoryEngine, MemoryLimits, Parcel, Placement,
-    Question, Read, Snapshot, Stored,
+    Answer, Appended, Asked, Batch, Followed, Loaded, MemoryEngine, MemoryLimits, Placement, Question, Read,
 };
-use vocabulary::{
-    Check, Epoch, Incarnation, Key, Now, Payload, Person, Position, RoomId, Seen, ShardId, Tick, UserId, Wall,
-};
+use vocabulary::{Check, Epoch, Incarnation, Now, Position, RoomId, Seen, Tick, Wall};
 
 pub(crate) const TAG: u32 = 7;
 pub(crate) const TERM: Duration = Duration::from_secs(10);
-/// Two nodes and a third that mostly listens.
-pub(crate) const A: Incarnation = node(1);
-pub(crate) const B: Incarnation = node(2);
-pub(crate) const C: Incarnation = node(3);
-
-pub(crate) const fn node(node: u64) -> Incarnation {
-    Incarnation { node, shard: ShardId(0), life: 1 }
-}
-
-pub(crate) fn room(name: &str) -> RoomId {
-    RoomId::new("chat", name)
-}
-
-pub(crate) fn general() -> RoomId {
-    room("general")
-}
-
 pub(crate) fn first_epoch() -> Epoch {
     Epoch::new(Epoch::FIRST_COUNTER, TAG)
 }
@@ -39,63 +19,13 @@ pub(crate) fn at(offset: u64) -> Position {
     Position { epoch: first_epoch(), offset }
 }
 
-pub(crate) fn text(text: &str) -> Payload {
-    Payload::copy_from_slice(text.as_bytes())
-}
-
-pub(crate) fn key(id: &str) -> Key {
-    Key::client(&UserId::new("1"), id)
-}
-
-pub(crate) fn person(id: &str) -> Person {
-    Person { id: UserId::new(id), name: Arc::from(id) }
-}
-
 /// One who has read these records of an untouched room.
 pub(crate) fn seen(records: &[&str]) -> Seen {
     go_on(Seen { position: at(0), check: Check::default() }, records)
 }
 
-pub(crate) fn go_on(from: Seen, records: &[&str]) -> Seen {
-    records.iter().fold(from, |seen, record| Seen {
-        position: Position { offset: seen.position.offset + 1, ..seen.position },
-        check: seen.check.roll(Check::hash(record.as_bytes())),
-    })
-}
-
-pub(crate) fn snapshot(seen: Seen) -> Snapshot {
-    Snapshot { seen, data: text("folded") }
-}
-
-/// Records under one key, which is the first record's text.
-pub(crate) fn parcel(records: &[&str]) -> Parcel {
-    Parcel { key: key(records[0]), records: records.iter().map(|record| text(record)).collect() }
-}
-
-pub(crate) fn batch(seen: Seen, parcels: &[&[&str]]) -> Batch {
-    Batch {
-        number: 1,
-        seen,
-        guarded: false,
-        parcels: parcels.iter().map(|records| parcel(records)).collect(),
-        due: None,
-    }
-}
-
-pub(crate) fn guarded(seen: Seen, record: &str) -> Batch {
-    Batch { guarded: true, ..batch(seen, &[&[record]]) }
-}
-
 pub(crate) fn stored(placements: &[Placement], head: u64) -> Appended {
     Appended::Stored { placements: placements.to_vec(), head: at(head) }
-}
-
-/// Offsets and texts, for reading at a glance.
-pub(crate) fn plain(records: &[Stored]) -> Vec<(u64, &str)> {
-    records
-        .iter()
-        .map(|record| (record.offset, std::str::from_utf8(&record.data).expect("test records are text")))
-        .collect()
 }
 
 pub(crate) struct Table {

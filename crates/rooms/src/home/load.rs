@@ -1,5 +1,7 @@
 //! Reading a room: from nothing, anew after the engine and this node disagree, or again after its app panicked.
 
+use std::collections::VecDeque;
+
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
 use vocabulary::{Delivery, Epoch, Refusal, Seen, Tick};
 
@@ -14,11 +16,12 @@ const LOAD_RECORDS: u32 = 500;
 impl Loading {
     pub(crate) fn new(now: Tick, lost: Option<Seen>) -> Loading {
         Loading {
-            queue: std::collections::VecDeque::new(),
+            queue: VecDeque::new(),
             queue_bytes: 0,
             asked: now,
             step: LoadStep::Following,
             lost,
+            damaged: None,
         }
     }
 
@@ -80,10 +83,49 @@ impl Home {
                 self.arrive(cx, head, Arrived::all(records));
             }
             Followed::Behind => self.reload(cx, None),
+            Followed::Damaged => self.is_damaged(cx),
             Followed::Lost => {
                 let seen = self.log().map(Log::seen);
                 self.reload(cx, seen);
             }
+        }
+    }
+
+    /// Nothing of the room can be folded. Whoever waits for it is told; it is asked for again with the next asking.
+    fn is_damaged(&mut self, cx: &mut Cx<'_>) {
+        if !matches!(self.phase, Phase::Loading(_)) {
+            self.reload(cx, None);
+        }
+        let Phase::Loading(loading) = &mut self.phase else { return };
+        loading.step = LoadStep::Following;
+        loading.asked = cx.now.tick;
+        let reference = *loading.damaged.get_or_insert_with(|| cx.damaged(&self.id));
+        let queue = std::mem::take(&mut loading.queue);
+        let (stays, refused): (VecDeque<_>, VecDeque<_>) =
+            queue.into_iter().partition(|(_, command)| command.must_arrive());
+        loading.queue = stays;
+        loading.queue_bytes = 0;
+        for (_, command) in refused {
+            self.refuse(cx, command, Refusal::internal(reference));
+        }
+    }
+
+    /// Records that are not in memory any more are damaged: what is folded is still true, and is shown; nothing is added.
+    pub(super) fn past_is_damaged(&mut self, cx: &mut Cx<'_>) {
+        self.kept_from = u64::MAX;
+        let reference = cx.damaged(&self.id);
+        if let Phase::Live(_) = &self.phase {
+            let live = std::mem::replace(&mut self.phase, Phase::Loading(Loading::new(cx.now.tick, None)));
+            let Phase::Live(log) = live else { return };
+            self.phase = Phase::Quarantined(log, reference);
+            self.settle_flight(cx);
+        }
+    }
+
+    /// News may have been missed.
+    pub(crate) fn missed(&mut self, cx: &mut Cx<'_>) {
+        if self.looking.is_none() && !matches!(self.phase, Phase::Loading(_)) {
+            self.look_again(cx);
         }
     }
 
@@ -227,6 +269,7 @@ impl Home {
                     }
                     self.go_on_loading(cx);
                 }
+                Read::Damaged => self.is_damaged(cx),
                 _ => self.reload(cx, None),
             }
             return;
@@ -239,7 +282,7 @@ impl Home {
                 }
                 self.arrive(cx, head, Arrived::all(records));
             }
-            Read::Behind(_) => self.reload(cx, None),
+            Read::Behind(_) | Read::Damaged => self.reload(cx, None),
             Read::Lost => {
                 let seen = self.log().map(Log::seen);
                 self.reload(cx, seen);

@@ -188,6 +188,10 @@ impl Home {
                 self.kept_from = self.kept_from.max(reader.after + 1);
                 return self.cannot_read(cx, reader);
             }
+            Read::Damaged => {
+                self.past_is_damaged(cx);
+                return self.cannot_read(cx, reader);
+            }
         };
         // The fold may be behind what the engine gave: what is not folded is not shown.
         let folded = records.iter().take_while(|stored| stored.offset <= head.offset);

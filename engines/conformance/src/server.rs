@@ -1,0 +1,94 @@
+//! A real server for a test: a child process on a free port of loopback, with a folder of its own, ended with the test.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A server that does not answer then is broken.
+const START_WITHIN: Duration = Duration::from_secs(30);
+
+pub struct Server {
+    program: &'static str,
+    arguments: Vec<OsString>,
+    pub address: SocketAddr,
+    pub folder: PathBuf,
+    child: Option<Child>,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Server {
+    /// `arguments` are made from the port and the folder. Panics with the line that installs what is missing.
+    pub fn start(program: &'static str, arguments: impl FnOnce(u16, &Path) -> Vec<OsString>) -> Server {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("kulkul-{program}-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the server");
+        let address = free_address();
+        let arguments = arguments(address.port(), &folder);
+        let mut server = Server { program, arguments, address, folder, child: None };
+        server.begin();
+        server
+    }
+
+    /// Begins again, on the same port and what is in the folder.
+    pub fn begin(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let log = File::options().create(true).append(true).open(self.log()).expect("a log for the server");
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let child = command.spawn();
+        self.child = Some(child.unwrap_or_else(|error| {
+            panic!("cannot run {}: {error}; `cargo xtask services` installs it", self.program)
+        }));
+        let since = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            let said = || std::fs::read_to_string(self.log()).unwrap_or_default();
+            assert!(ended.is_none(), "{} ended: {}", self.program, said());
+            assert!(since.elapsed() < START_WITHIN, "{} does not listen: {}", self.program, said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// As by the loss of power of its process: no word to anybody, nothing flushed.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it is ours");
+            child.wait().expect("it is ours");
+        }
+    }
+
+    pub fn restart(&mut self) {
+        self.kill();
+        self.begin();
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        // What a failed test leaves is looked at.
+        if !std::thread::panicking() {
+            std::fs::remove_dir_all(&self.folder).ok();
+        }
+    }
+}
+
+/// Nobody else is given it before we listen there, unless they ask for that very port.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("bound")
+}

@@ -1,0 +1,138 @@
+//! Whether a server is worth asking: closed, open after failures, half-open with one probe at a time. Time and chance are
+//! arguments.
+
+use std::time::{Duration, Instant};
+
+/// Failures in a row after which nobody is sent there any more.
+const FAILURES_MAX: u32 = 5;
+/// The same after so long without a success, however few tried.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Between two probes: at least, and at most after many.
+const PROBE_MIN: Duration = Duration::from_secs(1);
+const PROBE_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Go and ask.
+    No,
+    /// One may go, and tells how it went.
+    Probe,
+    /// Nobody goes until then.
+    Until(Instant),
+}
+
+#[derive(Debug)]
+pub struct Circuit {
+    failures: u32,
+    succeeded: Instant,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    probes: u32,
+    next: Instant,
+    probing: bool,
+}
+
+impl Circuit {
+    pub fn closed(now: Instant) -> Circuit {
+        Circuit { failures: 0, succeeded: now, open: None }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    pub fn succeeded(&mut self, now: Instant) {
+        *self = Circuit::closed(now);
+    }
+
+    /// `chance` is evenly spread over all it can be: probes of many nodes must not come together.
+    pub fn failed(&mut self, now: Instant, chance: u64) {
+        self.failures += 1;
+        match &mut self.open {
+            Some(open) if open.probing => {
+                open.probes += 1;
+                open.probing = false;
+                open.next = now + pause(open.probes, chance);
+            }
+            Some(_) => {}
+            None if self.failures >= FAILURES_MAX || now - self.succeeded >= SILENCE_MAX => {
+                self.open = Some(Open { probes: 0, next: now + pause(0, chance), probing: false });
+            }
+            None => {}
+        }
+    }
+
+    pub fn ask(&mut self, now: Instant) -> Waits {
+        match &mut self.open {
+            None => Waits::No,
+            Some(open) if open.probing || now < open.next => {
+                Waits::Until(open.next.max(now + PROBE_MIN / 10))
+            }
+            Some(open) => {
+                open.probing = true;
+                Waits::Probe
+            }
+        }
+    }
+}
+
+/// Full jitter over a range that doubles: from a second to 30.
+fn pause(probes: u32, chance: u64) -> Duration {
+    let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(PROBE_MAX);
+    let share = (chance >> 11) as f64 / (1_u64 << 53) as f64;
+    PROBE_MIN.max(most.mul_f64(share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn five_failures_in_a_row_open_it_and_one_probe_closes_it() {
+        let start = Instant::now();
+        let mut circuit = Circuit::closed(start);
+        for _ in 0..4 {
+            circuit.failed(start, 0);
+        }
+        assert_eq!(circuit.ask(start), Waits::No);
+        circuit.failed(start, 0);
+        assert_eq!(circuit.ask(start), Waits::Until(start + SECOND));
+        assert_eq!(circuit.ask(start + SECOND), Waits::Probe);
+        assert!(matches!(circuit.ask(start + SECOND), Waits::Until(_)), "one probe at a time");
+        circuit.succeeded(start + SECOND);
+        assert_eq!(circuit.ask(start + SECOND), Waits::No);
+    }
+
+    #[test]
+    fn ten_seconds_without_a_success_open_it_whatever_the_count() {
+        let start = Instant::now();
+        let mut circuit = Circuit::closed(start);
+        circuit.failed(start + SECOND * 10, 0);
+        assert!(circuit.is_open());
+    }
+
+    #[test]
+    fn probes_grow_apart_by_chance_and_never_beyond_the_most() {
+        let start = Instant::now();
+        for (probes, chance, expected) in [
+            (0, 0, SECOND),
+            (0, u64::MAX, SECOND),
+            (2, 0, SECOND),
+            (3, u64::MAX / 2, SECOND * 4),
+            (40, u64::MAX, SECOND * 30),
+        ] {
+            let got = pause(probes, chance);
+            assert!(got.abs_diff(expected) < SECOND / 1000, "{probes} {chance}: {got:?}");
+        }
+        let mut circuit = Circuit::closed(start);
+        (0..5).for_each(|_| circuit.failed(start, 0));
+        circuit.ask(start + SECOND);
+        circuit.failed(start + SECOND, u64::MAX);
+        assert!(matches!(circuit.ask(start + SECOND * 2), Waits::Until(at) if at > start + SECOND * 2));
+    }
+}
