@@ -1,0 +1,204 @@
+//! What each question that stores something does to the rows. Nothing of it counts before the commit.
+
+use engine::{Answer, Appended, Asked, Batch, Placement, Question, Snapshot, Stored};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+use vocabulary::{Check, Incarnation, Position, RoomId, Seen};
+
+use crate::book::Book;
+use crate::reader::{Past, past};
+use crate::rows::{self, Fault, Kept, Room};
+use crate::writer::Staged;
+
+/// Records that are looked through for the keys of a batch whose asker is behind; whoever is further behind reads first.
+const LOOK_BACK_MAX: usize = 4096;
+
+pub(crate) fn store(book: &mut Book, asked: &Asked) -> Result<Staged, Fault> {
+    let by = asked.by;
+    match &asked.question {
+        Question::Append { room, batch } => append(book, by, room, batch),
+        Question::Store { room, snapshot, forget_upto } => keep(book, by, room, snapshot, *forget_upto),
+        Question::BeginEpoch { room, old, base } => begin_epoch(book, by, room, *old, base),
+        Question::Settle { room, at, due } => {
+            let kept = book.room(room)?;
+            if kept.id.is_some() && kept.head() == *at && kept.due != *due {
+                kept.due = *due;
+                book.changes(room);
+                book.begin()?;
+            }
+            Ok(Staged::Nothing)
+        }
+        _ => Ok(Staged::Nothing),
+    }
+}
+
+fn append(book: &mut Book, by: Incarnation, name: &RoomId, batch: &Batch) -> Result<Staged, Fault> {
+    let number = batch.number;
+    let answer =
+        |outcome, news, due| Ok(Staged::Appended { by, room: name.clone(), number, outcome, news, due });
+    let room = book.room(name)?.clone();
+    match past(&book.connection, &room, batch.seen)? {
+        Past::Behind => return answer(Appended::Behind, None, false),
+        Past::Lost => return answer(Appended::Lost, None, false),
+        Past::Mine => {}
+    }
+    let Some(known) = known(&book.connection, &room, batch)? else {
+        return answer(Appended::Behind, None, false);
+    };
+    // Keys before the guard: a batch that is asked again finds itself, not a conflict with itself.
+    if batch.guarded && batch.seen.position != room.head() && known.len() < batch.parcels.len() {
+        return answer(Appended::Conflict { head: room.head() }, None, false);
+    }
+    if known.len() == batch.parcels.len() {
+        let placements = known.into_values().map(Placement::Duplicate).collect();
+        return answer(Appended::Stored { placements, head: room.head() }, None, false);
+    }
+    book.begin()?;
+    let id = book.id_of(name)?;
+    let (mut head, mut check) = (room.head, room.head_check);
+    let (mut placements, mut added) = (Vec::with_capacity(batch.parcels.len()), Vec::new());
+    for (number, parcel) in batch.parcels.iter().enumerate() {
+        if let Some(position) = known.get(&number) {
+            placements.push(Placement::Duplicate(*position));
+            continue;
+        }
+        placements.push(Placement::At(head + 1));
+        for data in &parcel.records {
+            head += 1;
+            check = check.roll(Check::hash(data));
+            let stored = Stored { offset: head, key: parcel.key.clone(), data: data.clone() };
+            Kept { stored: stored.clone(), check }.write(&book.connection, id)?;
+            added.push(stored);
+        }
+    }
+    let room = book.room(name)?;
+    (room.head, room.head_check) = (head, check);
+    room.due = batch.due.or(room.due);
+    let end = room.head();
+    book.changes(name);
+    let news = Answer::Grown { room: name.clone(), epoch: end.epoch, records: added };
+    answer(Appended::Stored { placements, head: end }, Some(news), batch.due.is_some())
+}
+
+/// Which parcels are among what came after what was seen, and where; none if that is too much to look through.
+fn known(
+    connection: &Connection,
+    room: &Room,
+    batch: &Batch,
+) -> Result<Option<BTreeMap<usize, Position>>, Fault> {
+    let mut known = BTreeMap::new();
+    let seen = batch.seen.position.offset;
+    if seen == room.head {
+        return Ok(Some(known));
+    }
+    let since = Kept::after(connection, room, seen, LOOK_BACK_MAX + 1, usize::MAX)?;
+    if since.len() > LOOK_BACK_MAX {
+        return Ok(None);
+    }
+    for kept in since {
+        let position = Position { epoch: room.epoch, offset: kept.stored.offset };
+        for (number, _) in batch.parcels.iter().enumerate().filter(|(_, it)| it.key == kept.stored.key) {
+            known.entry(number).or_insert(position);
+        }
+    }
+    Ok(Some(known))
+}
+
+fn keep(
+    book: &mut Book,
+    by: Incarnation,
+    name: &RoomId,
+    snapshot: &Snapshot,
+    forget_upto: u64,
+) -> Result<Staged, Fault> {
+    let mut room = book.room(name)?.clone();
+    let offset = snapshot.seen.position.offset;
+    let newer = room.snapshot.is_none_or(|kept| kept < offset);
+    let id = room.id.filter(|_| newer);
+    if let Some(id) = id
+        && let Past::Mine = past(&book.connection, &room, snapshot.seen)?
+    {
+        book.begin()?;
+        rows::set_snapshot(&book.connection, id, snapshot)?;
+        let base = forget_upto.min(offset).max(room.base);
+        room.base_check = Kept::check_at(&book.connection, &room, base)?;
+        (room.snapshot, room.base) = (Some(offset), base);
+        give_up(&book.connection, id, base)?;
+        book.forgets = true;
+        *book.room(name)? = room.clone();
+        book.changes(name);
+    }
+    let kept = room.snapshot.map(|offset| Position { epoch: room.epoch, offset });
+    let answer = Answer::Stored { room: name.clone(), kept };
+    Ok(Staged::Answered { by, answer, room: name.clone(), news: None })
+}
+
+fn begin_epoch(
+    book: &mut Book,
+    by: Incarnation,
+    name: &RoomId,
+    old: Seen,
+    base: &Snapshot,
+) -> Result<Staged, Fault> {
+    let room = book.room(name)?.clone();
+    let (new, is_end) =
+        (base.seen.position.epoch, old.position == room.head() && old.check == room.head_check);
+    let answer = |epoch, news| {
+        let answer = Answer::EpochBegan { room: name.clone(), epoch };
+        Ok(Staged::Answered {
+            by,
+            news: if news { Some(answer.clone()) } else { None },
+            answer,
+            room: name.clone(),
+        })
+    };
+    if !is_end || new <= room.epoch {
+        return answer(room.epoch, false);
+    }
+    book.begin()?;
+    if let Some(id) = room.id {
+        book.connection.prepare_cached("DELETE FROM room WHERE id = ?1")?.execute(params![id])?;
+        give_up(&book.connection, id, i64::MAX.cast_unsigned())?;
+        book.forgets = true;
+    }
+    let Seen { position: Position { offset, .. }, check } = base.seen;
+    let fresh = Room {
+        id: None,
+        epoch: new,
+        head: offset,
+        head_check: check,
+        base: offset,
+        base_check: check,
+        snapshot: Some(offset),
+        due: room.due,
+    };
+    *book.room(name)? = fresh;
+    let id = book.id_of(name)?;
+    rows::set_snapshot(&book.connection, id, base)?;
+    book.changes(name);
+    answer(new, true)
+}
+
+fn give_up(connection: &Connection, room: i64, upto: u64) -> Result<(), Fault> {
+    let insert = "INSERT INTO given_up VALUES (?1, ?2) ON CONFLICT (room) DO UPDATE SET upto = ?2";
+    connection.prepare_cached(insert)?.execute(params![room, upto.cast_signed()])?;
+    Ok(())
+}
+
+/// Deletes some of what was given up; how many rows. None left: the entry goes too.
+pub(crate) fn forget(connection: &Connection, most: usize) -> Result<usize, Fault> {
+    let first = "SELECT room, upto FROM given_up LIMIT 1";
+    let first = connection.prepare_cached(first)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let Some((room, upto)): Option<(i64, i64)> = first.optional()? else { return Ok(0) };
+    let delete = "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE room = ?1 AND place <= ?2 LIMIT ?3)";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let gone = connection.prepare_cached(delete)?.execute(params![room, upto, most])?;
+    if gone == 0 {
+        if upto == i64::MAX {
+            connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
+        }
+        connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
+    }
+    // The entry's own end counts as one: there may be others.
+    Ok(gone.max(1))
+}

@@ -1,0 +1,220 @@
+//! Logs in one file of this machine. One thread writes, with one commit for all that waits; others read. An answer is given
+//! when the disk has what it says. It opens no payload, and makes no shard wait.
+
+mod book;
+mod boxes;
+mod clock;
+mod facts;
+mod keep;
+mod reader;
+mod rows;
+mod schema;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use engine::{Asked, Durability, Guarantees, News, Nodes, Question, Volatile};
+use link::{Answers, Condition, Deployment, Disagreement, Figure, Link};
+use vocabulary::Epoch;
+
+use book::Book;
+use clock::Clock;
+use facts::Facts;
+use reader::{Readers, Wanted, What};
+pub use schema::Sync;
+use writer::Writer;
+
+pub struct Config {
+    pub folder: PathBuf,
+    pub sync: Sync,
+    pub lease: Duration,
+}
+
+/// Why the file cannot be served.
+#[derive(Debug)]
+pub enum OpenError {
+    Folder(std::io::Error),
+    /// Another process has it.
+    Taken,
+    Damaged(String),
+    Disagrees(Disagreement),
+    Sqlite(rusqlite::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Folder(error) => write!(f, "the data folder cannot be used: {error}"),
+            OpenError::Taken => f.write_str(
+                "another process serves this data folder: stop it, or choose another folder with `data` or --data",
+            ),
+            OpenError::Damaged(what) => write!(
+                f,
+                "{} is damaged, and nothing is served from it: {what}. Restore the data folder from a backup",
+                schema::FILE
+            ),
+            OpenError::Disagrees(why) => write!(f, "{} cannot be gone on with: {why}", schema::FILE),
+            OpenError::Sqlite(error) => write!(f, "{} cannot be opened: {error}", schema::FILE),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<std::io::Error> for OpenError {
+    fn from(error: std::io::Error) -> OpenError {
+        OpenError::Folder(error)
+    }
+}
+
+impl From<Disagreement> for OpenError {
+    fn from(why: Disagreement) -> OpenError {
+        OpenError::Disagrees(why)
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                OpenError::Damaged(error.to_string())
+            }
+            _ => OpenError::Sqlite(error),
+        }
+    }
+}
+
+/// Questions that wait for the writer: what some commits take. Beyond it shards keep theirs, and take no more from clients.
+const QUESTIONS_MAX: usize = 16_384;
+
+pub struct Disk {
+    sync: Sync,
+    facts: Arc<Facts>,
+    questions: Option<SyncSender<Asked>>,
+    wanted: Option<SyncSender<Wanted>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Option<Readers>,
+    /// Held as long as we serve.
+    _lock: File,
+}
+
+impl Disk {
+    /// Makes the folder and the file where there are none.
+    pub fn open(
+        config: Config,
+        deployment: &Deployment,
+        answers: Arc<dyn Answers>,
+    ) -> Result<Disk, OpenError> {
+        let Config { folder, sync, lease } = config;
+        std::fs::create_dir_all(&folder)?;
+        let lock = lock(&folder)?;
+        let connection = schema::writer(&folder, sync)?;
+        let start_tag = schema::prepare(&connection, deployment)?;
+        let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
+        let facts = Arc::new(Facts::default());
+        let readers = Readers::start(&folder, first, &answers, &facts)?;
+        let (send, questions) = sync_channel(QUESTIONS_MAX);
+        let writer = Writer {
+            folder,
+            questions,
+            readers: readers.wanted(),
+            answers,
+            facts: facts.clone(),
+            clock: Clock::begin(),
+            lease,
+            volatile: Volatile::new(lease),
+            book: Book::new(connection, first),
+            mend_at: None,
+            commits: 0,
+        };
+        let wanted = Some(readers.wanted());
+        let thread = std::thread::Builder::new().name("disk-writer".to_owned());
+        let writer = thread.spawn(move || live(writer))?;
+        let (questions, writer, readers) = (Some(send), Some(writer), Some(readers));
+        Ok(Disk { sync, facts, questions, wanted, writer, readers, _lock: lock })
+    }
+}
+
+/// A writer that broke its own books takes the process with it: what it would store cannot be trusted.
+fn live(writer: Writer) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run())).is_err() {
+        tracing::error!("Recovered from panic in the disk's writer only to end the process");
+        std::process::exit(1);
+    }
+}
+
+impl Link for Disk {
+    fn guarantees(&self) -> Guarantees {
+        let durability = match self.sync {
+            Sync::Always => Durability::Power,
+            Sync::Process => Durability::Process,
+        };
+        Guarantees { nodes: Nodes::One, durability, news: News::Reliable }
+    }
+
+    fn ask(&self, asked: Asked) -> Result<(), Box<Asked>> {
+        // Reads pass the writer by: they wait for no commit.
+        if let (Question::Read { .. }, Some(wanted)) = (&asked.question, &self.wanted) {
+            let Asked { by, question: Question::Read { room, epoch, after, limit, ticket } } = asked else {
+                return Ok(());
+            };
+            let what = What::Read { epoch, after, limit, ticket };
+            return match wanted.try_send(Wanted { by, room, what }) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+                // Whoever reads asks again.
+                Err(TrySendError::Full(_)) => {
+                    self.facts.read_failures.add(1);
+                    Ok(())
+                }
+            };
+        }
+        let Some(questions) = &self.questions else { return Ok(()) };
+        match questions.try_send(asked) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(asked)) => Err(Box::new(asked)),
+        }
+    }
+
+    fn condition(&self) -> Condition {
+        if self.facts.failing.load(Ordering::Relaxed) {
+            Condition::Away { why: "the disk takes no writes".to_owned() }
+        } else {
+            Condition::Serving
+        }
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.facts.figures()
+    }
+}
+
+/// What was asked is stored before the threads end.
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.questions = None;
+        self.wanted = None;
+        if let Some(writer) = self.writer.take() {
+            writer.join().ok();
+        }
+        if let Some(readers) = self.readers.take() {
+            readers.end();
+        }
+    }
+}
+
+/// One process a folder: two writers would give one place twice.
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Taken),
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,123 @@
+//! The file: its tables, how a connection to it is set up, and whether what is in it can be gone on with. It never touches a
+//! room.
+
+use std::path::Path;
+use std::time::Duration;
+
+use link::{Deployment, SameKeys};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::OpenError;
+
+pub(crate) const FILE: &str = "rooms.db";
+
+/// A log is appended to by row, so that commits write where the last one ended; the index alone is scattered, and its entries
+/// are small. Ids of rooms are never used again: the rows of a log that was given up can be deleted at leisure.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS deployment (id INTEGER PRIMARY KEY CHECK (id = 1), line TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS room (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    head_check INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    base_check INTEGER NOT NULL,
+    snapshot INTEGER,
+    due INTEGER,
+    sum INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS room_due ON room (due) WHERE due IS NOT NULL;
+CREATE TABLE IF NOT EXISTS log (
+    id INTEGER PRIMARY KEY,
+    room INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    rolled INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    data BLOB NOT NULL,
+    sum INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS log_place ON log (room, place);
+CREATE TABLE IF NOT EXISTS snapshot (
+    room INTEGER PRIMARY KEY,
+    place INTEGER NOT NULL,
+    rolled INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    sum INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS given_up (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL);
+";
+
+/// When an answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Once the disk says that it has the record: what was answered survives the loss of power.
+    Always,
+    /// Once the operating system has it: what was answered survives the end of the process.
+    Process,
+}
+
+/// A reader may hold the file for a moment while the writer empties the journal.
+const BUSY_WITHIN: Duration = Duration::from_secs(2);
+/// Pages kept in memory, in KiB: the upper levels of the index of any file that fits one machine.
+const WRITER_CACHE_KIB: i64 = 32 << 10;
+const READER_CACHE_KIB: i64 = 8 << 10;
+/// The journal is cut back to this when it was emptied, so that one burst does not keep its place for ever.
+const JOURNAL_BYTES: i64 = 64 << 20;
+
+pub(crate) fn writer(folder: &Path, sync: Sync) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(folder.join(FILE))?;
+    connection.busy_timeout(BUSY_WITHIN)?;
+    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    let level = match sync {
+        Sync::Always => "full",
+        Sync::Process => "normal",
+    };
+    connection.pragma_update(None, "synchronous", level)?;
+    // The journal is emptied when there is time for it, not in the middle of a commit.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES, |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+pub(crate) fn reader(folder: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(folder.join(FILE), flags)?;
+    connection.busy_timeout(BUSY_WITHIN)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Makes what is missing, and compares what is there with what this build can go on with. The deployment's start tag.
+pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<u32, OpenError> {
+    connection.execute_batch(TABLES)?;
+    let kept: Option<String> =
+        connection.query_row("SELECT line FROM deployment", [], |row| row.get(0)).optional()?;
+    let now = match kept {
+        None => mine.clone(),
+        Some(line) => mine.joins(&line.parse()?, SameKeys::NeedNot)?,
+    };
+    let keep = "INSERT INTO deployment VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET line = ?1";
+    connection.execute(keep, params![now.to_string()])?;
+    look_through_rooms(connection)?;
+    Ok(now.start_tag)
+}
+
+/// Every other row is looked at when its room is read. A room that is not found would be taken for one that never was, so
+/// the list of rooms must be whole before anybody asks for one.
+fn look_through_rooms(connection: &Connection) -> Result<(), OpenError> {
+    let verdict: String = connection.query_row("PRAGMA integrity_check('room')", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(OpenError::Damaged(verdict));
+    }
+    let mut rooms = connection.prepare(crate::rows::ROOMS)?;
+    let mut rows = rooms.query([])?;
+    while let Some(row) = rows.next()? {
+        if crate::rows::Room::read(row)?.is_none() {
+            let id: i64 = row.get(0)?;
+            return Err(OpenError::Damaged(format!("row {id} of the list of rooms does not match its sum")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! The one thread that writes. It takes all questions that wait, puts what they store into one commit, and answers when
+//! the disk has it: nobody is answered before, and a commit costs the same for one as for hundreds.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use engine::{Answer, Appended, Asked, Question, Volatile};
+use link::Answers;
+use rusqlite::params;
+use vocabulary::{Incarnation, Now, RoomId, Slice, Tick};
+
+use crate::book::Book;
+use crate::clock::Clock;
+use crate::facts::Facts;
+use crate::reader::{Wanted, What};
+use crate::rows::Fault;
+use crate::{boxes, keep, schema};
+
+/// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
+const GROUP_MAX: usize = 1024;
+/// Records that are deleted in one commit, of those that nobody will ask for: a moment's work.
+const FORGET_MAX: usize = 512;
+/// After a write that failed, between two looks at whether the disk takes writes again.
+const MEND_EVERY: Duration = Duration::from_secs(1);
+/// With nothing to do: the journal is worked in, and what was given up is deleted.
+const IDLE: Duration = Duration::from_millis(200);
+/// A journal of this size is worked in at once, so that reading it stays quick and the disk does not fill with it.
+const JOURNAL_BYTES_MAX: u64 = 32 << 20;
+/// Between two looks at how large it is, while there is no pause.
+const COMMITS_A_LOOK: u32 = 64;
+
+pub(crate) struct Writer {
+    pub(crate) folder: PathBuf,
+    pub(crate) questions: Receiver<Asked>,
+    pub(crate) readers: SyncSender<Wanted>,
+    pub(crate) answers: Arc<dyn Answers>,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) clock: Clock,
+    pub(crate) lease: Duration,
+    pub(crate) volatile: Volatile,
+    pub(crate) book: Book,
+    /// A write failed: until then nothing is written.
+    pub(crate) mend_at: Option<Tick>,
+    pub(crate) commits: u32,
+}
+
+/// What is told once the commit is on the disk.
+pub(crate) enum Staged {
+    Appended {
+        by: Incarnation,
+        room: RoomId,
+        number: u64,
+        outcome: Appended,
+        news: Option<Answer>,
+        due: bool,
+    },
+    Answered {
+        by: Incarnation,
+        answer: Answer,
+        room: RoomId,
+        news: Option<Answer>,
+    },
+    Nothing,
+}
+
+impl Writer {
+    pub(crate) fn run(mut self) {
+        loop {
+            let first = self.questions.recv_timeout(self.patience());
+            let now = self.clock.now();
+            self.volatile.tick(now);
+            match first {
+                Ok(asked) => self.group(now, asked),
+                Err(RecvTimeoutError::Timeout) => self.rest(now),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.tell();
+        }
+        if let Err(error) = self.empty_journal() {
+            tracing::warn!(%error, "the disk's journal could not be emptied; the next start does it");
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let now = self.clock.now().tick;
+        let next = self.volatile.next_deadline().into_iter().chain(self.mend_at).min();
+        next.map_or(IDLE, |at| at.since(now)).clamp(Duration::from_millis(1), IDLE)
+    }
+
+    /// The first and all that wait behind it.
+    fn group(&mut self, now: Now, first: Asked) {
+        self.mend(now);
+        let mut stores = Vec::new();
+        let more = std::iter::from_fn(|| self.questions.try_recv().ok()).take(GROUP_MAX - 1);
+        for asked in std::iter::once(first).chain(more).collect::<Vec<_>>() {
+            self.volatile.begin(asked.by);
+            // Who attends is told what is due, of what was stored before.
+            if matches!(asked.question, Question::Attend { .. }) {
+                self.store_all(now, std::mem::take(&mut stores));
+            }
+            if let Some(asked) = self.at_once(now, asked) {
+                stores.push(asked);
+            }
+        }
+        self.store_all(now, stores);
+    }
+
+    fn store_all(&mut self, now: Now, stores: Vec<Asked>) {
+        if stores.is_empty() {
+            return;
+        }
+        match self.store(&stores) {
+            Ok(staged) => self.stored(staged),
+            // One of them cannot be stored: the others are not to suffer for it.
+            Err(Fault::Damaged) if stores.len() > 1 => {
+                for asked in stores {
+                    match self.store(std::slice::from_ref(&asked)) {
+                        Ok(staged) => self.stored(staged),
+                        Err(fault) => self.failed(now, &fault, &[asked]),
+                    }
+                }
+            }
+            Err(fault) => self.failed(now, &fault, &stores),
+        }
+    }
+
+    /// What is not stored is answered here; the rest is given back.
+    fn at_once(&mut self, now: Now, asked: Asked) -> Option<Asked> {
+        let Asked { by, question } = asked;
+        match question {
+            Question::Attend { shards } => {
+                let slices = self.volatile.attend(by, shards);
+                match self.due(now, &slices) {
+                    Ok(due) => self.volatile.answer(by, Answer::Attending { slices, due }),
+                    Err(fault) => tracing::warn!(?fault, "Failed to read the agenda from the disk"),
+                }
+            }
+            Question::Follow { room, seen } => {
+                self.volatile.follow(by, &room);
+                let (present, soft) = self.volatile.gathered(now, &room);
+                self.want(by, room, What::Follow { seen, present, soft });
+            }
+            Question::Read { room, epoch, after, limit, ticket } => {
+                self.want(by, room, What::Read { epoch, after, limit, ticket });
+            }
+            Question::Unfollow { room } => {
+                self.volatile.unfollow(by, &room);
+                if !self.volatile.is_followed(&room) {
+                    self.book.drop_room(&room);
+                }
+            }
+            Question::Present { room, person, count } => self.volatile.present(by, room, person, count),
+            Question::Soft { room, entry } => self.volatile.soft(now, by, room, entry),
+            Question::Claim { name, ticket } => self.volatile.claim(by, name, ticket),
+            Question::Release { name, token } => self.volatile.release(&name, token),
+            question @ (Question::Append { .. }
+            | Question::Store { .. }
+            | Question::BeginEpoch { .. }
+            | Question::Settle { .. }) => return Some(Asked { by, question }),
+        }
+        None
+    }
+
+    fn want(&self, by: Incarnation, room: RoomId, what: What) {
+        if self.readers.try_send(Wanted { by, room, what }).is_err() {
+            // Whoever asks is not answered, and asks again.
+            self.facts.read_failures.add(1);
+        }
+    }
+
+    fn due(&self, now: Now, slices: &[Slice]) -> Result<Vec<RoomId>, Fault> {
+        let held: BTreeSet<Slice> = slices.iter().copied().collect();
+        let horizon = now.wall + self.lease;
+        let select = "SELECT name FROM room WHERE due <= ?1 ORDER BY due";
+        let mut select = self.book.connection.prepare_cached(select)?;
+        let names = select.query_map(params![horizon.0], |row| row.get::<_, String>(0))?;
+        let rooms = names.collect::<Result<Vec<_>, _>>()?;
+        let rooms = rooms.iter().filter_map(|name| RoomId::from_full(name));
+        Ok(rooms.filter(|room| held.contains(&room.slice())).collect())
+    }
+
+    /// All of it in one commit, or none of it.
+    fn store(&mut self, stores: &[Asked]) -> Result<Vec<Staged>, Fault> {
+        if self.mend_at.is_some() {
+            return Err(Fault::Sqlite(rusqlite::Error::InvalidQuery));
+        }
+        let staged: Result<Vec<Staged>, Fault> =
+            stores.iter().map(|asked| keep::store(&mut self.book, asked)).collect();
+        let stored = staged.and_then(|staged| Ok((staged, self.book.commit()?)));
+        match stored {
+            Ok((staged, committed)) => {
+                self.book.let_go(|room| self.volatile.is_followed(room));
+                if committed {
+                    self.facts.commits.add(1);
+                    self.commits += 1;
+                    if self.commits.is_multiple_of(COMMITS_A_LOOK) {
+                        self.tidy(false);
+                    }
+                }
+                Ok(staged)
+            }
+            Err(fault) => {
+                self.book.undo();
+                Err(fault)
+            }
+        }
+    }
+
+    fn stored(&mut self, staged: Vec<Staged>) {
+        if self.facts.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the disk takes writes again");
+        }
+        for one in staged {
+            match one {
+                Staged::Appended { by, room, number, outcome, news, due } => {
+                    if due {
+                        self.volatile.tell_steward(&room, Answer::Due { room: room.clone() });
+                    }
+                    if let Some(news) = news {
+                        if let Answer::Grown { records, .. } = &news {
+                            self.facts.records.add(records.len() as u64);
+                        }
+                        self.volatile.tell_others(&room, by, &news);
+                    }
+                    self.volatile.answer(by, Answer::Appended { room, number, outcome });
+                }
+                Staged::Answered { by, answer, room, news } => {
+                    if let Some(news) = news {
+                        self.volatile.tell_others(&room, by, &news);
+                    }
+                    self.volatile.answer(by, answer);
+                }
+                Staged::Nothing => {}
+            }
+        }
+    }
+
+    /// Nothing of it was stored. Who can be told so for certain is told; what may yet turn up is asked again, under the same
+    /// keys.
+    fn failed(&mut self, now: Now, fault: &Fault, stores: &[Asked]) {
+        self.facts.write_failures.add(1);
+        let refused = match fault {
+            Fault::Damaged => {
+                self.facts.damaged.add(1);
+                tracing::error!("a room was not written to: its rows are not what was stored");
+                true
+            }
+            Fault::Sqlite(_) if self.mend_at.is_some() => true,
+            Fault::Sqlite(error) => {
+                let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+                if !self.facts.failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "Failed to store on the disk: nothing is accepted until it can be");
+                }
+                if !full {
+                    self.mend_at = Some(now.tick);
+                }
+                full
+            }
+        };
+        for Asked { by, question } in stores {
+            if let Question::Append { room, batch } = question
+                && refused
+            {
+                self.facts.refused.add(1);
+                let (room, number) = (room.clone(), batch.number);
+                self.volatile.answer(*by, Answer::Appended { room, number, outcome: Appended::Refused });
+            }
+        }
+    }
+
+    /// After a failed write nobody knows which pages of the journal reached the disk. What it holds of finished commits is
+    /// worked into the file, synced there, and the journal begins anew: only then is it written to again.
+    fn mend(&mut self, now: Now) {
+        if self.mend_at.is_none_or(|at| now.tick < at) {
+            return;
+        }
+        match self.empty_journal() {
+            Ok(()) => self.mend_at = None,
+            Err(error) => {
+                tracing::debug!(%error, "the disk does not take writes yet");
+                self.mend_at = Some(now.tick + MEND_EVERY);
+            }
+        }
+    }
+
+    fn empty_journal(&self) -> Result<(), rusqlite::Error> {
+        let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: i64 = self.book.connection.query_row(empty, [], |row| row.get(0))?;
+        if busy == 0 { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+    }
+
+    fn rest(&mut self, now: Now) {
+        self.mend(now);
+        if self.mend_at.is_none() {
+            self.tidy(true);
+        }
+    }
+
+    /// Works the journal in, and deletes some of what was given up. Nobody waits for either.
+    fn tidy(&mut self, idle: bool) {
+        if self.book.forgets {
+            match keep::forget(&self.book.connection, FORGET_MAX) {
+                Ok(forgotten) => {
+                    self.facts.forgotten.add(forgotten as u64);
+                    self.book.forgets = forgotten > 0;
+                }
+                Err(fault) => tracing::debug!(?fault, "what was given up is deleted another time"),
+            }
+        }
+        let journal = self.folder.join(format!("{}-wal", schema::FILE));
+        let bytes = std::fs::metadata(journal).map_or(0, |file| file.len());
+        self.facts.journal_bytes.set(bytes);
+        if bytes > JOURNAL_BYTES_MAX || (idle && bytes > 0 && !self.book.forgets) {
+            // A reader that holds it makes this come to nothing; there is a next time.
+            self.empty_journal().ok();
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some((to, answer)) = self.volatile.next_answer() {
+            boxes::put(&*self.answers, to, answer);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What every engine must do, on a file in a folder of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use conformance::Plant;
+use engine_disk::{Config, Disk, Sync};
+use link::{Answers, Deployment, Link};
+
+struct Folder(PathBuf, Option<Arc<Disk>>);
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Folder {
+    fn new() -> Folder {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Folder(std::env::temp_dir().join(format!("kulkul-disk-{}-{number}", std::process::id())), None)
+    }
+}
+
+impl Plant for Folder {
+    /// One node has the file; the others of a dialogue are its shards.
+    fn open(&mut self, answers: Arc<dyn Answers>) -> Arc<dyn Link> {
+        let folder = self.0.clone();
+        let lease = self.lease();
+        let open = || {
+            let deployment = Deployment::of_this_build(7, Vec::new());
+            let config = Config { folder, sync: Sync::Always, lease };
+            Arc::new(Disk::open(config, &deployment, answers).expect("a folder of its own"))
+        };
+        self.1.get_or_insert_with(open).clone()
+    }
+
+    fn lease(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    fn restart(&mut self) {
+        self.1 = None;
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.1 = None;
+        if !std::thread::panicking() {
+            std::fs::remove_dir_all(&self.0).ok();
+        }
+    }
+}
+
+conformance::tests!(conformance::Wired::new(super::Folder::new()));
+conformance::restart_tests!(conformance::Wired::new(super::Folder::new()));
+
+#[test]
+fn a_folder_is_served_by_one_process() {
+    struct Nobody;
+    impl Answers for Nobody {
+        fn put(&self, _: vocabulary::Incarnation, _: engine::Answer) -> Result<(), Box<engine::Answer>> {
+            Ok(())
+        }
+    }
+    let mut folder = Folder::new();
+    let held = folder.open(Arc::new(Nobody));
+    let deployment = Deployment::of_this_build(7, Vec::new());
+    let again = Config { folder: folder.0.clone(), sync: Sync::Always, lease: folder.lease() };
+    let refused = Disk::open(again, &deployment, Arc::new(Nobody)).err().expect("it is taken");
+    assert!(refused.to_string().contains("another process serves this data folder"), "{refused}");
+    drop(held);
+}
