@@ -2,9 +2,10 @@
 //! anybody.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use link::{Condition, Figure, Link};
 use shard::Pressure;
 use vocabulary::Wall;
 
@@ -38,6 +39,8 @@ pub struct Facts {
     draining: AtomicBool,
     pressure: AtomicU8,
     pub(crate) keys: AtomicU64,
+    /// One outside the shards.
+    engine: OnceLock<Arc<dyn Link>>,
 }
 
 /// The node at one look.
@@ -71,12 +74,30 @@ impl Facts {
             draining: AtomicBool::new(false),
             pressure: AtomicU8::new(0),
             keys: AtomicU64::new(0),
+            engine: OnceLock::new(),
         }
     }
 
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Release);
         self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn engine_is(&self, link: Arc<dyn Link>) {
+        // Once, when the node starts.
+        self.engine.set(link).ok();
+    }
+
+    pub(crate) fn engine_figures(&self) -> Vec<Figure> {
+        self.engine.get().map(|link| link.figures()).unwrap_or_default()
+    }
+
+    /// Why nothing can be stored, if that is so.
+    pub(crate) fn engine_away(&self) -> Option<String> {
+        match self.engine.get()?.condition() {
+            Condition::Serving => None,
+            Condition::Away { why } => Some(why),
+        }
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
@@ -101,6 +122,7 @@ impl Facts {
             draining: self.draining.load(Ordering::Acquire),
         };
         health.ready &= health.degraded().is_none() && self.pressure() == Pressure::None;
+        health.ready &= self.engine_away().is_none();
         health
     }
 

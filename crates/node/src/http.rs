@@ -299,7 +299,7 @@ async fn ready(State(facts): State<Arc<Facts>>) -> Response {
     let why = match health.degraded() {
         _ if health.draining => "draining".to_owned(),
         Some(why) => why,
-        None => "short of memory".to_owned(),
+        None => facts.engine_away().unwrap_or_else(|| "short of memory".to_owned()),
     };
     (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
 }

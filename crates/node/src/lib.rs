@@ -14,6 +14,7 @@ mod gatekeeper;
 mod greeting;
 mod http;
 mod keeper;
+mod logs;
 mod mail;
 mod memory;
 mod metrics;
@@ -27,13 +28,13 @@ mod tls;
 mod tokens;
 mod world;
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use engine::MemoryLimits;
 use rooms::Apps;
 use vocabulary::{Incarnation, Revocation, ShardId};
 
@@ -42,12 +43,14 @@ pub use facts::{Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
+pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
 pub use tls::{Tls, TlsError};
 
 use census::Census;
 use gatekeeper::Gatekeeper;
+use logs::Opened;
 use mail::Mailboxes;
 
 /// What the configuration came to.
@@ -61,7 +64,7 @@ pub struct Config {
     pub tls: Option<Tls>,
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
-    pub memory: MemoryLimits,
+    pub engine: Engine,
     /// Told apart from every other process of the deployment; drawn by the caller.
     pub node_tag: u64,
     pub start_tag: u32,
@@ -81,6 +84,32 @@ const DRAIN_WINDOW_MAX: Duration = Duration::from_secs(10);
 /// A drain that has not ended then is cut short: what runs us loses patience soon after.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
 
+/// Why a node does not serve.
+#[derive(Debug)]
+pub enum StartError {
+    Listen(io::Error),
+    Engine(Unopened),
+    Threads(io::Error),
+}
+
+impl std::convert::From<io::Error> for StartError {
+    fn from(error: io::Error) -> StartError {
+        StartError::Threads(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(error) => write!(f, "cannot listen: {error}"),
+            StartError::Engine(error) => write!(f, "the engine cannot be opened: {error}"),
+            StartError::Threads(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
 /// A node that serves.
 pub struct Node {
     address: SocketAddr,
@@ -94,13 +123,17 @@ pub struct Node {
 
 impl Node {
     /// Binds and starts the shards' threads. They accept from then on; HTTP is answered once `serve_http` runs.
-    pub fn start(config: Config, furnish: Arc<dyn Furnish>) -> io::Result<Node> {
-        let listener = listener(config.listen)?;
+    pub fn start(config: Config, furnish: Arc<dyn Furnish>) -> Result<Node, StartError> {
+        let listener = listener(config.listen).map_err(StartError::Listen)?;
         let address = listener.local_addr()?;
         let facts = Arc::new(Facts::new(config.shards));
         let (pages, to_pages) = http::Pages::new();
-        let (mailboxes, posts) = mail::open(config.shards)?;
+        let (mailboxes, posts) = mail::open(config.shards, config.engine.is_outside())?;
         let mailboxes = Arc::new(mailboxes);
+        let engine = config.engine.open(&mailboxes).map_err(StartError::Engine)?;
+        if let Opened::Outside(link) = &engine {
+            facts.engine_is(link.clone());
+        }
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
         let (keeper, watches) = keeper::open(config.key_sources);
         let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
@@ -117,7 +150,7 @@ impl Node {
                 tls: config.tls.clone(),
                 limits: config.limits,
                 room_limits: config.room_limits,
-                memory: config.memory,
+                engine: engine.clone(),
                 start_tag: config.start_tag,
                 handshake: config.handshake,
                 clock: clock::Clock::since(started),

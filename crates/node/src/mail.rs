@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::Answer;
 use mio::{Poll, Token, Waker};
 use shard::Full;
 use vocabulary::{Envelope, Revocation, ShardId};
@@ -20,6 +21,9 @@ const COMMANDS_MAX: usize = 8192;
 /// Deliveries that wait for a shard. Full, it stops their senders, not their members.
 const DELIVERIES_MAX: usize = 8192;
 
+/// Answers of an engine outside that wait for a shard. Full, the engine's thread tries again: what it holds meanwhile is
+/// bounded by what it was asked.
+const ANSWERS_MAX: usize = 8192;
 /// Accepted sockets on their way to another shard: four turns' worth of accepts. Beyond it they stay where they were
 /// accepted.
 const SOCKETS_MAX: usize = 256;
@@ -47,6 +51,7 @@ pub struct Unread;
 struct Mailbox {
     commands: SyncSender<Envelope>,
     deliveries: SyncSender<Envelope>,
+    answers: SyncSender<Answer>,
     sockets: SyncSender<TcpStream>,
     /// Held to write down or to take what it is told; nothing is done meanwhile.
     control: Arc<Mutex<Control>>,
@@ -62,6 +67,7 @@ pub(crate) struct Incoming {
     pub poll: Poll,
     pub commands: Receiver<Envelope>,
     pub deliveries: Receiver<Envelope>,
+    pub answers: Receiver<Answer>,
     pub sockets: Receiver<TcpStream>,
     control: Arc<Mutex<Control>>,
     awake: Arc<AtomicBool>,
@@ -78,13 +84,15 @@ impl Incoming {
     }
 }
 
-pub(crate) fn open(shards: u16) -> io::Result<(Mailboxes, Vec<Incoming>)> {
+/// `answered`: by an engine outside; else nobody needs places for answers.
+pub(crate) fn open(shards: u16, answered: bool) -> io::Result<(Mailboxes, Vec<Incoming>)> {
     let (mut boxes, mut ends) = (Vec::new(), Vec::new());
     for _ in 0..shards {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;
         let (commands, commands_in) = sync_channel(COMMANDS_MAX);
         let (deliveries, deliveries_in) = sync_channel(DELIVERIES_MAX);
+        let (answers, answers_in) = sync_channel(if answered { ANSWERS_MAX } else { 1 });
         let (sockets, sockets_in) = sync_channel(SOCKETS_MAX);
         let control = Arc::new(Mutex::new(Control::default()));
         let awake = Arc::new(AtomicBool::new(false));
@@ -92,11 +100,12 @@ pub(crate) fn open(shards: u16) -> io::Result<(Mailboxes, Vec<Incoming>)> {
             poll,
             commands: commands_in,
             deliveries: deliveries_in,
+            answers: answers_in,
             sockets: sockets_in,
             control: control.clone(),
             awake: awake.clone(),
         });
-        boxes.push(Mailbox { commands, deliveries, sockets, control, waker, awake });
+        boxes.push(Mailbox { commands, deliveries, answers, sockets, control, waker, awake });
     }
     Ok((Mailboxes(boxes), ends))
 }
@@ -115,6 +124,19 @@ impl Mailboxes {
             }
             Err(TrySendError::Full(envelope)) => Err(Full(envelope)),
             // Threads end together, when the last connection of the node has: nobody waits for this any more.
+            Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
+    }
+
+    /// Given back where it finds no place.
+    pub(crate) fn answer(&self, to: ShardId, answer: Answer) -> Result<(), Box<Answer>> {
+        let Some(mailbox) = self.0.get(usize::from(to.0)) else { return Ok(()) };
+        match mailbox.answers.try_send(answer) {
+            Ok(()) => {
+                mailbox.wake();
+                Ok(())
+            }
+            Err(TrySendError::Full(answer)) => Err(Box::new(answer)),
             Err(TrySendError::Disconnected(_)) => Ok(()),
         }
     }
@@ -176,7 +198,7 @@ mod tests {
     /// In one thread: whoever waited for a place would wait for ever.
     #[test]
     fn a_full_box_of_sockets_keeps_nothing_from_being_told() {
-        let (mailboxes, ends) = open(2).expect("a poll");
+        let (mailboxes, ends) = open(2, false).expect("a poll");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("listening");
         let copy = || socket.try_clone().expect("a descriptor");
@@ -205,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_revocation_that_a_shard_has_no_place_for_is_refused_and_not_lost() {
-        let (mailboxes, ends) = open(2).expect("a poll");
+        let (mailboxes, ends) = open(2, false).expect("a poll");
         for number in 0..REVOCATIONS_MAX {
             mailboxes.revoke(&revocation(number)).expect("a place");
         }

@@ -4,6 +4,8 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use link::Figure;
+
 use crate::away::Away;
 use crate::facts::Facts;
 use crate::memory::resident_bytes;
@@ -39,6 +41,12 @@ pub(crate) fn text(facts: &Facts) -> String {
     for (name, value) in rows {
         let name = format!("{name}_total");
         page.head(&name, &name.replace('_', " "), "counter");
+        page.line(&name, value);
+    }
+    for Figure { name, help, value } in facts.engine_figures() {
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        let name = format!("engine_{name}");
+        page.head(&name, help, kind);
         page.line(&name, value);
     }
     page.process();

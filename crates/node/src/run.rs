@@ -7,7 +7,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{MemoryEngine, MemoryLimits, Nodes};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
@@ -22,6 +21,7 @@ use crate::doorway::Doorway;
 use crate::facts::Facts;
 use crate::gate::{Gate, turned};
 use crate::keeper::Keeper;
+use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
@@ -39,7 +39,7 @@ pub(crate) struct Seat {
     pub tls: Option<Tls>,
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
-    pub memory: MemoryLimits,
+    pub engine: Opened,
     pub start_tag: u32,
     pub handshake: Duration,
     pub clock: Clock,
@@ -68,7 +68,7 @@ pub(crate) struct Thread {
     pub listener: Option<mio::net::TcpListener>,
     pub shard: Shard,
     post: Post,
-    engine: MemoryEngine,
+    logs: Logs,
     pub sockets: Sockets,
     scratch: Vec<u8>,
     /// Sockets that had more to read than one scratch buffer, or whose peer has closed behind what was read.
@@ -122,7 +122,7 @@ impl Thread {
             me: seat.me,
             shards: seat.shards,
             limits: seat.room_limits,
-            guarantees: MemoryEngine::guarantees(Nodes::One),
+            guarantees: seat.engine.guarantees(),
             start_tag: seat.start_tag,
         };
         let config = Config {
@@ -137,7 +137,7 @@ impl Thread {
         Thread {
             shard: Shard::new(now, config),
             post: Post::default(),
-            engine: MemoryEngine::new(seat.memory, seat.start_tag),
+            logs: Logs::new(&seat.engine, seat.start_tag),
             sockets: Sockets::new(seat.id),
             scratch: vec![0; SCRATCH_BYTES],
             unread: BTreeSet::new(),
@@ -189,7 +189,7 @@ impl Thread {
     }
 
     fn timeout(&self, state: Turn) -> Option<Duration> {
-        if !self.post.is_empty() {
+        if !self.post.is_empty() || self.logs.is_full() {
             return Some(BOXES_PAUSE);
         }
         if state == Turn::More || !self.unread.is_empty() || self.unopened {
@@ -198,7 +198,7 @@ impl Thread {
         let now = self.seat.clock.now().tick;
         let shard = self.shard.next_deadline().map(|(at, _)| at);
         let greeting = self.greetings.front().map(|(since, _)| *since + self.seat.handshake);
-        let engine = self.engine.next_deadline();
+        let engine = self.logs.next_deadline();
         let drained = self.draining.then(|| now + DRAIN_LOOK);
         let next = [shard, greeting, engine, self.accept_from, drained].into_iter().flatten().min()?;
         if next <= now {
@@ -209,22 +209,25 @@ impl Thread {
     }
 
     fn inputs(&mut self, now: Now, registry: &Registry, events: &Events) {
+        self.logs.retry();
         let congested = self.post.is_congested();
+        // Full, too, it takes nothing that would ask for more, but what was answered.
+        let stopped = congested || self.logs.is_full();
         for event in events {
             match event.token() {
                 WAKE => {}
                 // A pause that was begun is not cut short by one more who comes.
                 LISTEN => _ = self.accept_from.get_or_insert(now.tick),
-                token => self.socket_event(now, registry, token, event, congested),
+                token => self.socket_event(now, registry, token, event, stopped),
             }
         }
-        self.read_mail(now, registry, congested);
+        self.read_mail(now, registry, congested, stopped);
         let pressure = self.seat.facts.pressure();
         if std::mem::replace(&mut self.pressure, pressure) != pressure {
             self.shard.handle(now, Input::Pressed(pressure));
         }
         // A congested shard takes nothing that could make more deliveries.
-        if congested {
+        if stopped {
             return;
         }
         for id in std::mem::take(&mut self.unread) {
@@ -237,7 +240,7 @@ impl Thread {
         if self.shard.next_deadline().is_some_and(|(at, _)| at <= now.tick) {
             self.shard.handle(now, Input::DeadlineReached);
         }
-        self.engine.tick(now);
+        self.logs.tick(now);
     }
 
     fn exchange(&mut self, now: Now, registry: &Registry) {
@@ -250,13 +253,13 @@ impl Thread {
         now: Now,
         registry: &'a Registry,
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
-        let Thread { shard, post, engine, sockets, seat, broken, failures, doorway, .. } = self;
+        let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let mailboxes = &seat.mailboxes;
         (
             shard,
             post,
-            Outside { now, registry, sockets, engine, mailboxes, facts, broken, failures, door: doorway },
+            Outside { now, registry, sockets, logs, mailboxes, facts, broken, failures, door: doorway },
         )
     }
 
@@ -272,9 +275,9 @@ impl Thread {
         Turn::More
     }
 
-    fn read_mail(&mut self, now: Now, registry: &Registry, congested: bool) {
+    fn read_mail(&mut self, now: Now, registry: &Registry, congested: bool, stopped: bool) {
         self.mail.looks();
-        self.unopened = congested;
+        self.unopened = stopped;
         let mut opened = 0;
         for _ in 0..LETTERS_MAX {
             let Ok(envelope) = self.mail.deliveries.try_recv() else { break };
@@ -283,6 +286,16 @@ impl Thread {
         }
         self.unopened |= opened == LETTERS_MAX;
         if congested {
+            return;
+        }
+        let mut opened = 0;
+        for _ in 0..LETTERS_MAX {
+            let Ok(answer) = self.mail.answers.try_recv() else { break };
+            opened += 1;
+            self.shard.handle(now, Input::Answered(answer));
+        }
+        self.unopened |= opened == LETTERS_MAX;
+        if stopped {
             return;
         }
         let mut opened = 0;

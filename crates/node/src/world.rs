@@ -1,6 +1,6 @@
-//! What a shard can touch: its sockets, its siblings' boxes, and the memory engine in this very thread.
+//! What a shard can touch: its sockets, its siblings' boxes, and where its logs live.
 
-use engine::{Answer, Asked, MemoryEngine};
+use engine::{Answer, Asked};
 use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
@@ -8,6 +8,7 @@ use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Sha
 
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
+use crate::logs::Logs;
 use crate::mail::Mailboxes;
 use crate::sockets::Sockets;
 use crate::sparing::Sparing;
@@ -16,7 +17,7 @@ pub(crate) struct Outside<'a> {
     pub now: Now,
     pub registry: &'a Registry,
     pub sockets: &'a mut Sockets,
-    pub engine: &'a mut MemoryEngine,
+    pub logs: &'a mut Logs,
     pub mailboxes: &'a Mailboxes,
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
@@ -32,11 +33,11 @@ impl World for Outside<'_> {
     }
 
     fn ask(&mut self, asked: Asked) {
-        self.engine.handle(self.now, asked);
+        self.logs.ask(self.now, asked);
     }
 
     fn answer(&mut self) -> Option<Answer> {
-        self.engine.next_answer().map(|(_, answer)| answer)
+        self.logs.answer()
     }
 
     fn write(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {

@@ -105,7 +105,7 @@ fn node(secret: Secret) -> Node {
         tls: None,
         limits: shard::Limits::default(),
         room_limits: rooms::Limits::default(),
-        memory: engine::MemoryLimits::default(),
+        engine: node::Engine::Memory(engine::MemoryLimits::default()),
         node_tag: 0x9f3c,
         start_tag: 7,
         handshake: Duration::from_secs(10),

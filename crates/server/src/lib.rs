@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod demo;
 mod doctor;
+mod engines;
 mod gate;
 mod log;
 mod memory;

@@ -54,7 +54,7 @@ pub(crate) struct Serve {
     /// Shards, each with a thread [default: one a core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub shards: Option<u16>,
-    /// Where logs live: memory, disk, redis://…, nats://… [default: memory].
+    /// Where logs live: memory, disk, redis://…, nats://… [default: disk].
     #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
     pub engine: Option<String>,
     /// Add /conformance/echo, which sends every message back. Never in production.
@@ -84,6 +84,18 @@ pub(crate) enum Engine {
     Disk,
     Redis(String),
     Nats(String),
+}
+
+impl Engine {
+    /// Without an address, which may hold a password.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Engine::Memory => "memory",
+            Engine::Disk => "disk",
+            Engine::Redis(_) => "redis",
+            Engine::Nats(_) => "nats",
+        }
+    }
 }
 
 /// Refused at once if it is none; the configuration reads it.

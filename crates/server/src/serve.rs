@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use engine::MemoryLimits;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Facts, Node};
+use node::{Facts, Node, StartError};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,7 +16,7 @@ use crate::config::{self, Config, Place};
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{demo, gate, log, memory, operator, pages, secret};
+use crate::{demo, engines, gate, log, memory, operator, pages, secret};
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
@@ -67,8 +66,11 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let node = node_config(settings, gate, sealed.clone(), budget)?;
     let mut signals = Signals::heard(config.demo)?;
-    let mut node = Node::start(node, Arc::new(furniture)).with_context(|| {
-        format!("cannot listen on {}; is something else there? Try --listen", settings.listen)
+    let mut node = Node::start(node, Arc::new(furniture)).map_err(|error| match error {
+        StartError::Listen(error) => anyhow::Error::new(error)
+            .context(format!("cannot listen on {}; is something else there? Try --listen", settings.listen)),
+        StartError::Engine(error) => anyhow::anyhow!("the engine {:?}: {error}", settings.engine.name()),
+        StartError::Threads(error) => anyhow::Error::new(error).context("cannot start"),
     })?;
     let facts = node.facts();
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
@@ -91,7 +93,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let address = node.address();
     let scheme = if sealed.is_some() { "https" } else { "http" };
     announce(&ready_line(&format!("{scheme}://{address}"), operator))?;
-    tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = "memory", "serving");
+    tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = settings.engine.name(), "serving");
     let mut renewal = settings.tls.clone().zip(sealed).map(|(files, sealed)| Renewal::of(files, sealed));
     let mut read = Read::begins(&config);
     let mut look = tokio::time::interval(renewal::LOOK_EVERY);
@@ -123,6 +125,7 @@ fn node_config(
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
     let [tag @ .., a, b, c, d] = tags;
+    let (room_limits, start_tag) = (rooms::Limits::default(), u32::from_le_bytes([a, b, c, d]));
     Ok(node::Config {
         listen: settings.listen,
         shards: settings.shards,
@@ -130,10 +133,10 @@ fn node_config(
         key_sources: gate::sources(settings),
         tls,
         limits: gate::limits(settings),
-        room_limits: rooms::Limits::default(),
-        memory: engine_limits(settings.shards, budget),
+        engine: engines::engine(settings, start_tag, room_limits.lease, budget),
+        room_limits,
         node_tag: u64::from_le_bytes(tag),
-        start_tag: u32::from_le_bytes([a, b, c, d]),
+        start_tag,
         handshake: settings.websocket.handshake_timeout,
     })
 }
@@ -188,13 +191,6 @@ fn ready_line(listening: &str, operator: Option<SocketAddr>) -> serde_json::Valu
         None => json!({ "listening": listening }),
         Some(operator) => json!({ "listening": listening, "operator": format!("http://{operator}") }),
     }
-}
-
-/// Half of the budget for what the engine keeps; the other half is connections, rooms that are open, and what is on its way.
-fn engine_limits(shards: u16, budget: Option<u64>) -> MemoryLimits {
-    let limits = MemoryLimits::default();
-    let share = |budget: u64| (budget / 2 / u64::from(shards)) as usize;
-    MemoryLimits { bytes_max: budget.map_or(limits.bytes_max, share), ..limits }
 }
 
 /// As many sockets as the machine lets us have; how many that is, the log says.

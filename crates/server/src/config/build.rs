@@ -23,7 +23,11 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         operator_listen: top.maybe("operator_listen"),
         data: top.get("data"),
         shards: top.get("shards"),
-        engine: options::engine(&top.get::<String>("engine")).unwrap_or(Engine::Memory),
+        engine: options::engine(&top.get::<String>("engine")).unwrap_or(Engine::Disk),
+        disk_sync: match top.get::<String>("disk.sync").as_str() {
+            "process" => engine_disk::Sync::Process,
+            _ => engine_disk::Sync::Always,
+        },
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },

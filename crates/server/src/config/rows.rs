@@ -54,7 +54,13 @@ pub(super) const SERVER: &[Row] = &[
     ),
     Row::new("data", Kind::Path, options::DATA, "Folder for the server's own files."),
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),
-    Row::new("engine", Kind::Text(ENGINE), "memory", "Where rooms are kept."),
+    Row::new("engine", Kind::Text(ENGINE), "disk", "Where rooms are kept: disk in `data`; memory forgets all when the process ends."),
+    Row::new(
+        "disk.sync",
+        Kind::Choice(&["always", "process"]),
+        "always",
+        "When a message is answered that the disk keeps: once it is on the disk (always), or once the operating system has it, which survives the end of the process and not that of the power (process).",
+    ),
     Row::without(
         "secret",
         Kind::Text(SECRET),

@@ -256,11 +256,8 @@ fn trusted_path(path: &str, section: &Section, settings: &Settings, faults: &mut
 pub(super) fn refuse_unbuilt(settings: &Settings, faults: &mut Faults) {
     let engine: String = settings.top.maybe("engine").unwrap_or_default();
     let name = engine.split(':').next().unwrap_or_default();
-    if !matches!(name, "memory" | "") {
-        let says = format!(
-            "this version has no engine {name:?}: it has only \"memory\", which forgets everything when it ends. Start \
-             with --engine memory"
-        );
+    if !matches!(name, "memory" | "disk" | "") {
+        let says = format!("this version has no engine {name:?}: it has \"disk\" and \"memory\"");
         faults.add(settings.top.place("engine"), says);
     }
 }

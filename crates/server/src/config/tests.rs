@@ -383,7 +383,7 @@ fn a_setting_without_effect_is_warned_of_and_an_engine_that_is_not_built_is_refu
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
     assert!(warned.warnings[0].contains("WS_READ_BUFFER_SIZE: `websocket.read_buffer_size` has no effect"));
     for (file, says) in [
-        ("engine = \"disk\"", "no engine \"disk\""),
+        ("engine = \"nats://host\"", "no engine \"nats\""),
         ("engine = \"redis://ana:pass@host\"", "no engine \"redis\""),
     ] {
         let config = sound(&written(Some(file), &[]));

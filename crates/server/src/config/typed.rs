@@ -17,6 +17,7 @@ pub(crate) struct Typed {
     pub data: PathBuf,
     pub shards: u16,
     pub engine: Engine,
+    pub disk_sync: engine_disk::Sync,
     pub signing: Signing,
     pub presence_notices: bool,
     pub log: Log,

@@ -101,7 +101,7 @@ fn the_doctor_says_what_is_there_and_what_to_do() {
         (&both, "operator_listen", "ok", "served by a kulkul already"),
         (set, "keys", "fail", "/nowhere/keys.json: No such file"),
         (&listen, "data folder", "ok", "writable"),
-        (&listen, "engine", "ok", "memory"),
+        (&listen, "engine", "ok", "disk"),
         ("listen = \"192.0.2.1:80\"", "listen", "fail", "192.0.2.1:80"),
         ("listn = 1", "config", "fail", "did you mean `listen`?"),
     ] {
