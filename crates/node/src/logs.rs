@@ -69,7 +69,7 @@ impl Answers for Mailboxes {
 }
 
 pub(crate) enum Logs {
-    Memory(MemoryEngine),
+    Memory(Box<MemoryEngine>),
     /// What the engine had no place for waits, in order: at most what one turn asks, because with it waiting the shard takes
     /// nothing that would ask for more.
     Outside {
@@ -81,7 +81,7 @@ pub(crate) enum Logs {
 impl Logs {
     pub(crate) fn new(opened: &Opened, start_tag: u32) -> Logs {
         match opened {
-            Opened::Memory(limits) => Logs::Memory(MemoryEngine::new(*limits, start_tag)),
+            Opened::Memory(limits) => Logs::Memory(Box::new(MemoryEngine::new(*limits, start_tag))),
             Opened::Outside(link) => Logs::Outside { link: link.clone(), unasked: VecDeque::new() },
         }
     }
