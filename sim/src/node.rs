@@ -7,8 +7,8 @@ use engine::{Answer, Asked};
 use session::Authenticated;
 use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
-    CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation, ShardId,
-    Tag, Tick, Unproven,
+    CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
+    ShardId, Tag, Tick, Told, Unproven,
 };
 
 use crate::engine::Engine;
@@ -307,6 +307,9 @@ impl Around for Hands<'_> {
 
     /// A device here closes when it is told to, with or without the end of its stream.
     fn finish(&mut self, _: ConnectionId) {}
+
+    /// Nobody calls here yet.
+    fn told(&mut self, _: CallId, _: Told) {}
 
     fn failed(&mut self, failure: Failure) {
         self.world.failures.push(failure);

@@ -45,6 +45,11 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "only `server` names concrete apps and engines",
     },
     Edge {
+        of: "crates/http-api",
+        may: &["crates/node", "crates/vocabulary"],
+        because: "a back end's question is a call, and what a room is, it need not know",
+    },
+    Edge {
         of: "sim",
         may: UP_TO_SHARD_AND_APPS,
         because: "the simulator drives the pure set and nothing else",

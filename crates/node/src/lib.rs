@@ -3,6 +3,7 @@
 
 mod addresses;
 mod away;
+mod calls;
 mod census;
 mod certificate;
 mod clock;
@@ -39,6 +40,7 @@ use rooms::Apps;
 use vocabulary::{Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork};
+pub use calls::{Desk, Uncalled};
 pub use facts::{Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{HttpError, figures, operator, probes, router};
@@ -48,6 +50,7 @@ pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
 pub use tls::{Tls, TlsError};
 
+use calls::Calls;
 use census::Census;
 use gatekeeper::Gatekeeper;
 use logs::Opened;
@@ -116,6 +119,7 @@ pub struct Node {
     facts: Arc<Facts>,
     mailboxes: Arc<Mailboxes>,
     gatekeeper: Arc<Gatekeeper>,
+    desk: Desk,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
     handshake: Duration,
@@ -135,6 +139,7 @@ impl Node {
             facts.engine_is(link.clone());
         }
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
+        let calls = Arc::new(Calls::default());
         let (keeper, watches) = keeper::open(config.key_sources);
         let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
         let started = Instant::now();
@@ -156,6 +161,7 @@ impl Node {
                 clock: clock::Clock::since(started),
                 facts: facts.clone(),
                 mailboxes: mailboxes.clone(),
+                calls: calls.clone(),
                 pages: to_pages.clone(),
             };
             let furnish = furnish.clone();
@@ -169,7 +175,9 @@ impl Node {
             // It ends with the process: what it waits for may never come.
             std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
         }
-        Ok(Node { address, facts, mailboxes, gatekeeper, threads, pages, handshake: config.handshake })
+        let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
+        let handshake = config.handshake;
+        Ok(Node { address, facts, mailboxes, gatekeeper, desk, threads, pages, handshake })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -183,6 +191,11 @@ impl Node {
     /// Sheds by steps when the process holds more than its share of this, as long as the calling runtime runs.
     pub fn hold_memory(&self, budget_bytes: u64) {
         tokio::spawn(memory::watch(self.facts.clone(), budget_bytes));
+    }
+
+    /// For back ends' calls.
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// For changes while it serves.

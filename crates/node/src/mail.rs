@@ -11,7 +11,7 @@ use std::time::Duration;
 use engine::Answer;
 use mio::{Poll, Token, Waker};
 use shard::Full;
-use vocabulary::{Envelope, Revocation, ShardId};
+use vocabulary::{Call, Envelope, Revocation, ShardId};
 
 use crate::gate::Gate;
 use crate::keeper::Rounds;
@@ -24,6 +24,8 @@ const DELIVERIES_MAX: usize = 8192;
 /// Answers of an engine outside that wait for a shard. Full, the engine's thread tries again: what it holds meanwhile is
 /// bounded by what it was asked.
 const ANSWERS_MAX: usize = 8192;
+/// Calls of back ends that wait for a shard: fewer than those that wait for an answer.
+const CALLS_MAX: usize = 1024;
 /// Accepted sockets on their way to another shard: four turns' worth of accepts. Beyond it they stay where they were
 /// accepted.
 const SOCKETS_MAX: usize = 256;
@@ -52,6 +54,7 @@ struct Mailbox {
     commands: SyncSender<Envelope>,
     deliveries: SyncSender<Envelope>,
     answers: SyncSender<Answer>,
+    calls: SyncSender<Call>,
     sockets: SyncSender<TcpStream>,
     /// Held to write down or to take what it is told; nothing is done meanwhile.
     control: Arc<Mutex<Control>>,
@@ -68,6 +71,7 @@ pub(crate) struct Incoming {
     pub commands: Receiver<Envelope>,
     pub deliveries: Receiver<Envelope>,
     pub answers: Receiver<Answer>,
+    pub calls: Receiver<Call>,
     pub sockets: Receiver<TcpStream>,
     control: Arc<Mutex<Control>>,
     awake: Arc<AtomicBool>,
@@ -93,6 +97,7 @@ pub(crate) fn open(shards: u16, answered: bool) -> io::Result<(Mailboxes, Vec<In
         let (commands, commands_in) = sync_channel(COMMANDS_MAX);
         let (deliveries, deliveries_in) = sync_channel(DELIVERIES_MAX);
         let (answers, answers_in) = sync_channel(if answered { ANSWERS_MAX } else { 1 });
+        let (calls, calls_in) = sync_channel(CALLS_MAX);
         let (sockets, sockets_in) = sync_channel(SOCKETS_MAX);
         let control = Arc::new(Mutex::new(Control::default()));
         let awake = Arc::new(AtomicBool::new(false));
@@ -101,11 +106,12 @@ pub(crate) fn open(shards: u16, answered: bool) -> io::Result<(Mailboxes, Vec<In
             commands: commands_in,
             deliveries: deliveries_in,
             answers: answers_in,
+            calls: calls_in,
             sockets: sockets_in,
             control: control.clone(),
             awake: awake.clone(),
         });
-        boxes.push(Mailbox { commands, deliveries, answers, sockets, control, waker, awake });
+        boxes.push(Mailbox { commands, deliveries, answers, calls, sockets, control, waker, awake });
     }
     Ok((Mailboxes(boxes), ends))
 }
@@ -139,6 +145,16 @@ impl Mailboxes {
             Err(TrySendError::Full(answer)) => Err(Box::new(answer)),
             Err(TrySendError::Disconnected(_)) => Ok(()),
         }
+    }
+
+    /// Whether it found a place.
+    pub(crate) fn call(&self, call: Call) -> bool {
+        let Some(mailbox) = self.0.get(usize::from(call.id.shard.0)) else { return false };
+        let taken = mailbox.calls.try_send(call).is_ok();
+        if taken {
+            mailbox.wake();
+        }
+        taken
     }
 
     /// To the less loaded of two shards. Given back where it finds no place.

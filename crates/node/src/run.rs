@@ -14,6 +14,7 @@ use session::Rate;
 use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
 use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
 
+use crate::calls::Calls;
 use crate::census::Census;
 use crate::clock::Clock;
 use crate::door::ACCEPTS_MAX;
@@ -45,6 +46,7 @@ pub(crate) struct Seat {
     pub clock: Clock,
     pub facts: Arc<Facts>,
     pub mailboxes: Arc<Mailboxes>,
+    pub calls: Arc<Calls>,
     pub pages: http::ToPages,
 }
 
@@ -255,11 +257,22 @@ impl Thread {
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
-        let mailboxes = &seat.mailboxes;
+        let (mailboxes, calls) = (&*seat.mailboxes, &*seat.calls);
         (
             shard,
             post,
-            Outside { now, registry, sockets, logs, mailboxes, facts, broken, failures, door: doorway },
+            Outside {
+                now,
+                registry,
+                sockets,
+                logs,
+                mailboxes,
+                calls,
+                facts,
+                broken,
+                failures,
+                door: doorway,
+            },
         )
     }
 
@@ -303,6 +316,13 @@ impl Thread {
             let Ok(envelope @ Envelope::Command(_)) = self.mail.commands.try_recv() else { break };
             opened += 1;
             self.shard.handle(now, Input::Arrived(envelope));
+        }
+        self.unopened |= opened == LETTERS_MAX;
+        let mut opened = 0;
+        for _ in 0..LETTERS_MAX {
+            let Ok(call) = self.mail.calls.try_recv() else { break };
+            opened += 1;
+            self.shard.handle(now, Input::Called(call));
         }
         self.unopened |= opened == LETTERS_MAX;
         self.obey(now, registry);

@@ -4,8 +4,11 @@ use engine::{Answer, Asked};
 use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
-use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Unproven};
+use vocabulary::{
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Told, Unproven,
+};
 
+use crate::calls::Calls;
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::logs::Logs;
@@ -19,6 +22,7 @@ pub(crate) struct Outside<'a> {
     pub sockets: &'a mut Sockets,
     pub logs: &'a mut Logs,
     pub mailboxes: &'a Mailboxes,
+    pub calls: &'a Calls,
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
@@ -56,6 +60,10 @@ impl World for Outside<'_> {
         if let Some(socket) = self.sockets.get(connection) {
             socket.finish();
         }
+    }
+
+    fn told(&mut self, call: CallId, told: Told) {
+        self.calls.told(call, told);
     }
 
     fn failed(&mut self, failure: Failure) {

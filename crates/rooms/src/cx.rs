@@ -117,12 +117,12 @@ impl Cx<'_> {
 
     pub(crate) fn reply(&mut self, room: &RoomId, to: ReplyTo, reply: Reply) {
         let at = self.now.wall;
-        self.deliver(to.connection.shard, Delivery::Reply { room: room.clone(), to, reply, at });
+        self.deliver(to.asker.shard(), Delivery::Reply { room: room.clone(), to, reply, at });
     }
 
     pub(crate) fn acked(&mut self, room: &RoomId, position: Position, at: Wall, to: ReplyTo) {
         self.counts.duplicates += 1;
-        let shard = to.connection.shard;
+        let shard = to.asker.shard();
         let ack = Ack { to, reply: None };
         self.deliver(shard, Delivery::Acked { room: room.clone(), position, at, ack });
     }

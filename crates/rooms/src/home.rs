@@ -169,8 +169,10 @@ impl Home {
             Command::Join(join) => self.join(cx, join),
             Command::Leave { connection, asked, .. } => self.leave(cx, connection, asked),
             Command::Act(act) => self.act(cx, act),
-            Command::History { user, reply, limit, from, .. } => self.history(cx, &user, reply, limit, from),
-            Command::Members { user, reply, .. } => self.members(cx, &user, reply),
+            Command::History { caller, reply, limit, from, .. } => {
+                self.history(cx, &caller, reply, limit, from)
+            }
+            Command::Members { caller, reply, .. } => self.members(cx, &caller, reply),
             Command::Page { connection, ticket, since, .. } => self.page(cx, connection, ticket, since),
             Command::Renew { connection, user, .. } => self.renew(cx, connection, user),
             Command::Roster { .. } => {}
@@ -316,8 +318,8 @@ impl Home {
         }
     }
 
-    fn members(&mut self, cx: &mut Cx<'_>, user: &Arc<User>, reply: ReplyTo) {
-        if let Err(refusal) = self.audience_of(cx, &reply, user) {
+    fn members(&mut self, cx: &mut Cx<'_>, caller: &Caller, reply: ReplyTo) {
+        if let Err(refusal) = self.audience_of(cx, caller) {
             return cx.reply(&self.id, reply, Reply::Refused(refusal));
         }
         let users = self.presence.list(cx.limits.presence_list_max);
@@ -326,13 +328,14 @@ impl Home {
     }
 
     /// What a caller sees of this room: a member by its join, anybody else as if joining now.
-    fn audience_of(&self, cx: &mut Cx<'_>, reply: &ReplyTo, user: &Arc<User>) -> Result<Audience, Refusal> {
-        if let Some(seat) = self.seats.get(reply.connection) {
+    fn audience_of(&self, cx: &mut Cx<'_>, caller: &Caller) -> Result<Audience, Refusal> {
+        if let Caller::Connection { id, .. } = caller
+            && let Some(seat) = self.seats.get(*id)
+        {
             return Ok(seat.audience);
         }
-        let caller = Caller::Connection { id: reply.connection, user: user.clone() };
         match self.log() {
-            Some(log) => cx.answered(&self.id, log.fold.admit(&caller, &Payload::new())),
+            Some(log) => cx.answered(&self.id, log.fold.admit(caller, &Payload::new())),
             None => Err(Refusal::busy(1000)),
         }
     }

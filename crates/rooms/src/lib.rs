@@ -159,7 +159,7 @@ impl Rooms {
             | Command::History { reply: to, .. }
             | Command::Members { reply: to, .. } => {
                 let reply = Reply::Refused(refusal);
-                Some((to.connection.shard, Delivery::Reply { room, to, reply, at: now.wall }))
+                Some((to.asker.shard(), Delivery::Reply { room, to, reply, at: now.wall }))
             }
             _ => None,
         };

@@ -11,8 +11,8 @@ use engine::{
 };
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, Incarnation, Join,
-    Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown,
+    Act, Asker, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, Incarnation,
+    Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown,
     Standing, Tag, Tick, User, UserId, Wall,
 };
 
@@ -108,7 +108,7 @@ impl Desk {
             kind: "say".into(),
             payload: id.bytes().cycle().take(bytes).collect(),
             key,
-            reply: Some(ReplyTo { connection: ANA, tag, frees: true }),
+            reply: Some(ReplyTo { asker: Asker::Connection(ANA), tag, frees: true }),
         }));
     }
 

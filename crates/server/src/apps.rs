@@ -14,6 +14,9 @@ pub(crate) struct Furniture {
     pub fragments_max: u32,
 }
 
+/// Kept of one user's inbox: what a device that was away for weeks wants to read, and no archive.
+const INBOX_RECORDS: u64 = 1000;
+
 /// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
@@ -21,7 +24,12 @@ const CONFORMANCE: websocket::Limits =
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
         let rules = Rules { notices: self.notices, ..Rules::default() };
-        Apps::default().with("chat", app::host(chat::Chat), rules)
+        let inbox = Rules { retention_records: INBOX_RECORDS, notices: false };
+        Apps::default().with("chat", app::host(chat::Chat), rules).with(
+            "user",
+            app::host(inbox::Inbox),
+            inbox,
+        )
     }
 
     /// In the order of the gate's.

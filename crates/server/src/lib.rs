@@ -1,6 +1,7 @@
 //! The `kulkul` binary: reads configuration, and is the only place that names concrete apps, engines and bridges.
 
 mod apps;
+mod backend;
 mod check;
 mod config;
 mod demo;
@@ -32,6 +33,9 @@ pub fn main() -> ExitCode {
         Some(Command::Check(look)) => check::run(&look),
         Some(Command::Doctor(look)) => doctor::run(&look),
         Some(Command::Token(ask)) => token::print(&ask),
+        Some(Command::Publish(ask)) => backend::publish(&ask),
+        Some(Command::History(ask)) => backend::history(&ask),
+        Some(Command::Tail(ask)) => backend::tail(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
     };

@@ -4,24 +4,25 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{HOST, ORIGIN};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use node::Node;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 /// Where it listens, once it does; it ends with the runtime.
-pub(crate) async fn serve(address: SocketAddr, node: &Node) -> Result<SocketAddr> {
+pub(crate) async fn serve(address: SocketAddr, node: &Node, api: Router) -> Result<SocketAddr> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("operator_listen = {address}: cannot listen there; is something else there?")
     })?;
     let bound = listener.local_addr()?;
     let facts = node.facts();
-    let router = node::figures(facts.clone()).merge(node::probes(facts)).merge(node::operator(node.helm()));
+    let router =
+        node::figures(facts.clone()).merge(node::probes(facts)).merge(node::operator(node.helm())).merge(api);
     node.serve_operator(listener, router.layer(from_fn_with_state(bound.ip().is_loopback(), no_pages)));
     Ok(bound)
 }

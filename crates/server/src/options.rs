@@ -33,6 +33,15 @@ pub(crate) enum Command {
     /// Print a token for a user, signed with the secret of a data folder or a config file.
     #[command(after_help = "Example: kulkul token --user 1 --name Ana --rooms 'team-*' --ttl 15m")]
     Token(Token),
+    /// Publish to a room or a user of a running server, by its HTTP API.
+    #[command(after_help = "Example: kulkul publish --room chat:general '{\"content\":\"Hello\"}'")]
+    Publish(Publish),
+    /// Print what a room's log holds, oldest first.
+    #[command(after_help = "Example: kulkul history chat:general --limit 20")]
+    History(History),
+    /// Print what comes to a room's log, as it comes, until interrupted.
+    #[command(after_help = "Example: kulkul tail chat:general")]
+    Tail(Tail),
     /// Measure this server or another under load.
     Bench(bench::Bench),
 }
@@ -129,6 +138,65 @@ impl Look {
     pub(crate) fn as_served(&self) -> Serve {
         Serve { config: self.config.clone(), ..Serve::default() }
     }
+}
+
+/// Which server, and by which key.
+#[derive(Args)]
+pub(crate) struct Where {
+    /// Config file of the server: its operator's listener and its first key that may [default: none, which is demo mode].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of a server in demo mode [default: ./kulkul-data].
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+    /// Where the HTTP API answers [default: the config's operator_listen, or http://127.0.0.1:8080].
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// As JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Publish {
+    /// Full name of the room.
+    #[arg(long, value_name = "APP:NAME", required_unless_present = "user", conflicts_with = "user")]
+    pub room: Option<String>,
+    /// Id of the user whose inbox it goes to; repeat for more.
+    #[arg(long, value_name = "ID")]
+    pub user: Vec<String>,
+    /// What the app is asked to do.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+    /// Names the message: the same id is stored once.
+    #[arg(long)]
+    pub id: Option<String>,
+    /// A JSON object.
+    #[arg(value_name = "PAYLOAD")]
+    pub payload: String,
+    #[command(flatten)]
+    pub server: Where,
+}
+
+#[derive(Args)]
+pub(crate) struct History {
+    /// Full name of the room.
+    #[arg(value_name = "APP:NAME")]
+    pub room: String,
+    /// How many of the newest.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub limit: u64,
+    #[command(flatten)]
+    pub server: Where,
+}
+
+#[derive(Args)]
+pub(crate) struct Tail {
+    /// Full name of the room.
+    #[arg(value_name = "APP:NAME")]
+    pub room: String,
+    #[command(flatten)]
+    pub server: Where,
 }
 
 #[derive(Args)]

@@ -11,6 +11,8 @@ use identity::Secret;
 use crate::config::{Config, Hidden, Signing};
 
 const BYTES: usize = 32;
+const SECRET: &str = "secret";
+const API_KEY: &str = "api-key";
 
 /// The secret that this server signs and proves with; none where only others sign. Makes the folder's, if it is that one.
 pub(crate) fn of(config: &Config) -> Result<Option<Secret>> {
@@ -27,8 +29,8 @@ pub(crate) fn of(config: &Config) -> Result<Option<Secret>> {
 /// tokens that were signed with the old one.
 pub(crate) fn again(config: &Config, folder: &Path) -> Result<Option<Secret>> {
     match &config.typed.signing {
-        Signing::Folder if !folder.join("secret").exists() => {
-            let path = folder.join("secret");
+        Signing::Folder if !folder.join(SECRET).exists() => {
+            let path = folder.join(SECRET);
             bail!(
                 "no secret is configured, and there is none in {}; none is made while it serves",
                 path.display()
@@ -39,20 +41,27 @@ pub(crate) fn again(config: &Config, folder: &Path) -> Result<Option<Secret>> {
     }
 }
 
-/// Reads `DIR/secret`, 64 hexadecimal characters; makes it, for its owner alone, if there is none.
+/// What back ends on this machine say in demo mode: a key for the HTTP API, made like the secret.
+pub(crate) fn api_key(folder: &Path) -> Result<String> {
+    kept(folder, &folder.join(API_KEY)).map(|text| text.trim().to_owned())
+}
+
 fn of_folder(folder: &Path) -> Result<Secret> {
-    let path = folder.join("secret");
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => make(folder, &path)?,
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the secret {}", path.display()));
-        }
-    };
+    let path = folder.join(SECRET);
+    let text = kept(folder, &path)?;
     let Some(bytes) = unhex(text.trim()) else {
         bail!("{} is not 64 hexadecimal characters; delete it to have a new one made", path.display());
     };
     Secret::new(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+/// 64 hexadecimal characters; made, for their owner alone, if there are none.
+fn kept(folder: &Path, path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(folder, path),
+        Err(error) => Err(error).with_context(|| format!("cannot read the secret {}", path.display())),
+    }
 }
 
 /// Whoever comes second reads what the first one made: the file appears whole, under its name, once.
@@ -62,7 +71,8 @@ fn make(folder: &Path, path: &Path) -> Result<String> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = folder.join(format!(".secret-{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}-{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)

@@ -16,7 +16,7 @@ use crate::config::{self, Config, Place};
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{demo, engines, gate, log, memory, operator, pages, secret};
+use crate::{backend, demo, engines, gate, log, memory, operator, pages, secret};
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
@@ -81,9 +81,11 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     if config.demo {
         router = router.merge(node::figures(facts.clone()));
     }
-    node.serve_http(router);
+    let api = || -> Result<axum::Router> { Ok(http_api::router(node.desk(), backend::keys(&config)?)) };
+    let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
+    node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
     let operator = match settings.operator_listen {
-        Some(address) => Some(operator::serve(address, &node).await?),
+        Some(address) => Some(operator::serve(address, &node, api).await?),
         None => None,
     };
     match budget {

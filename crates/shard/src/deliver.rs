@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use protocol::Item;
 use vocabulary::{
-    Ack, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
+    Ack, Asker, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
     Person, Position, PresenceNews, Recipients, RecordNews, Refusal, Reply, ReplyTo, RoomId, Shown, Sight,
-    Verdict, Wall,
+    Told, Verdict, Wall,
 };
 use websocket::Compression;
 
@@ -16,7 +16,7 @@ use crate::members::{CatchingUp, Format, Member, Standing};
 use crate::outbox::{Frame, Pushed};
 use crate::speech::{Mount, Pen, spelled};
 use crate::writes::Writes;
-use crate::{Counts, Shard};
+use crate::{Counts, Output, Shard};
 
 /// The frames of one delivery, as far as they were needed. Members of a room have few audiences and formats, so a list
 /// is the fastest map.
@@ -97,7 +97,7 @@ impl OneByOne<'_> {
     /// The index of the first record that found no place, if one did not.
     fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
         for (index, news) in self.records.iter().enumerate() {
-            let acks = news.acks.iter().filter(|ack| ack.to.connection == id).count();
+            let acks = news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)).count();
             let (frame, messages, class) = if acks == 0 {
                 let Some((frame, class)) = &self.row.frames[index] else { continue };
                 (frame.clone(), 1, *class)
@@ -117,7 +117,7 @@ impl OneByOne<'_> {
     /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
     fn acks(&mut self, news: &RecordNews, id: ConnectionId, compression: Compression) -> Frame {
         let mut all: Option<Frame> = None;
-        for ack in news.acks.iter().filter(|ack| ack.to.connection == id) {
+        for ack in news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)) {
             let room = spelled(self.room, ack.to.tag.full_name);
             let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
             let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply };
@@ -130,7 +130,7 @@ impl OneByOne<'_> {
 }
 
 /// A record's ack or its delivery, for one member.
-struct Told<'a> {
+struct RecordTold<'a> {
     room: &'a RoomId,
     position: Position,
     at: Wall,
@@ -141,7 +141,7 @@ impl Shard {
         match delivery {
             Delivery::Records { room, records } => self.deliver_records(room, records),
             Delivery::Acked { room, position, at, ack } => {
-                self.deliver_ack(&Told { room, position: *position, at: *at }, ack);
+                self.deliver_ack(&RecordTold { room, position: *position, at: *at }, ack);
             }
             Delivery::Joined(joined) => self.deliver_joined(now, joined),
             Delivery::Page(page) => self.deliver_page(now, page),
@@ -170,7 +170,7 @@ impl Shard {
 
     fn deliver_records(&mut self, room: &RoomId, records: &[RecordNews]) {
         let authors: Vec<ConnectionId> =
-            records.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection).collect();
+            records.iter().flat_map(|news| &news.acks).filter_map(|ack| ack.to.asker.connection()).collect();
         let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
@@ -222,16 +222,18 @@ impl Shard {
         for news in records {
             for ack in &news.acks {
                 // A member's stands among what it was just told.
-                if self.member(room, ack.to.connection).is_none() {
-                    self.send_ack(&Told { room, position: news.position, at: news.at }, ack);
+                let author = ack.to.asker.connection();
+                if author.and_then(|author| self.member(room, author)).is_none() {
+                    self.send_ack(&RecordTold { room, position: news.position, at: news.at }, ack);
                 }
             }
         }
     }
 
     /// A duplicate's ack: told when its connection has reached the place.
-    fn deliver_ack(&mut self, told: &Told<'_>, ack: &Ack) {
-        if let Some(member) = self.member(told.room, ack.to.connection)
+    fn deliver_ack(&mut self, told: &RecordTold<'_>, ack: &Ack) {
+        if let Some(id) = ack.to.asker.connection()
+            && let Some(member) = self.member(told.room, id)
             && let Standing::CatchingUp(behind) = &mut member.standing
             && behind.cursor < told.position
         {
@@ -241,12 +243,20 @@ impl Shard {
         self.send_ack(told, ack);
     }
 
-    fn send_ack(&mut self, told: &Told<'_>, ack: &Ack) {
+    fn send_ack(&mut self, told: &RecordTold<'_>, ack: &Ack) {
+        let (position, at) = (told.position, told.at);
+        let connection = match ack.to.asker {
+            Asker::Connection(id) => id,
+            Asker::Call(id) => {
+                let told = Told::Stored { position, at, reply: ack.reply.clone() };
+                return self.outputs.push_back(Output::Told(id, told));
+            }
+        };
         self.freed(&ack.to);
         let name = spelled(told.room, ack.to.tag.full_name);
         let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
         let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply };
-        self.send(ack.to.connection, &item);
+        self.send(connection, &item);
     }
 
     fn deliver_joined(&mut self, now: Now, joined: &Joined) {
@@ -338,7 +348,7 @@ impl Shard {
     fn send_owed(&mut self, room: &RoomId, at: Wall, owed: BTreeMap<Position, Vec<Ack>>) {
         for (position, acks) in owed {
             for ack in acks {
-                self.send_ack(&Told { room, position, at }, &ack);
+                self.send_ack(&RecordTold { room, position, at }, &ack);
             }
         }
     }
@@ -382,7 +392,7 @@ impl Shard {
         let owed: Vec<_> = behind.owed.keys().copied().filter(passed).collect();
         for position in owed {
             for ack in behind.owed.remove(&position).unwrap_or_default() {
-                self.send_ack(&Told { room: &page.room, position, at }, &ack);
+                self.send_ack(&RecordTold { room: &page.room, position, at }, &ack);
             }
         }
         if !page.live {
@@ -582,12 +592,19 @@ impl Shard {
     }
 
     fn deliver_reply(&mut self, now: Now, room: &RoomId, to: &ReplyTo, reply: &Reply, at: Wall) {
+        let connection = match to.asker {
+            Asker::Connection(id) => id,
+            Asker::Call(id) => {
+                let told = Told::Reply { reply: reply.clone(), at };
+                return self.outputs.push_back(Output::Told(id, told));
+            }
+        };
         self.freed(to);
         let name = spelled(room, to.tag.full_name);
         let id = to.tag.id.as_deref();
         let item = match reply {
             Reply::Refused(refusal) => {
-                return self.refuse(now, to.connection, to.tag.clone(), Some(name), refusal);
+                return self.refuse(now, connection, to.tag.clone(), Some(name), refusal);
             }
             // Without an id nobody waits for it.
             Reply::Done(None) if id.is_none() => return,
@@ -595,7 +612,7 @@ impl Shard {
             Reply::Members { users, count } => Item::Members { room: name, id, users, count: *count, at },
             Reply::History { entries, upto } => Item::History { room: name, id, entries, upto: *upto, at },
         };
-        self.send(to.connection, &item);
+        self.send(connection, &item);
     }
 
     /// Asks a room's home for a member's next page, unless one is on its way or the socket still has bytes to take.

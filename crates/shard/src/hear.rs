@@ -3,8 +3,8 @@
 use protocol::{Item, Misheard};
 use session::Heard;
 use vocabulary::{
-    Act, Asked, Caller, Class, CloseReason, Code, Command, ConnectionId, Join, Key, Now, Refusal, ReplyTo,
-    Request, RoomId, Tag, Verb,
+    Act, Asked, Asker, Call, Caller, Class, CloseReason, Code, Command, ConnectionId, Delivery, Join, Key,
+    Now, Refusal, Reply, ReplyTo, Request, RoomId, Standing, Tag, Verb, Wish,
 };
 use websocket::frame::Opcode;
 use websocket::{Event, Violation};
@@ -171,17 +171,17 @@ impl Shard {
             Verb::Leave => return self.left(now, id, room, tag),
             Verb::Act { kind, payload, standing } => {
                 let key = tag.id.as_deref().map(|id| Key::client(&user.person.id, id));
-                let reply = Some(ReplyTo { connection: id, tag, frees: true });
+                let reply = Some(ReplyTo { asker: Asker::Connection(id), tag, frees: true });
                 let caller = Caller::Connection { id, user };
                 Command::Act(Act { room, caller, standing, kind, payload, key, reply })
             }
             Verb::History { limit, from } => {
-                let reply = ReplyTo { connection: id, tag, frees: false };
-                Command::History { room, user, reply, limit, from }
+                let reply = ReplyTo { asker: Asker::Connection(id), tag, frees: false };
+                Command::History { room, caller: Caller::Connection { id, user }, reply, limit, from }
             }
             Verb::Members => {
-                let reply = ReplyTo { connection: id, tag, frees: false };
-                Command::Members { room, user, reply }
+                let reply = ReplyTo { asker: Asker::Connection(id), tag, frees: false };
+                Command::Members { room, caller: Caller::Connection { id, user }, reply }
             }
         };
         self.dispatch(now, command);
@@ -202,6 +202,23 @@ impl Shard {
         }
     }
 
+    /// A back end asks; this is the home of its room.
+    pub(crate) fn called(&mut self, now: Now, call: Call) {
+        let Call { id, key, room, wish } = call;
+        let caller = Caller::Api { key: key.clone() };
+        let reply = ReplyTo { asker: Asker::Call(id), tag: Tag::default(), frees: false };
+        let command = match wish {
+            Wish::Publish { kind, payload, id } => {
+                let key = id.map(|id| Key::api(&key, &id));
+                let (standing, reply) = (Standing::Anyone, Some(reply));
+                Command::Act(Act { room, caller, standing, kind, payload, key, reply })
+            }
+            Wish::History { limit, from } => Command::History { room, caller, reply, limit, from },
+            Wish::Members => Command::Members { room, caller, reply },
+        };
+        self.dispatch(now, command);
+    }
+
     /// A sibling had no room for a command: its sender learns that nothing happened.
     pub(crate) fn returned(&mut self, now: Now, command: Command) {
         let busy = Refusal::busy(500);
@@ -214,9 +231,8 @@ impl Shard {
             Command::Act(Act { reply: Some(to), room, .. })
             | Command::History { reply: to, room, .. }
             | Command::Members { reply: to, room, .. } => {
-                self.freed(&to);
-                let name = spelled(&room, to.tag.full_name).to_owned();
-                self.refuse(now, to.connection, to.tag, Some(&name), &busy);
+                let delivery = Delivery::Reply { room, to, reply: Reply::Refused(busy), at: now.wall };
+                self.deliver(now, &delivery);
             }
             Command::Act(Act { caller: Caller::Step(step), .. }) => self.rooms.step_returned(now, &step),
             // The others must arrive and are not returned.
@@ -246,7 +262,8 @@ impl Shard {
 
     pub(crate) fn freed(&mut self, to: &ReplyTo) {
         if to.frees
-            && let Some(connection) = self.connections.get(to.connection)
+            && let Some(id) = to.asker.connection()
+            && let Some(connection) = self.connections.get(id)
         {
             connection.session.answered();
         }

@@ -32,8 +32,8 @@ use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
-    Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
-    RoomId, ShardId, Tag, Tick, Unproven,
+    Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal,
+    Revocation, RoomId, ShardId, Tag, Tick, Told, Unproven,
 };
 
 use connection::Connections;
@@ -64,6 +64,8 @@ pub enum Input<'a> {
     /// A sibling had no room for this command.
     Returned(Box<Command>),
     Answered(Answer),
+    /// A back end asks for something of a room that is at home here.
+    Called(Call),
     /// What became of a token that a client sent.
     Proven(ConnectionId, Tag, Result<Authenticated, Refusal>),
     Revoked(Arc<Revocation>),
@@ -87,6 +89,8 @@ pub enum Output {
     Close(ConnectionId, CloseReason),
     /// Nothing more will be written to the socket, but the connection is there until its peer has seen that.
     Finish(ConnectionId),
+    /// The answer to a call.
+    Told(CallId, Told),
     /// For the log.
     Failed(Failure),
 }
@@ -214,6 +218,7 @@ impl Shard {
             Input::Arrived(Envelope::Delivery(delivery)) => self.deliver(now, &delivery),
             Input::Returned(command) => self.returned(now, *command),
             Input::Answered(answer) => self.rooms.answered(now, answer),
+            Input::Called(call) => self.called(now, call),
             Input::Proven(id, tag, proven) => self.proven(now, id, tag, proven),
             Input::Pressed(pressure) => self.writes.pressure = pressure,
             Input::Limited(limits) => {

@@ -41,7 +41,7 @@ impl CatchingUp {
     /// The acks among these that are this member's own: their place is in the pages.
     pub(crate) fn owe(&mut self, id: ConnectionId, records: &[RecordNews]) {
         for news in records {
-            let own = news.acks.iter().filter(|ack| ack.to.connection == id);
+            let own = news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id));
             for ack in own {
                 self.owed.entry(news.position).or_default().push(ack.clone());
             }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use engine::{Answer, Asked};
 use session::Authenticated;
-use vocabulary::{CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Unproven};
+use vocabulary::{
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Told, Unproven,
+};
 
 use crate::{Input, Output, Shard};
 
@@ -31,6 +33,8 @@ pub trait World {
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
     /// Nothing more will be written; what comes is still read, so that what was written is not lost with it.
     fn finish(&mut self, connection: ConnectionId);
+    /// What a call came to.
+    fn told(&mut self, call: CallId, told: Told);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
 }
@@ -138,6 +142,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 }
                 Output::Close(connection, reason) => world.close(connection, reason),
                 Output::Finish(connection) => world.finish(connection),
+                Output::Told(call, told) => world.told(call, told),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {

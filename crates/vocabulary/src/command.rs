@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{ConnectionId, Key, Payload, Position, Refusal, RoomId, User};
+use crate::{CallId, ConnectionId, Key, Payload, Position, Refusal, RoomId, ShardId, User};
 
 /// How a client wrote its request, so that the answer is written the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,10 +115,32 @@ impl StepId {
 /// Where an answer goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyTo {
-    pub connection: ConnectionId,
+    pub asker: Asker,
     pub tag: Tag,
     /// The answer frees one of the sends that the session may have unanswered.
     pub frees: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    Connection(ConnectionId),
+    Call(CallId),
+}
+
+impl Asker {
+    pub fn shard(self) -> ShardId {
+        match self {
+            Asker::Connection(id) => id.shard,
+            Asker::Call(id) => id.shard,
+        }
+    }
+
+    pub fn connection(self) -> Option<ConnectionId> {
+        match self {
+            Asker::Connection(id) => Some(id),
+            Asker::Call(_) => None,
+        }
+    }
 }
 
 /// An allowed request on its way to the room's home.
@@ -134,14 +156,14 @@ pub enum Command {
     Act(Act),
     History {
         room: RoomId,
-        user: Arc<User>,
+        caller: Caller,
         reply: ReplyTo,
         limit: u32,
         from: HistoryFrom,
     },
     Members {
         room: RoomId,
-        user: Arc<User>,
+        caller: Caller,
         reply: ReplyTo,
     },
     /// The next page for a member that is catching up.

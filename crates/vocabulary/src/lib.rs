@@ -1,6 +1,7 @@
 //! The nouns that several crates share, one meaning each. Types and their own arithmetic only: nothing here decides,
 //! stores, reads a clock or knows a wire format.
 
+mod call;
 mod close;
 mod command;
 mod counts;
@@ -15,9 +16,11 @@ mod refusal;
 mod revocation;
 mod time;
 
+pub use call::{Call, CallId, Told, Wish};
 pub use close::{CloseReason, Comeback};
 pub use command::{
-    Act, Asked, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven, Verb,
+    Act, Asked, Asker, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven,
+    Verb,
 };
 pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,

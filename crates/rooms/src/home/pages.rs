@@ -1,11 +1,9 @@
 //! The past, for who was not here: joins that resume, pages for members that catch up, history on request.
 
-use std::sync::Arc;
-
 use engine::{Question, Read};
 use vocabulary::{
     Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Payload, Position,
-    Record, Refusal, Reply, ReplyTo, RoomId, Tick, User, Verdict,
+    Record, Refusal, Reply, ReplyTo, RoomId, Tick, Verdict,
 };
 
 use super::Home;
@@ -136,12 +134,12 @@ impl Home {
     pub(super) fn history(
         &mut self,
         cx: &mut Cx<'_>,
-        user: &Arc<User>,
+        caller: &Caller,
         reply: ReplyTo,
         limit: u32,
         from: HistoryFrom,
     ) {
-        let audience = match self.audience_of(cx, &reply, user) {
+        let audience = match self.audience_of(cx, caller) {
             Ok(audience) => audience,
             Err(refusal) => return cx.reply(&self.id, reply, Reply::Refused(refusal)),
         };

@@ -48,7 +48,7 @@ impl Home {
         if told.is_empty() {
             return;
         }
-        let authors = || told.iter().flat_map(|news| &news.acks).map(|ack| ack.to.connection.shard);
+        let authors = || told.iter().flat_map(|news| &news.acks).map(|ack| ack.to.asker.shard());
         let mut members = self.seats.shards();
         let only = members.next().or_else(|| authors().next());
         if let (Some(only), None) = (only, members.next())
@@ -59,7 +59,7 @@ impl Home {
         let members: BTreeSet<ShardId> = self.seats.shards().collect();
         let shards: BTreeSet<ShardId> = members.iter().copied().chain(authors()).collect();
         for shard in shards {
-            let here = |ack: &&Ack| ack.to.connection.shard == shard;
+            let here = |ack: &&Ack| ack.to.asker.shard() == shard;
             let records = told.iter().map(|news| RecordNews {
                 sights: if members.contains(&shard) { news.sights.clone() } else { Vec::new() },
                 acks: news.acks.iter().filter(here).cloned().collect(),
@@ -80,7 +80,7 @@ impl Home {
         for waiter in waiters {
             match waiter {
                 Waiter::Ack(ack) => {
-                    let shard = ack.to.connection.shard;
+                    let shard = ack.to.asker.shard();
                     cx.deliver(shard, Delivery::Acked { room: self.id.clone(), position, at, ack });
                 }
                 Waiter::Saga(step, reply) => cx.outcome(&step, Ok(reply.unwrap_or_default())),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use http_api::Scope;
 use identity::Algorithm;
 
 use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Proof, Signing,
-    Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Proof,
+    Signing, Speaks, Tls, Typed, WebSocket,
 };
 use crate::options::{self, Engine};
 
@@ -34,6 +35,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),
         mounts: mounts.collect(),
+        api_keys: settings.entries("api.keys").iter().filter_map(api_key).collect(),
         websocket,
         limits,
         auth,
@@ -135,6 +137,18 @@ fn key(entry: &Entry) -> Option<Key> {
         Proof::Public { algorithm, pem: kept.or_else(|| section.maybe("public_key"))? }
     };
     Some(Key { id: section.maybe("id"), proof })
+}
+
+fn api_key(entry: &Entry) -> Option<ApiKey> {
+    let section = &entry.section;
+    let scopes: Vec<String> = section.get("scopes");
+    let named = |scope: &Scope| scopes.iter().any(|name| name == scope.name());
+    Some(ApiKey {
+        name: section.maybe("name")?,
+        secret: secret(section)?,
+        scopes: Scope::ALL.into_iter().filter(named).collect(),
+        rooms: section.get("rooms"),
+    })
 }
 
 fn key_set(entry: &Entry) -> Option<KeySet> {

@@ -39,6 +39,40 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Keys that prove tokens. Exactly one of secret, secret_file, public_key, public_key_file.",
     },
     Group {
+        key: "api.keys",
+        rows: &[
+            Row::required(
+                "name",
+                Kind::Text(TEXT),
+                "Whose it is; the log says it, and ids of messages are its own.",
+            ),
+            Row::without(
+                "secret",
+                Kind::Text(SECRET),
+                "none",
+                "What a back end says as `Authorization: Bearer …`.",
+            )
+            .secret(),
+            Row::without("secret_file", Kind::File, "none", "The same, in a file of its own."),
+            Row::new(
+                "scopes",
+                Kind::Choices(&["publish", "history", "presence"]),
+                "publish,history,presence",
+                "What it may ask.",
+            ),
+            Row::new(
+                "rooms",
+                Kind::Texts(TEXT),
+                "*",
+                "Full names of the rooms it is for; `*` at the end for any rest.",
+            ),
+        ],
+        reloads: false,
+        entries_max: 64,
+        one_by_default: false,
+        help: "Keys of back ends, for the HTTP API on the operator's listener. Exactly one of secret and secret_file.",
+    },
+    Group {
         key: "auth.jwks",
         rows: &[
             Row::without("file", Kind::Path, "none", "A file with a set of keys."),

@@ -29,8 +29,8 @@ pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use typed::{
-    Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing, Speaks, Tls,
-    Typed,
+    ApiKey, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
+    Speaks, Tls, Typed,
 };
 pub(crate) use units::Memory;
 

@@ -36,6 +36,10 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
+    for entry in settings.entries("api.keys") {
+        exactly_one("api.keys", entry, &["secret", "secret_file"], faults);
+        long_enough(&entry.section, faults);
+    }
     for entry in settings.entries("auth.jwks") {
         key_set(entry, faults);
     }

@@ -1,6 +1,7 @@
 //! The configuration as the program needs it: plain values, no keys, no places. Made of settings that were found sound; it
 //! decides nothing itself.
 
+use http_api::Scope;
 use identity::Algorithm;
 use node::Network;
 use std::net::SocketAddr;
@@ -27,6 +28,14 @@ pub(crate) struct Typed {
     pub websocket: WebSocket,
     pub limits: Limits,
     pub mounts: Vec<Mount>,
+    pub api_keys: Vec<ApiKey>,
+}
+
+pub(crate) struct ApiKey {
+    pub name: String,
+    pub secret: Hidden,
+    pub scopes: Vec<Scope>,
+    pub rooms: Vec<String>,
 }
 
 /// Text that is not printed by accident.

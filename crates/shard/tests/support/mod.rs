@@ -9,8 +9,8 @@ use serde_json::Value;
 use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
-    CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, ShardId, Tag, Tick,
-    Unproven, User, UserId, Wall,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, ShardId, Tag,
+    Tick, Told, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -23,6 +23,7 @@ struct Outside {
     /// Sockets that take nothing.
     stalled: BTreeSet<u32>,
     mail: VecDeque<(ShardId, Envelope)>,
+    told: Vec<Told>,
 }
 
 impl World for Outside {
@@ -52,6 +53,10 @@ impl World for Outside {
     fn finish(&mut self, connection: ConnectionId) {
         self.finished.push(connection.slot);
     }
+    fn told(&mut self, _: CallId, told: Told) {
+        self.told.push(told);
+    }
+
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
     }
@@ -103,6 +108,7 @@ impl Node {
                 closed: Vec::new(),
                 finished: Vec::new(),
                 stalled: BTreeSet::new(),
+                told: Vec::new(),
                 mail: VecDeque::new(),
             };
             (shard, Post::default(), outside)

@@ -1,0 +1,177 @@
+//! What a room's home said, as a status and a body.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use node::Uncalled;
+use serde_json::{Value, json};
+use vocabulary::{Code, PageEntry, Payload, Person, Position, Refusal, Reply, RoomId, Told, Wall};
+
+/// Why there is no answer of the kind that was asked for.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    status: StatusCode,
+    body: Value,
+    retry_after_ms: Option<u32>,
+}
+
+impl Fault {
+    fn new(status: StatusCode, code: &str, error: impl Into<String>) -> Fault {
+        Fault { status, body: json!({ "error": error.into(), "code": code }), retry_after_ms: None }
+    }
+
+    pub(crate) fn field(field: &str, says: impl Into<String>) -> Fault {
+        let mut fault = Fault::new(StatusCode::BAD_REQUEST, "INVALID_PAYLOAD", says);
+        fault.body["field"] = field.into();
+        fault
+    }
+
+    pub(crate) fn body(says: impl Into<String>) -> Fault {
+        Fault::field("body", says)
+    }
+
+    pub(crate) fn query(error: &QueryRejection) -> Fault {
+        Fault::field("query", error.body_text())
+    }
+
+    pub(crate) fn forbidden(says: impl Into<String>) -> Fault {
+        Fault::new(StatusCode::FORBIDDEN, "FORBIDDEN", says)
+    }
+
+    pub(crate) fn unproven() -> Fault {
+        Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required")
+    }
+
+    fn unexpected() -> Fault {
+        Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "Internal server error")
+    }
+
+    /// For a place among others.
+    pub(crate) fn into_body(self) -> Value {
+        self.body
+    }
+}
+
+impl From<&Refusal> for Fault {
+    fn from(refusal: &Refusal) -> Fault {
+        let (status, code) = match refusal.code {
+            Code::InvalidFormat => (StatusCode::BAD_REQUEST, "INVALID_FORMAT"),
+            Code::UnknownType => (StatusCode::BAD_REQUEST, "UNKNOWN_TYPE"),
+            Code::MissingRoom => (StatusCode::BAD_REQUEST, "MISSING_ROOM"),
+            Code::InvalidPayload => (StatusCode::BAD_REQUEST, "INVALID_PAYLOAD"),
+            Code::NotInRoom => (StatusCode::FORBIDDEN, "NOT_IN_ROOM"),
+            Code::TooManyRooms => (StatusCode::FORBIDDEN, "TOO_MANY_ROOMS"),
+            Code::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            Code::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Code::RateLimit => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT"),
+            Code::Busy => (StatusCode::SERVICE_UNAVAILABLE, "BUSY"),
+            Code::Unconfirmed => (StatusCode::GATEWAY_TIMEOUT, "UNCONFIRMED"),
+            Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+            Code::App(code) => (StatusCode::CONFLICT, code),
+        };
+        let mut fault = Fault::new(status, code, refusal.text.clone());
+        fault.retry_after_ms = refusal.retry_after_ms;
+        if let Some(millis) = refusal.retry_after_ms {
+            fault.body["retry_after_ms"] = millis.into();
+        }
+        if let Some(reference) = &refusal.reference {
+            fault.body["ref"] = reference.to_string().into();
+        }
+        fault
+    }
+}
+
+impl From<Uncalled> for Fault {
+    fn from(why: Uncalled) -> Fault {
+        match why {
+            Uncalled::Busy => Fault::from(&Refusal::busy(500)),
+            Uncalled::Unanswered => Fault::from(&Refusal::unconfirmed()),
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(millis) = self.retry_after_ms {
+            response.headers_mut().insert(RETRY_AFTER, millis.div_ceil(1000).into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = axum::http::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}
+
+/// What was stored, or done without a record.
+pub(crate) fn of_publish(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Value, Fault> {
+    match told? {
+        Told::Stored { position, at, reply } => Ok(json!({
+            "room": room.as_str(),
+            "message_id": position.to_string(),
+            "position": positioned(position),
+            "timestamp": at.to_string(),
+            "reply": raw(reply.as_ref()),
+        })),
+        Told::Reply { reply: Reply::Done(reply), at } => {
+            Ok(json!({ "room": room.as_str(), "timestamp": at.to_string(), "reply": raw(reply.as_ref()) }))
+        }
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        Told::Reply { .. } => Err(Fault::unexpected()),
+    }
+}
+
+pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
+    match told? {
+        Told::Reply { reply: Reply::History { entries, upto }, .. } => {
+            let messages: Vec<Value> = entries.iter().filter_map(message).collect();
+            let body = json!({ "room": room.as_str(), "messages": messages, "upto": positioned(upto) });
+            Ok(Json(body).into_response())
+        }
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        _ => Err(Fault::unexpected()),
+    }
+}
+
+pub(crate) fn of_presence(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
+    match told? {
+        Told::Reply { reply: Reply::Members { users, count }, .. } => {
+            let users: Vec<Value> = users.iter().map(person).collect();
+            Ok(Json(json!({ "room": room.as_str(), "count": count, "users": users })).into_response())
+        }
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        _ => Err(Fault::unexpected()),
+    }
+}
+
+fn message(entry: &PageEntry) -> Option<Value> {
+    let shown = entry.shown.as_ref()?;
+    Some(json!({
+        "type": shown.kind,
+        "id": entry.position.to_string(),
+        "position": positioned(entry.position),
+        "timestamp": stamp(entry.at),
+        "sender": shown.sender.as_ref().map(person),
+        "payload": raw(Some(&shown.payload)),
+    }))
+}
+
+fn person(person: &Person) -> Value {
+    json!({ "id": person.id.as_str(), "name": &*person.name })
+}
+
+fn positioned(position: Position) -> Value {
+    json!({ "epoch": position.epoch.to_string(), "offset": position.offset })
+}
+
+fn stamp(at: Wall) -> String {
+    at.to_string()
+}
+
+/// A payload that an app made: JSON, as it is.
+fn raw(payload: Option<&Payload>) -> Value {
+    payload.and_then(|payload| serde_json::from_slice(payload).ok()).unwrap_or(Value::Null)
+}

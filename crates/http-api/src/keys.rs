@@ -1,0 +1,133 @@
+//! Keys of back ends: who may ask what, of which rooms. A key is known by its digest; no key is kept or logged.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use vocabulary::RoomId;
+
+use crate::Api;
+use crate::answers::Fault;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Publish,
+    History,
+    Presence,
+}
+
+impl Scope {
+    pub const ALL: [Scope; 3] = [Scope::Publish, Scope::History, Scope::Presence];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Publish => "publish",
+            Scope::History => "history",
+            Scope::Presence => "presence",
+        }
+    }
+}
+
+pub struct Key {
+    name: Arc<str>,
+    digest: [u8; 32],
+    scopes: Vec<Scope>,
+    /// Patterns of full room names; a `*` at the end stands for any rest.
+    rooms: Vec<String>,
+}
+
+impl Key {
+    pub fn new(name: &str, secret: &[u8], scopes: Vec<Scope>, rooms: Vec<String>) -> Key {
+        Key { name: name.into(), digest: Sha256::digest(secret).into(), scopes, rooms }
+    }
+}
+
+#[derive(Default)]
+pub struct Keys(Vec<Key>);
+
+impl Keys {
+    pub fn new(keys: Vec<Key>) -> Keys {
+        Keys(keys)
+    }
+
+    /// Digests are compared: how long that takes says nothing of a key.
+    fn known(&self, secret: &[u8]) -> Option<usize> {
+        let digest: [u8; 32] = Sha256::digest(secret).into();
+        self.0.iter().position(|key| key.digest == digest)
+    }
+}
+
+/// A key that was shown, and is good.
+#[derive(Clone)]
+pub(crate) struct Known {
+    keys: Arc<Keys>,
+    index: usize,
+}
+
+impl Known {
+    fn key(&self) -> &Key {
+        &self.keys.0[self.index]
+    }
+
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.key().name.clone()
+    }
+
+    pub(crate) fn allows(&self, scope: Scope, room: &RoomId) -> Result<(), Fault> {
+        let key = self.key();
+        if !key.scopes.contains(&scope) {
+            let says = format!("the key {:?} may not {}; its scopes say what it may", key.name, scope.name());
+            return Err(Fault::forbidden(says));
+        }
+        let matches = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(start) => room.as_str().starts_with(start),
+            None => room.as_str() == pattern,
+        };
+        if key.rooms.iter().any(matches) {
+            Ok(())
+        } else {
+            Err(Fault::forbidden(format!("the key {:?} is not for the room {:?}", key.name, room.as_str())))
+        }
+    }
+}
+
+pub(crate) async fn prove(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let said = request.headers().get(AUTHORIZATION).and_then(|said| said.to_str().ok());
+    let secret = said.and_then(|said| said.strip_prefix("Bearer ")).map(str::trim);
+    let Some(index) = secret.and_then(|secret| api.keys.known(secret.as_bytes())) else {
+        return Fault::unproven().into_response();
+    };
+    request.extensions_mut().insert(Known { keys: api.keys.clone(), index });
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(scopes: &[Scope], rooms: &[&str]) -> Known {
+        let rooms = rooms.iter().map(|room| (*room).to_owned()).collect();
+        let keys = Keys::new(vec![Key::new("orders", b"secret", scopes.to_vec(), rooms)]);
+        let index = keys.known(b"secret").expect("it is known");
+        assert_eq!(keys.known(b"secret "), None);
+        Known { keys: Arc::new(keys), index }
+    }
+
+    #[test]
+    fn a_key_opens_what_its_scopes_and_rooms_say_and_nothing_else() {
+        let key = known(&[Scope::Publish], &["chat:team-*", "user:7"]);
+        for (scope, room, allowed) in [
+            (Scope::Publish, "chat:team-a", true),
+            (Scope::Publish, "user:7", true),
+            (Scope::Publish, "user:77", false),
+            (Scope::Publish, "chat:general", false),
+            (Scope::History, "chat:team-a", false),
+        ] {
+            let room = RoomId::from_full(room).expect("a full name");
+            assert_eq!(key.allows(scope, &room).is_ok(), allowed, "{scope:?} {room}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What back ends ask by HTTP: publish, history, presence. A request becomes a call to a room's home, and what that says
+//! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
+
+mod answers;
+mod keys;
+mod publish;
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router, middleware};
+use node::Desk;
+use serde::Deserialize;
+use vocabulary::{HistoryFrom, Position, RoomId, Wish};
+
+use answers::Fault;
+use keys::Known;
+pub use keys::{Key, Keys, Scope};
+
+/// Entries of one page of history.
+const HISTORY_MAX: u32 = 100;
+const HISTORY_ORDINARY: u32 = 50;
+
+#[derive(Clone)]
+pub(crate) struct Api {
+    desk: Desk,
+    keys: Arc<Keys>,
+}
+
+pub fn router(desk: Desk, keys: Arc<Keys>) -> Router {
+    let api = Api { desk, keys };
+    Router::new()
+        .route("/api/publish", post(publish::publish))
+        .route("/api/history", get(history))
+        .route("/api/presence", get(presence))
+        .layer(middleware::from_fn_with_state(api.clone(), keys::prove))
+        .with_state(api)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Past {
+    room: String,
+    limit: Option<u32>,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+async fn history(
+    State(api): State<Api>,
+    Extension(known): Extension<Known>,
+    asked: Result<Query<Past>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Fault> {
+    let Query(Past { room, limit, before, after }) = asked.map_err(|error| Fault::query(&error))?;
+    let room = named_room(&room)?;
+    known.allows(Scope::History, &room)?;
+    let from = match (before, after) {
+        (None, None) => HistoryFrom::Latest,
+        (Some(before), None) => HistoryFrom::Before(position("before", &before)?),
+        (None, Some(after)) => HistoryFrom::After(position("after", &after)?),
+        (Some(_), Some(_)) => return Err(Fault::field("after", "`before` and `after` exclude each other")),
+    };
+    let limit = limit.unwrap_or(HISTORY_ORDINARY);
+    if !(1..=HISTORY_MAX).contains(&limit) {
+        return Err(Fault::field("limit", format!("{limit} is not between 1 and {HISTORY_MAX}")));
+    }
+    let told = api.desk.call(known.name(), room.clone(), Wish::History { limit, from }).await;
+    answers::of_history(&room, told)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Here {
+    room: String,
+}
+
+async fn presence(
+    State(api): State<Api>,
+    Extension(known): Extension<Known>,
+    asked: Result<Query<Here>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Fault> {
+    let Query(Here { room }) = asked.map_err(|error| Fault::query(&error))?;
+    let room = named_room(&room)?;
+    known.allows(Scope::Presence, &room)?;
+    let told = api.desk.call(known.name(), room.clone(), Wish::Members).await;
+    answers::of_presence(&room, told)
+}
+
+/// There is no mount here whose app a short name could mean.
+pub(crate) fn named_room(name: &str) -> Result<RoomId, Fault> {
+    let room = RoomId::from_full(name);
+    let room = room.ok_or_else(|| {
+        Fault::field("room", format!("{name:?} names no app; write it in front, as in \"chat:{name}\""))
+    })?;
+    match vocabulary::check_name(room.name()) {
+        Ok(()) => Ok(room),
+        // An inbox has its user's name, which is any text.
+        Err(_) if room.app() == "user" && vocabulary::check_user(room.name()).is_ok() => Ok(room),
+        Err(error) => Err(Fault::field("room", format!("{name:?}: the name {error}"))),
+    }
+}
+
+/// `epoch-offset`, as the id of a message says it.
+fn position(field: &'static str, text: &str) -> Result<Position, Fault> {
+    let parse = || {
+        let (epoch, offset) = text.split_once('-')?;
+        Some(Position { epoch: epoch.parse().ok()?, offset: offset.parse().ok()? })
+    };
+    parse().ok_or_else(|| {
+        Fault::field(field, format!("{text:?} is no position; write it as the id of a message"))
+    })
+}

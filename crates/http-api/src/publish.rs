@@ -1,0 +1,119 @@
+//! Publishing: to a room, to a user, to many users.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use vocabulary::{Payload, RoomId, UserId, Wish, check_user};
+
+use crate::answers::{self, Fault};
+use crate::keys::Known;
+use crate::{Api, Scope, named_room};
+
+/// One record of it goes into a batch by itself; larger things belong elsewhere, with a reference here.
+const PAYLOAD_BYTES_MAX: usize = 64 << 10;
+/// Users of one request: their inboxes are as many appends.
+const USERS_MAX: usize = 1000;
+/// Of them at a time, so that one request does not fill the places for calls.
+const AT_ONCE: usize = 32;
+const ID_BYTES_MAX: usize = 128;
+const KIND: &str = "send_message";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publish<'a> {
+    room: Option<String>,
+    user: Option<String>,
+    users: Option<Vec<String>>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// The same id is stored once; without one, sending twice is storing twice.
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+enum To {
+    One(RoomId),
+    Users(Vec<UserId>),
+}
+
+pub(crate) async fn publish(
+    State(api): State<Api>,
+    Extension(known): Extension<Known>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Fault> {
+    let said = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        return Err(Fault::field("Content-Type", "the body must be application/json"));
+    }
+    let publish: Publish<'_> =
+        serde_json::from_slice(&body).map_err(|error| Fault::body(error.to_string()))?;
+    let Publish { room, user, users, kind, id, payload } = publish;
+    let to = match (room, user, users) {
+        (Some(room), None, None) => To::One(named_room(&room)?),
+        (None, Some(user), None) => To::One(inbox("user", &user)?.inbox()),
+        (None, None, Some(users)) => {
+            if !(1..=USERS_MAX).contains(&users.len()) {
+                return Err(Fault::field("users", format!("{} users; send 1 to {USERS_MAX}", users.len())));
+            }
+            To::Users(users.iter().map(|user| inbox("users", user)).collect::<Result<_, _>>()?)
+        }
+        _ => return Err(Fault::field("room", "say exactly one of `room`, `user` and `users`")),
+    };
+    if let Some(id) = &id
+        && !(1..=ID_BYTES_MAX).contains(&id.len())
+    {
+        return Err(Fault::field("id", format!("{} bytes; an id has 1 to {ID_BYTES_MAX}", id.len())));
+    }
+    let payload = payload.get();
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        let says = format!("{} bytes; a payload has at most {PAYLOAD_BYTES_MAX}", payload.len());
+        return Err(Fault::field("payload", says));
+    }
+    let payload = Payload::copy_from_slice(payload.as_bytes());
+    let id: Option<Arc<str>> = id.map(Into::into);
+    let kind = kind.map_or(KIND.into(), std::borrow::Cow::Owned);
+    let wish = || Wish::Publish { kind: kind.clone(), payload: payload.clone(), id: id.clone() };
+    match to {
+        To::One(room) => {
+            known.allows(Scope::Publish, &room)?;
+            let told = api.desk.call(known.name(), room.clone(), wish()).await;
+            Ok(Json(answers::of_publish(&room, told)?).into_response())
+        }
+        To::Users(users) => {
+            for user in &users {
+                known.allows(Scope::Publish, &user.inbox())?;
+            }
+            let one = |user: UserId| {
+                let (desk, name, wish) = (&api.desk, known.name(), wish());
+                async move {
+                    let room = user.inbox();
+                    let told = desk.call(name, room.clone(), wish).await;
+                    let mut result = answers::of_publish(&room, told).unwrap_or_else(Fault::into_body);
+                    result["user"] = user.as_str().into();
+                    result
+                }
+            };
+            let results: Vec<Value> = stream::iter(users).map(one).buffered(AT_ONCE).collect().await;
+            Ok(Json(json!({ "results": results })).into_response())
+        }
+    }
+}
+
+fn inbox(field: &'static str, user: &str) -> Result<UserId, Fault> {
+    match check_user(user) {
+        Ok(()) => Ok(UserId::new(user)),
+        Err(error) => Err(Fault::field(field, format!("{user:?}: the id {error}"))),
+    }
+}

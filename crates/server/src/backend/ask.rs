@@ -1,0 +1,74 @@
+//! One request to a running server's HTTP API, as an operator's command makes it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use http_api::Scope;
+use serde_json::Value;
+
+use crate::config::{self, Hidden};
+use crate::options::{Serve, Where};
+use crate::secret;
+
+/// A room answers within ten seconds, and the server within twelve.
+const WITHIN: Duration = Duration::from_secs(15);
+const DEMO: &str = "http://127.0.0.1:8080";
+
+pub(super) struct Server {
+    agent: ureq::Agent,
+    url: String,
+    key: String,
+}
+
+impl Server {
+    pub(super) fn of(typed: &Where, scope: Scope) -> Result<Server> {
+        let served = Serve { config: typed.config.clone(), data: typed.data.clone(), ..Serve::default() };
+        let config = config::read(&served)?;
+        let may = |key: &&config::ApiKey| key.scopes.contains(&scope);
+        let key = match config.typed.api_keys.iter().find(may) {
+            Some(key) => {
+                let Hidden(secret) = &key.secret;
+                secret.clone()
+            }
+            None if config.demo => secret::api_key(&config.typed.data)?,
+            None => bail!("the config has no [[api.keys]] whose scopes hold {:?}; add one", scope.name()),
+        };
+        let of_config = config.typed.operator_listen.map(|address| format!("http://{address}"));
+        let url = typed.url.clone().or(of_config).unwrap_or_else(|| DEMO.to_owned());
+        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
+        let agent = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(WITHIN));
+        let agent = agent.http_status_as_error(false).build().new_agent();
+        Ok(Server { agent, url: url.trim_end_matches('/').to_owned(), key })
+    }
+
+    pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        let said = query.iter().fold(request, |request, (name, value)| request.query(name, value)).call();
+        self.heard(said)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        let request = request.header("content-type", "application/json");
+        self.heard(request.send(body.to_string()))
+    }
+
+    fn heard(&self, said: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
+        let unreached = || format!("{} does not answer; is it serving there? Say where with --url", self.url);
+        let mut response = said.with_context(unreached)?;
+        let text = response.body_mut().read_to_string().with_context(unreached)?;
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        if response.status().is_success() {
+            return Ok(body);
+        }
+        let error = body["error"].as_str().map_or_else(|| body.to_string(), str::to_owned);
+        let field = body["field"].as_str().map(|field| format!("`{field}`: ")).unwrap_or_default();
+        if response.status() == 401 {
+            bail!("{} does not know this key; is it the server of this config or data folder?", self.url);
+        }
+        bail!("{field}{error}")
+    }
+}
