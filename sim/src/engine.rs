@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     faultless: bool,
     mutant: Option<Mutant>,
     invented: u64,
+    /// Records are those of rooms, and the ledger reads them.
+    pub watched: bool,
 }
 
 /// Nobody's name: under it the ledger looks at the engine's own end.
@@ -53,6 +55,7 @@ impl Engine {
             faultless: false,
             mutant: scenario.mutant,
             invented: 0,
+            watched: true,
         }
     }
 
@@ -164,7 +167,7 @@ impl Engine {
         self.memory.handle(now, asked);
         let mut woken = Vec::new();
         while let Some((to, answer)) = self.memory.next_answer() {
-            if to == by {
+            if to == by && self.watched {
                 self.note(&question, &answer);
             }
             woken.extend(self.send(now.tick, to, answer, scenario, random, tally));

@@ -5,6 +5,8 @@
 //! and checkers that see what clients see. The first violated property ends it.
 
 mod checkers;
+#[cfg(test)]
+mod contract;
 mod device;
 mod engine;
 mod faults;

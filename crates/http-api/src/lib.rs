@@ -35,7 +35,7 @@ pub fn router(desk: Desk, keys: Arc<Keys>) -> Router {
         .route("/api/publish", post(publish::publish))
         .route("/api/history", get(history))
         .route("/api/presence", get(presence))
-        .layer(middleware::from_fn_with_state(api.clone(), keys::prove))
+        .route_layer(middleware::from_fn_with_state(api.clone(), keys::prove))
         .with_state(api)
 }
 
