@@ -17,6 +17,8 @@ use crate::{Item, Misheard, Names, Protocol};
 /// A client's own ids are kept in the room for a day, so they are bounded.
 const ID_BYTES_MAX: usize = 128;
 const HISTORY_DEFAULT: u32 = 50;
+/// Rooms of one `resume`: as many as one connection may be in.
+const RESUME_MAX: usize = 100;
 const INVALID_FORMAT: &str = "invalid message format";
 /// Numbers beyond this are not exact in the clients' own arithmetic.
 const OFFSET_MAX: u64 = 1 << 53;
@@ -48,6 +50,12 @@ struct RoomPayload<'a> {
     after: Option<&'a RawValue>,
     #[serde(borrow, default)]
     limit: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ResumePayload<'a> {
+    #[serde(borrow, default)]
+    rooms: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +107,9 @@ impl Protocol for RoomsProtocol {
         if matches!(hearing.kind(), "authenticate" | "refresh") {
             return hearing.identify();
         }
+        if hearing.kind() == "resume" {
+            return hearing.resume();
+        }
         let asked = match hearing.kind() {
             "join_room" => hearing.join(),
             "leave_room" => {
@@ -133,6 +144,13 @@ impl Protocol for RoomsProtocol {
         object.end();
         true
     }
+}
+
+/// Which of several rooms was not understood.
+fn at(index: usize, mut misheard: Misheard) -> Misheard {
+    let text = misheard.refusal.text.replacen("invalid room payload", "invalid resume payload", 1);
+    misheard.refusal.text = format!("{text} (rooms[{index}])").into();
+    misheard
 }
 
 /// Answers repeat what a client wrote, but not at any length.
@@ -239,6 +257,27 @@ impl<'a> Hearing<'a> {
         let room = self.of_payload(&payload)?;
         let since = payload.since.map(|since| self.position("since", since)).transpose()?;
         Ok(self.asked(room, Verb::Join { since, payload: self.passed_on() }))
+    }
+
+    fn resume(&self) -> Result<Request, Misheard> {
+        let invalid = |text: String| self.invalid(text);
+        let wanted =
+            || invalid("invalid resume payload: rooms must be a list of joins, each with room_id".to_owned());
+        let raw = self.frame.payload.map_or("", RawValue::get);
+        let payload = reading::object::<ResumePayload<'_>>(raw).ok_or_else(wanted)?;
+        if !(1..=RESUME_MAX).contains(&payload.rooms.len()) {
+            let count = payload.rooms.len();
+            return Err(invalid(format!("invalid resume payload: {count} rooms, send 1 to {RESUME_MAX}")));
+        }
+        let join = |(index, raw): (usize, &&RawValue)| {
+            let one = reading::object::<RoomPayload<'_>>(raw.get()).ok_or_else(wanted)?;
+            let (room, full_name) = self.of_payload(&one).map_err(|misheard| at(index, misheard))?;
+            let since = one.since.map(|since| self.position("since", since)).transpose();
+            let since = since.map_err(|misheard| at(index, misheard))?;
+            let verb = Verb::Join { since, payload: reading::one_line(raw.get()) };
+            Ok(self.asked((room, full_name), verb))
+        };
+        payload.rooms.iter().enumerate().map(join).collect::<Result<_, _>>().map(Request::Resume)
     }
 
     fn history(&self) -> Result<Asked, Misheard> {

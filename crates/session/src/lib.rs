@@ -203,16 +203,21 @@ impl Session {
                 open.unacked += 1;
                 Heard::Allowed(asked)
             }
-            Verb::History { limit, .. } => {
-                let spacing = Duration::from_secs(1) / limits.messages_per_second.max(1);
-                let more = (limit / ENTRIES_A_MESSAGE).min(PAGE_MESSAGES_MAX);
-                match open.messages.take_many(more, now.tick, spacing, limits.burst) {
-                    Ok(()) => Heard::Allowed(asked),
-                    Err(wait) => Heard::Refused(asked, Refusal::rate_limit(millis(wait))),
-                }
-            }
+            Verb::History { limit, .. } => match self.charge(now, limit, limits) {
+                Ok(()) => Heard::Allowed(asked),
+                Err(refusal) => Heard::Refused(asked, refusal),
+            },
             _ => Heard::Allowed(asked),
         }
+    }
+
+    /// A message that costs more than others: as many more as stand for so many entries of a page, or rooms.
+    pub fn charge(&mut self, now: Now, entries: u32, limits: &Limits) -> Result<(), Refusal> {
+        let Session::Open(open) = self else { return Ok(()) };
+        let spacing = Duration::from_secs(1) / limits.messages_per_second.max(1);
+        let more = (entries / ENTRIES_A_MESSAGE).min(PAGE_MESSAGES_MAX);
+        let taken = open.messages.take_many(more, now.tick, spacing, limits.burst);
+        taken.map_err(|wait| Refusal::rate_limit(millis(wait)))
     }
 
     /// A send was answered, whatever the answer.

@@ -116,7 +116,6 @@ impl Shard {
         let mount = &self.mounts[usize::from(connection.mount)];
         let limits = mount.limits(&self.limits.session);
         let counted = connection.session.count(now, &limits);
-        let rooms = connection.subscriptions.len();
         let request = match mount.decode(&self.apps, text) {
             Some(Ok(request)) => request,
             Some(Err(Misheard { tag, room, refusal })) => {
@@ -127,15 +126,37 @@ impl Shard {
         };
         let asked = match request {
             Request::Room(asked) => asked,
+            Request::Resume(joins) => return self.resume(now, id, joins, counted),
             Request::Identify(tag, token) => return self.identify(now, id, tag, token, counted),
         };
         if let Err(refusal) = counted {
             let room = spelled(&asked.room, asked.tag.full_name).to_owned();
             return self.refuse(now, id, asked.tag, Some(&room), &refusal);
         }
+        self.ask(now, id, asked);
+    }
+
+    /// As many joins as it names, for the price of a page of so many entries.
+    fn resume(&mut self, now: Now, id: ConnectionId, joins: Vec<Asked>, counted: Result<(), Refusal>) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let limits = self.mounts[usize::from(connection.mount)].limits(&self.limits.session);
+        let count = u32::try_from(joins.len()).unwrap_or(u32::MAX);
+        let counted = counted.and_then(|()| connection.session.charge(now, count, &limits));
+        if let Err(refusal) = counted {
+            let tag = joins.into_iter().next().map(|join| join.tag).unwrap_or_default();
+            return self.refuse(now, id, tag, None, &refusal);
+        }
+        for join in joins {
+            self.ask(now, id, join);
+        }
+    }
+
+    fn ask(&mut self, now: Now, id: ConnectionId, asked: Asked) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let limits = self.mounts[usize::from(connection.mount)].limits(&self.limits.session);
         // A room it is in already is not one more.
         let again = matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some();
-        let rooms = rooms - usize::from(again);
+        let rooms = connection.subscriptions.len() - usize::from(again);
         match connection.session.allow(now, asked, rooms, &limits) {
             Heard::Allowed(asked) => self.allowed(now, id, asked),
             Heard::Refused(asked, refusal) => {

@@ -29,6 +29,51 @@ fn a_message_reaches_the_other_member_and_its_author_gets_the_ack() {
     assert_eq!(message[0]["id"], ack[0]["payload"]["message_id"]);
 }
 
+#[test]
+fn a_client_that_returns_is_back_in_all_its_rooms_by_one_message() {
+    let mut node = Node::new(3);
+    let (ana, bo) = (node.connect(0, 1), node.connect(1, 2));
+    for room in ["a", "b"] {
+        for client in [ana, bo] {
+            node.say(client, &format!(r#"{{"type":"join_room","payload":{{"room_id":"{room}"}}}}"#));
+        }
+        node.say(
+            ana,
+            &format!(
+                r#"{{"type":"send_message","room":"{room}","id":"{room}-1","payload":{{"content":"1"}}}}"#
+            ),
+        );
+    }
+    let places: Vec<_> = node
+        .heard(bo)
+        .into_iter()
+        .filter(|it| it["type"] == "new_message")
+        .map(|it| it["position"].clone())
+        .collect();
+    for room in ["a", "b"] {
+        node.say(
+            ana,
+            &format!(
+                r#"{{"type":"send_message","room":"{room}","id":"{room}-2","payload":{{"content":"2"}}}}"#
+            ),
+        );
+    }
+    let again = node.connect(2, 2);
+    let frame = serde_json::json!({"type": "resume", "id": "r-1", "payload": {"rooms": [
+        {"room_id": "a", "since": places[0]}, {"room_id": "b", "since": places[1]}, {"room_id": "user:somebody"}
+    ]}});
+    node.say(again, &frame.to_string());
+    let heard = node.heard(again);
+    for room in ["a", "b"] {
+        let of_room: Vec<_> = heard.iter().filter(|it| it["room"] == room).collect();
+        let types: Vec<_> = of_room.iter().filter_map(|it| it["type"].as_str()).collect();
+        assert_eq!(types, ["room_info", "resumed", "new_message"], "{room}");
+        assert_eq!((&of_room[0]["id"], &of_room[2]["payload"]["content"]), (&"r-1".into(), &"2".into()));
+    }
+    let refused = heard.iter().find(|it| it["type"] == "error").expect("no app serves that one here");
+    assert_eq!((&refused["id"], &refused["room"]), (&"r-1".into(), &"user:somebody".into()));
+}
+
 /// Three shards with a hundred members each: what a message costs is counted, not timed.
 #[test]
 fn a_message_crosses_to_each_shard_once_and_is_encoded_there_once() {

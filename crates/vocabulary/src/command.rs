@@ -19,6 +19,8 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     Room(Asked),
+    /// Joins of several rooms, each from the place it was left at: a client that returns is back by one message. Not empty.
+    Resume(Vec<Asked>),
     /// Who the client is, or that it still is.
     Identify(Tag, Unproven),
 }

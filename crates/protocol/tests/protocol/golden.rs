@@ -18,6 +18,9 @@ pub(crate) struct ClientCase {
     pub text: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// The joins in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumes: Vec<Asked>,
     /// The token in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identify: Option<Identify>,
@@ -455,8 +458,13 @@ impl Case for ClientCase {
     const FOLDER: &'static str = "client";
 
     fn worked_out(mut self) -> ClientCase {
+        self.resumes = Vec::new();
         (self.asked, self.identify, self.refused) = match RoomsProtocol.decode(&names(), &self.text) {
             Ok(v::Request::Room(asked)) => (Some(understood(asked)), None, None),
+            Ok(v::Request::Resume(joins)) => {
+                self.resumes = joins.into_iter().map(understood).collect();
+                (None, None, None)
+            }
             Ok(v::Request::Identify(tag, token)) => {
                 let id = tag.id.as_deref().map(str::to_owned);
                 (None, Some(Identify { id, token: token.0.into() }), None)

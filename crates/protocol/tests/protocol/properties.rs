@@ -64,6 +64,13 @@ fn check_decoded(text: &str) {
             assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
             assert!(!token.0.is_empty());
         }
+        Ok(Request::Resume(joins)) => {
+            assert!((1..=100).contains(&joins.len()));
+            for join in joins {
+                assert!(matches!(join.verb, Verb::Join { .. }));
+                assert!(join.room.name().len() <= 128 && !join.room.name().is_empty());
+            }
+        }
         Ok(Request::Room(asked)) => {
             assert!(asked.room.name().len() <= 128 && !asked.room.name().is_empty());
             assert!(asked.tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
