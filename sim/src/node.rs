@@ -8,7 +8,7 @@ use session::Authenticated;
 use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
     CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
-    ShardId, Tag, Tick, Told, Unproven,
+    Said, ShardId, Tag, Tick, Told, Unproven,
 };
 
 use crate::engine::Engine;
@@ -82,7 +82,7 @@ impl Node {
 }
 
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
-    let rules = rooms::Rules { notices: true, retention_records: scenario.retention_records };
+    let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat), rules)
         .with("probe", app::host(Probe), rules)
@@ -310,6 +310,8 @@ impl Around for Hands<'_> {
 
     /// Nobody calls here yet.
     fn told(&mut self, _: CallId, _: Told) {}
+
+    fn said(&mut self, _: Said) {}
 
     fn failed(&mut self, failure: Failure) {
         self.world.failures.push(failure);

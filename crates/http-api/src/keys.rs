@@ -17,16 +17,19 @@ pub enum Scope {
     Publish,
     History,
     Presence,
+    /// Whoever is connected, on every node.
+    Everybody,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 3] = [Scope::Publish, Scope::History, Scope::Presence];
+    pub const ALL: [Scope; 4] = [Scope::Publish, Scope::History, Scope::Presence, Scope::Everybody];
 
     pub fn name(self) -> &'static str {
         match self {
             Scope::Publish => "publish",
             Scope::History => "history",
             Scope::Presence => "presence",
+            Scope::Everybody => "everybody",
         }
     }
 }
@@ -76,11 +79,20 @@ impl Known {
         self.key().name.clone()
     }
 
-    pub(crate) fn allows(&self, scope: Scope, room: &RoomId) -> Result<(), Fault> {
+    pub(crate) fn may(&self, scope: Scope) -> Result<(), Fault> {
         let key = self.key();
-        if !key.scopes.contains(&scope) {
-            let says = format!("the key {:?} may not {}; its scopes say what it may", key.name, scope.name());
-            return Err(Fault::forbidden(says));
+        if key.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let says = format!("the key {:?} has no scope {:?}", key.name, scope.name());
+        Err(Fault::forbidden(says))
+    }
+
+    pub(crate) fn allows(&self, scope: Scope, room: &RoomId) -> Result<(), Fault> {
+        self.may(scope)?;
+        let key = self.key();
+        if room.app() == RoomId::system().app() {
+            return Err(Fault::forbidden("the server's own rooms are for no back end"));
         }
         let matches = |pattern: &String| match pattern.strip_suffix('*') {
             Some(start) => room.as_str().starts_with(start),

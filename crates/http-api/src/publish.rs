@@ -27,6 +27,7 @@ const USERS_MAX: usize = 1000;
 const AT_ONCE: usize = 32;
 const ID_BYTES_MAX: usize = 128;
 const KIND: &str = "send_message";
+const ONE_TARGET: &str = "say exactly one of `room`, `user`, `users` and `everybody`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +35,8 @@ struct Publish<'a> {
     room: Option<String>,
     user: Option<String>,
     users: Option<Vec<String>>,
+    #[serde(default)]
+    everybody: bool,
     #[serde(rename = "type")]
     kind: Option<String>,
     /// The same id is stored once; without one, sending twice is storing twice.
@@ -45,6 +48,7 @@ struct Publish<'a> {
 enum To {
     One(RoomId),
     Users(Vec<UserId>),
+    Everybody,
 }
 
 pub(crate) async fn publish(
@@ -59,8 +63,10 @@ pub(crate) async fn publish(
     }
     let publish: Publish<'_> =
         serde_json::from_slice(&body).map_err(|error| Fault::body(error.to_string()))?;
-    let Publish { room, user, users, kind, id, payload } = publish;
+    let Publish { room, user, users, everybody, kind, id, payload } = publish;
     let to = match (room, user, users) {
+        (None, None, None) if everybody => To::Everybody,
+        _ if everybody => return Err(Fault::field("everybody", ONE_TARGET)),
         (Some(room), None, None) => To::One(named_room(&room)?),
         (None, Some(user), None) => To::One(inbox("user", &user)?.inbox()),
         (None, None, Some(users)) => {
@@ -69,7 +75,7 @@ pub(crate) async fn publish(
             }
             To::Users(users.iter().map(|user| inbox("users", user)).collect::<Result<_, _>>()?)
         }
-        _ => return Err(Fault::field("room", "say exactly one of `room`, `user` and `users`")),
+        _ => return Err(Fault::field("room", ONE_TARGET)),
     };
     if let Some(id) = &id
         && !(1..=ID_BYTES_MAX).contains(&id.len())
@@ -89,6 +95,16 @@ pub(crate) async fn publish(
         To::One(room) => {
             known.allows(Scope::Publish, &room)?;
             let told = api.desk.call(known.name(), room.clone(), wish()).await;
+            Ok(Json(answers::of_publish(&room, told)?).into_response())
+        }
+        To::Everybody => {
+            known.may(Scope::Everybody)?;
+            if kind != KIND {
+                return Err(Fault::field("type", "an announcement has no type"));
+            }
+            let wish = Wish::Publish { kind: "announce".into(), payload, id };
+            let room = RoomId::system();
+            let told = api.desk.call(known.name(), room.clone(), wish).await;
             Ok(Json(answers::of_publish(&room, told)?).into_response())
         }
         To::Users(users) => {

@@ -27,13 +27,13 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
 use crate::census::{PagePlace, Place};
-use vocabulary::{Revocation, UserId, check_user};
+use vocabulary::{Reply, Revocation, RoomId, Told, UserId, Wall, Wish, check_user};
 
-use crate::Helm;
 use crate::facts::Facts;
 use crate::metrics;
 use crate::sealed::Sealed;
 use crate::secrecy::Secrecy;
+use crate::{Desk, Helm};
 
 /// A socket whose first request is no upgrade, with what was read of it.
 pub(crate) struct Page {
@@ -225,8 +225,8 @@ pub fn figures(facts: Arc<Facts>) -> Router {
 }
 
 /// What an operator does; for a listener that only operators reach.
-pub fn operator(helm: Helm) -> Router {
-    Router::new().route("/revoke", post(revoke)).with_state(helm)
+pub fn operator(helm: Helm, desk: Desk) -> Router {
+    Router::new().route("/revoke", post(revoke)).with_state((helm, desk))
 }
 
 async fn metrics(State(facts): State<Arc<Facts>>) -> Response {
@@ -241,7 +241,11 @@ struct Revoke {
     token: Option<String>,
 }
 
-async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes) -> Response {
+async fn revoke(
+    State((helm, desk)): State<(Helm, Desk)>,
+    headers: HeaderMap,
+    body: bytes::Bytes,
+) -> Response {
     // A page of another site can make a browser post, but not this type without asking us first.
     if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
         let error = json!({ "error": "the body must be application/json", "field": "Content-Type" });
@@ -269,9 +273,31 @@ async fn revoke(State(helm): State<Helm>, headers: HeaderMap, body: bytes::Bytes
         let error = json!({ "error": "a shard is behind and has not heard of it: ask again" });
         return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(error)).into_response();
     }
+    if let Err(why) = remembered(&desk, &revocation, at).await {
+        let error = format!(
+            "this node refuses them now, but the other nodes and a restart do not know it: {why}; ask again"
+        );
+        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(json!({ "error": error })))
+            .into_response();
+    }
     // Tokens say in which second they were made: one that is made after this answer is made in a later one.
     tokio::time::sleep(Duration::from_millis(1000 - at.0.rem_euclid(1000) as u64)).await;
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// In the room that every node follows.
+async fn remembered(desk: &Desk, revocation: &Revocation, at: Wall) -> Result<(), String> {
+    let body = match revocation {
+        Revocation::User { id, until } => json!({ "user": id.as_str(), "at": until.0 }),
+        Revocation::Token(id) => json!({ "token": &**id, "at": at.0 }),
+    };
+    let wish = Wish::Publish { kind: "revoke".into(), payload: body.to_string().into(), id: None };
+    match desk.call("operator".into(), RoomId::system(), wish).await {
+        Ok(Told::Stored { .. }) => Ok(()),
+        Ok(Told::Reply { reply: Reply::Refused(refusal), .. }) => Err(refusal.text.into_owned()),
+        Ok(Told::Reply { .. }) => Err("nothing was stored".to_owned()),
+        Err(_) => Err("no answer".to_owned()),
+    }
 }
 
 /// Whatever it says of its alphabet: JSON has one.

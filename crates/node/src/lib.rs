@@ -25,6 +25,7 @@ mod sealed;
 mod secrecy;
 mod sockets;
 mod sparing;
+mod system;
 mod tls;
 mod tokens;
 mod world;
@@ -139,6 +140,9 @@ impl Node {
             facts.engine_is(link.clone());
         }
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
+        let (said, hears) = std::sync::mpsc::sync_channel(system::SAID_MAX);
+        let helm = Helm { gatekeeper: gatekeeper.clone(), mailboxes: mailboxes.clone() };
+        std::thread::Builder::new().name("system".to_owned()).spawn(move || system::listen(&hears, &helm))?;
         let calls = Arc::new(Calls::default());
         let (keeper, watches) = keeper::open(config.key_sources);
         let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
@@ -162,6 +166,7 @@ impl Node {
                 facts: facts.clone(),
                 mailboxes: mailboxes.clone(),
                 calls: calls.clone(),
+                said: said.clone(),
                 pages: to_pages.clone(),
             };
             let furnish = furnish.clone();
@@ -254,6 +259,11 @@ impl Helm {
 
     pub fn limit(&self, limits: shard::Limits) {
         self.mailboxes.tell_all(|control| control.limits = Some(limits));
+    }
+
+    /// To everybody who is connected here.
+    pub(crate) fn announce(&self, announcement: Arc<shard::Announcement>) {
+        self.mailboxes.announce(&announcement);
     }
 
     /// Nobody comes in with such a token any more, and who is here by one goes. Refused, not everybody goes yet: it is to be

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engine::Answer;
 use mio::{Poll, Token, Waker};
-use shard::Full;
+use shard::{Announcement, Full};
 use vocabulary::{Call, Envelope, Revocation, ShardId};
 
 use crate::gate::Gate;
@@ -33,6 +33,9 @@ const SOCKETS_MAX: usize = 256;
 /// the operator is told to come again.
 const REVOCATIONS_MAX: usize = 1024;
 
+/// Announcements that a shard has not read: it reads them in its next turn, and tells one after the other.
+const ANNOUNCEMENTS_MAX: usize = 64;
+
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// What the node itself tells a shard, apart from the boxes that clients fill. A newer gate, newer limits and a newer drain say
@@ -44,6 +47,7 @@ pub(crate) struct Control {
     pub limits: Option<shard::Limits>,
     pub drain: Option<Duration>,
     pub revocations: Vec<Arc<Revocation>>,
+    pub announcements: Vec<Arc<Announcement>>,
 }
 
 /// A shard has not read what it was told before.
@@ -174,6 +178,15 @@ impl Mailboxes {
             tell(&mut mailbox.control.lock().unwrap_or_else(PoisonError::into_inner));
             mailbox.wake();
         }
+    }
+
+    /// A shard that has as many to read already is not told of one more.
+    pub(crate) fn announce(&self, announcement: &Arc<Announcement>) {
+        self.tell_all(|control| {
+            if control.announcements.len() < ANNOUNCEMENTS_MAX {
+                control.announcements.push(announcement.clone());
+            }
+        });
     }
 
     /// Refused, some shards may have heard of it, and hear of it once more when it is told again.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use mio::event::Event;
@@ -12,7 +13,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
 use session::Rate;
 use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
-use vocabulary::{ConnectionId, Envelope, Incarnation, Now, ShardId, Tick};
+use vocabulary::{ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
 
 use crate::calls::Calls;
 use crate::census::Census;
@@ -47,6 +48,7 @@ pub(crate) struct Seat {
     pub facts: Arc<Facts>,
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
+    pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct Thread {
     /// More sockets wait to be accepted, from then on.
     pub accept_from: Option<Tick>,
     pub draining: bool,
+    /// Said by the system's room, and not yet taken: as much as comes in a turn.
+    unsaid: VecDeque<Said>,
 }
 
 /// The thread's whole life. A shard that broke its own books takes the process with it: what it holds cannot be trusted,
@@ -158,6 +162,7 @@ impl Thread {
             pressure: Pressure::None,
             accept_from: None,
             draining: false,
+            unsaid: VecDeque::new(),
             mail,
             seat,
         }
@@ -191,7 +196,7 @@ impl Thread {
     }
 
     fn timeout(&self, state: Turn) -> Option<Duration> {
-        if !self.post.is_empty() || self.logs.is_full() {
+        if !self.post.is_empty() || self.logs.is_full() || !self.unsaid.is_empty() {
             return Some(BOXES_PAUSE);
         }
         if state == Turn::More || !self.unread.is_empty() || self.unopened {
@@ -212,6 +217,7 @@ impl Thread {
 
     fn inputs(&mut self, now: Now, registry: &Registry, events: &Events) {
         self.logs.retry();
+        self.pass_on_said();
         let congested = self.post.is_congested();
         // Full, too, it takes nothing that would ask for more, but what was answered.
         let stopped = congested || self.logs.is_full();
@@ -245,6 +251,14 @@ impl Thread {
         self.logs.tick(now);
     }
 
+    fn pass_on_said(&mut self) {
+        while let Some(said) = self.unsaid.pop_front() {
+            if let Err(TrySendError::Full(said)) = self.seat.said.try_send(said) {
+                return self.unsaid.push_front(said);
+            }
+        }
+    }
+
     fn exchange(&mut self, now: Now, registry: &Registry) {
         let (shard, post, mut outside) = self.outside(now, registry);
         exchange(shard, post, now, &mut outside);
@@ -255,7 +269,7 @@ impl Thread {
         now: Now,
         registry: &'a Registry,
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
-        let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, .. } = self;
+        let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let (mailboxes, calls) = (&*seat.mailboxes, &*seat.calls);
         (
@@ -266,6 +280,7 @@ impl Thread {
                 registry,
                 sockets,
                 logs,
+                unsaid,
                 mailboxes,
                 calls,
                 facts,
@@ -340,7 +355,7 @@ impl Thread {
 
     /// The gate comes first, so that nobody comes in behind a revocation.
     pub(crate) fn obey(&mut self, now: Now, registry: &Registry) {
-        let Control { gate, limits, drain, revocations } = self.mail.control();
+        let Control { gate, limits, drain, revocations, announcements } = self.mail.control();
         if let Some((gate, rounds)) = gate {
             self.gate_changes(now, registry, gate, &rounds);
         }
@@ -349,6 +364,9 @@ impl Thread {
         }
         for revocation in revocations {
             self.shard.handle(now, Input::Revoked(revocation));
+        }
+        for announcement in announcements {
+            self.shard.handle(now, Input::Announced((*announcement).clone()));
         }
         if let Some(window) = drain {
             self.drain(now, registry, window);

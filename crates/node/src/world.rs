@@ -1,11 +1,13 @@
 //! What a shard can touch: its sockets, its siblings' boxes, and where its logs live.
 
+use std::collections::VecDeque;
+
 use engine::{Answer, Asked};
 use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Told, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Unproven,
 };
 
 use crate::calls::Calls;
@@ -21,6 +23,7 @@ pub(crate) struct Outside<'a> {
     pub registry: &'a Registry,
     pub sockets: &'a mut Sockets,
     pub logs: &'a mut Logs,
+    pub unsaid: &'a mut VecDeque<Said>,
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
     pub facts: &'a ShardFacts,
@@ -64,6 +67,11 @@ impl World for Outside<'_> {
 
     fn told(&mut self, call: CallId, told: Told) {
         self.calls.told(call, told);
+    }
+
+    /// It leaves with the next turn.
+    fn said(&mut self, said: Said) {
+        self.unsaid.push_back(said);
     }
 
     fn failed(&mut self, failure: Failure) {

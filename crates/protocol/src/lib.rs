@@ -41,6 +41,12 @@ pub enum Item<'a> {
         at: Wall,
         reply: Option<&'a Payload>,
     },
+    /// For everybody, whatever room they are in.
+    Announced {
+        payload: &'a Payload,
+        position: Position,
+        at: Wall,
+    },
     /// Done, and nothing was recorded.
     Done {
         room: &'a str,

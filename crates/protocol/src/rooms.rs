@@ -314,6 +314,12 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             object.text("room", room);
             write_record(object, shown, position, at);
         }
+        Item::Announced { payload, position, at } => {
+            object.text("type", "announcement");
+            object.raw("payload", payload);
+            object.time("timestamp", at);
+            object.message_id("id", position);
+        }
         Item::Soft { room, shown, at } => {
             object.text("type", shown.kind);
             object.text("room", room);

@@ -6,7 +6,7 @@ use app::Panicked;
 use engine::{Question, SoftEntry};
 use vocabulary::{
     Ack, Command, Delivery, Failed, Failure, Incarnation, Key, Now, Payload, Person, Position, Reference,
-    Refusal, Reply, ReplyTo, RoomId, ShardId, StepId, Wall,
+    Refusal, Reply, ReplyTo, RoomId, Said, ShardId, StepId, Wall,
 };
 
 use crate::limits::Limits;
@@ -18,6 +18,8 @@ pub enum Effect {
     Ask(Question),
     /// A saga's step, for another room's home on this node.
     Command(ShardId, Command),
+    /// What the room that every node follows says to this one.
+    Said(Said),
     /// For the log.
     Failed(Failure),
 }

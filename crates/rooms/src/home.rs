@@ -71,11 +71,13 @@ pub struct Rules {
     /// Members are told who comes and goes.
     pub notices: bool,
     pub retention_records: u64,
+    /// The node itself follows, members or not, and is told what the room says.
+    pub kept: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000 }
+        Rules { notices: true, retention_records: 1_000_000, kept: false }
     }
 }
 
@@ -83,6 +85,7 @@ pub(crate) struct Home {
     id: RoomId,
     host: Rc<dyn Host>,
     notices: bool,
+    kept: bool,
     /// Records kept behind a snapshot.
     retention: u64,
     /// Offsets up to here are known to be kept no more.
@@ -118,6 +121,7 @@ impl Home {
             id,
             host,
             notices: rules.notices,
+            kept: rules.kept,
             retention: rules.retention_records,
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
@@ -381,7 +385,8 @@ impl Home {
 
     /// Nobody is here and nothing is to be done: the room can be let go once this has lasted.
     fn is_idle(&self) -> bool {
-        self.seats.is_empty()
+        !self.kept
+            && self.seats.is_empty()
             && self.presence.is_empty()
             && self.soft.is_empty()
             && self.pipeline.is_idle()

@@ -227,6 +227,7 @@ impl Rooms {
         if self.attend_at <= now.tick {
             self.attend_at = now.tick + self.config.limits.lease / 3;
             self.ask(Question::Attend { shards: self.config.shards });
+            self.keep_system_room(now);
         }
         while self.alarms.first().is_some_and(|(at, _)| *at <= now.tick) {
             let Some((_, room)) = self.alarms.pop_first() else { break };
@@ -243,6 +244,15 @@ impl Rooms {
                 self.silence(&room);
                 self.wake(&room, Tick(now.tick.0 + 1));
             }
+        }
+    }
+
+    /// One shard of each node is its home, if an app serves it.
+    fn keep_system_room(&mut self, now: Now) {
+        let room = RoomId::system();
+        if self.apps.has(room.app()) && room.slice().home(self.config.shards) == self.config.me.shard {
+            // A shard that is full is asked again with the next renewal.
+            self.open(now, &room).ok();
         }
     }
 

@@ -17,6 +17,9 @@ pub(crate) struct Furniture {
 /// Kept of one user's inbox: what a device that was away for weeks wants to read, and no archive.
 const INBOX_RECORDS: u64 = 1000;
 
+/// Its snapshot has all that still holds; the rest is for whoever asks what was said when.
+const SYSTEM_RECORDS: u64 = 10_000;
+
 /// What the conformance suites send at most: 16 MiB, and 4 MiB in pieces of 64 bytes.
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
@@ -24,12 +27,12 @@ const CONFORMANCE: websocket::Limits =
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
         let rules = Rules { notices: self.notices, ..Rules::default() };
-        let inbox = Rules { retention_records: INBOX_RECORDS, notices: false };
-        Apps::default().with("chat", app::host(chat::Chat), rules).with(
-            "user",
-            app::host(inbox::Inbox),
-            inbox,
-        )
+        let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
+        let system = Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS };
+        Apps::default()
+            .with("chat", app::host(chat::Chat), rules)
+            .with("user", app::host(inbox::Inbox), inbox)
+            .with("system", app::host(system::System), system)
     }
 
     /// In the order of the gate's.

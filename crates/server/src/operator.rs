@@ -21,8 +21,10 @@ pub(crate) async fn serve(address: SocketAddr, node: &Node, api: Router) -> Resu
     })?;
     let bound = listener.local_addr()?;
     let facts = node.facts();
-    let router =
-        node::figures(facts.clone()).merge(node::probes(facts)).merge(node::operator(node.helm())).merge(api);
+    let router = node::figures(facts.clone())
+        .merge(node::probes(facts))
+        .merge(node::operator(node.helm(), node.desk()))
+        .merge(api);
     node.serve_operator(listener, router.layer(from_fn_with_state(bound.ip().is_loopback(), no_pages)));
     Ok(bound)
 }

@@ -160,8 +160,11 @@ pub(crate) struct Where {
 #[derive(Args)]
 pub(crate) struct Publish {
     /// Full name of the room.
-    #[arg(long, value_name = "APP:NAME", required_unless_present = "user", conflicts_with = "user")]
+    #[arg(long, value_name = "APP:NAME", required_unless_present_any = ["user", "all"], conflicts_with_all = ["user", "all"])]
     pub room: Option<String>,
+    /// Everybody who is connected, on every node, a few thousand a second.
+    #[arg(long, conflicts_with_all = ["user", "kind"])]
+    pub all: bool,
     /// Id of the user whose inbox it goes to; repeat for more.
     #[arg(long, value_name = "ID")]
     pub user: Vec<String>,

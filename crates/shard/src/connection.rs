@@ -214,6 +214,12 @@ impl Connections {
         self.count
     }
 
+    /// From that slot on.
+    pub(crate) fn iter_from(&mut self, from: u32) -> impl Iterator<Item = (u32, &mut Connection)> {
+        let slots = self.slots.iter_mut().enumerate().skip(from as usize);
+        slots.filter_map(|(slot, place)| Some((slot as u32, place.as_deref_mut()?)))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {
         self.slots.iter().enumerate().filter_map(|(slot, place)| Some((slot as u32, place.as_deref()?)))
     }

@@ -11,6 +11,7 @@
 //! another_thread::<shard::Shard>();
 //! ```
 
+mod announce;
 mod connection;
 mod deliver;
 mod hear;
@@ -33,9 +34,11 @@ use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
     Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal,
-    Revocation, RoomId, ShardId, Tag, Tick, Told, Unproven,
+    Revocation, RoomId, Said, ShardId, Tag, Tick, Told, Unproven,
 };
 
+pub use announce::Announcement;
+use announce::Announcements;
 use connection::Connections;
 pub use connection::Peer;
 pub use limits::Limits;
@@ -69,6 +72,8 @@ pub enum Input<'a> {
     /// What became of a token that a client sent.
     Proven(ConnectionId, Tag, Result<Authenticated, Refusal>),
     Revoked(Arc<Revocation>),
+    /// To be told to everybody who is connected.
+    Announced(Announcement),
     /// How full the process's memory is.
     Pressed(Pressure),
     /// From now on.
@@ -91,6 +96,8 @@ pub enum Output {
     Finish(ConnectionId),
     /// The answer to a call.
     Told(CallId, Told),
+    /// What the room that every node follows says to this one.
+    Said(Said),
     /// For the log.
     Failed(Failure),
 }
@@ -101,6 +108,7 @@ pub enum DeadlineReason {
     Sockets,
     Rooms,
     Drain,
+    Announcements,
 }
 
 /// Bytes for one socket.
@@ -125,6 +133,7 @@ vocabulary::counts! {
         writes,
         bytes_written,
         signals_dropped,
+        announcements_dropped,
         /// Given up because memory was short.
         shed,
         fell_behind,
@@ -169,6 +178,7 @@ pub struct Shard {
     /// Members to ask pages for, once this turn's outputs have left.
     wants_pages: BTreeSet<(RoomId, u32)>,
     goodbyes: VecDeque<(Tick, ConnectionId)>,
+    announcements: Announcements,
     /// Connections that the wheel found waiting for their peer.
     overdue: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
@@ -195,6 +205,7 @@ impl Shard {
             writes: Writes::new(&limits),
             wants_pages: BTreeSet::new(),
             goodbyes: VecDeque::new(),
+            announcements: Announcements::default(),
             overdue: BTreeSet::new(),
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
@@ -220,6 +231,7 @@ impl Shard {
             Input::Answered(answer) => self.rooms.answered(now, answer),
             Input::Called(call) => self.called(now, call),
             Input::Proven(id, tag, proven) => self.proven(now, id, tag, proven),
+            Input::Announced(announcement) => self.announced(now, announcement),
             Input::Pressed(pressure) => self.writes.pressure = pressure,
             Input::Limited(limits) => {
                 self.limits = *limits;
@@ -293,7 +305,8 @@ impl Shard {
         let sockets = self.wheel.next_deadline().map(|at| (at, DeadlineReason::Sockets));
         let rooms = self.rooms.next_deadline().map(|at| (at, DeadlineReason::Rooms));
         let drain = self.goodbyes.front().map(|(at, _)| (*at, DeadlineReason::Drain));
-        [sockets, rooms, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let announcing = self.announcements.next_deadline().map(|at| (at, DeadlineReason::Announcements));
+        [sockets, rooms, drain, announcing].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     pub fn counts(&self) -> (Counts, RoomCounts) {
@@ -368,6 +381,7 @@ impl Shard {
                     self.counts.envelopes += 1;
                     self.outputs.push_back(Output::Post(shard, Envelope::Delivery(delivery.into())));
                 }
+                Effect::Said(said) => self.outputs.push_back(Output::Said(said)),
                 Effect::Failed(failure) => self.outputs.push_back(Output::Failed(failure)),
                 Effect::Ask(question) => self.outputs.push_back(Output::Ask(self.rooms.signed(question))),
                 Effect::Command(shard, command) if shard == self.id => self.rooms.command(now, command),

@@ -143,6 +143,7 @@ impl Shard {
         for id in self.wheel.turn(now.tick) {
             self.look(now, id);
         }
+        self.announce(now);
         while self.goodbyes.front().is_some_and(|(at, _)| *at <= now.tick) {
             if let Some((_, id)) = self.goodbyes.pop_front() {
                 // Spread once more, so that a slot's clients do not come back in one moment.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, ShardId, Tag, Told, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -35,6 +35,8 @@ pub trait World {
     fn finish(&mut self, connection: ConnectionId);
     /// What a call came to.
     fn told(&mut self, call: CallId, told: Told);
+    /// What holds for the whole deployment.
+    fn said(&mut self, said: Said);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
 }
@@ -143,6 +145,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Close(connection, reason) => world.close(connection, reason),
                 Output::Finish(connection) => world.finish(connection),
                 Output::Told(call, told) => world.told(call, told),
+                Output::Said(said) => world.said(said),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {

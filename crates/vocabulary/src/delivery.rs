@@ -201,6 +201,19 @@ pub enum Delivery {
     },
 }
 
+/// What the room that every node follows says to the node itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// All that holds now: once the room is read, and whenever it was read again.
+    View(Payload),
+    Record {
+        kind: &'static str,
+        payload: Payload,
+        position: Position,
+        at: Wall,
+    },
+}
+
 /// What leaves a shard for a sibling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Envelope {

@@ -101,6 +101,11 @@ impl RoomId {
         RoomId::of(full.into())
     }
 
+    /// The room that every node follows.
+    pub fn system() -> RoomId {
+        RoomId::new("system", "all")
+    }
+
     /// From the form that `as_str` gives; the part before the first colon is the app.
     pub fn from_full(full: &str) -> Option<RoomId> {
         full.contains(':').then(|| RoomId::of(full.into()))

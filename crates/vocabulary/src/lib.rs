@@ -24,7 +24,7 @@ pub use command::{
 };
 pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
-    Recipients, RecordNews, Reply, Shown, Sight, Verdict,
+    Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
 };
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{

@@ -129,6 +129,11 @@ enum Told {
         shown: Shown,
         at: i64,
     },
+    Announced {
+        payload: Box<RawValue>,
+        position: Position,
+        at: i64,
+    },
     Ack {
         room: String,
         id: Option<String>,
@@ -344,6 +349,10 @@ fn encoded(told: &Told) -> String {
             write(Item::Record { room, shown: &shown.read(), position: position.read(), at: v::Wall(*at) })
         }
         Told::Soft { room, shown, at } => write(Item::Soft { room, shown: &shown.read(), at: v::Wall(*at) }),
+        Told::Announced { payload: said, position, at } => {
+            let (payload, position, at) = (&payload(said), position.read(), v::Wall(*at));
+            write(Item::Announced { payload, position, at })
+        }
         Told::Ack { room, id, position, at, reply } => {
             let reply = reply.as_deref().map(payload);
             let (id, position, at) = (id.as_deref(), position.read(), v::Wall(*at));

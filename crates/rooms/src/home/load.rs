@@ -305,6 +305,7 @@ impl Home {
         for shard in self.seats.shards() {
             cx.deliver(shard, Delivery::Reread { room: self.id.clone() });
         }
+        self.say_view(cx);
         self.settle_flight(cx);
         for (since, command) in loading.queue {
             if since + cx.limits.answer_within <= cx.now.tick && !command.must_arrive() {

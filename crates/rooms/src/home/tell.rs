@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, RecordNews, ShardId,
-    Sight, UserId, Wall,
+    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, RecordNews,
+    Said, ShardId, Shown, Sight, UserId, Wall,
 };
 
 use super::Home;
-use crate::cx::Cx;
+use crate::cx::{Cx, Effect};
 use crate::pipeline::Waiter;
 use crate::seats::Seat;
 use crate::soft::Change;
@@ -32,6 +32,14 @@ impl Home {
             Sight { audience, shown: cx.unless_panicked(&self.id, shown).flatten() }
         };
         let sights: Vec<Sight> = self.seats.audiences().map(sight).collect();
+        if self.kept
+            && let Some(shown) =
+                cx.unless_panicked(&self.id, log.fold.show(record, Audience::default())).flatten()
+        {
+            let Shown { kind, payload, .. } = shown;
+            let (position, at) = (record.position, record.at);
+            cx.effects.push_back(Effect::Said(Said::Record { kind, payload, position, at }));
+        }
         self.told.push(RecordNews { position: record.position, at: record.at, sights, acks });
         if self.told.len() >= cx.limits.batch_records_max {
             self.tell_told(cx);
@@ -40,6 +48,14 @@ impl Home {
             // Who is dropped by this record must not be told of the next.
             self.tell_told(cx);
             self.admit_again(cx, |_, user| record.touches.contains(user));
+        }
+    }
+
+    /// To the node itself, which was not told what came while the room was read.
+    pub(super) fn say_view(&self, cx: &mut Cx<'_>) {
+        let Some(log) = self.log().filter(|_| self.kept) else { return };
+        if let Some(view) = cx.unless_panicked(&self.id, log.fold.view(Audience::default())) {
+            cx.effects.push_back(Effect::Said(Said::View(view)));
         }
     }
 

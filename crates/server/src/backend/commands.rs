@@ -20,6 +20,7 @@ pub(crate) fn publish(ask: &Publish) -> Result<()> {
         .with_context(|| format!("PAYLOAD {:?} is not JSON; quote it for the shell", ask.payload))?;
     let mut body = json!({ "payload": payload });
     match (&ask.room, &ask.user[..]) {
+        _ if ask.all => body["everybody"] = true.into(),
         (Some(room), _) => body["room"] = room.as_str().into(),
         (None, [user]) => body["user"] = user.as_str().into(),
         (None, users) => body["users"] = users.into(),
@@ -29,7 +30,8 @@ pub(crate) fn publish(ask: &Publish) -> Result<()> {
             body[name] = value.as_str().into();
         }
     }
-    let told = Server::of(&ask.server, Scope::Publish)?.post("/api/publish", &body)?;
+    let scope = if ask.all { Scope::Everybody } else { Scope::Publish };
+    let told = Server::of(&ask.server, scope)?.post("/api/publish", &body)?;
     let mut out = std::io::stdout().lock();
     let results = told["results"].as_array().map_or(std::slice::from_ref(&told), Vec::as_slice);
     let failed = results.iter().filter(|result| !result["error"].is_null()).count();

@@ -9,8 +9,8 @@ use serde_json::Value;
 use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, ShardId, Tag,
-    Tick, Told, Unproven, User, UserId, Wall,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, Said, ShardId,
+    Tag, Tick, Told, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -56,6 +56,8 @@ impl World for Outside {
     fn told(&mut self, _: CallId, told: Told) {
         self.told.push(told);
     }
+
+    fn said(&mut self, _: Said) {}
 
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
