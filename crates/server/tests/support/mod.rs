@@ -124,6 +124,12 @@ impl Server {
         Server::run(folder, variables, &[&["--listen", "127.0.0.1:0", "--data", &data], args].concat())
     }
 
+    /// On data that outlives it.
+    pub(crate) fn on(data: &Folder, args: &[&str]) -> Server {
+        let always = ["--listen", "127.0.0.1:0", "--data", data.text()];
+        Server::run(Folder::new(), &[("KULKUL_LOG", "warn")], &[&always, args].concat())
+    }
+
     fn run(folder: Folder, variables: &[(&str, &str)], args: &[&str]) -> Server {
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
