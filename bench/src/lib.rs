@@ -14,6 +14,7 @@ use serde_json::json;
 
 mod adapters;
 mod crowd;
+mod durable;
 mod histogram;
 mod interval;
 mod link;
@@ -81,6 +82,7 @@ fn measure(bench: Bench) -> Result<bool> {
             }
             return Ok(true);
         }
+        What::Durable(asked) => return durable::run(asked, common.server.as_ref(), common.json),
         _ => {}
     }
     let scenarios = what.scenarios();

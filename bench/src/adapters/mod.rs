@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 mod kulkul;
 mod plain;
 mod seed_hub;
-mod token;
+pub(crate) mod token;
 
 pub use kulkul::{LIFTED, Lifted};
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use anyhow::{Context, Result};
 
 /// `key` in, compact JWT out; `claims` is a JSON object.
-pub(super) fn sign(key: &[u8], claims: &str) -> Result<String> {
+pub(crate) fn sign(key: &[u8], claims: &str) -> Result<String> {
     let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
     let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims));
     let mac = Hmac::<Sha256>::new_from_slice(key)?.chain_update(&text).finalize();
@@ -16,7 +16,7 @@ pub(super) fn sign(key: &[u8], claims: &str) -> Result<String> {
 }
 
 /// The key that 64 hexadecimal characters spell.
-pub(super) fn key_from_hex(text: &str) -> Result<Vec<u8>> {
+pub(crate) fn key_from_hex(text: &str) -> Result<Vec<u8>> {
     let text = text.trim();
     let pairs = text.as_bytes().chunks(2).map(std::str::from_utf8);
     let bytes: Option<Vec<u8>> = pairs
