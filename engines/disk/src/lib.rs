@@ -131,6 +131,8 @@ impl Disk {
             lease,
             volatile: Volatile::new(lease),
             book: Book::new(connection, first),
+            company: 0,
+            took: Duration::ZERO,
             mend_at: None,
             commits: 0,
         };

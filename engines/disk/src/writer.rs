@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{Answer, Appended, Asked, Question, Volatile};
 use link::Answers;
@@ -22,6 +22,8 @@ use crate::{boxes, keep, schema};
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
 const GROUP_MAX: usize = 1024;
+/// A slow disk makes nobody wait longer for company than this.
+const GATHER_MAX: Duration = Duration::from_millis(2);
 /// Records that are deleted in one commit, of those that nobody will ask for: a moment's work.
 const FORGET_MAX: usize = 512;
 /// After a write that failed, between two looks at whether the disk takes writes again.
@@ -43,6 +45,9 @@ pub(crate) struct Writer {
     pub(crate) lease: Duration,
     pub(crate) volatile: Volatile,
     pub(crate) book: Book,
+    /// How many questions came together of late, and how long the last commit took.
+    pub(crate) company: usize,
+    pub(crate) took: Duration,
     /// A write failed: until then nothing is written.
     pub(crate) mend_at: Option<Tick>,
     pub(crate) commits: u32,
@@ -95,8 +100,7 @@ impl Writer {
     fn group(&mut self, now: Now, first: Asked) {
         self.mend(now);
         let mut stores = Vec::new();
-        let more = std::iter::from_fn(|| self.questions.try_recv().ok()).take(GROUP_MAX - 1);
-        for asked in std::iter::once(first).chain(more).collect::<Vec<_>>() {
+        for asked in self.gathered(first) {
             self.volatile.begin(asked.by);
             // Who attends is told what is due, of what was stored before.
             if matches!(asked.question, Question::Attend { .. }) {
@@ -107,6 +111,30 @@ impl Writer {
             }
         }
         self.store_all(now, stores);
+    }
+
+    /// All that waits; and where more came together before, what comes within a moment that is short beside a commit. Askers that
+    /// were answered together ask again together, but not at once: without the moment their questions would fall into two
+    /// commits, and each of them would wait for both.
+    fn gathered(&mut self, first: Asked) -> Vec<Asked> {
+        let until = Instant::now() + (self.took / 4).min(GATHER_MAX);
+        let mut gathered = vec![first];
+        while gathered.len() < GROUP_MAX {
+            if let Ok(asked) = self.questions.try_recv() {
+                gathered.push(asked);
+                continue;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if gathered.len() >= self.company || left.is_zero() {
+                break;
+            }
+            match self.questions.recv_timeout(left) {
+                Ok(asked) => gathered.push(asked),
+                Err(_) => break,
+            }
+        }
+        self.company = gathered.len().max(self.company - self.company.div_ceil(8));
+        gathered
     }
 
     fn store_all(&mut self, now: Now, stores: Vec<Asked>) {
@@ -190,11 +218,13 @@ impl Writer {
         }
         let staged: Result<Vec<Staged>, Fault> =
             stores.iter().map(|asked| keep::store(&mut self.book, asked)).collect();
+        let began = Instant::now();
         let stored = staged.and_then(|staged| Ok((staged, self.book.commit()?)));
         match stored {
             Ok((staged, committed)) => {
                 self.book.let_go(|room| self.volatile.is_followed(room));
                 if committed {
+                    self.took = began.elapsed();
                     self.facts.commits.add(1);
                     self.commits += 1;
                     if self.commits.is_multiple_of(COMMITS_A_LOOK) {
