@@ -8,7 +8,7 @@ use session::Authenticated;
 use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
     CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
-    Said, ShardId, Tag, Tick, Told, Unproven,
+    Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 use crate::engine::Engine;
@@ -310,6 +310,8 @@ impl Around for Hands<'_> {
 
     /// Nobody calls here yet.
     fn told(&mut self, _: CallId, _: Told) {}
+
+    fn traced(&mut self, _: Traced) {}
 
     fn said(&mut self, _: Said) {}
 

@@ -10,6 +10,7 @@ use shard::Pressure;
 use vocabulary::Wall;
 
 use crate::away::{Away, Aways};
+use crate::trace::{Trace, Wanted};
 
 /// One shard's figures.
 #[derive(Default)]
@@ -22,6 +23,7 @@ pub(crate) struct ShardFacts {
     pub roles: Mutex<BTreeMap<String, u32>>,
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
     pub door: DoorCounts,
+    pub trace: Trace,
 }
 
 /// What came to the door.
@@ -149,6 +151,14 @@ impl Facts {
 
     pub(crate) fn turned_away(&self, why: Away) -> u64 {
         self.shards.iter().map(|shard| shard.door.away.of(why)).sum()
+    }
+
+    /// What happened to connections of late, of all shards, oldest first.
+    pub(crate) fn trace(&self, wanted: &Wanted) -> Vec<serde_json::Value> {
+        let mut found: Vec<_> = self.shards.iter().flat_map(|shard| shard.trace.find(wanted)).collect();
+        found.sort_by_key(|(at, _)| *at);
+        let skip = found.len().saturating_sub(wanted.most());
+        found.into_iter().skip(skip).map(|(_, shown)| shown).collect()
     }
 
     /// The sums over all shards.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -33,6 +34,7 @@ use crate::facts::Facts;
 use crate::metrics;
 use crate::sealed::Sealed;
 use crate::secrecy::Secrecy;
+use crate::trace;
 use crate::{Desk, Helm};
 
 /// A socket whose first request is no upgrade, with what was read of it.
@@ -225,8 +227,22 @@ pub fn figures(facts: Arc<Facts>) -> Router {
 }
 
 /// What an operator does; for a listener that only operators reach.
-pub fn operator(helm: Helm, desk: Desk) -> Router {
-    Router::new().route("/revoke", post(revoke)).with_state((helm, desk))
+pub fn operator(helm: Helm, desk: Desk, facts: Arc<Facts>) -> Router {
+    let traced = Router::new().route("/trace", get(traced)).with_state(facts);
+    Router::new().route("/revoke", post(revoke)).with_state((helm, desk)).merge(traced)
+}
+
+async fn traced(
+    State(facts): State<Arc<Facts>>,
+    wanted: Result<Query<trace::Wanted>, QueryRejection>,
+) -> Response {
+    match wanted {
+        Ok(Query(wanted)) => Json(json!({ "events": facts.trace(&wanted) })).into_response(),
+        Err(error) => {
+            let error = json!({ "error": error.body_text(), "field": "query" });
+            (StatusCode::BAD_REQUEST, Json(error)).into_response()
+        }
+    }
 }
 
 async fn metrics(State(facts): State<Arc<Facts>>) -> Response {

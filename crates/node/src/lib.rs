@@ -28,6 +28,7 @@ mod sparing;
 mod system;
 mod tls;
 mod tokens;
+mod trace;
 mod world;
 
 use std::fmt;

@@ -7,7 +7,8 @@ use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Traced,
+    Unproven,
 };
 
 use crate::calls::Calls;
@@ -67,6 +68,10 @@ impl World for Outside<'_> {
 
     fn told(&mut self, call: CallId, told: Told) {
         self.calls.told(call, told);
+    }
+
+    fn traced(&mut self, traced: Traced) {
+        self.facts.trace.put(traced);
     }
 
     /// It leaves with the next turn.

@@ -23,7 +23,7 @@ pub(crate) async fn serve(address: SocketAddr, node: &Node, api: Router) -> Resu
     let facts = node.facts();
     let router = node::figures(facts.clone())
         .merge(node::probes(facts))
-        .merge(node::operator(node.helm(), node.desk()))
+        .merge(node::operator(node.helm(), node.desk(), node.facts()))
         .merge(api);
     node.serve_operator(listener, router.layer(from_fn_with_state(bound.ip().is_loopback(), no_pages)));
     Ok(bound)

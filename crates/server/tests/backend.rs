@@ -237,3 +237,29 @@ fn the_commands_publish_and_read_as_a_back_end_does() {
     let (status, out, error) = run(&["publish", "--all", "{\"text\":\"Back at nine\"}"]);
     assert!(status == Some(0), "{out}{error}");
 }
+
+#[test]
+fn an_operator_can_ask_what_became_of_a_client() {
+    let server = Server::configured(CONFIG);
+    let mut ana = open(&server, "1");
+    ana.join("general");
+    ana.hang_up();
+    let operator = server.operator.clone().expect("it has one");
+    let trace = || {
+        let request = format!(
+            "GET /trace?user=1&room=chat:general HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n"
+        );
+        let (status, body) = server.http_at(&operator, &request);
+        assert_eq!(status, 200, "{body}");
+        let events: Value = serde_json::from_str(&body).expect("JSON");
+        let words = |event: &Value| event["what"].as_str().unwrap_or_default().to_owned();
+        events["events"].as_array().expect("a list").iter().map(words).collect::<Vec<_>>()
+    };
+    let deadline = std::time::Instant::now() + support::PATIENCE;
+    while trace() != ["joined", "ended", "left"] {
+        assert!(std::time::Instant::now() < deadline, "{:?}", trace());
+        std::thread::yield_now();
+    }
+    let wrong = format!("GET /trace?usr=1 HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n");
+    assert_eq!(server.http_at(&operator, &wrong).0, 400);
+}

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use protocol::Item;
 use vocabulary::{
-    Ack, Asker, Audience, Class, Code, ConnectionId, Delivery, Joined, Notice, Now, Page, PageEntry, Parting,
-    Person, Position, PresenceNews, Recipients, RecordNews, Refusal, Reply, ReplyTo, RoomId, Shown, Sight,
-    Told, Verdict, Wall,
+    Ack, Asker, Audience, Class, Code, ConnectionId, Delivery, Happening, Joined, Notice, Now, Page,
+    PageEntry, Parting, Person, Position, PresenceNews, Recipients, RecordNews, Refusal, Reply, ReplyTo,
+    RoomId, Shown, Sight, Told, Verdict, Wall, Why,
 };
 use websocket::Compression;
 
@@ -139,7 +139,7 @@ struct RecordTold<'a> {
 impl Shard {
     pub(crate) fn deliver(&mut self, now: Now, delivery: &Delivery) {
         match delivery {
-            Delivery::Records { room, records } => self.deliver_records(room, records),
+            Delivery::Records { room, records } => self.deliver_records(now, room, records),
             Delivery::Acked { room, position, at, ack } => {
                 self.deliver_ack(&RecordTold { room, position: *position, at: *at }, ack);
             }
@@ -168,7 +168,8 @@ impl Shard {
         (member.generation == id.generation).then_some(member)
     }
 
-    fn deliver_records(&mut self, room: &RoomId, records: &[RecordNews]) {
+    fn deliver_records(&mut self, now: Now, room: &RoomId, records: &[RecordNews]) {
+        let mut fell_behind: Vec<(ConnectionId, Position)> = Vec::new();
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).filter_map(|ack| ack.to.asker.connection()).collect();
         let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
@@ -213,11 +214,15 @@ impl Shard {
                         behind.owe(id, &records[stopped..]);
                     }
                     connection.behind = true;
+                    fell_behind.push((id, cursor));
                     if connection.outbox.is_empty() {
                         wants_pages.insert((room.clone(), *slot));
                     }
                 }
             }
+        }
+        for (id, cursor) in fell_behind {
+            self.trace(now, id, Happening::Behind { room: room.clone(), cursor });
         }
         for news in records {
             for ack in &news.acks {
@@ -322,6 +327,14 @@ impl Shard {
         let behind = matches!(standing, Standing::CatchingUp(_));
         let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
         local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
+        let how = match &joined.verdict {
+            Verdict::Fresh => "fresh",
+            Verdict::Resumed => "resumed",
+            Verdict::Gap(_) => "gap",
+            Verdict::Reset(_) => "reset",
+        };
+        let cursor = self.cursor(&joined.room, id).unwrap_or(joined.cursor);
+        self.trace(now, id, Happening::Joined { room: joined.room.clone(), how, cursor });
         self.send_owed(&joined.room, at, owed);
         if behind {
             self.mark_behind(id);
@@ -402,6 +415,7 @@ impl Shard {
         if let Some(member) = self.member(&page.room, id) {
             member.standing = Standing::Live;
         }
+        self.trace(now, id, Happening::Live { room: page.room.clone(), cursor: page.upto });
         // The room's home stood here when it made the page. After a reload no record has told this shard so.
         if let Some(local) = self.locals.get(&page.room) {
             local.head = local.head.max(page.upto);
@@ -496,6 +510,7 @@ impl Shard {
                 connection.subscription(room).is_some_and(|subscription| subscription.ticket == *ticket);
             // A newer join may be on its way; what stands here is ended all the same.
             if newest || self.member(room, *id).is_some_and(|member| member.ticket == *ticket) {
+                self.trace_left(now, *id, room, Why::Refused(refusal.code));
                 ended = self.locals.remove(room, id.slot);
             }
             if newest && let Some(connection) = self.connections.get(*id) {

@@ -4,7 +4,7 @@ use protocol::{Item, Misheard};
 use session::Heard;
 use vocabulary::{
     Act, Asked, Asker, Call, Caller, Class, CloseReason, Code, Command, ConnectionId, Delivery, Join, Key,
-    Now, Refusal, Reply, ReplyTo, Request, RoomId, Standing, Tag, Verb, Wish,
+    Now, Refusal, Reply, ReplyTo, Request, RoomId, Standing, Tag, Verb, Why, Wish,
 };
 use websocket::frame::Opcode;
 use websocket::{Event, Violation};
@@ -212,6 +212,7 @@ impl Shard {
     pub(crate) fn left(&mut self, now: Now, id: ConnectionId, room: RoomId, tag: Tag) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.unsubscribe(&room) {
+            self.trace_left(now, id, &room, Why::Asked);
             let member = self.locals.remove(&room, id.slot);
             self.release(now, &room, member);
             self.dispatch(now, Command::Leave { room: room.clone(), connection: id, asked: true });

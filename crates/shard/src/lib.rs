@@ -22,6 +22,7 @@ mod members;
 mod outbox;
 mod pressure;
 mod speech;
+mod trace;
 mod turn;
 mod wheel;
 mod writes;
@@ -34,7 +35,7 @@ use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
     Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal,
-    Revocation, RoomId, Said, ShardId, Tag, Tick, Told, Unproven,
+    Revocation, RoomId, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 pub use announce::Announcement;
@@ -98,6 +99,8 @@ pub enum Output {
     Told(CallId, Told),
     /// What the room that every node follows says to this one.
     Said(Said),
+    /// For whoever asks later.
+    Traced(Box<Traced>),
     /// For the log.
     Failed(Failure),
 }

@@ -2,7 +2,7 @@
 //! they end. Every end passes through here, so that the rooms and the roster learn of each exactly once.
 
 use protocol::Item;
-use vocabulary::{Class, CloseReason, Command, ConnectionId, Now};
+use vocabulary::{Class, CloseReason, Command, ConnectionId, Happening, Now, Why};
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
 use crate::{Output, Shard, members};
@@ -54,6 +54,9 @@ impl Shard {
             return;
         }
         connection.session.end(reason);
+        let closed = Happening::Closed { code: reason.code(), words: reason.words().into() };
+        self.trace(now, id, closed);
+        let Some(connection) = self.connections.get(id) else { return };
         let answered = matches!(reason, CloseReason::Echo(_));
         connection.ending = Ending::Closing { cut_at: now.tick + self.limits.close, answered };
         let words = match reason.retry_after_ms() {
@@ -102,6 +105,7 @@ impl Shard {
         connection.outbox.clear(&mut self.writes.spare);
         self.overdue.remove(&id);
         if connection.session.ended().is_none() {
+            self.trace_of(now, id, &connection, Happening::Ended);
             self.leave_rooms(now, id, &connection);
         }
         self.counts.closed += 1;
@@ -118,6 +122,8 @@ impl Shard {
     fn leave_rooms(&mut self, now: Now, id: ConnectionId, connection: &Connection) {
         for subscription in &connection.subscriptions {
             let room = subscription.room.clone();
+            let (cursor, why) = (self.cursor(&room, id), Why::ConnectionEnded);
+            self.trace_of(now, id, connection, Happening::Left { room: room.clone(), cursor, why });
             drop(self.locals.remove(&room, id.slot));
             self.dispatch(now, Command::Leave { room, connection: id, asked: false });
         }

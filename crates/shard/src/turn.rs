@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Traced,
+    Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -37,6 +38,8 @@ pub trait World {
     fn told(&mut self, call: CallId, told: Told);
     /// What holds for the whole deployment.
     fn said(&mut self, said: Said);
+    /// To be kept for a while.
+    fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
 }
@@ -146,6 +149,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Finish(connection) => world.finish(connection),
                 Output::Told(call, told) => world.told(call, told),
                 Output::Said(said) => world.said(said),
+                Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {

@@ -15,6 +15,7 @@ mod record;
 mod refusal;
 mod revocation;
 mod time;
+mod trace;
 
 pub use call::{Call, CallId, Told, Wish};
 pub use close::{CloseReason, Comeback};
@@ -37,6 +38,7 @@ pub use record::Record;
 pub use refusal::{Code, Refusal};
 pub use revocation::Revocation;
 pub use time::{Now, Tick, Wall};
+pub use trace::{Happening, Traced, Why};
 
 /// Bytes that nobody but the app opens; cloning shares them.
 pub type Payload = bytes::Bytes;

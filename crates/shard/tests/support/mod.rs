@@ -10,7 +10,7 @@ use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
     CallId, CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, Said, ShardId,
-    Tag, Tick, Told, Unproven, User, UserId, Wall,
+    Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -56,6 +56,8 @@ impl World for Outside {
     fn told(&mut self, _: CallId, told: Told) {
         self.told.push(told);
     }
+
+    fn traced(&mut self, _: Traced) {}
 
     fn said(&mut self, _: Said) {}
 
