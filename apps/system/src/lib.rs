@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use app::{Action, App, Applied, Decision, Room, UnknownFormat};
+use app::{Action, App, Applied, Decision, Room, SoftDraft, UnknownFormat};
 use serde::{Deserialize, Serialize};
 use vocabulary::{Audience, Caller, Class, Code, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
 
@@ -13,6 +13,10 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Revocations of each kind: what fits a snapshot and a node's memory. Beyond it the oldest gives way.
 const REVOCATIONS_MAX: usize = 10_000;
 
+/// Soft values of nodes: what each says of who is connected to it.
+const ONLINE: &str = "online/";
+/// A node that has not said so for a few rounds is gone.
+const ONLINE_FOR: Duration = Duration::from_secs(10);
 const REVOKED: &str = "revoked";
 const ANNOUNCED: &str = "announced";
 
@@ -78,7 +82,7 @@ impl App for System {
         caller: &Caller,
         action: Action<'_>,
     ) -> Result<Decision, Refusal> {
-        let Caller::Api { .. } = caller else {
+        let Caller::Api { key } = caller else {
             return Err(Refusal::new(Code::Forbidden, "the server's own room is open to no client"));
         };
         match action.kind {
@@ -88,6 +92,13 @@ impl App for System {
             "revoke" => {
                 Err(Refusal::new(Code::InvalidPayload, "a revocation names a user or a token, and when"))
             }
+            // By whose key it comes is whose word it is.
+            "online" => Ok(Decision::soft(SoftDraft {
+                key: format!("{ONLINE}{key}").into(),
+                value: Some(action.payload.clone()),
+                time_to_live: ONLINE_FOR,
+                class: Class::Latest(0),
+            })),
             "announce" => Ok(Decision::record(ANNOUNCED, action.payload.clone())),
             kind => Err(Refusal::new(Code::UnknownType, format!("unknown message type: {kind}"))),
         }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use link::{Condition, Figure, Link};
 use shard::Pressure;
 use vocabulary::Wall;
 
 use crate::away::{Away, Aways};
+use crate::online::Sketch;
 use crate::trace::{Trace, Wanted};
 
 /// One shard's figures.
@@ -24,6 +25,8 @@ pub(crate) struct ShardFacts {
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
     pub door: DoorCounts,
     pub trace: Trace,
+    /// Of the users here, made anew every few seconds where there may be other nodes; held for a copy.
+    pub sketch: Mutex<Sketch>,
 }
 
 /// What came to the door.
@@ -43,6 +46,8 @@ pub struct Facts {
     pub(crate) keys: AtomicU64,
     /// One outside the shards.
     engine: OnceLock<Arc<dyn Link>>,
+    /// Users on all nodes, by the nodes' sketches; zero while there are no others.
+    fleet_users: AtomicU64,
 }
 
 /// The node at one look.
@@ -77,6 +82,7 @@ impl Facts {
             pressure: AtomicU8::new(0),
             keys: AtomicU64::new(0),
             engine: OnceLock::new(),
+            fleet_users: AtomicU64::new(0),
         }
     }
 
@@ -88,6 +94,31 @@ impl Facts {
     pub(crate) fn engine_is(&self, link: Arc<dyn Link>) {
         // Once, when the node starts.
         self.engine.set(link).ok();
+    }
+
+    /// What this node says of its own.
+    pub(crate) fn sketch(&self) -> Sketch {
+        let mut all = Sketch::default();
+        for shard in &self.shards {
+            all.merge(&shard.sketch.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        all
+    }
+
+    pub(crate) fn fleet_has(&self, users: Option<u64>) {
+        self.fleet_users.store(users.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Users with an open socket, on whatever node: counted here, and estimated as soon as others have some too.
+    pub(crate) fn online(&self) -> u64 {
+        match self.fleet_users.load(Ordering::Relaxed) {
+            0 => self.health().users.into(),
+            users => users,
+        }
+    }
+
+    pub(crate) fn has_siblings(&self) -> bool {
+        self.engine.get().is_some_and(|link| link.guarantees().nodes == engine::Nodes::Many)
     }
 
     pub(crate) fn engine_figures(&self) -> Vec<Figure> {

@@ -366,5 +366,5 @@ async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
 }
 
 async fn online(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
-    Json(json!({ "online": facts.health().users }))
+    Json(json!({ "online": facts.online() }))
 }

@@ -19,6 +19,7 @@ mod logs;
 mod mail;
 mod memory;
 mod metrics;
+mod online;
 mod origins;
 mod run;
 mod sealed;
@@ -57,6 +58,7 @@ use census::Census;
 use gatekeeper::Gatekeeper;
 use logs::Opened;
 use mail::Mailboxes;
+use system::System;
 
 /// What the configuration came to.
 pub struct Config {
@@ -143,7 +145,10 @@ impl Node {
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
         let (said, hears) = std::sync::mpsc::sync_channel(system::SAID_MAX);
         let helm = Helm { gatekeeper: gatekeeper.clone(), mailboxes: mailboxes.clone() };
-        std::thread::Builder::new().name("system".to_owned()).spawn(move || system::listen(&hears, &helm))?;
+        std::thread::Builder::new().name("system".to_owned()).spawn({
+            let (facts, tag, shards) = (facts.clone(), config.node_tag, config.shards);
+            move || System::new(helm, facts, tag, shards).listen(&hears)
+        })?;
         let calls = Arc::new(Calls::default());
         let (keeper, watches) = keeper::open(config.key_sources);
         let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use mio::event::Event;
@@ -25,6 +25,7 @@ use crate::gate::{Gate, turned};
 use crate::keeper::Keeper;
 use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
+use crate::online::Sketch;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
@@ -61,6 +62,8 @@ const SCRATCH_BYTES: usize = 64 << 10;
 const EVENTS_MAX: usize = 1024;
 /// Letters opened in one turn: sockets wait their turn too.
 const LETTERS_MAX: usize = 1024;
+/// A shard that has anything to do looks who is here this often; one that has not, has the same users as before.
+const SKETCH_EVERY: Duration = Duration::from_secs(2);
 /// How often a draining thread looks whether the others are empty too.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 /// Boxes are full: look again then.
@@ -100,6 +103,7 @@ pub(crate) struct Thread {
     pub draining: bool,
     /// Said by the system's room, and not yet taken: as much as comes in a turn.
     unsaid: VecDeque<Said>,
+    sketch_at: Tick,
 }
 
 /// The thread's whole life. A shard that broke its own books takes the process with it: what it holds cannot be trusted,
@@ -163,6 +167,7 @@ impl Thread {
             accept_from: None,
             draining: false,
             unsaid: VecDeque::new(),
+            sketch_at: Tick::default(),
             mail,
             seat,
         }
@@ -185,6 +190,10 @@ impl Thread {
             let now = self.seat.clock.now();
             self.inputs(now, &registry, &events);
             state = self.rest_of_turn(now, &registry);
+            if self.sketch_at <= now.tick {
+                self.sketch_at = now.tick + SKETCH_EVERY;
+                self.sketch();
+            }
             let stale = self.seat.facts.shards[usize::from(self.seat.id.0)].publish(&self.shard);
             if let Some(stale) = stale
                 && let Some(times) = self.stale.happened(now.tick)
@@ -193,6 +202,17 @@ impl Thread {
             }
         }
         Ok(())
+    }
+
+    /// For the other nodes, where there may be some.
+    fn sketch(&self) {
+        if !self.seat.facts.has_siblings() {
+            return;
+        }
+        let mut sketch = Sketch::default();
+        self.shard.users().for_each(|user| sketch.add(user));
+        let place = &self.seat.facts.shards[usize::from(self.seat.id.0)].sketch;
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = sketch;
     }
 
     fn timeout(&self, state: Turn) -> Option<Duration> {

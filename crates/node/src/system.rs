@@ -1,15 +1,17 @@
 //! What holds for the whole deployment, as this node hears of it from the room that all nodes follow: revocations for the
-//! gate and the shards, announcements for everybody here. A thread of its own, because it waits until every shard has heard.
+//! gate and the shards, announcements for everybody here, and what other nodes say of who is connected to them. A thread of its own, because it waits until every shard has heard.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use shard::Announcement;
-use vocabulary::{Revocation, Said, UserId, Wall};
+use vocabulary::{Call, CallId, Payload, Revocation, RoomId, Said, UserId, Wall, Wish};
 
 use crate::Helm;
+use crate::facts::Facts;
+use crate::online::{Fleet, Sketch};
 
 /// What a shard has said and this thread has not taken. It comes as often as an operator acts; while it finds no place the shard
 /// keeps it.
@@ -32,9 +34,42 @@ struct Revoked {
     at: i64,
 }
 
-/// Until nobody can say anything any more.
-pub(crate) fn listen(said: &Receiver<Said>, helm: &Helm) {
-    while let Ok(said) = said.recv() {
+/// Between two sketches of who is connected here.
+const SKETCH_EVERY: Duration = Duration::from_secs(2);
+
+pub(crate) struct System {
+    helm: Helm,
+    facts: Arc<Facts>,
+    /// Under which this node says what it says.
+    name: Arc<str>,
+    shards: u16,
+    fleet: Fleet,
+}
+
+impl System {
+    pub(crate) fn new(helm: Helm, facts: Arc<Facts>, tag: u64, shards: u16) -> System {
+        System { helm, facts, name: format!("{tag:x}").into(), shards, fleet: Fleet::default() }
+    }
+
+    /// Until nobody can say anything any more.
+    pub(crate) fn listen(mut self, said: &Receiver<Said>) {
+        let mut next = Instant::now() + SKETCH_EVERY;
+        loop {
+            match said.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(said) => self.hear(said),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + SKETCH_EVERY;
+                    if self.facts.has_siblings() {
+                        self.tell_who_is_here();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, said: Said) {
+        let helm = &self.helm;
         match said {
             Said::View(view) => match serde_json::from_slice::<View>(&view) {
                 Ok(View { users, tokens }) => {
@@ -53,9 +88,24 @@ pub(crate) fn listen(said: &Receiver<Said>, helm: &Helm) {
                 helm.announce(Arc::new(Announcement { payload, position, at }));
             }
             Said::Record { kind, .. } => {
-                tracing::warn!(kind, "the system's room says what this build does not know")
+                tracing::warn!(kind, "the system's room says what this build does not know");
+            }
+            Said::Soft { key, value } => {
+                if let Some(node) = key.strip_prefix("online/") {
+                    self.fleet.hear(node.into(), value.and_then(|value| Sketch::read(&value)));
+                    self.facts.fleet_has(self.fleet.users());
+                }
             }
         }
+    }
+
+    /// Nobody waits for the answer: it is said again in a moment.
+    fn tell_who_is_here(&self) {
+        let room = RoomId::system();
+        let id = CallId { shard: room.slice().home(self.shards), number: u64::MAX };
+        let payload = Payload::copy_from_slice(self.facts.sketch().bytes());
+        let wish = Wish::Publish { kind: "online".into(), payload, id: None };
+        self.helm.mailboxes.call(Call { id, key: self.name.clone(), room, wish });
     }
 }
 

@@ -102,6 +102,11 @@ impl Rooms {
         (self.homes.len(), self.roster.len())
     }
 
+    /// Users with an open socket on this node whose inbox is at home here: each of the node's users at one shard.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.roster.keys()
+    }
+
     pub fn next_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }

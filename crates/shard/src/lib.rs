@@ -330,6 +330,11 @@ impl Shard {
         }
     }
 
+    /// Each of the node's users at one shard.
+    pub fn users(&self) -> impl Iterator<Item = &vocabulary::UserId> {
+        self.rooms.users()
+    }
+
     pub fn id(&self) -> ShardId {
         self.id
     }

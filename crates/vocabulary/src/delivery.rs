@@ -212,6 +212,11 @@ pub enum Said {
         position: Position,
         at: Wall,
     },
+    /// A soft value, or its end.
+    Soft {
+        key: Arc<str>,
+        value: Option<Payload>,
+    },
 }
 
 /// What leaves a shard for a sibling.

@@ -165,6 +165,10 @@ impl Home {
     }
 
     pub(super) fn tell_soft(&mut self, cx: &mut Cx<'_>, change: &Change) {
+        if self.kept {
+            let (key, value) = (change.key.clone(), change.value.clone());
+            cx.effects.push_back(Effect::Said(Said::Soft { key, value }));
+        }
         let Some(log) = super::Home::log(self) else { return };
         let seen = SoftChange {
             key: &change.key,
