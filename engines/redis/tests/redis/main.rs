@@ -1,0 +1,5 @@
+//! The Redis engine against real servers, each test with its own.
+
+mod cluster;
+mod contract;
+mod plant;
