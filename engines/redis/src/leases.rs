@@ -134,6 +134,7 @@ pub(crate) async fn go_on(
         };
         let saying = match &asked {
             Some(Look::Attend { by, shards, is_clear }) => {
+                parts.knows(*by);
                 if !is_clear && parts.living.borrow().number(*by).is_none_or(|_| parts.has_older_life(*by)) {
                     tokio::task::spawn_local(clear(parts.clone(), lanes.clone(), *by, *shards));
                     continue;

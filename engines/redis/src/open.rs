@@ -188,6 +188,8 @@ impl Engine {
         tokio::task::spawn_local(ears::listen(parts.clone()));
         let posting: Rc<Parts> = parts.clone();
         tokio::task::spawn_local(async move { posting.post.go_round().await });
+        // Who asks first should already see who is alive; where it cannot be seen, it is looked for again and again.
+        parts.look_now().await;
         let guarantees = Guarantees { nodes: Nodes::Many, durability, news: News::MayDrop };
         let redis = Redis { lanes: sends, looks, counts, guarantees, joined, stop: None, thread: None };
         if tell.send(Ok(redis)).is_ok() {
