@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Refused(Refusal, String),
     /// The server carried out nothing.
     Declined(String),
+    /// The keys are on their way to another server of the cluster: nothing was carried out, and nothing is wrong.
+    Moving,
     /// What came back is not what such a question is answered with.
     Unreadable,
 }
@@ -59,6 +61,7 @@ impl Outcome {
                     || Outcome::Fault(Fault::Declined(words)),
                     |(host, port)| Outcome::Ask(host, port),
                 ),
+                ServerErrorKind::TryAgain => Outcome::Fault(Fault::Moving),
                 ServerErrorKind::ReadOnly => Outcome::Fault(Fault::Refused(Refusal::ReadOnly, words)),
                 _ => Outcome::Fault(Fault::Declined(words)),
             },
@@ -86,6 +89,7 @@ impl Fault {
     pub(crate) fn words(&self) -> &str {
         match self {
             Fault::Away => "it is not asked, after failures in a row",
+            Fault::Moving => "its slot is on its way to another server",
             Fault::Unreadable => "it answered what such a question is not answered with",
             Fault::Unsent(words)
             | Fault::Doubtful(words)

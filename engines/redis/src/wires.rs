@@ -195,7 +195,9 @@ impl Wires {
 
     /// Who does not answer, or says that the cluster is broken, may not be the owner any more.
     async fn look_elsewhere(&self, fault: &Fault, of: &Address) {
-        if !self.plan.cluster || matches!(fault, Fault::Refused(Refusal::Memory | Refusal::Disk, _)) {
+        let is_the_owner =
+            matches!(fault, Fault::Moving | Fault::Refused(Refusal::Memory | Refusal::Disk, _));
+        if !self.plan.cluster || is_the_owner {
             return;
         }
         let others: Vec<Address> =

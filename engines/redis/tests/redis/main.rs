@@ -2,4 +2,8 @@
 
 mod cluster;
 mod contract;
+mod node;
+mod opening;
+mod outages;
 mod plant;
+mod tls;
