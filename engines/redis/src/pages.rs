@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn a_page_is_read_only_if_it_proves_itself() {
         assert_eq!(page(|_| {}).map(|page| page.records.len()), Some(2));
-        let damages: [(&str, fn(&mut Vec<Value>)); 5] = [
+        type Change = fn(&mut Vec<Value>);
+        let damages: [(&str, Change); 5] = [
             ("other data", |records| records[2] = bulk("x")),
             ("another check", |records| records[7] = bulk(1)),
             ("a hole", |records| drop(records.drain(..4))),
