@@ -19,7 +19,7 @@ macro_rules! figures {
         impl Counts {
             pub(crate) fn figures(&self) -> Vec<Figure> {
                 vec![$(Figure {
-                    name: concat!("redis_", stringify!($name)),
+                    name: stringify!($name),
                     help: $help,
                     value: self.$name.load(Ordering::Relaxed),
                 },)+]

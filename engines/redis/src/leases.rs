@@ -14,7 +14,7 @@ use crate::counts::add;
 use crate::faults::Fault;
 use crate::keys::{deployment_slot, slice_slot};
 use crate::lanes::Errand;
-use crate::news::{ended_begins, millis};
+use crate::news::{attends_begins, ended_begins, millis};
 use crate::parts::Parts;
 use crate::scripts::Call;
 
@@ -79,6 +79,13 @@ impl Living {
 
     fn slices_of(&self, by: Incarnation) -> Vec<Slice> {
         (0..SLICES).map(Slice).filter(|slice| self.steward(*slice) == Some(by)).collect()
+    }
+
+    /// Heard between two looks.
+    pub(crate) fn attends(&mut self, by: Incarnation, number: u64, shards: u16) {
+        if !self.ended.contains(&number) {
+            self.held.insert(by, (number, shards));
+        }
     }
 
     /// Whether that is new.
@@ -222,7 +229,8 @@ async fn look(parts: &Rc<Parts>, saying: Saying) -> Result<Option<u64>, Fault> {
         .arg(parts.publish())
         .arg(keys.ended_channel().name)
         .arg(ended_begins())
-        .number(millis(CLEANING));
+        .number(millis(CLEANING))
+        .arg(by.map_or(String::new(), |by| attends_begins(by, shards)));
     let answer = parts.wires.run(LOOKING, deployment_slot(), &parts.scripts.leases, call).await?;
     let (has_record, upto, job, found) = read(answer).ok_or(Fault::Unreadable)?;
     let gone = parts.living.borrow_mut().found(upto, found);

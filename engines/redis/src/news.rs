@@ -28,6 +28,12 @@ pub(crate) enum News {
     Due {
         room: RoomId,
     },
+    /// Somebody can be steward from now on.
+    Attends {
+        incarnation: Incarnation,
+        shards: u16,
+        lease: u64,
+    },
     ClaimLost {
         of: Incarnation,
         name: Arc<str>,
@@ -66,6 +72,11 @@ pub(crate) fn soft(by: Incarnation, entry: &SoftEntry) -> Vec<u8> {
 /// How the script begins the news of an end; it adds who, and the number of the lease.
 pub(crate) fn ended_begins() -> String {
     format!("{VERSION} ended ")
+}
+
+/// The script adds the number of the lease.
+pub(crate) fn attends_begins(by: Incarnation, shards: u16) -> String {
+    format!("{}{shards} ", head("attends", by))
 }
 
 pub(crate) fn due(by: Incarnation, room: &RoomId) -> Vec<u8> {
@@ -180,6 +191,9 @@ pub(crate) fn read(room: Option<&RoomId>, bytes: &[u8]) -> Option<News> {
             News::Room { by, answer: Answer::Soft { room: room.clone(), entry } }
         }
         ("ended", None) if rest.is_empty() => News::Ended { incarnation: by, lease: words.number()? },
+        ("attends", None) if rest.is_empty() => {
+            News::Attends { incarnation: by, shards: words.number()?, lease: words.number()? }
+        }
         ("due", None) => News::Due { room: RoomId::from_full(text(rest)?)? },
         ("claim-lost", None) => {
             News::ClaimLost { of: by, token: words.number()?, name: Arc::from(text(rest)?) }
@@ -258,7 +272,9 @@ mod tests {
         }
         let end = format!("{}{} 3 2 9\n", ended_begins(), u64::MAX);
         let name: Arc<str> = "a b\n".into();
+        let attends = format!("{}8\n", attends_begins(BY, 4));
         for (bytes, expected) in [
+            (attends.into_bytes(), News::Attends { incarnation: BY, shards: 4, lease: 8 }),
             (end.into_bytes(), News::Ended { incarnation: BY, lease: 9 }),
             (due(BY, &room()), News::Due { room: room() }),
             (claim_lost(BY, &name, 12), News::ClaimLost { of: BY, name, token: 12 }),

@@ -172,6 +172,9 @@ impl Parts {
                 }
             }
             Some(News::Ended { incarnation, lease }) => self.ended(incarnation, lease),
+            Some(News::Attends { incarnation, shards, lease }) => {
+                self.living.borrow_mut().attends(incarnation, lease, shards);
+            }
             Some(News::Due { room }) => {
                 let steward = self.living.borrow().steward(room.slice());
                 if let Some(steward) = steward.filter(|steward| self.is_here(*steward)) {

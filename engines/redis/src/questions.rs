@@ -92,6 +92,10 @@ impl Lane<'_> {
         self.parts.follow(self.by, &room);
         // Heard first and read then: what is stored in between is in one of them, or in both.
         let channel = self.parts.keys.room_channel(&room);
+        if self.parts.wires.is_away(channel.slot) && !self.parts.subscriptions.hears(&channel) {
+            self.parts.subscriptions.want(&channel, Some(&room));
+            return Err(Fault::Away);
+        }
         if !self.parts.subscriptions.heard(&channel, Some(&room)).await {
             return Err(Fault::Unsent("the room's channel is not heard yet".to_owned()));
         }

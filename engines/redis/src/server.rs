@@ -82,10 +82,7 @@ impl Server {
         let wire = &self.wires[lane % self.wires.len()];
         let (mut connection, number) = match self.connection(wire).await {
             Ok(open) => open,
-            Err(words) => {
-                self.failed(&words);
-                return Outcome::Fault(Fault::Unsent(words));
-            }
+            Err(words) => return Outcome::Fault(Fault::Unsent(words)),
         };
         add(&self.counts.commands_total);
         let sent = async {
@@ -104,9 +101,10 @@ impl Server {
         };
         match outcome {
             Outcome::Broken(words) => {
-                self.failed(&words);
                 let mut wire = wire.lock().await;
+                // However many waited on it, one connection is one failure: a server that begins again is soon back.
                 if wire.number == number && wire.open.take().is_some() {
+                    self.failed(&words);
                     self.counts.connections.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
                 }
                 Outcome::Fault(Fault::Doubtful(words))
@@ -150,6 +148,7 @@ impl Server {
                 Ok((open, wire.number))
             }
             Err(words) => {
+                self.failed(&words);
                 wire.not_before = Instant::now() + pause(wire.tries);
                 wire.tries = wire.tries.saturating_add(1);
                 Err(words)

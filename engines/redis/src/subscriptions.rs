@@ -10,7 +10,10 @@ use vocabulary::RoomId;
 
 use crate::counts::{Counts, set};
 use crate::keys::Channel;
-use crate::server::{ANSWER_WITHIN, Address};
+use crate::server::Address;
+
+/// What a room waits before it asks again.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(crate) struct Subscriptions {
@@ -59,7 +62,12 @@ impl Subscriptions {
         }
     }
 
-    /// Waits until the channel is heard. Not for ever.
+    pub(crate) fn hears(&self, channel: &Channel) -> bool {
+        let wishes = self.wishes.borrow();
+        wishes.all.get(&channel.name).is_some_and(|wish| matches!(wish.state, State::Heard(_)))
+    }
+
+    /// Waits until the channel is heard. Not for long: a lane waits with it, and whoever asked asks again.
     pub(crate) async fn heard(&self, channel: &Channel, room: Option<&RoomId>) -> bool {
         self.want(channel, room);
         let (done, wait) = oneshot::channel();
@@ -71,7 +79,7 @@ impl Subscriptions {
             wish.waiters.retain(|waiter| !waiter.is_closed());
             wish.waiters.push(done);
         }
-        matches!(tokio::time::timeout(ANSWER_WITHIN, wait).await, Ok(Ok(())))
+        matches!(tokio::time::timeout(HEARD_WITHIN, wait).await, Ok(Ok(())))
     }
 
     pub(crate) fn unwant(&self, channel: &Channel) {

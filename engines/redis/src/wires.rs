@@ -92,6 +92,11 @@ impl Wires {
         self.owners.borrow()[usize::from(slot)].clone()
     }
 
+    /// Whether the owner of a slot is not asked at present.
+    pub(crate) fn is_away(&self, slot: u16) -> bool {
+        self.servers.borrow().get(&self.owner(slot)).is_some_and(|server| server.is_open())
+    }
+
     /// Everybody who owns a slot.
     pub(crate) fn owners(&self) -> Vec<Address> {
         let mut owners = self.owners.borrow().clone();

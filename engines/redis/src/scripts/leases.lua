@@ -1,6 +1,7 @@
 -- Every look at the leases: counts the time, ends what is over, renews or begins. KEYS: 1 the leases, 2 those that ended
 -- and must be cleaned up after, 3 the deployment's record. ARGV: look, attend or begin; the term in ms; who, as
--- node.shard.life; shards; PUBLISH or SPUBLISH; channel; how the news of an end begins; for how long cleaning is given to one.
+-- node.shard.life; shards; PUBLISH or SPUBLISH; channel; how the news of an end begins; for how long cleaning is given to
+-- one; the news that who attends does so, without the number of the lease.
 local time = redis.call('TIME')
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(micros / 1000)
@@ -58,8 +59,9 @@ local function write(lease)
   held[me] = lease
 end
 if ARGV[1] == 'attend' then
-  local number = held[me] and held[me].number or text(stamp)
+  local number, before = held[me] and held[me].number or text(stamp), held[me] and held[me].shards
   write({ number = number, ends = observed + term, shards = ARGV[4] })
+  if before ~= ARGV[4] then redis.call(ARGV[5], ARGV[6], ARGV[9] .. number .. '\n') end
 elseif ARGV[1] == 'begin' and not held[me] then
   write({ number = text(stamp), ends = observed + term, shards = '0' })
 end

@@ -143,7 +143,7 @@ impl Node {
 
     pub(crate) fn figure(&self, name: &str) -> u64 {
         let figures = self.link.figures();
-        let found = figures.iter().find(|figure| figure.name == format!("redis_{name}"));
+        let found = figures.iter().find(|figure| figure.name == name);
         found.unwrap_or_else(|| panic!("no figure {name}")).value
     }
 

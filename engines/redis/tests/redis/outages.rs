@@ -303,6 +303,26 @@ fn a_listening_connection_that_the_server_ends_is_made_again_and_news_are_said_t
     assert!(connections <= 3, "few and fixed: {connections}");
 }
 
+/// No look at the leases is waited for.
+#[test]
+fn who_has_just_attended_is_told_what_is_due_by_nodes_that_were_there_before() {
+    let server = start(&[]);
+    let mut writer = Node::new(B, &server);
+    writer.attend();
+    let mut steward = Node::new(A, &server);
+    steward.attend();
+    let start = writer.start();
+    let slice_of = |number: &u32| room(&number.to_string()).slice();
+    let is_its = |number: &u32| {
+        let living = [(A, 1), (B, 1)];
+        engine::steward(living.into_iter(), slice_of(number)) == Some(A)
+    };
+    let its = room(&(0..).find(is_its).expect("it has its share").to_string());
+    let due = engine::Batch { due: Some(vocabulary::Wall(0)), ..batch(start, &[&["a"]]) };
+    writer.append_batch(&its, due);
+    steward.hear("what is due", |answer| *answer == Answer::Due { room: its.clone() });
+}
+
 #[test]
 fn news_that_cannot_be_read_are_counted_and_looked_after() {
     let server = start(&[]);
