@@ -203,6 +203,7 @@ async fn clear(parts: Rc<Parts>, lanes: Vec<mpsc::Sender<Errand>>, by: Incarnati
 fn finish(parts: &Rc<Parts>, asked: Option<Look>) {
     match asked {
         Some(Look::Attend { by, .. }) => {
+            parts.forget_older(by);
             tokio::task::spawn_local(attending(parts.clone(), by));
         }
         // Who asked may have given up.
@@ -269,15 +270,15 @@ fn read(answer: Value) -> Option<Found> {
 
 /// Which slices, and what in them is due; told when news of more can be heard.
 async fn attending(parts: Rc<Parts>, by: Incarnation) {
-    if !parts.hears_of(by.node).await {
-        return add(&parts.counts.unanswered_total);
-    }
+    // Without it the lease runs all the same, and what is missed is said to be missed.
+    parts.hears_of(by.node).await;
     let slices = parts.living.borrow().slices_of(by);
-    let Some(due) = due(&parts, &slices).await else { return add(&parts.counts.unanswered_total) };
+    let due = due(&parts, &slices).await;
     parts.post.answer(by, Answer::Attending { slices, due }).await;
 }
 
-async fn due(parts: &Rc<Parts>, slices: &[Slice]) -> Option<Vec<RoomId>> {
+/// Slices whose server does not answer have nothing due until it does.
+async fn due(parts: &Rc<Parts>, slices: &[Slice]) -> Vec<RoomId> {
     let horizon = crate::parts::wall() + parts.lease;
     let mut all: Vec<(i64, RoomId)> = Vec::new();
     for some in slices.chunks(SLICES_AT_ONCE) {
@@ -294,14 +295,21 @@ async fn due(parts: &Rc<Parts>, slices: &[Slice]) -> Option<Vec<RoomId>> {
             })
             .collect();
         for answer in asking {
-            let rooms = redis::from_redis_value::<Vec<(String, f64)>>(answer.await.ok()?.ok()?).ok()?;
+            let rooms = match answer.await {
+                Ok(Ok(answer)) => redis::from_redis_value::<Vec<(String, f64)>>(answer).ok(),
+                Ok(Err(_)) | Err(_) => None,
+            };
+            let Some(rooms) = rooms else {
+                add(&parts.counts.unanswered_total);
+                continue;
+            };
             all.extend(
                 rooms.into_iter().filter_map(|(room, at)| Some((at as i64, RoomId::from_full(&room)?))),
             );
         }
     }
     all.sort();
-    Some(all.into_iter().map(|(_, room)| room).collect())
+    all.into_iter().map(|(_, room)| room).collect()
 }
 
 /// Takes away what an ended lease has left. Whoever fails leaves the rest to the next.

@@ -109,6 +109,11 @@ impl Link for Redis {
     }
 
     fn condition(&self) -> Condition {
+        if self.looks.is_closed() || self.lanes.iter().any(mpsc::Sender::is_closed) {
+            let why =
+                "a task of the Redis engine panicked; the log says why. Begin the process again".to_owned();
+            return Condition::Away { why };
+        }
         self.counts.condition()
     }
 

@@ -185,16 +185,20 @@ impl Engine {
             tokio::task::spawn_local(lanes::go_on(parts.clone(), lane, errands));
         }
         tokio::task::spawn_local(leases::go_on(parts.clone(), looking, sends.clone()));
-        tokio::task::spawn_local(ears::listen(parts.clone()));
+        let listening = tokio::task::spawn_local(ears::listen(parts.clone()));
         let posting: Rc<Parts> = parts.clone();
-        tokio::task::spawn_local(async move { posting.post.go_round().await });
+        let posting = tokio::task::spawn_local(async move { posting.post.go_round().await });
         // Who asks first should already see who is alive; where it cannot be seen, it is looked for again and again.
         parts.look_now().await;
         let guarantees = Guarantees { nodes: Nodes::Many, durability, news: News::MayDrop };
         let redis = Redis { lanes: sends, looks, counts, guarantees, joined, stop: None, thread: None };
         if tell.send(Ok(redis)).is_ok() {
-            // Told, or nobody is left to tell: both end it.
-            drop(stopped.await);
+            // Told, or nobody is left to tell: both end it. So does the end of what must not end.
+            tokio::select! {
+                _ = stopped => {}
+                _ = listening => {}
+                _ = posting => {}
+            }
         }
     }
 }
@@ -213,7 +217,9 @@ async fn look_over(wires: &Wires, config: &Config) -> Result<Durability, OpenErr
         let info = match (&first, info) {
             (_, Ok(info)) => info,
             (Err(fault), Err(_)) => return Err(unreachable_by(fault)),
-            (Ok(()), Err(fault)) => return Err(unreachable_by(&fault)),
+            (Ok(()), Err(fault)) => {
+                return Err(OpenError::Unreachable { why: format!("{server}: {}", fault.words()) });
+            }
         };
         let info = redis::from_redis_value::<String>(info).unwrap_or_default();
         let line = |name: &str| {

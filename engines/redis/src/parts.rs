@@ -75,7 +75,9 @@ impl Parts {
     }
 
     pub(crate) fn knows(&self, by: Incarnation) {
-        if self.shards.borrow_mut().insert(by) {
+        let newer = |of: &Incarnation| of.node == by.node && of.shard == by.shard && of.life > by.life;
+        let is_over = self.shards.borrow().iter().any(newer);
+        if !is_over && self.shards.borrow_mut().insert(by) {
             self.subscriptions.want(&self.keys.node_channel(by.node), None);
         }
     }
@@ -112,7 +114,11 @@ impl Parts {
         wait.await.is_ok()
     }
 
+    /// A word of a life that is over comes late: it is answered, and hears no news.
     pub(crate) fn follow(&self, by: Incarnation, room: &RoomId) {
+        if !self.is_here(by) {
+            return;
+        }
         self.followers.borrow_mut().entry(room.clone()).or_default().insert(by);
     }
 
@@ -140,15 +146,27 @@ impl Parts {
         for to in tell {
             self.post.news(to, Answer::Ended { incarnation });
         }
-        if self.shards.borrow_mut().remove(&incarnation) {
-            let rooms: Vec<RoomId> = {
-                let followers = self.followers.borrow();
-                let its = followers.iter().filter(|(_, of_room)| of_room.contains(&incarnation));
-                its.map(|(room, _)| room.clone()).collect()
-            };
-            for room in rooms {
-                self.unfollow(incarnation, &room);
-            }
+        self.forget(incarnation);
+    }
+
+    /// A new life attends: the older ones have ended, those too that had no lease any more and came late.
+    pub(crate) fn forget_older(&self, than: Incarnation) {
+        let older = |of: &&Incarnation| of.node == than.node && of.shard == than.shard && of.life < than.life;
+        let older: Vec<Incarnation> = self.shards.borrow().iter().filter(older).copied().collect();
+        older.into_iter().for_each(|of| self.forget(of));
+    }
+
+    fn forget(&self, incarnation: Incarnation) {
+        if !self.shards.borrow_mut().remove(&incarnation) {
+            return;
+        }
+        let rooms: Vec<RoomId> = {
+            let followers = self.followers.borrow();
+            let its = followers.iter().filter(|(_, of_room)| of_room.contains(&incarnation));
+            its.map(|(room, _)| room.clone()).collect()
+        };
+        for room in rooms {
+            self.unfollow(incarnation, &room);
         }
     }
 

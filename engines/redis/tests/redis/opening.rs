@@ -7,7 +7,7 @@ use engine_redis::{Config, OpenError, open};
 use link::{Answers, Deployment, Link, SameKeys};
 use vocabulary::Incarnation;
 
-use crate::plant::{cli, config, deployment, start, try_open};
+use crate::plant::{cli, config, start, try_open};
 
 struct Nobody;
 
@@ -86,5 +86,14 @@ fn what_a_record_survives_is_what_the_server_says() {
         let redis = try_open(config(&server), Arc::new(Nobody)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(redis.guarantees().durability, expected, "{more:?}");
     }
-    assert_eq!(deployment().start_tag, crate::plant::START_TAG);
+    let server = start(&[]);
+    cli(&server, &["ACL", "SETUSER", "plain", "on", ">p", "~kulkul:*", "&kulkul:*", "+@all", "-config"]);
+    let url = format!("redis://plain:p@{}", server.address);
+    let config = Config { url, durability: Durability::Process, ..config(&server) };
+    let redis = try_open(config, Arc::new(Nobody)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        redis.guarantees().durability,
+        Durability::Process,
+        "where it does not say, what it is said to"
+    );
 }

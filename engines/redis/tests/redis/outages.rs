@@ -246,7 +246,7 @@ fn the_silence_of_the_server_ends_no_lease() {
     other.attend();
     let pid = nix::unistd::Pid::from_raw(i32::try_from(server.pid().expect("it runs")).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).expect("it is ours");
-    std::thread::sleep(LEASE * 2);
+    assert_eq!(one.hear_within(LEASE * 2, |answer| matches!(answer, Answer::Ended { .. })), None);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).expect("it is ours");
     one.attend();
     other.attend();
