@@ -76,9 +76,12 @@ impl Server {
     /// One lane always goes over the same connection, so that what it asks is heard in its order. `asking` lets a server
     /// answer for a slot that it is being given.
     pub(crate) async fn ask(&self, lane: usize, command: &Cmd, asking: bool) -> Outcome {
-        if !matches!(self.circuit.borrow_mut().ask(Instant::now()), Waits::No | Waits::Probe) {
-            return Outcome::Fault(Fault::Away);
-        }
+        let waits = self.circuit.borrow_mut().ask(Instant::now());
+        let _probe = match waits {
+            Waits::No => None,
+            Waits::Probe => Some(Probe(self)),
+            Waits::Until(_) => return Outcome::Fault(Fault::Away),
+        };
         let wire = &self.wires[lane % self.wires.len()];
         let (mut connection, number) = match self.connection(wire).await {
             Ok(open) => open,
@@ -126,7 +129,8 @@ impl Server {
         if let Some(open) = &wire.open {
             return Ok((open.clone(), wire.number));
         }
-        if Instant::now() < wire.not_before {
+        // A probe is spaced by the circuit.
+        if Instant::now() < wire.not_before && !self.is_open() {
             return Err("the last try to connect was just now".to_owned());
         }
         let config = AsyncConnectionConfig::new()
@@ -171,6 +175,19 @@ impl Server {
             self.counts.is_back(&self.address.to_string());
         }
         circuit.succeeded(Instant::now());
+    }
+}
+
+/// A probe that ends without a word, because its connection was given up by others or nobody waits for it any more, has
+/// failed too: there is one at a time, and without its end there would be no other.
+struct Probe<'a>(&'a Server);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        let mut circuit = self.0.circuit.borrow_mut();
+        if circuit.is_open() {
+            circuit.failed(Instant::now(), chance());
+        }
     }
 }
 

@@ -44,6 +44,10 @@ impl Node {
         Node { link, by, heard, kept: Vec::new(), numbers: 100 }
     }
 
+    pub(crate) fn goes_by(&mut self, name: Incarnation) {
+        self.by = name;
+    }
+
     pub(crate) fn tell(&self, question: Question) {
         let since = Instant::now();
         let mut asked = Asked { by: self.by, question };

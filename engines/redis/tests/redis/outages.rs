@@ -303,6 +303,35 @@ fn a_listening_connection_that_the_server_ends_is_made_again_and_news_are_said_t
     assert!(connections <= 3, "few and fixed: {connections}");
 }
 
+/// Forty rooms, in as many lanes: whatever lane a word waits in, it is said before the old name ends.
+#[test]
+fn who_returns_under_a_new_name_is_never_gone_in_between() {
+    let server = start(&[]);
+    let (mut old, mut follower) = (Node::new(A, &server), Node::new(B, &server));
+    old.attend();
+    follower.attend();
+    let rooms: Vec<_> = (0..40).map(|number| room(&number.to_string())).collect();
+    let here = |node: &Node| {
+        for room in &rooms {
+            let (room, person) = (room.clone(), conformance::words::person("ana"));
+            node.tell(Question::Present { room, person, count: 1 });
+        }
+    };
+    here(&old);
+    for room in &rooms {
+        let question = Question::Follow { room: room.clone(), seen: None };
+        let about = |answer: &Answer| matches!(answer, Answer::Followed { room: of, .. } if of == room);
+        follower.ask(&question, about);
+    }
+    let new = vocabulary::Incarnation { life: 2, ..A };
+    old.goes_by(new);
+    here(&old);
+    old.attend();
+    follower.hear("the old name ends", |answer| *answer == Answer::Ended { incarnation: A });
+    let said = |answer: &&Answer| matches!(answer, Answer::Present { present, .. } if present.by == new);
+    assert_eq!(follower.kept().iter().filter(said).count(), rooms.len(), "before that all is said anew");
+}
+
 /// No look at the leases is waited for.
 #[test]
 fn who_has_just_attended_is_told_what_is_due_by_nodes_that_were_there_before() {
