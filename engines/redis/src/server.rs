@@ -77,13 +77,13 @@ impl Server {
     /// answer for a slot that it is being given.
     pub(crate) async fn ask(&self, lane: usize, command: &Cmd, asking: bool) -> Outcome {
         let waits = self.circuit.borrow_mut().ask(Instant::now());
-        let _probe = match waits {
+        let probe = match waits {
             Waits::No => None,
             Waits::Probe => Some(Probe(self)),
             Waits::Until(_) => return Outcome::Fault(Fault::Away),
         };
         let wire = &self.wires[lane % self.wires.len()];
-        let (mut connection, number) = match self.connection(wire).await {
+        let (mut connection, number) = match self.connection(wire, probe.is_some()).await {
             Ok(open) => open,
             Err(words) => return Outcome::Fault(Fault::Unsent(words)),
         };
@@ -124,13 +124,17 @@ impl Server {
     }
 
     /// Whoever comes first connects, and the others wait for it.
-    async fn connection(&self, wire: &Mutex<Wire>) -> Result<(MultiplexedConnection, u64), String> {
+    async fn connection(
+        &self,
+        wire: &Mutex<Wire>,
+        is_probe: bool,
+    ) -> Result<(MultiplexedConnection, u64), String> {
         let mut wire = wire.lock().await;
         if let Some(open) = &wire.open {
             return Ok((open.clone(), wire.number));
         }
-        // A probe is spaced by the circuit.
-        if Instant::now() < wire.not_before && !self.is_open() {
+        // Probes are spaced by the circuit; who waited here while it opened is not one.
+        if !is_probe && (Instant::now() < wire.not_before || self.is_open()) {
             return Err("the last try to connect was just now".to_owned());
         }
         let config = AsyncConnectionConfig::new()

@@ -364,6 +364,30 @@ fn news_that_cannot_be_read_are_counted_and_looked_after() {
 }
 
 #[test]
+fn thousands_of_channels_are_subscribed_to_again_in_a_few_commands() {
+    let server = start(&[]);
+    let mut node = Node::new(A, &server);
+    node.attend();
+    let rooms: Vec<_> = (0..3000).map(|number| room(&number.to_string())).collect();
+    for some in rooms.chunks(200) {
+        for room in some {
+            node.tell(Question::Follow { room: room.clone(), seen: None });
+        }
+        for _ in some {
+            node.hear("it is followed", |answer| matches!(answer, Answer::Followed { .. }));
+        }
+    }
+    cli(&server, &["CLIENT", "KILL", "TYPE", "pubsub"]);
+    node.hear("news may be missing", is_missed);
+    assert_eq!(cli(&server, &["--raw", "PUBSUB", "CHANNELS", "*"]).lines().count(), rooms.len() + 2);
+    let stats = cli(&server, &["INFO", "commandstats"]);
+    let calls = stats.split("cmdstat_subscribe:calls=").nth(1).and_then(|rest| rest.split(',').next());
+    let calls: usize = calls.and_then(|calls| calls.parse().ok()).expect("it counts");
+    assert!(calls <= rooms.len() + 20, "again in chunks: {calls}");
+    assert_eq!(node.figure("resubscribed_total"), 1);
+}
+
+#[test]
 fn a_link_that_is_dropped_leaves_no_connection_and_no_thread() {
     let server = start(&[]);
     let mut node = Node::new(A, &server);
