@@ -10,4 +10,4 @@ pub use contract::{
     Present, Question, Read, Snapshot, SoftEntry, Stored,
 };
 pub use memory::{MemoryEngine, MemoryLimits};
-pub use volatile::Volatile;
+pub use volatile::{Volatile, steward};

@@ -13,6 +13,7 @@ use vocabulary::{Incarnation, Now, Person, RoomId, Slice, Tick};
 use crate::contract::{Answer, Present, SoftEntry};
 use around::Around;
 use leases::Leases;
+pub use leases::steward;
 
 struct ClaimHeld {
     by: Incarnation,

@@ -80,14 +80,19 @@ impl Leases {
     }
 
     pub(super) fn steward(&self, slice: Slice) -> Option<Incarnation> {
-        let serves =
-            |(id, lease): &(&Incarnation, &Lease)| lease.shards > 0 && slice.home(lease.shards) == id.shard;
-        self.held.iter().filter(serves).map(|(id, _)| *id).max_by_key(|id| (weight(id.node, slice), *id))
+        steward(self.held.iter().map(|(id, lease)| (*id, lease.shards)), slice)
     }
 
     pub(super) fn slices_of(&self, by: Incarnation) -> Vec<Slice> {
         (0..SLICES).map(Slice).filter(|slice| self.steward(*slice) == Some(by)).collect()
     }
+}
+
+/// The one of the living, each with the shards of its node, that is steward of a slice. Who has not attended has none, and
+/// serves nothing.
+pub fn steward(living: impl Iterator<Item = (Incarnation, u16)>, slice: Slice) -> Option<Incarnation> {
+    let serves = |(id, shards): &(Incarnation, u16)| *shards > 0 && slice.home(*shards) == id.shard;
+    living.filter(serves).map(|(id, _)| id).max_by_key(|id| (weight(id.node, slice), *id))
 }
 
 fn weight(node: u64, slice: Slice) -> u64 {
