@@ -4,32 +4,114 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::MemoryLimits;
-use link::{Deployment, Link};
+use engine_nats::{Credentials, Nats};
+use engine_redis::Redis;
+use link::{Deployment, Link, SameKeys};
 use node::{Engine, Open};
+use sha2::{Digest, Sha256};
 
-use crate::config::Typed;
+use crate::config::{Hidden, KeysAt, Proof, Signing, Typed};
 use crate::options;
 
-/// `budget`: of memory, where that is known.
-pub(crate) fn engine(settings: &Typed, start_tag: u32, lease: Duration, budget: Option<u64>) -> Engine {
+/// What is the same for every engine.
+pub(crate) struct Ground {
+    pub start_tag: u32,
+    pub lease: Duration,
+    /// Of memory, where that is known.
+    pub budget: Option<u64>,
+}
+
+pub(crate) fn engine(settings: &Typed, ground: &Ground) -> Engine {
     match &settings.engine {
-        options::Engine::Memory => Engine::Memory(memory_limits(settings.shards, budget)),
-        options::Engine::Disk => Engine::Outside(disk(settings, start_tag, lease)),
-        // The configuration has refused them.
-        options::Engine::Redis(_) | options::Engine::Nats(_) => {
-            Engine::Memory(memory_limits(settings.shards, budget))
-        }
+        options::Engine::Memory => Engine::Memory(memory_limits(settings.shards, ground.budget)),
+        options::Engine::Disk => Engine::Outside(disk(settings, ground)),
+        options::Engine::Redis(url) => Engine::Outside(redis(url, settings, ground)),
+        options::Engine::Nats(url) => Engine::Outside(nats(url, settings, ground)),
     }
 }
 
-fn disk(settings: &Typed, start_tag: u32, lease: Duration) -> Open {
+fn disk(settings: &Typed, ground: &Ground) -> Open {
+    let lease = ground.lease;
     let config = engine_disk::Config { folder: settings.data.clone(), sync: settings.disk_sync, lease };
     // Nobody else uses the folder, so that its record compares no keys.
-    let deployment = Deployment::of_this_build(start_tag, Vec::new());
+    let deployment = Deployment::of_this_build(ground.start_tag, Vec::new());
     Box::new(move |answers| {
         let disk: Arc<dyn Link> = Arc::new(engine_disk::Disk::open(config, &deployment, answers)?);
         Ok(disk)
     })
+}
+
+fn redis(url: &str, settings: &Typed, ground: &Ground) -> Open {
+    let config = engine_redis::Config {
+        url: url.to_owned(),
+        prefix: settings.engine_prefix.clone(),
+        cluster: settings.redis.cluster,
+        authorities: settings.redis.authorities.clone(),
+        connections: settings.redis.connections,
+        lease: ground.lease,
+        durability: settings.redis.durability,
+    };
+    let deployment = Deployment::of_this_build(ground.start_tag, fingerprints(settings));
+    Box::new(move |answers| {
+        let redis: Redis = engine_redis::open(config, &deployment, SameKeys::Must, answers)?;
+        let link: Arc<dyn Link> = Arc::new(redis);
+        Ok(link)
+    })
+}
+
+fn nats(url: &str, settings: &Typed, ground: &Ground) -> Open {
+    let (servers, password) = without_password(url);
+    let of_nats = &settings.nats;
+    let mut config = engine_nats::Config::new(&servers);
+    config.servers = servers.split(',').map(str::to_owned).collect();
+    config.prefix.clone_from(&settings.engine_prefix);
+    config.domain.clone_from(&of_nats.domain);
+    config.credentials = match (&of_nats.credentials, password) {
+        (Some(file), _) => Credentials::File(file.clone()),
+        (None, Some((user, password))) => Credentials::Password { user, password },
+        (None, None) => Credentials::None,
+    };
+    config.tls.required = url.starts_with("tls://");
+    config.tls.authorities.clone_from(&of_nats.authorities);
+    config.replicas = of_nats.replicas;
+    config.keeps = of_nats.keeps;
+    config.log_bytes_max = of_nats.log_bytes;
+    config.lease = ground.lease;
+    let deployment = Deployment::of_this_build(ground.start_tag, fingerprints(settings));
+    Box::new(move |answers| {
+        let nats: Nats = engine_nats::open(config, &deployment, SameKeys::Must, answers)?;
+        let link: Arc<dyn Link> = Arc::new(nats);
+        Ok(link)
+    })
+}
+
+/// `nats://user:password@host` as the server's address and what proves us.
+fn without_password(url: &str) -> (String, Option<(String, String)>) {
+    let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), None) };
+    let Some((user, host)) = rest.rsplit_once('@') else { return (url.to_owned(), None) };
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    (format!("{scheme}://{host}"), Some((user.to_owned(), password.to_owned())))
+}
+
+/// Enough of each key to see whether two nodes have one in common, and nothing to find it by: 64 bits of a digest.
+fn fingerprints(settings: &Typed) -> Vec<String> {
+    let of = |what: &str, text: &str| {
+        let digest = Sha256::new().chain_update(what).chain_update("\0").chain_update(text).finalize();
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let ours = match &settings.signing {
+        Signing::Secret(Hidden(text)) => Some(of("kulkul secret", text)),
+        Signing::Folder | Signing::Others => None,
+    };
+    let keys = settings.auth.keys.iter().map(|key| match &key.proof {
+        Proof::Shared { secret: Hidden(text), .. } => of("kulkul secret", text),
+        Proof::Public { pem, .. } => of("kulkul public", pem),
+    });
+    let sets = settings.auth.key_sets.iter().map(|set| match &set.at {
+        KeysAt::File(path) => of("kulkul file", &path.display().to_string()),
+        KeysAt::Url(url) => of("kulkul url", url),
+    });
+    ours.into_iter().chain(keys).chain(sets).collect()
 }
 
 /// Half of the budget for what the engine keeps; the other half is connections, rooms that are open, and what is on its way.
@@ -37,4 +119,22 @@ fn memory_limits(shards: u16, budget: Option<u64>) -> MemoryLimits {
     let limits = MemoryLimits::default();
     let share = |budget: u64| (budget / 2 / u64::from(shards)) as usize;
     MemoryLimits { bytes_max: budget.map_or(limits.bytes_max, share), ..limits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_part_of_where_a_server_is() {
+        let user = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        for (url, server, proof) in [
+            ("nats://host:4222", "nats://host:4222", None),
+            ("nats://a,nats://b", "nats://a,nats://b", None),
+            ("nats://ana:p@ss@host:4222", "nats://host:4222", user("ana", "p@ss")),
+            ("tls://ana@host", "tls://host", user("ana", "")),
+        ] {
+            assert_eq!(without_password(url), (server.to_owned(), proof), "{url}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::Furniture;
 use crate::config::{self, Config, Place};
+use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
@@ -135,7 +136,7 @@ fn node_config(
         key_sources: gate::sources(settings),
         tls,
         limits: gate::limits(settings),
-        engine: engines::engine(settings, start_tag, room_limits.lease, budget),
+        engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         room_limits,
         node_tag: u64::from_le_bytes(tag),
         start_tag,

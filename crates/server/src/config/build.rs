@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use engine::Durability;
+use engine_nats::Keeps;
 use http_api::Scope;
 use identity::Algorithm;
 
@@ -9,8 +11,8 @@ use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Proof,
-    Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Nats,
+    Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use crate::options::{self, Engine};
 
@@ -29,6 +31,9 @@ pub(super) fn typed(settings: &Settings) -> Typed {
             "process" => engine_disk::Sync::Process,
             _ => engine_disk::Sync::Always,
         },
+        engine_prefix: top.get("engine_prefix"),
+        redis: redis(top),
+        nats: nats(top),
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
@@ -39,6 +44,34 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         websocket,
         limits,
         auth,
+    }
+}
+
+fn redis(top: &Section) -> Redis {
+    Redis {
+        cluster: top.get("redis.cluster"),
+        connections: top.get("redis.connections"),
+        authorities: top.maybe("redis.authorities"),
+        durability: match top.get::<String>("redis.durability").as_str() {
+            "power" => Durability::Power,
+            "process" => Durability::Process,
+            _ => Durability::None,
+        },
+    }
+}
+
+fn nats(top: &Section) -> Nats {
+    Nats {
+        keeps: match top.get::<String>("nats.keeps").as_str() {
+            "memory" => Keeps::InMemory,
+            "disk-synced" => Keeps::OnDiskSynced,
+            _ => Keeps::OnDisk,
+        },
+        replicas: top.get::<String>("nats.replicas").parse().unwrap_or(1),
+        credentials: top.maybe("nats.credentials"),
+        authorities: top.maybe("nats.authorities"),
+        domain: top.maybe("nats.domain"),
+        log_bytes: top.maybe::<usize>("nats.log_bytes").map(|bytes| bytes as u64),
     }
 }
 

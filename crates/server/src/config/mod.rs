@@ -88,9 +88,6 @@ pub(crate) fn read(typed: &Serve) -> Result<Config, Faults> {
         conformance: typed.conformance,
     };
     let config = settle(&written, &mut faults);
-    if let Some(config) = &config {
-        sound::refuse_unbuilt(&config.settings, &mut faults);
-    }
     config.filter(|_| faults.is_empty()).ok_or(faults)
 }
 

@@ -23,8 +23,19 @@ pub(super) struct Mode {
 }
 
 /// Paths that the server answers itself.
-const TAKEN: [&str; 8] =
-    ["/live", "/ready", "/health", "/stats", "/metrics", "/ws/online", "/demo/token", "/conformance/echo"];
+const TAKEN: [&str; 11] = [
+    "/live",
+    "/ready",
+    "/health",
+    "/stats",
+    "/metrics",
+    "/ws/online",
+    "/demo/token",
+    "/conformance/echo",
+    "/api/publish",
+    "/api/history",
+    "/api/presence",
+];
 
 pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     let top = &settings.top;
@@ -33,6 +44,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     one_secret(top, faults);
     somebody(top, faults);
     whole_tls(top, faults);
+    shared_engine(settings, mode, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
@@ -81,6 +93,20 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let of_kind = one.is_ipv4() == other.is_ipv4() || [one, other].iter().any(|it| it.is_ipv6() && all(*it));
     let meets = one.ip() == other.ip() || ((all(one) || all(other)) && of_kind);
     one.port() == other.port() && one.port() != 0 && meets
+}
+
+/// Several nodes on one engine must prove the same tokens, and a folder's secret is one node's own.
+fn shared_engine(settings: &Settings, mode: Mode, faults: &mut Faults) {
+    let top = &settings.top;
+    let engine: String = top.maybe("engine").unwrap_or_default();
+    let shared = !matches!(engine.split(':').next().unwrap_or_default(), "memory" | "disk" | "");
+    let said = ["secret", "secret_file"].iter().any(|key| top.is_said(key));
+    let others = ["auth.keys", "auth.jwks"].iter().any(|group| !settings.entries(group).is_empty());
+    if shared && (mode.demo || !(said || others)) {
+        let says = "nodes that share an engine prove the same tokens: write a config file with a line  \
+                    secret = \"…\"  (32 bytes or more, the same on every node) and start with --config FILE";
+        faults.add(top.place("engine"), says);
+    }
 }
 
 /// One address that keeps its connections at the door must not keep everybody out.
@@ -253,16 +279,6 @@ fn trusted_path(path: &str, section: &Section, settings: &Settings, faults: &mut
              accept_insecure"
         );
         faults.add(place, says);
-    }
-}
-
-/// Settings that this version cannot follow: said, they are refused by name and not quietly passed over.
-pub(super) fn refuse_unbuilt(settings: &Settings, faults: &mut Faults) {
-    let engine: String = settings.top.maybe("engine").unwrap_or_default();
-    let name = engine.split(':').next().unwrap_or_default();
-    if !matches!(name, "memory" | "disk" | "") {
-        let says = format!("this version has no engine {name:?}: it has \"disk\" and \"memory\"");
-        faults.add(settings.top.place("engine"), says);
     }
 }
 

@@ -375,22 +375,19 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
 }
 
 #[test]
-fn a_setting_without_effect_is_warned_of_and_an_engine_that_is_not_built_is_refused() {
+fn a_setting_without_effect_is_warned_of_and_a_shared_engine_wants_a_shared_secret() {
     let crowded = sound(&written(Some("[limits]\ngreetings_max = 100"), &[]));
     assert_eq!(crowded.warnings.len(), 1, "{:?}", crowded.warnings);
     assert!(crowded.warnings[0].contains("line 2: `limits.connections_per_address` = 2000 is not below"));
     let warned = sound(&written(Some(""), &[("WS_READ_BUFFER_SIZE", "1024")]));
     assert_eq!(warned.warnings.len(), 1, "{:?}", warned.warnings);
     assert!(warned.warnings[0].contains("WS_READ_BUFFER_SIZE: `websocket.read_buffer_size` has no effect"));
-    for (file, says) in [
-        ("engine = \"nats://host\"", "no engine \"nats\""),
-        ("engine = \"redis://ana:pass@host\"", "no engine \"redis\""),
-    ] {
-        let config = sound(&written(Some(file), &[]));
-        let mut faults = Faults::default();
-        sound::refuse_unbuilt(&config.settings, &mut faults);
-        assert!(faults.to_string().contains(says) && !faults.to_string().contains("pass"), "{faults}");
-    }
+    let shared = "engine = \"redis://ana:pass@host\"";
+    let found = faults(&written(Some(shared), &[]));
+    assert!(found.len() == 1 && found[0].contains("prove the same tokens"), "{found:#?}");
+    assert!(!found[0].contains("pass@"), "{found:#?}");
+    sound(&written(Some(&format!("{shared}\nsecret = \"0123456789abcdef0123456789abcdef\"")), &[]));
+    assert_eq!(faults(&written(None, &[("KULKUL_ENGINE", "nats://host")])).len(), 1, "nor in demo mode");
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub(crate) struct Typed {
     pub shards: u16,
     pub engine: Engine,
     pub disk_sync: engine_disk::Sync,
+    pub engine_prefix: String,
+    pub redis: Redis,
+    pub nats: Nats,
     pub signing: Signing,
     pub presence_notices: bool,
     pub log: Log,
@@ -36,6 +39,23 @@ pub(crate) struct ApiKey {
     pub secret: Hidden,
     pub scopes: Vec<Scope>,
     pub rooms: Vec<String>,
+}
+
+/// Beside its address, which the engine has.
+pub(crate) struct Redis {
+    pub cluster: bool,
+    pub connections: usize,
+    pub authorities: Option<PathBuf>,
+    pub durability: engine::Durability,
+}
+
+pub(crate) struct Nats {
+    pub keeps: engine_nats::Keeps,
+    pub replicas: u8,
+    pub credentials: Option<PathBuf>,
+    pub authorities: Option<PathBuf>,
+    pub domain: Option<String>,
+    pub log_bytes: Option<u64>,
 }
 
 /// Text that is not printed by accident.
