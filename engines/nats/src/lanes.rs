@@ -1,0 +1,166 @@
+//! Lanes: what is asked about one room, or one name, goes through one of them, a question after the other; lanes do not wait
+//! for each other, but where an older life ends. They decide nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Answer, Asked, Question};
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use vocabulary::Incarnation;
+
+use crate::node::{Node, lock};
+use crate::register::Entry;
+use crate::server::count;
+
+/// Questions on their way at once: more than a server of many cores answers in parallel, and few enough to be looked
+/// through. A room never has more than one.
+pub(crate) const LANES: usize = 64;
+/// Of a lane: with all lanes a second's worth of a busy node.
+const WAITING_MAX: usize = 256;
+/// Shards that attend at once: of one node, and of all that a test has.
+const ATTENDING_MAX: usize = 1024;
+
+pub(crate) enum Job {
+    Asked(Asked),
+    /// Dropped when its turn comes.
+    Fence(Sender<()>),
+}
+
+#[derive(Clone)]
+pub(crate) struct Lanes {
+    lanes: Arc<[Sender<Job>]>,
+    attending: Sender<(Incarnation, u16)>,
+}
+
+pub(crate) struct Ends {
+    lanes: Vec<Receiver<Job>>,
+    attending: Receiver<(Incarnation, u16)>,
+}
+
+pub(crate) fn lanes() -> (Lanes, Ends) {
+    let (lanes, ends): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING_MAX)).unzip();
+    let (attending, attends) = mpsc::channel(ATTENDING_MAX);
+    (Lanes { lanes: lanes.into(), attending }, Ends { lanes: ends, attending: attends })
+}
+
+impl Lanes {
+    pub(crate) fn ask(&self, asked: Asked) -> Result<(), Box<Asked>> {
+        let lane = match &asked.question {
+            Question::Attend { shards } => {
+                let sent = self.attending.try_send((asked.by, *shards));
+                return sent.map_err(|_| Box::new(asked));
+            }
+            Question::Follow { room, .. }
+            | Question::Unfollow { room }
+            | Question::Append { room, .. }
+            | Question::Read { room, .. }
+            | Question::Store { room, .. }
+            | Question::BeginEpoch { room, .. }
+            | Question::Settle { room, .. }
+            | Question::Present { room, .. }
+            | Question::Soft { room, .. } => lane_of(room.as_str()),
+            Question::Claim { name, .. } | Question::Release { name, .. } => lane_of(name),
+        };
+        self.lanes[lane].try_send(Job::Asked(asked)).map_err(|refused| match refused {
+            TrySendError::Full(Job::Asked(asked)) | TrySendError::Closed(Job::Asked(asked)) => {
+                Box::new(asked)
+            }
+            TrySendError::Full(Job::Fence(_)) | TrySendError::Closed(Job::Fence(_)) => {
+                unreachable!("a question was sent")
+            }
+        })
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.max_capacity() - lane.capacity()).sum()
+    }
+
+    /// All that was asked before has had its turn.
+    pub(crate) async fn pass(&self) {
+        let (fence, mut passed) = mpsc::channel(1);
+        for lane in self.lanes.iter() {
+            lane.send(Job::Fence(fence.clone())).await.ok();
+        }
+        drop(fence);
+        passed.recv().await;
+    }
+}
+
+fn lane_of(name: &str) -> usize {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    ((hash ^ (hash >> 32)) % LANES as u64) as usize
+}
+
+pub(crate) fn run(node: &Arc<Node>, lanes: &Lanes, ends: Ends) {
+    for mut end in ends.lanes {
+        let node = node.clone();
+        tokio::spawn(async move {
+            while let Some(job) = end.recv().await {
+                match job {
+                    Job::Asked(asked) => node.question(asked).await,
+                    Job::Fence(fence) => drop(fence),
+                }
+            }
+        });
+    }
+    let (node, lanes, mut attending) = (node.clone(), lanes.clone(), ends.attending);
+    tokio::spawn(async move {
+        while let Some((by, shards)) = attending.recv().await {
+            let (node, lanes) = (node.clone(), lanes.clone());
+            // Each waits for itself: a slow one takes nobody's lease.
+            tokio::spawn(async move { node.attend(&lanes, by, shards).await });
+        }
+    });
+}
+
+impl Node {
+    async fn question(self: &Arc<Self>, Asked { by, question }: Asked) {
+        self.meet(by);
+        match question {
+            Question::Attend { .. } => {}
+            Question::Follow { room, seen } => self.follow(by, room, seen).await,
+            Question::Unfollow { room } => self.unfollow(by, &room),
+            Question::Append { room, batch } => self.append(by, room, batch).await,
+            Question::Read { room, epoch, after, limit, ticket } => {
+                self.read(by, room, (epoch, after, limit), ticket).await;
+            }
+            Question::Store { room, snapshot, forget_upto } => {
+                self.store(by, room, snapshot, forget_upto).await;
+            }
+            Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base).await,
+            Question::Settle { room, at, due } => self.settle(room, at, due).await,
+            Question::Present { room, person, count } => self.present(by, room, person, count).await,
+            Question::Soft { room, entry } => self.soft(by, room, entry).await,
+            Question::Claim { name, ticket } => self.claim(by, name, ticket).await,
+            Question::Release { name, token } => self.release(&name, token).await,
+        }
+    }
+
+    fn meet(&self, by: Incarnation) {
+        let mut locals = lock(&self.locals);
+        let newest = locals.entry((by.node, by.shard)).or_insert(by);
+        if newest.life < by.life {
+            *newest = by;
+        }
+    }
+
+    async fn attend(self: &Arc<Self>, lanes: &Lanes, by: Incarnation, shards: u16) {
+        // What this shard settled shows in its agenda, if that is soon. And what an older life of it published ends with
+        // that life, so that it must not come after the end.
+        let is_new = !lock(&self.living).knows(by);
+        let patience = if is_new { self.config.lease } else { self.config.lease / 8 };
+        let passed = tokio::time::timeout(patience.max(Duration::from_millis(50)), lanes.pass()).await;
+        if is_new && passed.is_err() {
+            return count(&self.counts.unanswered);
+        }
+        self.meet(by);
+        let entered = self.enter(|done| Entry::Attend { by, shards, done }).await;
+        if entered.is_err() || self.cover().await.is_err() {
+            return count(&self.counts.unanswered);
+        }
+        let (slices, due) = self.attending(by);
+        self.answer(by, Answer::Attending { slices, due }).await;
+    }
+}
