@@ -19,6 +19,8 @@ use crate::reload::Read;
 use crate::renewal::{self, Renewal};
 use crate::{backend, demo, engines, gate, log, memory, operator, pages, secret};
 
+/// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
@@ -128,7 +130,8 @@ fn node_config(
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
     let [tag @ .., a, b, c, d] = tags;
-    let (room_limits, start_tag) = (rooms::Limits::default(), u32::from_le_bytes([a, b, c, d]));
+    let (mut room_limits, start_tag) = (rooms::Limits::default(), u32::from_le_bytes([a, b, c, d]));
+    room_limits.look_again = LOOK_AGAIN;
     Ok(node::Config {
         listen: settings.listen,
         shards: settings.shards,

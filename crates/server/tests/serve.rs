@@ -321,7 +321,7 @@ fn tokens_carry_what_the_command_line_says_and_rooms_bind() {
 fn the_command_line_fails_with_the_agreed_status_and_says_why() {
     let folder = Folder::new();
     for (args, status, says) in [
-        (&["serve", "--engine", "redis://127.0.0.1"][..], 1, "redis"),
+        (&["serve", "--engine", "redis://127.0.0.1"][..], 1, "prove the same tokens"),
         (&["serve", "--engine", "postgres"], 2, "memory, disk, redis"),
         (&["serve", "--listen", "0.0.0.0:0", "--data", folder.text()], 1, "secret ="),
         (&["serve", "--config", "/nonexistent/kulkul.toml"], 1, "/nonexistent/kulkul.toml"),

@@ -356,15 +356,20 @@ impl Client {
 
     /// The next message of a type; others may come before it.
     pub(crate) fn next(&mut self, kind: &str) -> Value {
+        self.next_of(&[kind])
+    }
+
+    /// The next message of one of these types.
+    pub(crate) fn next_of(&mut self, kinds: &[&str]) -> Value {
         loop {
             match self.hear() {
                 Heard::Text(text) => {
                     let message: Value = serde_json::from_str(&text).expect("JSON");
-                    if message["type"] == kind {
+                    if message["type"].as_str().is_some_and(|kind| kinds.contains(&kind)) {
                         return message;
                     }
                 }
-                other => panic!("waiting for {kind}, heard {other:?}"),
+                other => panic!("waiting for {kinds:?}, heard {other:?}"),
             }
         }
     }

@@ -1,0 +1,248 @@
+//! Two nodes on one engine, a real Redis or NATS: clients on different nodes are in one room.
+
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
+mod support;
+
+use std::time::Instant;
+
+use conformance::Server as Broker;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use support::{Client, Folder, PATIENCE, Server, kulkul};
+
+/// A broker, and the nodes that are given its address.
+struct Fleet {
+    broker: Broker,
+    scheme: &'static str,
+    config: Folder,
+}
+
+impl Fleet {
+    fn on_redis() -> Fleet {
+        let broker = Broker::start("redis-server", |port, folder| {
+            let folder = folder.to_str().expect("UTF-8");
+            let port = port.to_string();
+            let args = [
+                "--port",
+                &port,
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                folder,
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+            ];
+            args.iter().map(Into::into).collect()
+        });
+        Fleet::of(broker, "redis")
+    }
+
+    fn on_nats() -> Fleet {
+        let broker = Broker::start("nats-server", |port, folder| {
+            let (port, folder) = (port.to_string(), folder.to_str().expect("UTF-8"));
+            ["-a", "127.0.0.1", "-p", &port, "-js", "-sd", folder].iter().map(Into::into).collect()
+        });
+        Fleet::of(broker, "nats")
+    }
+
+    fn of(broker: Broker, scheme: &'static str) -> Fleet {
+        let config = Folder::new();
+        let text = "operator_listen = \"127.0.0.1:0\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+        std::fs::write(config.path().join("kulkul.toml"), text).expect("written");
+        Fleet { broker, scheme, config }
+    }
+
+    fn config(&self) -> String {
+        self.config.path().join("kulkul.toml").to_str().expect("UTF-8").to_owned()
+    }
+
+    fn node(&self) -> Server {
+        let engine = format!("{}://{}", self.scheme, self.broker.address);
+        Server::with(&["--config", &self.config(), "--engine", &engine])
+    }
+
+    fn client(&self, node: &Server, user: &str) -> Client {
+        let told = kulkul(&["token", "--config", &self.config(), "--user", user]);
+        let token = String::from_utf8(told.stdout).expect("UTF-8");
+        Client::open(node, &format!("/ws?token={}", token.trim())).expect("let in")
+    }
+}
+
+fn say(client: &mut Client, id: &str) {
+    let frame = json!({ "type": "send_message", "room": "general", "id": id, "payload": { "content": id } });
+    client.say(&frame.to_string());
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "{what} does not come true");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+fn clients_on_two_nodes_are_in_one_room(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let (mut ana, mut bo) = (fleet.client(&one, "ana"), fleet.client(&two, "bo"));
+    ana.join("general");
+    bo.join("general");
+    assert_eq!(ana.next("user_joined")["payload"]["id"], "bo", "one hears of who joins at the other");
+    for round in 0..20 {
+        for (speaker, hearer) in [(&mut ana, 0), (&mut bo, 1)] {
+            say(speaker, &format!("{round}-{hearer}"));
+        }
+    }
+    // Each hears the other's, and of its own the acks: together every place once, in order.
+    for (client, others) in [(&mut ana, "1"), (&mut bo, "0")] {
+        let mut offsets = Vec::new();
+        while offsets.len() < 40 {
+            let heard = client.next_of(&["new_message", "ack"]);
+            if heard["type"] == "new_message" {
+                let content = heard["payload"]["content"].as_str().expect("text");
+                assert!(content.ends_with(others), "no echo of its own: {heard}");
+            }
+            offsets.push(heard["position"]["offset"].as_u64().expect("a position"));
+        }
+        assert!(offsets.iter().copied().eq(1..=40), "{offsets:?}");
+    }
+    ana.say(r#"{"type":"typing","room":"general"}"#);
+    assert_eq!(bo.next("user_typing")["sender"]["id"], "ana");
+    ana.say(r#"{"type":"online_users","room":"general","id":"o"}"#);
+    let here = ana.next("online_users");
+    assert_eq!(here["payload"]["count"], 2, "{here}");
+    for node in [&one, &two] {
+        until("the count of all nodes", || node.get_json("/ws/online")["online"] == 2);
+    }
+}
+
+fn a_client_resumes_at_the_other_node(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let (mut ana, mut bo) = (fleet.client(&one, "ana"), fleet.client(&two, "bo"));
+    ana.join("general");
+    bo.join("general");
+    say(&mut ana, "before");
+    let seen = ana.next("ack")["position"].clone();
+    one.signal(Signal::SIGKILL);
+    one.wait();
+    for number in 0..5 {
+        say(&mut bo, &format!("meanwhile {number}"));
+    }
+    let mut ana = fleet.client(&two, "ana");
+    let resume =
+        json!({ "type": "resume", "payload": { "rooms": [{ "room_id": "general", "since": seen }] } });
+    ana.say(&resume.to_string());
+    for number in 0..5 {
+        assert_eq!(ana.next("new_message")["payload"]["content"], format!("meanwhile {number}"));
+    }
+    say(&mut ana, "before");
+    assert_eq!(ana.next("ack")["position"], seen, "the same id is the same message, on whatever node");
+}
+
+/// Ana has a device on each node, Dan one on the node that dies.
+fn killing_a_node_flaps_nobody_who_is_on_the_other_too(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let mut observer = fleet.client(&two, "cy");
+    observer.join("general");
+    let mut devices = [fleet.client(&one, "ana"), fleet.client(&two, "ana"), fleet.client(&one, "dan")];
+    for device in &mut devices {
+        device.join("general");
+    }
+    for _ in 0..2 {
+        observer.next("user_joined");
+    }
+    one.signal(Signal::SIGKILL);
+    one.wait();
+    let left = observer.next_of(&["user_left", "user_joined"]);
+    assert_eq!((&left["type"], &left["payload"]["id"]), (&"user_left".into(), &"dan".into()), "{left}");
+    say(&mut observer, "after");
+    let next = observer.next_of(&["user_left", "user_joined", "ack"]);
+    assert_eq!(next["type"], "ack", "nobody else left or came: {next}");
+    observer.say(r#"{"type":"online_users","room":"general","id":"o"}"#);
+    assert_eq!(observer.next("online_users")["payload"]["count"], 2);
+}
+
+fn a_revocation_at_one_node_closes_at_the_other(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let mut ana = fleet.client(&two, "ana");
+    let operator = one.operator.clone().expect("it has one");
+    let body = r#"{"user":"ana"}"#;
+    let head = format!("POST /revoke HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n");
+    let request =
+        format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let (status, said) = one.http_at(&operator, &request);
+    assert_eq!(status, 204, "{said}");
+    assert_eq!(ana.closed().0, 4401);
+}
+
+/// The engine is away for a moment: sockets stay, nothing that was acknowledged is lost, and it goes on by itself.
+fn nodes_outlive_their_broker(fleet: &mut Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let (mut ana, mut bo) = (fleet.client(&one, "ana"), fleet.client(&two, "bo"));
+    ana.join("general");
+    bo.join("general");
+    say(&mut ana, "before");
+    assert_eq!(bo.next("new_message")["payload"]["content"], "before");
+    fleet.broker.kill();
+    until("unready", || one.get("/ready").0 == 503);
+    assert_eq!(one.get("/live").0, 200);
+    fleet.broker.begin();
+    until("ready again", || one.get("/ready").0 == 200 && two.get("/ready").0 == 200);
+    let mut stored = None;
+    for attempt in 0.. {
+        assert!(attempt < 30, "it is not stored");
+        say(&mut ana, "after");
+        let answer = ana.next_of(&["ack", "error"]);
+        if answer["type"] == "ack" && answer["id"] == "after" {
+            stored = Some(answer["position"].clone());
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let heard = bo.next("new_message");
+    assert_eq!((&heard["payload"]["content"], Some(&heard["position"])), (&"after".into(), stored.as_ref()));
+}
+
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod redis {
+            $(#[test] fn $test() { super::$test(&mut super::Fleet::on_redis()); })*
+        }
+        mod nats {
+            $(#[test] fn $test() { super::$test(&mut super::Fleet::on_nats()); })*
+        }
+    };
+}
+
+on_both! {
+    clients_on_two_nodes_are_in_one_room,
+    a_client_resumes_at_the_other_node,
+    killing_a_node_flaps_nobody_who_is_on_the_other_too,
+    a_revocation_at_one_node_closes_at_the_other,
+    nodes_outlive_their_broker,
+}
+
+/// What the nodes had seen is gone: clients are told so, and go on in a new epoch.
+#[test]
+fn a_redis_that_lost_everything_gives_a_reset_and_never_a_silent_gap() {
+    let fleet = Fleet::on_redis();
+    let node = fleet.node();
+    let mut ana = fleet.client(&node, "ana");
+    ana.join("general");
+    say(&mut ana, "before");
+    let seen = ana.next("ack")["position"].clone();
+    let flushed = std::process::Command::new("redis-cli")
+        .args(["-p", &fleet.broker.address.port().to_string(), "flushall"])
+        .output()
+        .expect("redis-cli is with the server");
+    assert!(flushed.status.success());
+    say(&mut ana, "after");
+    let reset = ana.next("reset");
+    assert_ne!(reset["payload"]["upto"]["epoch"], seen["epoch"], "{reset}");
+    let mut again = fleet.client(&node, "bo");
+    let join = json!({ "type": "join_room", "payload": { "room_id": "general", "since": seen } });
+    again.say(&join.to_string());
+    let answer: Value = again.next_of(&["reset", "resumed", "gap"]);
+    assert_eq!(answer["type"], "reset", "a position of the lost epoch");
+}
