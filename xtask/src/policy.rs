@@ -114,12 +114,13 @@ const UP_TO_SHARD_AND_APPS: &[&str] = &[
 /// The pure set: decides, and never acts. Beside each, how many foreign crates its tree may link (proc macros run at
 /// build time and are not counted). Raising a number is a decision to be argued in the commit.
 pub(crate) const PURE: &[(&str, usize)] = &[
-    ("crates/vocabulary", 2),
+    // Three: bytes, and serde in two parts, which the client of NATS asks of bytes for the whole workspace.
+    ("crates/vocabulary", 3),
     ("crates/websocket", 5),
     ("crates/protocol", 8),
-    ("crates/session", 2),
-    ("crates/app", 2),
-    ("crates/engine", 2),
+    ("crates/session", 3),
+    ("crates/app", 3),
+    ("crates/engine", 3),
     ("crates/rooms", 8),
     ("crates/shard", 11),
     ("apps/*", 8),

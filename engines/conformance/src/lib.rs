@@ -17,7 +17,7 @@ pub mod words;
 
 pub use server::{Server, free_address};
 pub use table::{Subject, Table};
-pub use wired::{Plant, Wired};
+pub use wired::{Plant, Wired, pass};
 
 /// A test for each dialogue. `$subject` makes an engine that holds nothing, for one dialogue alone.
 #[macro_export]
