@@ -35,7 +35,7 @@ cargo xtask <chore>
   test             check, every test, the simulator; what a change must pass
   sim [args]       the simulator: --seeds N for many, --seed S to replay one
   bench [args]     the server in release, measured: passed on to `kulkul bench`
-  services         which brokers and browsers this machine has for the tests to come
+  services         Redis and NATS for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx
   hostile          slow clients by the thousand: the server must stay there for everybody else
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         ["sim", args @ ..] => sim(&root, args),
         ["bench", args @ ..] => bench(&root, args),
         ["services"] => services::chore(),
+        ["services", "up"] => services::up(&root),
         ["faults"] => {
             not_there("faults: it will kill, pause and starve real processes once the durable log exists")
         }

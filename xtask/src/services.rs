@@ -1,55 +1,178 @@
-//! The chore `services`: what this machine has for tests that need real brokers and a real browser. It starts nothing,
-//! because no test needs them yet.
+//! The chore `services`: real brokers for the tests and for a person who wants two nodes. It looks for them, installs what is
+//! missing where it may, and on demand starts them on free ports for as long as it runs. Tests start their own, because they
+//! kill them.
 
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::steps::Outcome;
 
 struct Program {
     name: &'static str,
-    /// The first that answers is taken.
-    commands: &'static [&'static str],
+    command: &'static str,
     version: &'static str,
+    package: &'static str,
+    /// Its arguments on a port and in a folder.
+    arguments: fn(&str, &str) -> Vec<String>,
+    scheme: &'static str,
     needed_by: &'static str,
 }
 
 const PROGRAMS: &[Program] = &[
     Program {
         name: "Redis",
-        commands: &["redis-server"],
+        command: "redis-server",
         version: "--version",
-        needed_by: "engines/redis, bridges/redis",
+        package: "redis-server",
+        arguments: |port, folder| {
+            words(&[
+                "--port",
+                port,
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                folder,
+                "--appendonly",
+                "yes",
+                "--save",
+                "",
+            ])
+        },
+        scheme: "redis",
+        needed_by: "engines/redis, crates/server",
     },
     Program {
         name: "NATS",
-        commands: &["nats-server"],
+        command: "nats-server",
         version: "--version",
-        needed_by: "engines/nats, bridges/nats",
-    },
-    Program {
-        name: "Kafka",
-        commands: &["kafka-server-start.sh", "nisshi", "tansu"],
-        version: "--version",
-        needed_by: "bridges/kafka",
-    },
-    Program {
-        name: "Chromium",
-        commands: &["chromium", "chromium-browser", "google-chrome"],
-        version: "--version",
-        needed_by: "web, clients/js",
+        package: "nats-server",
+        arguments: |port, folder| words(&["-a", "127.0.0.1", "-p", port, "-js", "-sd", folder]),
+        scheme: "nats",
+        needed_by: "engines/nats, crates/server",
     },
 ];
 
-pub(crate) fn chore() -> ExitCode {
-    println!("No test needs a service yet, so none is started. What is installed, and what will need it:");
-    for Program { name, commands, version, needed_by } in PROGRAMS {
-        let found = commands.iter().find_map(|command| Some((*command, answer(command, version)?)));
-        let found =
-            found.map_or("not installed".to_owned(), |(command, version)| format!("{command}: {version}"));
-        println!("  {name:<9} {found:<44} {needed_by}");
-    }
-    ExitCode::SUCCESS
+/// A server that does not listen then is broken.
+const START_WITHIN: Duration = Duration::from_secs(30);
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The first line that a command says about itself.
+/// Looks, and installs what is missing.
+pub(crate) fn chore() -> ExitCode {
+    match installed() {
+        Ok(found) => {
+            println!("{found}");
+            println!("cargo xtask services up   starts them on free ports until it is stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a test run needs: all of them, or the line that installs them.
+pub(crate) fn there() -> Outcome {
+    installed()
+}
+
+fn installed() -> Outcome {
+    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| said(program).is_none()).collect();
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    let row = |program: &Program| {
+        let found = said(program).unwrap_or_else(|| "still missing".to_owned());
+        format!("{}: {found} (for {})", program.name, program.needed_by)
+    };
+    Ok(PROGRAMS.iter().map(row).collect::<Vec<_>>().join("; "))
+}
+
+/// By Debian's packages, as root; else the line is said.
+fn install(missing: &[&Program]) -> Result<(), String> {
+    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
+    let line = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let asked = || format!("missing: {}; as root: {line}", packages.join(", "));
+    println!("installing {}", packages.join(", "));
+    let ran = Command::new("apt-get")
+        .args(["-qq", "install", "-y", "--no-install-recommends"])
+        .args(&packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .status();
+    match ran {
+        Ok(status) if status.success() && missing.iter().all(|program| said(program).is_some()) => Ok(()),
+        _ => Err(asked()),
+    }
+}
+
+/// Starts them, says where, and waits until one of them ends or this program is stopped.
+pub(crate) fn up(root: &Path) -> ExitCode {
+    if let Err(error) = installed() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let mut running = Vec::new();
+    for program in PROGRAMS {
+        match start(program, &root.join("services")) {
+            Ok((child, address)) => {
+                println!("{:<6} --engine {}://{address}", program.name, program.scheme);
+                running.push(child);
+            }
+            Err(error) => {
+                eprintln!("{}: {error}", program.name);
+                running.iter_mut().for_each(end);
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("each node wants the same config file with a line  secret = \"…\"; stop with Ctrl-C");
+    while running.iter_mut().all(|child| child.try_wait().is_ok_and(|ended| ended.is_none())) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    running.iter_mut().for_each(end);
+    ExitCode::FAILURE
+}
+
+fn start(program: &Program, folder: &Path) -> Result<(std::process::Child, String), String> {
+    let folder = folder.join(program.command);
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    drop(listener);
+    let arguments = (program.arguments)(&address.port().to_string(), &folder.to_string_lossy());
+    // It ends with this program, however this program ends.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program.command]).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        if child.try_wait().is_ok_and(|ended| ended.is_some()) || since.elapsed() > START_WITHIN {
+            end(&mut child);
+            return Err("it does not listen".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok((child, address.to_string()))
+}
+
+fn end(child: &mut std::process::Child) {
+    // Both fail only for a process that has already ended.
+    child.kill().ok();
+    child.wait().ok();
+}
+
+/// The first line that a program says about itself.
+fn said(program: &Program) -> Option<String> {
+    answer(program.command, program.version)
+}
+
 fn answer(command: &str, version: &str) -> Option<String> {
     let output =
         Command::new(command).arg(version).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

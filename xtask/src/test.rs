@@ -8,6 +8,7 @@ use crate::conformance;
 use crate::fuzz;
 use crate::interop;
 use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SEEDS};
+use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
 use crate::supply;
 use crate::workspace::Workspace;
@@ -16,13 +17,14 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     let mut steps = Steps::begin("test", Told::People);
     steps_of_check(&mut steps, root, Told::People);
     steps.run("supply", |steps| supply::judged(steps, root));
+    steps.run("services", |_| services::there());
     steps.run("tests", |steps| tests(steps, root));
     steps.run("end to end", |_| end_to_end_is_among_them(root));
     steps.run("conformance", |steps| conformance::quick(steps, root));
     steps.run("interop", |steps| interop::all(steps, root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));
-    steps.say("not yet among them, because no code needs them yet: Redis, NATS, Kafka");
+    steps.say("not yet among them, because no code needs it yet: Kafka");
     steps.end()
 }
 
