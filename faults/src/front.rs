@@ -1,0 +1,277 @@
+//! The front door, one visitor at a time: a client that waits for its answers, reads logs, and asks for pages. It knows
+//! nothing that docs/protocol.md does not say.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use websocket::handshake::Key;
+use websocket::handshake::client::{Answer, Ask};
+use websocket::{Compression, Decoder, Event, Inflater, Limits, Role, frame};
+
+use crate::heard::{Heard, number};
+use crate::history::{Epochs, Id, Log, Room, STRANGE};
+use crate::token::Signer;
+
+/// Longer than anything here takes on the slowest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Rooms that one visitor reads: fits the burst that a connection is allowed.
+const ROOMS_AT_ONCE: usize = 20;
+const LIMITS: Limits = Limits { message_bytes_max: 8 << 20, fragments_max: 1024 };
+const MASK: [u8; 4] = [1, 2, 3, 4];
+
+pub(crate) struct Visitor {
+    stream: TcpStream,
+    decoder: Decoder,
+    heard: VecDeque<String>,
+    ended: Option<String>,
+}
+
+impl Visitor {
+    pub(crate) fn come(port: u16, token: &str) -> Result<Visitor> {
+        let (host, bearer) = (format!("127.0.0.1:{port}"), format!("Bearer {token}"));
+        let fields = [("Authorization", bearer.as_str())];
+        let key = Key::from_nonce([9; 16]);
+        let ask = Ask { host: &host, target: "/ws", key, protocols: &[], fields: &fields };
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("nobody listens")?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        stream.write_all(&ask.request())?;
+        let (mut received, mut byte) = (Vec::new(), [0; 1]);
+        loop {
+            match ask.check(&received) {
+                Answer::Incomplete => {}
+                Answer::Accepted { .. } => break,
+                Answer::Refused { status } => bail!("the upgrade was refused with {status}"),
+                Answer::Broken(why) => bail!("the upgrade failed: {why}"),
+            }
+            // Byte by byte, so that no frame is taken with the head.
+            match stream.read(&mut byte)? {
+                0 => bail!("the server hung up during the upgrade"),
+                _ => received.push(byte[0]),
+            }
+        }
+        let decoder = Decoder::new(Role::Client, LIMITS, Compression::Off);
+        Ok(Visitor { stream, decoder, heard: VecDeque::new(), ended: None })
+    }
+
+    pub(crate) fn say(&mut self, text: &str) -> Result<()> {
+        Ok(self.stream.write_all(&frame::masked(frame::Opcode::Text, MASK, text.as_bytes()))?)
+    }
+
+    /// The next text; none if there is none by then.
+    pub(crate) fn hear(&mut self, until: Instant) -> Result<Option<String>> {
+        let mut scratch = vec![0; 64 << 10];
+        loop {
+            if let Some(text) = self.heard.pop_front() {
+                return Ok(Some(text));
+            }
+            if let Some(why) = &self.ended {
+                bail!("the connection is over: {why}");
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            let count = match self.stream.read(&mut scratch) {
+                Ok(0) => bail!("the server hung up"),
+                Ok(count) => count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for event in self.decoder.feed(&mut Inflater::default(), &mut scratch[..count]) {
+                match event {
+                    Ok(Event::Text(text)) => self.heard.push_back(text.into_owned()),
+                    Ok(Event::Close(close)) => self.ended = Some(format!("{close:?}")),
+                    Ok(_) => {}
+                    Err(violation) => self.ended = Some(violation.to_string()),
+                }
+            }
+        }
+    }
+
+    /// Hears until something is made of a message, or nothing was within the patience.
+    pub(crate) fn hear_until<T>(&mut self, mut make: impl FnMut(&Heard<'_>) -> Option<T>) -> Result<T> {
+        let until = Instant::now() + PATIENCE;
+        while let Some(text) = self.hear(until)? {
+            let heard: Heard<'_> = serde_json::from_str(&text).with_context(|| text.clone())?;
+            if let Some(made) = make(&heard) {
+                return Ok(made);
+            }
+        }
+        bail!("waited {} s in vain", PATIENCE.as_secs())
+    }
+}
+
+/// What came of reading a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Whole(Log),
+    /// The server says that it cannot, with a reference to its log.
+    Refused {
+        code: String,
+        reference: Option<String>,
+    },
+}
+
+/// Rooms from the beginning of their epochs, as somebody reads them who comes new.
+pub(crate) fn read_rooms(
+    port: u16,
+    signer: &Signer,
+    epochs: &mut Epochs,
+    rooms: &[Room],
+) -> Result<BTreeMap<Room, Reading>> {
+    let mut readings = BTreeMap::new();
+    for (number, rooms) in rooms.chunks(ROOMS_AT_ONCE).enumerate() {
+        let token = signer.token(&format!("reader-{number}"))?;
+        let mut looks = Visitor::come(port, &token)?;
+        let heads = heads(&mut looks, rooms, &mut readings)?;
+        drop(looks);
+        let mut reads = Visitor::come(port, &token)?;
+        logs(&mut reads, heads, epochs, &mut readings)?;
+    }
+    Ok(readings)
+}
+
+/// The same where every room must be there.
+pub(crate) fn read_logs(
+    port: u16,
+    signer: &Signer,
+    epochs: &mut Epochs,
+    rooms: u16,
+) -> Result<BTreeMap<Room, Log>> {
+    let all: Vec<Room> = (0..rooms).collect();
+    let readings = read_rooms(port, signer, epochs, &all)?;
+    let whole = |(room, reading)| match reading {
+        Reading::Whole(log) => Ok((room, log)),
+        Reading::Refused { code, .. } => bail!("room {room} cannot be read: {code}"),
+    };
+    readings.into_iter().map(whole).collect()
+}
+
+fn refusal(heard: &Heard<'_>) -> Option<Reading> {
+    let code = heard.payload.code.filter(|_| heard.kind == "error")?.to_owned();
+    Some(Reading::Refused { code, reference: heard.payload.reference.map(str::to_owned) })
+}
+
+fn room_of(heard: &Heard<'_>) -> Option<Room> {
+    let room = heard.room.and_then(|room| number(room, 'r'));
+    let room = room.or_else(|| number(heard.id?, 'j'))?;
+    Some(room as Room)
+}
+
+/// The epoch of each room, by joining it.
+fn heads(
+    visitor: &mut Visitor,
+    rooms: &[Room],
+    readings: &mut BTreeMap<Room, Reading>,
+) -> Result<BTreeMap<Room, String>> {
+    for room in rooms {
+        visitor
+            .say(&format!(r#"{{"type":"join_room","id":"j{room}","payload":{{"room_id":"r{room}"}}}}"#))?;
+    }
+    let mut heads = BTreeMap::new();
+    for _ in rooms {
+        let (room, answer) = visitor.hear_until(|heard| {
+            let room = room_of(heard)?;
+            let known = heads.contains_key(&room) || readings.contains_key(&room);
+            if known || !rooms.contains(&room) {
+                return None;
+            }
+            let position = heard.position.filter(|_| heard.kind == "room_info");
+            let answer = position.map(|position| Ok(position.epoch.to_owned()));
+            Some((room, answer.or_else(|| refusal(heard).map(Err))?))
+        })?;
+        match answer {
+            Ok(epoch) => drop(heads.insert(room, epoch)),
+            Err(refused) => drop(readings.insert(room, refused)),
+        }
+    }
+    Ok(heads)
+}
+
+struct Shelf {
+    log: Log,
+    upto: Option<u64>,
+}
+
+fn logs(
+    visitor: &mut Visitor,
+    heads: BTreeMap<Room, String>,
+    epochs: &mut Epochs,
+    readings: &mut BTreeMap<Room, Reading>,
+) -> Result<()> {
+    let mut open: BTreeMap<Room, Shelf> = BTreeMap::new();
+    for (room, epoch) in &heads {
+        let log = Log { epoch: Some(epochs.named(epoch)), records: Vec::new() };
+        open.insert(*room, Shelf { log, upto: None });
+        let since = format!(r#"{{"epoch":"{epoch}","offset":0}}"#);
+        visitor.say(&format!(
+            r#"{{"type":"join_room","id":"j{room}","payload":{{"room_id":"r{room}","since":{since}}}}}"#
+        ))?;
+    }
+    while !open.is_empty() {
+        let waiting = open.keys().copied().collect::<Vec<_>>();
+        let (room, reading) = visitor
+            .hear_until(|heard| {
+                let room = room_of(heard)?;
+                let shelf = open.get_mut(&room)?;
+                if let Some(refused) = refusal(heard) {
+                    return Some((room, Ok(refused)));
+                }
+                if let Some(upto) = heard.payload.upto {
+                    if heard.kind != "resumed" {
+                        return Some((
+                            room,
+                            Err(format!("room {room} answers offset 0 with a {}", heard.kind)),
+                        ));
+                    }
+                    shelf.upto = Some(upto.offset);
+                }
+                if let Some(position) = heard.position.filter(|_| heard.kind == "new_message") {
+                    shelf.log.records.push((position.offset, author(heard)));
+                }
+                let whole = shelf.upto.is_some_and(|upto| shelf.log.head() >= upto);
+                whole.then(|| (room, Ok(Reading::Whole(std::mem::take(&mut shelf.log)))))
+            })
+            .with_context(|| format!("reading rooms {waiting:?}"))?;
+        open.remove(&room);
+        readings.insert(room, reading.map_err(anyhow::Error::msg)?);
+    }
+    Ok(())
+}
+
+/// Whose message it is, to the letter, and by whom the server says that it is.
+pub(crate) fn author(heard: &Heard<'_>) -> Id {
+    let id = Id::of_content(heard.payload.content.as_deref().unwrap_or_default());
+    let sender = heard.sender.as_ref().and_then(|sender| number(sender.id, 'u'));
+    if sender == Some(id.sender) { id } else { STRANGE }
+}
+
+/// Status and body of a page, at `host:port`.
+pub(crate) fn page(address: &str, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).with_context(|| format!("nobody listens at {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").context("no head")?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
+    Ok((status, body.to_owned()))
+}
+
+/// A figure of the page of metrics.
+pub(crate) fn metric(address: &str, name: &str) -> Result<u64> {
+    let (_, body) = page(address, "/metrics")?;
+    let line = body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value: f64 =
+        line.and_then(|value| value.trim().parse().ok()).with_context(|| format!("no {name}"))?;
+    Ok(value as u64)
+}

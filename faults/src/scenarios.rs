@@ -1,0 +1,98 @@
+//! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
+
+pub(crate) mod kills;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::crowd::Crowd;
+use crate::front::read_logs;
+use crate::node::{Launch, Node};
+use crate::outcome::Outcome;
+use crate::world::World;
+
+/// How large a run is. Latencies are judged in the full one alone: the small one shares its machine with a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    Full,
+    Small,
+}
+
+pub(crate) struct Site<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) size: Size,
+    pub(crate) seed: u64,
+    pub(crate) say: &'a dyn Fn(&str),
+}
+
+impl Site<'_> {
+    pub(crate) fn sized<T>(&self, full: T, small: T) -> T {
+        match self.size {
+            Size::Full => full,
+            Size::Small => small,
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.size == Size::Full
+    }
+}
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// The row of the acceptance table that it stands for.
+    pub(crate) row: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Site<'_>) -> Result<Outcome>,
+}
+
+pub(crate) const ALL: &[Scenario] = &[Scenario {
+    name: "kills",
+    row: "R01",
+    about: "kill -9 at random moments under load, and started again at once",
+    run: kills::run,
+}];
+
+pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let find =
+        |name: &String| match ALL.iter().find(|it| it.name == name || it.row.eq_ignore_ascii_case(name)) {
+            Some(scenario) => Ok(scenario),
+            None => {
+                let known: Vec<&str> = ALL.iter().map(|it| it.name).collect();
+                bail!("`{name}` is no scenario; there are {}", known.join(", "))
+            }
+        };
+    names.iter().map(find).collect()
+}
+
+/// Longer than a crowd needs to be whole again on the slowest machine.
+pub(crate) const WHOLE_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The load ends, everybody hears the rest, the logs are read by somebody new, and the checker has its say.
+pub(crate) fn judged(
+    mut crowd: Crowd,
+    launch: &Launch,
+    node: &Node,
+    rooms: u16,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    if let Err(error) = crowd.settle(WHOLE_WITHIN) {
+        outcome.broken.push(format!("{error:#}"));
+    }
+    outcome.figure("sent", crowd.figures.sent);
+    outcome.broken.extend(crowd.complaint());
+    let signer = launch.signer()?;
+    let history = crowd.history(|epochs| read_logs(node.port, &signer, epochs, rooms))?;
+    outcome.judged(&history);
+    Ok(())
+}
+
+/// Lines of the server's log that begin so.
+pub(crate) fn lines_with(log: &Path, words: &str) -> usize {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().filter(|line| line.contains(words)).count()
+}
