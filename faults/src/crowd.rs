@@ -217,12 +217,24 @@ impl Crowd {
         } else if due > 0 {
             self.paced_to += due * 1000 / self.pace;
             for _ in 0..due {
-                let slot = self.random.below(self.clients.len() as u64) as usize;
-                if self.clients[slot].send(now, say) {
-                    self.figures.sent += 1;
-                    self.say(slot, say);
-                }
+                self.send_one(now, say);
             }
+        }
+    }
+
+    /// So many messages more, now, whatever the pace; nothing is read.
+    pub(crate) fn burst(&mut self, count: u32) {
+        let (now, mut say) = (self.now(), Vec::new());
+        for _ in 0..count {
+            self.send_one(now, &mut say);
+        }
+    }
+
+    fn send_one(&mut self, now: u64, say: &mut Vec<String>) {
+        let slot = self.random.below(self.clients.len() as u64) as usize;
+        if self.clients[slot].send(now, say) {
+            self.figures.sent += 1;
+            self.say(slot, say);
         }
     }
 

@@ -11,6 +11,7 @@ mod crowd;
 mod front;
 mod heard;
 pub mod history;
+mod image;
 mod node;
 mod outcome;
 mod random;
@@ -18,6 +19,8 @@ mod report;
 mod scenarios;
 mod sockets;
 mod token;
+mod trace;
+mod watch;
 mod world;
 
 use std::path::PathBuf;

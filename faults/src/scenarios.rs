@@ -1,6 +1,9 @@
 //! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
 
+pub(crate) mod flips;
 pub(crate) mod kills;
+pub(crate) mod points;
+pub(crate) mod power;
 
 use std::path::Path;
 
@@ -47,12 +50,32 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(&Site<'_>) -> Result<Outcome>,
 }
 
-pub(crate) const ALL: &[Scenario] = &[Scenario {
-    name: "kills",
-    row: "R01",
-    about: "kill -9 at random moments under load, and started again at once",
-    run: kills::run,
-}];
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "kills",
+        row: "R01",
+        about: "kill -9 at random moments under load, and started again at once",
+        run: kills::run,
+    },
+    Scenario {
+        name: "points",
+        row: "R02",
+        about: "kill -9 at named points of a message's way",
+        run: points::run,
+    },
+    Scenario {
+        name: "power",
+        row: "R03",
+        about: "no ack before its sync; the power goes, and what was not synced is gone or torn",
+        run: power::run,
+    },
+    Scenario {
+        name: "flips",
+        row: "R03",
+        about: "single bits of the stored files turned over: served as stored, or refused with words",
+        run: flips::run,
+    },
+];
 
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
     if names.is_empty() {
