@@ -1,11 +1,14 @@
 //! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
 
 pub(crate) mod flips;
+pub(crate) mod full_disk;
 pub(crate) mod kills;
 pub(crate) mod points;
 pub(crate) mod power;
+pub(crate) mod sync_error;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -75,6 +78,18 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "single bits of the stored files turned over: served as stored, or refused with words",
         run: flips::run,
     },
+    Scenario {
+        name: "full-disk",
+        row: "R15",
+        about: "the disk is full: nothing is stored, everything else goes on, and so does the server afterwards",
+        run: full_disk::run,
+    },
+    Scenario {
+        name: "sync-error",
+        row: "R15",
+        about: "syncs fail: nothing acknowledged is lost, nothing is stored twice",
+        run: sync_error::run,
+    },
 ];
 
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
@@ -93,7 +108,7 @@ pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
 }
 
 /// Longer than a crowd needs to be whole again on the slowest machine.
-pub(crate) const WHOLE_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// The load ends, everybody hears the rest, the logs are read by somebody new, and the checker has its say.
 pub(crate) fn judged(
@@ -112,6 +127,22 @@ pub(crate) fn judged(
     let history = crowd.history(|epochs| read_logs(node.port, &signer, epochs, rooms))?;
     outcome.judged(&history);
     Ok(())
+}
+
+/// Goes on with the load until something holds that is asked from outside; whether it does.
+pub(crate) fn turned(
+    crowd: &mut Crowd,
+    within: Duration,
+    mut holds: impl FnMut() -> Result<bool>,
+) -> Result<bool> {
+    let until = Instant::now() + within;
+    while Instant::now() < until {
+        if holds()? {
+            return Ok(true);
+        }
+        crowd.spend(crate::LOOK)?;
+    }
+    Ok(false)
 }
 
 /// Lines of the server's log that begin so.
