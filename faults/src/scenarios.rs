@@ -1,10 +1,13 @@
 //! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
 
+pub(crate) mod churn;
+pub(crate) mod drain;
 pub(crate) mod flips;
 pub(crate) mod full_disk;
 pub(crate) mod kills;
 pub(crate) mod points;
 pub(crate) mod power;
+pub(crate) mod reload;
 pub(crate) mod sync_error;
 
 use std::path::Path;
@@ -89,6 +92,24 @@ pub(crate) const ALL: &[Scenario] = &[
         row: "R15",
         about: "syncs fail: nothing acknowledged is lost, nothing is stored twice",
         run: sync_error::run,
+    },
+    Scenario {
+        name: "churn",
+        row: "R09",
+        about: "people come and go by the ten thousand, and nothing of them is left",
+        run: churn::run,
+    },
+    Scenario {
+        name: "reload",
+        row: "R10",
+        about: "pages are reloaded over and over, and nobody is seen to leave",
+        run: reload::run,
+    },
+    Scenario {
+        name: "drain",
+        row: "R20",
+        about: "SIGTERM under load, once and twice, and everybody resumes",
+        run: drain::run,
     },
 ];
 
