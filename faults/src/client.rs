@@ -1,11 +1,11 @@
 //! One client of the native protocol, as docs/protocol.md outlines it: what it says next, and what it makes of what it
 //! hears. It has no socket and no clock; times are milliseconds that it is told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::front::author;
 use crate::heard::{Heard, number};
-use crate::history::{Diary, Epochs, Event, Id, Noted, Position, Room};
+use crate::history::{Diary, Epochs, Event, Id, Log, Noted, Position, Room};
 
 /// What the protocol allows, and so the most that is sent again after a break.
 pub(crate) const UNACKED_MAX: usize = 64;
@@ -88,8 +88,12 @@ impl Client {
         self.open && self.rooms.iter().all(|member| member.seat == Seat::In)
     }
 
-    pub(crate) fn position(&self, room: Room) -> Option<Position> {
-        self.rooms.iter().find(|member| member.room == room)?.position
+    /// Whether it stands at the end of each of its rooms.
+    pub(crate) fn has_heard(&self, logs: &BTreeMap<Room, Log>) -> bool {
+        self.rooms.iter().all(|member| {
+            let end = logs.get(&member.room).map_or(0, Log::head);
+            member.position.is_some_and(|at| at.offset >= end)
+        })
     }
 
     fn note(&mut self, now: u64, event: Event) {

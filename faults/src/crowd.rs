@@ -17,6 +17,8 @@ use crate::token::Signer;
 const UPGRADE_MS: u64 = 10_000;
 /// Of what could not be sent in time, so much is caught up on.
 const CATCH_UP_MS: u64 = 200;
+/// What was stored reaches everybody who is there by then.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 /// Codes after which a client does not come back, by the table of the protocol; none of them belongs into a run of ours.
 const NEVER_AGAIN: [u16; 8] = [1002, 1007, 1008, 1009, 4401, 4500, 4503, 4509];
 
@@ -291,19 +293,22 @@ impl Crowd {
         self.come_back(slot, now + wait_ms + delay);
     }
 
-    /// Nobody says or hears anything more; `logs` are read by somebody else.
+    /// The logs are read by somebody new, and everybody has so long to hear what is in them.
     pub(crate) fn history(
         mut self,
         read: impl FnOnce(&mut Epochs) -> Result<BTreeMap<Room, Log>>,
     ) -> Result<History> {
+        self.pace = 0;
         let mut epochs = std::mem::take(&mut self.epochs);
         let logs = read(&mut epochs)?;
+        self.epochs = epochs;
+        self.until(HEARD_WITHIN, |crowd| crowd.clients.iter().all(|client| client.has_heard(&logs)))?;
         let live: Vec<bool> = self.live_at.iter().map(Option::is_some).collect();
         let diaries = self.clients.into_iter().zip(live).map(|(mut client, live)| {
             client.diary.live = live;
             client.diary
         });
-        Ok(History { epochs, diaries: diaries.collect(), logs })
+        Ok(History { epochs: self.epochs, diaries: diaries.collect(), logs })
     }
 }
 

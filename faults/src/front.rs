@@ -17,8 +17,8 @@ use crate::token::Signer;
 
 /// Longer than anything here takes on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// Rooms that one visitor reads: fits the burst that a connection is allowed.
-const ROOMS_AT_ONCE: usize = 20;
+/// Rooms that one visitor reads: three messages each fit the burst that a connection is allowed.
+const ROOMS_A_VISIT: usize = 10;
 const LIMITS: Limits = Limits { message_bytes_max: 8 << 20, fragments_max: 1024 };
 const MASK: [u8; 4] = [1, 2, 3, 4];
 
@@ -94,6 +94,49 @@ impl Visitor {
         }
     }
 
+    /// A room's log from its beginning: where it ends is asked first, since only that names its epoch.
+    fn read(&mut self, room: Room, epochs: &mut Epochs) -> Result<Reading> {
+        self.say(&format!(
+            r#"{{"type":"get_history","id":"h{room}","payload":{{"room_id":"r{room}","limit":1}}}}"#
+        ))?;
+        let asked = format!("h{room}");
+        let epoch = self.hear_until(|heard| {
+            let upto = heard.payload.upto.filter(|_| heard.kind == "history" && heard.id == Some(&asked));
+            let refused = || refusal(heard).filter(|_| heard.id == Some(&asked)).map(Err);
+            upto.map(|upto| Ok(upto.epoch.to_owned())).or_else(refused)
+        })?;
+        let epoch = match epoch {
+            Ok(epoch) => epoch,
+            Err(refused) => return Ok(refused),
+        };
+        let since = format!(r#"{{"epoch":"{epoch}","offset":0}}"#);
+        self.say(&format!(
+            r#"{{"type":"join_room","id":"j{room}","payload":{{"room_id":"r{room}","since":{since}}}}}"#
+        ))?;
+        let mut log = Log { epoch: Some(epochs.named(&epoch)), records: Vec::new() };
+        let (name, mut end) = (format!("r{room}"), None);
+        let reading = self.hear_until(|heard| {
+            if heard.room.is_some_and(|other| other != name) {
+                return None;
+            }
+            if let Some(refused) = refusal(heard) {
+                return Some(Ok(refused));
+            }
+            match (heard.kind, heard.payload.upto, heard.position) {
+                ("resumed", Some(upto), _) => end = Some(upto.offset),
+                (kind @ ("gap" | "reset"), ..) => {
+                    return Some(Err(format!("offset 0 is answered with a {kind}")));
+                }
+                ("new_message", _, Some(position)) => log.records.push((position.offset, author(heard))),
+                _ => {}
+            }
+            let whole = end.is_some_and(|end| log.head() >= end);
+            whole.then(|| Ok(Reading::Whole(std::mem::take(&mut log))))
+        })?;
+        self.say(&format!(r#"{{"type":"leave_room","payload":{{"room_id":"r{room}"}}}}"#))?;
+        reading.map_err(anyhow::Error::msg)
+    }
+
     /// Hears until something is made of a message, or nothing was within the patience.
     pub(crate) fn hear_until<T>(&mut self, mut make: impl FnMut(&Heard<'_>) -> Option<T>) -> Result<T> {
         let until = Instant::now() + PATIENCE;
@@ -118,7 +161,8 @@ pub(crate) enum Reading {
     },
 }
 
-/// Rooms from the beginning of their epochs, as somebody reads them who comes new.
+/// Rooms from the beginning of their epochs, as somebody reads them who comes new: one behind the other, so that what is told
+/// of people in many rooms does not stand in the way of their records.
 pub(crate) fn read_rooms(
     port: u16,
     signer: &Signer,
@@ -126,13 +170,12 @@ pub(crate) fn read_rooms(
     rooms: &[Room],
 ) -> Result<BTreeMap<Room, Reading>> {
     let mut readings = BTreeMap::new();
-    for (number, rooms) in rooms.chunks(ROOMS_AT_ONCE).enumerate() {
-        let token = signer.token(&format!("reader-{number}"))?;
-        let mut looks = Visitor::come(port, &token)?;
-        let heads = heads(&mut looks, rooms, &mut readings)?;
-        drop(looks);
-        let mut reads = Visitor::come(port, &token)?;
-        logs(&mut reads, heads, epochs, &mut readings)?;
+    for (number, rooms) in rooms.chunks(ROOMS_A_VISIT).enumerate() {
+        let mut visitor = Visitor::come(port, &signer.token(&format!("reader-{number}"))?)?;
+        for room in rooms {
+            let reading = visitor.read(*room, epochs).with_context(|| format!("reading room {room}"))?;
+            readings.insert(*room, reading);
+        }
     }
     Ok(readings)
 }
@@ -156,93 +199,6 @@ pub(crate) fn read_logs(
 fn refusal(heard: &Heard<'_>) -> Option<Reading> {
     let code = heard.payload.code.filter(|_| heard.kind == "error")?.to_owned();
     Some(Reading::Refused { code, reference: heard.payload.reference.map(str::to_owned) })
-}
-
-fn room_of(heard: &Heard<'_>) -> Option<Room> {
-    let room = heard.room.and_then(|room| number(room, 'r'));
-    let room = room.or_else(|| number(heard.id?, 'j'))?;
-    Some(room as Room)
-}
-
-/// The epoch of each room, by joining it.
-fn heads(
-    visitor: &mut Visitor,
-    rooms: &[Room],
-    readings: &mut BTreeMap<Room, Reading>,
-) -> Result<BTreeMap<Room, String>> {
-    for room in rooms {
-        visitor
-            .say(&format!(r#"{{"type":"join_room","id":"j{room}","payload":{{"room_id":"r{room}"}}}}"#))?;
-    }
-    let mut heads = BTreeMap::new();
-    for _ in rooms {
-        let (room, answer) = visitor.hear_until(|heard| {
-            let room = room_of(heard)?;
-            let known = heads.contains_key(&room) || readings.contains_key(&room);
-            if known || !rooms.contains(&room) {
-                return None;
-            }
-            let position = heard.position.filter(|_| heard.kind == "room_info");
-            let answer = position.map(|position| Ok(position.epoch.to_owned()));
-            Some((room, answer.or_else(|| refusal(heard).map(Err))?))
-        })?;
-        match answer {
-            Ok(epoch) => drop(heads.insert(room, epoch)),
-            Err(refused) => drop(readings.insert(room, refused)),
-        }
-    }
-    Ok(heads)
-}
-
-struct Shelf {
-    log: Log,
-    upto: Option<u64>,
-}
-
-fn logs(
-    visitor: &mut Visitor,
-    heads: BTreeMap<Room, String>,
-    epochs: &mut Epochs,
-    readings: &mut BTreeMap<Room, Reading>,
-) -> Result<()> {
-    let mut open: BTreeMap<Room, Shelf> = BTreeMap::new();
-    for (room, epoch) in &heads {
-        let log = Log { epoch: Some(epochs.named(epoch)), records: Vec::new() };
-        open.insert(*room, Shelf { log, upto: None });
-        let since = format!(r#"{{"epoch":"{epoch}","offset":0}}"#);
-        visitor.say(&format!(
-            r#"{{"type":"join_room","id":"j{room}","payload":{{"room_id":"r{room}","since":{since}}}}}"#
-        ))?;
-    }
-    while !open.is_empty() {
-        let waiting = open.keys().copied().collect::<Vec<_>>();
-        let (room, reading) = visitor
-            .hear_until(|heard| {
-                let room = room_of(heard)?;
-                let shelf = open.get_mut(&room)?;
-                if let Some(refused) = refusal(heard) {
-                    return Some((room, Ok(refused)));
-                }
-                if let Some(upto) = heard.payload.upto {
-                    if heard.kind != "resumed" {
-                        return Some((
-                            room,
-                            Err(format!("room {room} answers offset 0 with a {}", heard.kind)),
-                        ));
-                    }
-                    shelf.upto = Some(upto.offset);
-                }
-                if let Some(position) = heard.position.filter(|_| heard.kind == "new_message") {
-                    shelf.log.records.push((position.offset, author(heard)));
-                }
-                let whole = shelf.upto.is_some_and(|upto| shelf.log.head() >= upto);
-                whole.then(|| (room, Ok(Reading::Whole(std::mem::take(&mut shelf.log)))))
-            })
-            .with_context(|| format!("reading rooms {waiting:?}"))?;
-        open.remove(&room);
-        readings.insert(room, reading.map_err(anyhow::Error::msg)?);
-    }
-    Ok(())
 }
 
 /// Whose message it is, to the letter, and by whom the server says that it is.

@@ -23,7 +23,7 @@ mod trace;
 mod watch;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,8 +40,11 @@ pub struct Faults {
     /// Scenarios by name or row; none: all of them.
     pub names: Vec<String>,
     /// The server to run.
-    #[arg(long, value_name = "PATH")]
-    pub server: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "list")]
+    pub server: Option<PathBuf>,
+    /// Which scenarios there are.
+    #[arg(long)]
+    pub list: bool,
     /// Where the servers' folders are made.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -71,6 +74,12 @@ pub fn run(asked: &Faults) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let Some(server) = asked.server.as_ref().filter(|_| !asked.list) else {
+        for Scenario { name, row, about, .. } in scenarios {
+            println!("{name:<12} {row:<5} {about}");
+        }
+        return ExitCode::SUCCESS;
+    };
     raise_descriptors();
     let seed = asked.seed.unwrap_or_else(|| {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()))
@@ -78,15 +87,15 @@ pub fn run(asked: &Faults) -> ExitCode {
     let mut report = Report::begin(asked.json, asked.verbose, asked.small, seed);
     for scenario in scenarios {
         let began = Instant::now();
-        let outcome = one(asked, scenario, seed, &report);
+        let outcome = one(asked, server, scenario, seed, &report);
         report.add(scenario, outcome, began.elapsed());
     }
     report.end()
 }
 
-fn one(asked: &Faults, scenario: &Scenario, seed: u64, report: &Report) -> Outcome {
+fn one(asked: &Faults, server: &Path, scenario: &Scenario, seed: u64, report: &Report) -> Outcome {
     let folder = asked.folder.clone().unwrap_or_else(|| std::env::temp_dir().join("kulkul-faults"));
-    let ran = World::new(&asked.server, &folder.join(scenario.name)).and_then(|mut world| {
+    let ran = World::new(server, &folder.join(scenario.name)).and_then(|mut world| {
         let size = if asked.small { Size::Small } else { Size::Full };
         let site = Site { world: &world, size, seed, say: &|words| report.remark(words) };
         let ran = (scenario.run)(&site);

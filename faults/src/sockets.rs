@@ -81,10 +81,6 @@ impl Sockets {
         })
     }
 
-    pub(crate) fn is_open(&self, slot: usize) -> bool {
-        self.slots[slot].is_some()
-    }
-
     /// Begins a connection; whatever the slot had is gone.
     pub(crate) fn open(&mut self, slot: usize, port: u16, token: &str) -> Result<()> {
         self.slots[slot] = None;

@@ -129,7 +129,7 @@ impl Flips<'_> {
         if node.wait_until_ready().is_err() {
             let status = node.ended(Instant::now() + ENDS_WITHIN).context("it neither serves nor ends")?;
             let words = fs::read_to_string(&copy.launch.log)?;
-            let told = !status.success() && words.to_lowercase().contains("error");
+            let told = !status.success() && words.contains(DATABASE);
             return Ok(if told { Made::StartRefused } else { Made::Wrong(format!("{status}: {words}")) });
         }
         let mut epochs = self.history.epochs.clone();

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use super::{Site, WHOLE_WITHIN};
 use crate::crowd::{Crowd, Plan};
 use crate::front::{Reading, read_logs, read_rooms};
-use crate::history::{Epochs, History, Id, Log, Room};
+use crate::history::{History, Id, Log, Room};
 use crate::image::{self, Image, Unsynced};
 use crate::node::Launch;
 use crate::outcome::Outcome;
