@@ -10,6 +10,9 @@ use crate::load_average;
 use crate::outcome::Outcome;
 use crate::scenarios::Scenario;
 
+/// Lines below a scenario that failed; more of the same says nothing new.
+const BROKEN_MAX: usize = 12;
+
 pub(crate) struct Report {
     json: bool,
     verbose: bool,
@@ -62,8 +65,11 @@ impl Report {
         for words in &outcome.remarks {
             println!("       {words}");
         }
-        for words in &outcome.broken {
+        for words in outcome.broken.iter().take(BROKEN_MAX) {
             println!("       {}", self.paint("31", words));
+        }
+        if outcome.broken.len() > BROKEN_MAX {
+            println!("       and {} more", outcome.broken.len() - BROKEN_MAX);
         }
     }
 

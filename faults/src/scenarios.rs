@@ -9,6 +9,7 @@ pub(crate) mod points;
 pub(crate) mod power;
 pub(crate) mod reload;
 pub(crate) mod sync_error;
+pub(crate) mod teeth;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,6 +58,12 @@ pub(crate) struct Scenario {
 }
 
 pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "teeth",
+        row: "-",
+        about: "the harness itself: an engine that forgets must be found out",
+        run: teeth::run,
+    },
     Scenario {
         name: "kills",
         row: "R01",

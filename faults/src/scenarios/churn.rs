@@ -32,6 +32,8 @@ const VISIT_WITHIN: Duration = Duration::from_secs(20);
 /// Of the resident memory, beside a share of it: what an allocator and a kernel round to.
 const RESIDENT_SLACK_BYTES: u64 = 6 << 20;
 const SHARE_PERCENT: u64 = 5;
+/// Descriptors of those who ask for figures, and of what they opened to answer.
+const LOOKING: usize = 2;
 
 #[derive(Clone, Copy, Debug)]
 struct Rest {
@@ -72,7 +74,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
             mebibytes(before.resident)
         )
     });
-    outcome.must(after.descriptors <= before.descriptors, || {
+    outcome.must(after.descriptors <= before.descriptors + LOOKING, || {
         format!("{} descriptors are open, and {} were", after.descriptors, before.descriptors)
     });
     let rooms_max = if site.is_full() { 0 } else { numbers.rooms };

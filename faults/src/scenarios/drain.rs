@@ -1,7 +1,8 @@
 //! SIGTERM under load: unready at once, goodbyes spread over the window, nothing acknowledged lost, and a good end in time.
 //! Started again, everybody resumes. A second SIGTERM hastens it, and nothing is lost then either.
 
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use crate::outcome::Outcome;
 /// A drain is over by then.
 const ENDS_WITHIN: Duration = Duration::from_secs(25);
 const UNREADY_WITHIN: Duration = Duration::from_secs(1);
+/// A newcomer is not left to wait for the end of the drain.
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const DRAINING: u16 = 4412;
 /// The drain's own pace: so many goodbyes in a second of its window.
 const GOODBYES_PER_SECOND: u64 = 2000;
@@ -81,10 +84,15 @@ impl Drain<'_> {
             ensure!(began.elapsed() < ENDS_WITHIN, "/ready stays 200");
             self.crowd.turn(Duration::ZERO)?;
         };
-        let refused = is_refused(node.port);
-        self.outcome.must(refused, || "a new socket was let in during the drain".to_owned());
+        let port = node.port;
+        let newcomer = std::thread::spawn(move || refused_after(port));
         let status = self.ended(&mut node, began)?;
         let took = began.elapsed();
+        let newcomer = newcomer.join().ok().flatten();
+        let refused_ms = newcomer.map_or("never".to_owned(), |after| after.as_millis().to_string());
+        self.outcome.figure("newcomer refused after ms", &refused_ms);
+        let refused = newcomer.is_some_and(|after| after <= REFUSED_WITHIN);
+        self.outcome.must(refused, || format!("a newcomer was refused after {refused_ms} ms"));
         let said: Vec<u64> = self.goodbyes_since(count);
         let window_ms = (open as u64 * 1000 / GOODBYES_PER_SECOND).max(1);
         let seconds = window_ms.div_ceil(1000);
@@ -159,10 +167,18 @@ impl Drain<'_> {
     }
 }
 
-/// Whether nobody listens any more, or whoever comes is reset.
-fn is_refused(port: u16) -> bool {
-    use std::io::Read;
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return true };
-    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
-        && matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_))
+/// When somebody who comes learns that nobody listens any more: refused, reset, or told so. None: let in, or left to wait.
+fn refused_after(port: u16) -> Option<Duration> {
+    let began = Instant::now();
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else {
+        return Some(began.elapsed());
+    };
+    stream.set_read_timeout(Some(ENDS_WITHIN)).ok()?;
+    let _ = stream.write_all(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut answer = [0; 64];
+    match stream.read(&mut answer) {
+        Ok(count) if count > 0 && !answer.starts_with(b"HTTP/1.1 503") => None,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        Ok(_) | Err(_) => Some(began.elapsed()),
+    }
 }

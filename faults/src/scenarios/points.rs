@@ -54,7 +54,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let (base_ms, cap_ms, seed) = (50, 2000, site.seed);
     let full = Plan { clients: 300, rooms: 30, rooms_each: 2, pace: 600, seed, base_ms, cap_ms };
     let small = Plan { clients: 60, rooms: 6, rooms_each: 2, pace: 300, seed, base_ms, cap_ms };
-    let (plan, times) = (site.sized(full, small), site.sized(20, 1));
+    let (plan, times) = (site.sized(full, small), site.sized(20, 2));
     let mut outcome = Outcome::default();
     let launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
