@@ -11,6 +11,7 @@ pub(crate) mod reload;
 pub(crate) mod sync_error;
 pub(crate) mod teeth;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -151,6 +152,12 @@ pub(crate) fn judged(
     }
     outcome.figure("sent", crowd.figures.sent);
     outcome.broken.extend(crowd.complaint());
+    let mut closed: BTreeMap<u16, usize> = BTreeMap::new();
+    for (_, code) in &crowd.goodbyes {
+        *closed.entry(*code).or_default() += 1;
+    }
+    let closed: Vec<String> = closed.iter().map(|(code, times)| format!("{code}: {times}")).collect();
+    outcome.figure("closed with", if closed.is_empty() { "none".to_owned() } else { closed.join(", ") });
     let signer = launch.signer()?;
     let history = crowd.history(|epochs| read_logs(node.port, &signer, epochs, rooms))?;
     outcome.judged(&history);

@@ -17,8 +17,8 @@ use crate::node::Node;
 use crate::outcome::Outcome;
 use crate::token::Signer;
 
-/// What the folder holds at most.
-const FOLDER: &str = "24m";
+/// What the folder holds at most: the journal at its largest, and as much again.
+const FOLDER: &str = "96m";
 /// Mounts the folder for the server alone, keeps the secret that was in it, and becomes the server.
 const MOUNT: &str = r#"secret=$(cat "$0/secret") && mount -t tmpfs -o "$1,mode=0700" tmpfs "$0" && umask 077 &&
 printf %s "$secret" > "$0/secret" && shift && exec "$@""#;
@@ -31,7 +31,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let (base_ms, cap_ms, seed) = (100, 5000, site.seed);
     let full = Plan { clients: 200, rooms: 20, rooms_each: 2, pace: 500, seed, base_ms, cap_ms };
     let small = Plan { clients: 40, rooms: 5, rooms_each: 2, pace: 100, seed, base_ms, cap_ms };
-    let (plan, times, full_ms) = (site.sized(full, small), site.sized(5, 1), site.sized(5000, 700));
+    let (plan, times, full_ms) = (site.sized(full, small), site.sized(5, 1), site.sized(4000, 700));
     let mut outcome = Outcome::default();
     let mut launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
