@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::power::{Copy, files};
+use super::power::{Copied, files};
 use super::{Site, WHOLE_WITHIN, lines_with};
 use crate::crowd::{Crowd, Plan};
 use crate::front::{Reading, read_logs, read_rooms};
@@ -113,7 +113,7 @@ impl Flips<'_> {
             if let Some(content) = image.get_mut(&path) {
                 content[byte as usize] ^= 1 << bit;
             }
-            let copy = Copy::make(self.site, self.launch, &image, &format!("{name}-{number}"))?;
+            let copy = Copied::make(self.site, self.launch, &image, &format!("{name}-{number}"))?;
             let one = self.look(&copy).unwrap_or_else(|error| Made::Wrong(format!("{error:#}")));
             (self.site.say)(&format!("{name} byte {byte} bit {bit}: {one:?}"));
             if let Made::Wrong(why) = &one {
@@ -124,7 +124,7 @@ impl Flips<'_> {
         Ok(made)
     }
 
-    fn look(&self, copy: &Copy) -> Result<Made> {
+    fn look(&self, copy: &Copied) -> Result<Made> {
         let mut node = copy.launch.start()?;
         if node.wait_until_ready().is_err() {
             let status = node.ended(Instant::now() + ENDS_WITHIN).context("it neither serves nor ends")?;

@@ -177,7 +177,7 @@ impl Recovery<'_> {
     }
 
     fn recover(&self, image: &Image, number: usize) -> Result<BTreeMap<Room, Log>> {
-        let copy = Copy::make(self.site, self.launch, image, &format!("power-{number}"))?;
+        let copy = Copied::make(self.site, self.launch, image, &format!("power-{number}"))?;
         let node = copy.launch.start_and_wait()?;
         let mut epochs = self.history.epochs.clone();
         let rooms: Vec<Room> = self.history.logs.keys().copied().collect();
@@ -210,13 +210,13 @@ impl Recovery<'_> {
 }
 
 /// A data folder of its own for a server that is started on an image.
-pub(crate) struct Copy {
+pub(crate) struct Copied {
     pub(crate) launch: Launch,
     folder: PathBuf,
 }
 
-impl Copy {
-    pub(crate) fn make(site: &Site<'_>, launch: &Launch, image: &Image, name: &str) -> Result<Copy> {
+impl Copied {
+    pub(crate) fn make(site: &Site<'_>, launch: &Launch, image: &Image, name: &str) -> Result<Copied> {
         let copied = site.world.launch(name, &[])?;
         for (path, bytes) in image {
             let name = Path::new(path).file_name().context("a path of a file")?;
@@ -225,11 +225,11 @@ impl Copy {
                 fs::write(copied.data.join(name), bytes)?;
             }
         }
-        Ok(Copy { launch: copied, folder: site.world.folder.join(name) })
+        Ok(Copied { launch: copied, folder: site.world.folder.join(name) })
     }
 }
 
-impl Drop for Copy {
+impl Drop for Copied {
     fn drop(&mut self) {
         // The world's folder goes as a whole in the end.
         let _ = fs::remove_dir_all(&self.folder);
