@@ -5,6 +5,7 @@ mod check;
 mod child;
 mod conformance;
 mod edges;
+mod faults;
 mod files;
 mod finding;
 mod fuzz;
@@ -39,15 +40,12 @@ cargo xtask <chore>
   interop          clients that others wrote, straight and through HAProxy and nginx
   hostile          slow clients by the thousand: the server must stay there for everybody else
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
-  faults           faults in real processes (not yet there)
+  faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
                    --quick: the sections that take seconds; --tls: only over TLS
   help             this page
 ";
-
-/// A chore that does not exist yet must not look like one that passed.
-const NOT_THERE: u8 = 2;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -68,9 +66,7 @@ fn main() -> ExitCode {
         ["bench", args @ ..] => bench(&root, args),
         ["services"] => services::chore(),
         ["services", "up"] => services::up(&root),
-        ["faults"] => {
-            not_there("faults: it will kill, pause and starve real processes once the durable log exists")
-        }
+        ["faults", args @ ..] => faults::chore(&root, args),
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["hostile", args @ ..] => hostile::chore(&root, args),
         ["supply", args @ ..] => supply::chore(&root, args),
@@ -100,9 +96,4 @@ fn bench(root: &Path, args: &[&str]) -> ExitCode {
 fn refuse(says: &str) -> ExitCode {
     eprintln!("{says}");
     ExitCode::FAILURE
-}
-
-fn not_there(says: &str) -> ExitCode {
-    eprintln!("{says}. It ran nothing.");
-    ExitCode::from(NOT_THERE)
 }

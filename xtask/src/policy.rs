@@ -59,6 +59,11 @@ pub(crate) const EDGES: &[Edge] = &[
         may: &["crates/websocket", "crates/vocabulary"],
         because: "the bench is a client like any other; it may not know how the server works",
     },
+    Edge {
+        of: "faults",
+        may: &["crates/websocket", "crates/vocabulary"],
+        because: "it judges by what any client sees; it may not know how the server works",
+    },
     Edge { of: "crates/server", may: &["*"], because: "the one place where everything meets" },
     Edge { of: "xtask", may: &[], because: "a chore must build when the crates do not" },
 ];
@@ -67,6 +72,7 @@ pub(crate) const EDGES: &[Edge] = &[
 pub(crate) const GUARDED: &[Edge] = &[
     Edge { of: "crates/server", may: &[], because: "the binary is the end of the flow" },
     Edge { of: "bench", may: &["crates/server"], because: "`kulkul bench` is its one way in" },
+    Edge { of: "faults", may: &[], because: "nothing that ships may know how it is judged" },
     Edge { of: "sim", may: &[], because: "nothing that ships may know that it is simulated" },
     Edge { of: "xtask", may: &[], because: "chores are not a library" },
 ];
@@ -245,6 +251,7 @@ pub(crate) struct Exempt {
 pub(crate) const SIM_PACKAGE: &str = "kulkul-sim";
 pub(crate) const SIM_SEEDS: u32 = 300;
 pub(crate) const FUZZ_PACKAGE: &str = "kulkul-fuzz";
+pub(crate) const FAULTS_PACKAGE: &str = "kulkul-faults";
 pub(crate) const SERVER_PACKAGE: &str = "kulkul";
 
 /// Does a pattern such as `apps/*` or `tokio*` stand for this name?

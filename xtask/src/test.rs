@@ -5,6 +5,7 @@ use std::process::{ExitCode, Stdio};
 
 use crate::check::steps_of_check;
 use crate::conformance;
+use crate::faults;
 use crate::fuzz;
 use crate::interop;
 use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SEEDS};
@@ -22,6 +23,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("end to end", |_| end_to_end_is_among_them(root));
     steps.run("conformance", |steps| conformance::quick(steps, root));
     steps.run("interop", |steps| interop::all(steps, root));
+    steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));
     steps.say("not yet among them, because no code needs it yet: Kafka");

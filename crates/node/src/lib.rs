@@ -160,7 +160,7 @@ impl Node {
                 id,
                 shards: config.shards,
                 me: Incarnation { node: config.node_tag, shard: id, life: 1 },
-                listener: listener.try_clone()?,
+                listener: Some(listener.try_clone()?),
                 doorway: (gate.clone(), census.clone(), keeper.clone()),
                 tls: config.tls.clone(),
                 limits: config.limits,

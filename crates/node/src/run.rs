@@ -37,7 +37,8 @@ pub(crate) struct Seat {
     pub id: ShardId,
     pub shards: u16,
     pub me: Incarnation,
-    pub listener: TcpListener,
+    /// Taken by the thread: one that was kept here would hold the port for as long as the thread lives.
+    pub listener: Option<TcpListener>,
     pub doorway: DoorwayParts,
     pub tls: Option<Tls>,
     pub limits: shard::Limits,
@@ -175,9 +176,11 @@ impl Thread {
 
     fn run(mut self) -> io::Result<()> {
         let registry = self.mail.poll.registry().try_clone()?;
-        let mut listener = mio::net::TcpListener::from_std(self.seat.listener.try_clone()?);
-        registry.register(&mut listener, LISTEN, Interest::READABLE)?;
-        self.listener = Some(listener);
+        if let Some(listener) = self.seat.listener.take() {
+            let mut listener = mio::net::TcpListener::from_std(listener);
+            registry.register(&mut listener, LISTEN, Interest::READABLE)?;
+            self.listener = Some(listener);
+        }
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut state = Turn::More;
         // A drained shard may still be home to rooms of members elsewhere: it goes when the node is empty.

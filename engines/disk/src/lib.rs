@@ -82,12 +82,7 @@ impl From<Disagreement> for OpenError {
 
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> OpenError {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                OpenError::Damaged(error.to_string())
-            }
-            _ => OpenError::Sqlite(error),
-        }
+        if rows::is_damage(&error) { OpenError::Damaged(error.to_string()) } else { OpenError::Sqlite(error) }
     }
 }
 

@@ -35,10 +35,19 @@ pub(crate) enum Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => Fault::Damaged,
-            _ => Fault::Sqlite(error),
-        }
+        if is_damage(&error) { Fault::Damaged } else { Fault::Sqlite(error) }
+    }
+}
+
+/// A file that SQLite cannot make sense of, or a value that no row of ours was ever given: looking again finds the same.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::{Error, ErrorCode};
+    match error {
+        Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::FromSqlConversionFailure(..)
+        | Error::Utf8Error(..) => true,
+        _ => matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)),
     }
 }
 
@@ -242,4 +251,26 @@ fn sum_of(room: i64, snapshot: &Snapshot) -> u32 {
     sum.update(&snapshot.seen.check.0.to_le_bytes());
     sum.update(&snapshot.data);
     sum.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_no_row_was_given_is_damage_and_a_passing_fault_is_not() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let select = |text: &str| connection.query_row(text, [], |row| row.get::<_, u32>(0));
+        for (text, damaged) in [
+            ("SELECT x'00'", true),
+            ("SELECT 'seventeen'", true),
+            ("SELECT 1 << 40", true),
+            ("SELECT NULL", true),
+            ("SELECT 1 WHERE 0", false),
+            ("SELECT nothing", false),
+        ] {
+            let fault = select(text).map_err(Fault::from).expect_err(text);
+            assert_eq!(matches!(fault, Fault::Damaged), damaged, "{text}: {fault:?}");
+        }
+    }
 }

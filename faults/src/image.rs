@@ -1,0 +1,96 @@
+//! What a disk would hold after the power went: files as of their last finished sync, with as much of what was written since
+//! as chance lets through. A function of a trace; it starts nothing.
+
+use std::collections::BTreeMap;
+
+use crate::random::Random;
+use crate::trace::{Call, What};
+
+/// Files by their paths.
+pub(crate) type Image = BTreeMap<String, Vec<u8>>;
+
+/// What of the writes that no sync had finished is there all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsynced {
+    Nothing,
+    /// Each write or not, and some of them only in part, as a disk is free to do.
+    Some,
+}
+
+/// At the moment before that line. `base` is what the files held when the trace began.
+pub(crate) fn at(
+    calls: &[Call],
+    base: &Image,
+    line: usize,
+    unsynced: Unsynced,
+    random: &mut Random,
+) -> Image {
+    let mut synced_from: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.ended < line) {
+        if let What::Sync { file } = &call.what {
+            let from = synced_from.entry(file).or_default();
+            *from = call.began.max(*from);
+        }
+    }
+    let mut image = base.clone();
+    for call in calls.iter().filter(|call| call.began < line) {
+        let (What::Write { file, .. } | What::Truncate { file, .. }) = &call.what else { continue };
+        let is_synced = synced_from.get(file.as_str()).is_some_and(|from| call.ended < *from);
+        let share = match unsynced {
+            _ if is_synced => 100,
+            Unsynced::Nothing => continue,
+            Unsynced::Some => match random.below(3) {
+                0 => continue,
+                1 => 100,
+                _ => random.below(100) as usize,
+            },
+        };
+        apply(&mut image, &call.what, share);
+    }
+    image
+}
+
+fn apply(image: &mut Image, what: &What, share: usize) {
+    match what {
+        What::Write { file, offset, bytes } => {
+            let content = image.entry(file.clone()).or_default();
+            let bytes = &bytes[..bytes.len() * share / 100];
+            let end = *offset as usize + bytes.len();
+            if content.len() < end {
+                content.resize(end, 0);
+            }
+            content[*offset as usize..end].copy_from_slice(bytes);
+        }
+        What::Truncate { file, length } => {
+            image.entry(file.clone()).or_default().resize(*length as usize, 0);
+        }
+        What::Sync { .. } | What::Told { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(began: usize, ended: usize, offset: u64, bytes: &[u8]) -> Call {
+        Call { began, ended, what: What::Write { file: "a".to_owned(), offset, bytes: bytes.to_vec() } }
+    }
+
+    #[test]
+    fn only_what_was_written_before_a_finished_sync_began_is_sure_to_be_there() {
+        let sync = |began, ended| Call { began, ended, what: What::Sync { file: "a".to_owned() } };
+        let calls = [
+            write(0, 0, 0, b"AB"),
+            write(1, 3, 2, b"CD"),
+            sync(2, 4),
+            write(5, 5, 4, b"EF"),
+            sync(6, 8),
+            write(7, 7, 0, b"xx"),
+        ];
+        let random = &mut Random::new(1);
+        for (line, expected) in [(2, &b""[..]), (5, b"AB"), (7, b"AB"), (9, b"ABCDEF")] {
+            let image = at(&calls, &Image::new(), line, Unsynced::Nothing, random);
+            assert_eq!(image.get("a").map_or(&b""[..], Vec::as_slice), expected, "line {line}");
+        }
+    }
+}

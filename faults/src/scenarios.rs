@@ -1,0 +1,187 @@
+//! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
+
+pub(crate) mod churn;
+pub(crate) mod drain;
+pub(crate) mod flips;
+pub(crate) mod full_disk;
+pub(crate) mod kills;
+pub(crate) mod points;
+pub(crate) mod power;
+pub(crate) mod reload;
+pub(crate) mod sync_error;
+pub(crate) mod teeth;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::crowd::Crowd;
+use crate::front::read_logs;
+use crate::node::{Launch, Node};
+use crate::outcome::Outcome;
+use crate::world::World;
+
+/// How large a run is. Latencies are judged in the full one alone: the small one shares its machine with a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    Full,
+    Small,
+}
+
+pub(crate) struct Site<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) size: Size,
+    pub(crate) seed: u64,
+    pub(crate) say: &'a dyn Fn(&str),
+}
+
+impl Site<'_> {
+    pub(crate) fn sized<T>(&self, full: T, small: T) -> T {
+        match self.size {
+            Size::Full => full,
+            Size::Small => small,
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.size == Size::Full
+    }
+}
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// The row of the acceptance table that it stands for.
+    pub(crate) row: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Site<'_>) -> Result<Outcome>,
+}
+
+pub(crate) const ALL: &[Scenario] = &[
+    Scenario {
+        name: "teeth",
+        row: "-",
+        about: "the harness itself: an engine that forgets must be found out",
+        run: teeth::run,
+    },
+    Scenario {
+        name: "kills",
+        row: "R01",
+        about: "kill -9 at random moments under load, and started again at once",
+        run: kills::run,
+    },
+    Scenario {
+        name: "points",
+        row: "R02",
+        about: "kill -9 at named points of a message's way",
+        run: points::run,
+    },
+    Scenario {
+        name: "power",
+        row: "R03",
+        about: "no ack before its sync; the power goes, and what was not synced is gone or torn",
+        run: power::run,
+    },
+    Scenario {
+        name: "flips",
+        row: "R03",
+        about: "single bits of the stored files turned over: served as stored, or refused with words",
+        run: flips::run,
+    },
+    Scenario {
+        name: "full-disk",
+        row: "R15",
+        about: "the disk is full: nothing is stored, everything else goes on, and so does the server afterwards",
+        run: full_disk::run,
+    },
+    Scenario {
+        name: "sync-error",
+        row: "R15",
+        about: "syncs fail: nothing acknowledged is lost, nothing is stored twice",
+        run: sync_error::run,
+    },
+    Scenario {
+        name: "churn",
+        row: "R09",
+        about: "people come and go by the ten thousand, and nothing of them is left",
+        run: churn::run,
+    },
+    Scenario {
+        name: "reload",
+        row: "R10",
+        about: "pages are reloaded over and over, and nobody is seen to leave",
+        run: reload::run,
+    },
+    Scenario {
+        name: "drain",
+        row: "R20",
+        about: "SIGTERM under load, once and twice, and everybody resumes",
+        run: drain::run,
+    },
+];
+
+pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let find =
+        |name: &String| match ALL.iter().find(|it| it.name == name || it.row.eq_ignore_ascii_case(name)) {
+            Some(scenario) => Ok(scenario),
+            None => {
+                let known: Vec<&str> = ALL.iter().map(|it| it.name).collect();
+                bail!("`{name}` is no scenario; there are {}", known.join(", "))
+            }
+        };
+    names.iter().map(find).collect()
+}
+
+/// Longer than a crowd needs to be whole again on the slowest machine.
+pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// The load ends, everybody hears the rest, the logs are read by somebody new, and the checker has its say.
+pub(crate) fn judged(
+    mut crowd: Crowd,
+    launch: &Launch,
+    node: &Node,
+    rooms: u16,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    if let Err(error) = crowd.settle(WHOLE_WITHIN) {
+        outcome.broken.push(format!("{error:#}"));
+    }
+    outcome.figure("sent", crowd.figures.sent);
+    outcome.broken.extend(crowd.complaint());
+    let mut closed: BTreeMap<u16, usize> = BTreeMap::new();
+    for (_, code) in &crowd.goodbyes {
+        *closed.entry(*code).or_default() += 1;
+    }
+    let closed: Vec<String> = closed.iter().map(|(code, times)| format!("{code}: {times}")).collect();
+    outcome.figure("closed with", if closed.is_empty() { "none".to_owned() } else { closed.join(", ") });
+    let signer = launch.signer()?;
+    let history = crowd.history(|epochs| read_logs(node.port, &signer, epochs, rooms))?;
+    outcome.judged(&history);
+    Ok(())
+}
+
+/// Goes on with the load until something holds that is asked from outside; whether it does.
+pub(crate) fn turned(
+    crowd: &mut Crowd,
+    within: Duration,
+    mut holds: impl FnMut() -> Result<bool>,
+) -> Result<bool> {
+    let until = Instant::now() + within;
+    while Instant::now() < until {
+        if holds()? {
+            return Ok(true);
+        }
+        crowd.spend(crate::LOOK)?;
+    }
+    Ok(false)
+}
+
+/// Lines of the server's log that begin so.
+pub(crate) fn lines_with(log: &Path, words: &str) -> usize {
+    let text = std::fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().filter(|line| line.contains(words)).count()
+}

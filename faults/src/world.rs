@@ -1,0 +1,45 @@
+//! What a scenario works in: a folder of its own, gone with it, and how servers are started there. A scenario with several
+//! nodes asks for several launches; a broker stands beside them with a folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::node::Launch;
+
+pub(crate) struct World {
+    pub(crate) folder: PathBuf,
+    binary: PathBuf,
+    /// Left for whoever looks into a failure.
+    pub(crate) keep: bool,
+}
+
+impl World {
+    /// The folder is emptied first: a run that was cut off may have left it.
+    pub(crate) fn new(binary: &Path, folder: &Path) -> Result<World> {
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(World { folder: folder.to_owned(), binary: binary.to_owned(), keep: false })
+    }
+
+    /// A server of that name, with a folder and a port of its own.
+    pub(crate) fn launch(&self, name: &str, args: &[&str]) -> Result<Launch> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(folder.join("data"))?;
+        let mut launch = Launch::new(&self.binary, &folder)?;
+        launch.args = args.iter().map(|it| (*it).to_owned()).collect();
+        Ok(launch)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed is emptied by the next run.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}

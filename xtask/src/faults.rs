@@ -1,0 +1,56 @@
+//! The chore `faults`: real processes of our own binary, killed, starved and drained under load. What is done and what must
+//! hold is in the package `faults`; here it is built and started.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::child::answer;
+use crate::policy::FAULTS_PACKAGE;
+use crate::server::{Build, binary};
+use crate::steps::{Outcome, cargo_at, run, run_and_read};
+use crate::workspace;
+
+/// What the scenarios start besides the server, and what installs it.
+const PROGRAMS: [(&str, &str); 3] =
+    [("strace", "strace"), ("setpriv", "util-linux"), ("unshare", "util-linux")];
+
+/// `cargo xtask faults [--small] [--json] [NAME…]`, against the binary as it ships.
+pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
+    let ran = command(root, Build::Shipped, &["--profile", "sim"], args).and_then(run);
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(status) => {
+            eprintln!("faults: {status}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The step of `test`: the small form of all, with the binary that the tests built.
+pub(crate) fn small(root: &Path) -> Outcome {
+    let mut last = String::new();
+    run_and_read(command(root, Build::Tested, &[], &["--small"])?, |line| {
+        if !line.trim().is_empty() {
+            last = line.trim().to_owned();
+        }
+    })
+    .map_err(|status| format!("{status}; {last}"))?;
+    Ok(last)
+}
+
+fn command(
+    root: &Path,
+    build: Build,
+    profile: &[&str],
+    args: &[&str],
+) -> Result<std::process::Command, String> {
+    for (program, package) in PROGRAMS {
+        answer(Path::new("sh"), &["-c", &format!("command -v {program}")])
+            .ok_or_else(|| format!("{program} is missing; install it: apt-get install {package}"))?;
+    }
+    let server = binary(root, build)?;
+    let folder = workspace::target_folder(root)?.join("faults");
+    let mut command = cargo_at(root, &["run", "--quiet", "--package", FAULTS_PACKAGE]);
+    command.args(profile).args(["--", "--server"]).arg(server).arg("--folder").arg(folder).args(args);
+    Ok(command)
+}
