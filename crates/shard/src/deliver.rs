@@ -104,8 +104,9 @@ impl OneByOne<'_> {
             } else {
                 (self.acks(news, id, connection.compression), acks as u32, Class::Record)
             };
-            if self.writes.queue_row(id, connection, frame, messages, class) == Pushed::Behind {
-                return Some(index);
+            match (self.writes.queue_row(id, connection, frame, messages, class), class) {
+                (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
+                _ => {}
             }
             for _ in 0..acks {
                 connection.session.answered();
@@ -326,7 +327,9 @@ impl Shard {
         };
         let behind = matches!(standing, Standing::CatchingUp(_));
         let (generation, ticket, audience) = (id.generation, joined.ticket, joined.audience);
-        local.members.insert(id.slot, Member { generation, ticket, audience, format, standing });
+        local
+            .members
+            .insert(id.slot, Member { generation, ticket, audience, format, standing, list_owed: false });
         let how = match &joined.verdict {
             Verdict::Fresh => "fresh",
             Verdict::Resumed => "resumed",
@@ -600,8 +603,12 @@ impl Shard {
                 self.counts.frames_encoded += 1;
                 mount.frame(pen, member.format.compression, &item(spelled(room, member.format.full_name)))
             });
-            if let Some(frame) = frame {
-                let _ = writes.queue(id, connection, frame, class_in(room, class));
+            if let Some(frame) = frame
+                && writes.queue(id, connection, frame, class_in(room, class)) == Pushed::Dropped
+                && !writes.pressure.sheds(class)
+            {
+                member.list_owed = true;
+                connection.behind = true;
             }
         }
     }

@@ -2,7 +2,9 @@
 //! they end. Every end passes through here, so that the rooms and the roster learn of each exactly once.
 
 use protocol::Item;
-use vocabulary::{Class, CloseReason, Command, ConnectionId, Happening, Now, Why};
+use vocabulary::{
+    Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, ReplyTo, Tag, Why,
+};
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
 use crate::{Output, Shard, members};
@@ -38,12 +40,24 @@ impl Shard {
         if !std::mem::take(&mut connection.behind) {
             return;
         }
+        let mut lists_owed = Vec::new();
         for subscription in &connection.subscriptions {
-            let member = self.locals.get(&subscription.room).and_then(|local| local.members.get(&id.slot));
-            if member.is_some_and(|member| matches!(member.standing, members::Standing::CatchingUp(_))) {
+            let local = self.locals.get(&subscription.room);
+            let Some(member) = local.and_then(|local| local.members.get_mut(&id.slot)) else { continue };
+            if matches!(member.standing, members::Standing::CatchingUp(_)) {
                 connection.behind = true;
                 self.wants_pages.insert((subscription.room.clone(), id.slot));
             }
+            if std::mem::take(&mut member.list_owed) {
+                lists_owed.push((subscription.room.clone(), subscription.full_name));
+            }
+        }
+        let Some(user) = connection.user.clone() else { return };
+        for (room, full_name) in lists_owed {
+            let reply =
+                ReplyTo { asker: Asker::Connection(id), tag: Tag { id: None, full_name }, frees: false };
+            let caller = Caller::Connection { id, user: user.clone() };
+            self.dispatch(now, Command::Members { room, caller, reply });
         }
     }
 

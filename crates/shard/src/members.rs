@@ -55,6 +55,8 @@ pub(crate) struct Member {
     pub audience: Audience,
     pub format: Format,
     pub standing: Standing,
+    /// Words of who came and went found no place: once there is one, it is told who is there.
+    pub list_owed: bool,
 }
 
 impl Member {

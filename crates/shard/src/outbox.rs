@@ -56,7 +56,7 @@ pub(crate) enum Pushed {
     Queued,
     /// A record found no place: its member goes on catching up.
     Behind,
-    /// A signal found no place, which is what signals are for.
+    /// A signal found no place, which is what signals are for; or there were too many newest words to keep each.
     Dropped,
     /// Not even an answer found a place.
     TooSlow,
@@ -88,7 +88,8 @@ impl Outbox {
                 let frames_max = limits.outbox_frames_max + limits.reserve_frames_max;
                 let bytes_max = limits.outbox_bytes_max + limits.reserve_bytes_max;
                 if frames >= frames_max || (bytes > bytes_max && frames > 0) {
-                    return Pushed::TooSlow;
+                    // Of what others do there can be any amount; whoever asks without reading is another matter.
+                    return if class == Class::Control { Pushed::TooSlow } else { Pushed::Dropped };
                 }
             }
             Class::Record | Class::Signal => {}

@@ -260,3 +260,32 @@ fn who_breaks_the_protocol_sees_the_end_at_once() {
     assert_eq!(node.let_go(ana), Some(CloseReason::Protocol));
     assert!(!node.has_finished(bo));
 }
+
+/// More people come than an outbox has places for words about each: nobody is closed for what others do.
+#[test]
+fn a_slow_reader_of_a_busy_room_is_told_who_is_there_once_it_reads() {
+    let mut node = Node::new(1);
+    let ana = node.connect(0, 0);
+    node.say(ana, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    node.heard(ana);
+    node.stall(ana);
+    for slot in 1..=150 {
+        let guest = node.connect(0, slot);
+        node.say(guest, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+        node.say(guest, r#"{"type":"send_message","room":"general","id":"1","payload":{"content":"hello"}}"#);
+    }
+    node.pass(Duration::from_millis(300));
+    for slot in 151..=198 {
+        let guest = node.connect(0, slot);
+        node.say(guest, r#"{"type":"join_room","payload":{"room_id":"general"}}"#);
+    }
+    node.pass(Duration::from_millis(300));
+    assert_eq!(node.let_go(ana), None, "it is still there");
+    node.wake(ana);
+    node.pass(Duration::from_millis(300));
+    let heard = node.heard(ana);
+    let messages = heard.iter().filter(|it| it["type"] == "new_message").count();
+    assert_eq!(messages, 150, "every message");
+    let list = heard.iter().rfind(|it| it["type"] == "online_users").expect("the list instead of each word");
+    assert_eq!(list["payload"]["count"], 199);
+}
