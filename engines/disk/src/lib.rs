@@ -5,6 +5,7 @@ mod book;
 mod boxes;
 mod clock;
 mod facts;
+mod journal;
 mod keep;
 mod reader;
 mod rows;
@@ -110,6 +111,9 @@ impl Disk {
         let Config { folder, sync, lease } = config;
         std::fs::create_dir_all(&folder)?;
         let lock = lock(&folder)?;
+        if sync == Sync::Always && journal::is_cut_short(&schema::journal(&folder))? {
+            return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
+        }
         let connection = schema::writer(&folder, sync)?;
         let start_tag = schema::prepare(&connection, deployment)?;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);

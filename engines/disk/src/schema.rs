@@ -1,7 +1,7 @@
 //! The file: its tables, how a connection to it is set up, and whether what is in it can be gone on with. It never touches a
 //! room.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use link::{Deployment, SameKeys};
@@ -47,6 +47,14 @@ CREATE TABLE IF NOT EXISTS snapshot (
 );
 CREATE TABLE IF NOT EXISTS given_up (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL);
 ";
+
+/// What was committed and is not worked into the file yet.
+pub(crate) fn journal(folder: &Path) -> PathBuf {
+    folder.join(format!("{FILE}-wal"))
+}
+
+pub(crate) const JOURNAL_DAMAGED: &str =
+    "its journal, rooms.db-wal, breaks off in front of commits that were answered";
 
 /// When an answer is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 /// With nothing to do: the journal is worked in, and what was given up is deleted.
 const IDLE: Duration = Duration::from_millis(200);
 /// A journal of this size is worked in at once, so that reading it stays quick and the disk does not fill with it.
-const JOURNAL_BYTES_MAX: u64 = 32 << 20;
+const JOURNAL_BYTES_MAX: u64 = 8 << 20;
 /// Between two looks at how large it is, while there is no pause.
 const COMMITS_A_LOOK: u32 = 64;
 
@@ -341,8 +341,7 @@ impl Writer {
                 Err(fault) => tracing::debug!(?fault, "what was given up is deleted another time"),
             }
         }
-        let journal = self.folder.join(format!("{}-wal", schema::FILE));
-        let bytes = std::fs::metadata(journal).map_or(0, |file| file.len());
+        let bytes = std::fs::metadata(schema::journal(&self.folder)).map_or(0, |file| file.len());
         self.facts.journal_bytes.set(bytes);
         if bytes > JOURNAL_BYTES_MAX || (idle && bytes > 0 && !self.book.forgets) {
             // A reader that holds it makes this come to nothing; there is a next time.

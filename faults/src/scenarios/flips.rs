@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -62,22 +63,21 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
 
     let mut random = Random::new(seed ^ 5);
     let flips = Flips { site, launch: &launch, history: &history };
-    let made = flips.make(&emptied, DATABASE, of_file, &mut random, &mut outcome)?;
+    let made = flips.make(&emptied, (DATABASE, 0.0..1.0), of_file, &mut random, &mut outcome)?;
     tell(&mut outcome, &made, ["file: same", "file: room refused", "file: no start", "file: shorter"]);
     outcome.must(!made.contains_key(&Made::Shorter), || {
         "a flipped bit made a log shorter, and nothing was said".to_owned()
     });
-    let made = flips.make(&with_journal, JOURNAL, of_journal, &mut random, &mut outcome)?;
+    // A flip in the last commits cannot be told from the loss of power while they were written.
+    let made = flips.make(&with_journal, (JOURNAL, 0.01..0.5), of_journal, &mut random, &mut outcome)?;
     tell(
         &mut outcome,
         &made,
         ["journal: same", "journal: room refused", "journal: no start", "journal: shorter"],
     );
-    if let Some(count) = made.get(&Made::Shorter) {
-        outcome.remarks.push(format!(
-            "{count} flips in a journal that was not emptied yet ended the log there, without a word: a torn end looks the same"
-        ));
-    }
+    outcome.must(!made.contains_key(&Made::Shorter), || {
+        "a flipped bit in the journal made a log shorter, and nothing was said".to_owned()
+    });
     Ok(outcome)
 }
 
@@ -98,7 +98,7 @@ impl Flips<'_> {
     fn make(
         &self,
         image: &Image,
-        name: &str,
+        (name, part): (&str, Range<f64>),
         count: usize,
         random: &mut Random,
         outcome: &mut Outcome,
@@ -108,7 +108,8 @@ impl Flips<'_> {
         ensure!(bytes > 0, "{name} is empty");
         let mut made: BTreeMap<Made, usize> = BTreeMap::new();
         for number in 0..count {
-            let (byte, bit) = (random.below(bytes), random.below(8));
+            let (from, to) = ((bytes as f64 * part.start) as u64, (bytes as f64 * part.end) as u64);
+            let (byte, bit) = (from + random.below(to - from), random.below(8));
             let mut image = image.clone();
             if let Some(content) = image.get_mut(&path) {
                 content[byte as usize] ^= 1 << bit;

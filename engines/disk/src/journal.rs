@@ -1,0 +1,132 @@
+//! The journal as it lies there before SQLite reads it. SQLite takes a journal up to the first frame that does not match its
+//! sum: behind a write that the power cut short that is right, and behind a bit that flipped it cuts off commits that were
+//! answered. What stands behind the end tells the two apart. It changes nothing.
+
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+const HEADER_BYTES: usize = 32;
+const FRAME_HEADER_BYTES: usize = 24;
+/// Its last bit says in which order the words of a sum are read.
+const MAGIC: u32 = 0x377f_0682;
+const PAGE_BYTES_MAX: usize = 64 << 10;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Sum(u32, u32);
+
+impl Sum {
+    fn over(self, bytes: &[u8], big: bool) -> Sum {
+        let word = |four: &[u8]| {
+            let four = four.try_into().unwrap_or_default();
+            if big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) }
+        };
+        bytes.chunks_exact(8).fold(self, |Sum(a, b), eight| {
+            let a = a.wrapping_add(word(&eight[..4])).wrapping_add(b);
+            Sum(a, b.wrapping_add(word(&eight[4..])).wrapping_add(a))
+        })
+    }
+
+    fn written(bytes: &[u8]) -> Sum {
+        Sum(big(bytes, 0), big(bytes, 4))
+    }
+}
+
+fn big(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// Whether commits stand behind the frame at which SQLite will stop. One may: it was on its way to the disk when the power
+/// went, and its pieces need not have come in order. A second one was begun when the first had been synced.
+pub(crate) fn is_cut_short(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut header = [0; HEADER_BYTES];
+    if !filled(&mut file, &mut header)? || big(&header, 0) & !1 != MAGIC {
+        return Ok(false);
+    }
+    let order = big(&header, 0) & 1 == 1;
+    let page = big(&header, 8) as usize;
+    let begins = Sum(0, 0).over(&header[..24], order);
+    // Of a journal that was never begun nothing was answered.
+    if begins != Sum::written(&header[24..]) || !page.is_power_of_two() || page > PAGE_BYTES_MAX {
+        return Ok(false);
+    }
+    let mut frame = vec![0; FRAME_HEADER_BYTES + page];
+    let (mut before, mut ended, mut commits_behind) = (begins, false, 0);
+    while filled(&mut file, &mut frame)? {
+        let of_this_journal = frame[8..16] == header[16..24];
+        let whole = of_this_journal
+            && before.over(&frame[..8], order).over(&frame[FRAME_HEADER_BYTES..], order)
+                == Sum::written(&frame[16..24]);
+        let commits = big(&frame, 4) != 0;
+        ended |= !whole;
+        // Behind the end each frame is judged by what the one before it says of itself.
+        commits_behind += u32::from(ended && whole && commits);
+        before = Sum::written(&frame[16..24]);
+    }
+    Ok(commits_behind > 1)
+}
+
+/// Whether there was as much.
+fn filled(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    /// A database with a journal of ten commits, as a kill leaves it.
+    fn journal(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("kulkul-journal-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("a.db");
+        let connection = Connection::open(&path).expect("opened");
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).expect("a journal");
+        connection.execute_batch("CREATE TABLE t (x)").expect("a table");
+        for number in 0..9 {
+            connection.execute("INSERT INTO t VALUES (?1)", [number]).expect("a row");
+        }
+        let copy = folder.join("copy-wal");
+        std::fs::copy(folder.join("a.db-wal"), &copy).expect("copied");
+        copy
+    }
+
+    #[test]
+    fn a_bit_in_the_middle_is_damage_and_a_torn_end_is_not() {
+        let path = journal("bits");
+        let whole = std::fs::read(&path).expect("read");
+        assert!(!is_cut_short(&path).expect("readable"), "nothing happened to it");
+        let frames = (whole.len() - HEADER_BYTES) / (FRAME_HEADER_BYTES + 4096);
+        let start = |frame: usize| HEADER_BYTES + frame * (FRAME_HEADER_BYTES + 4096);
+        for frame in 0..frames {
+            for at in [start(frame) + 6, start(frame) + 18, start(frame) + 2000] {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 4;
+                std::fs::write(&path, &flipped).expect("written");
+                // Of the last two the second is the one that may have been on its way.
+                let told = is_cut_short(&path).expect("readable");
+                assert!(told || frame + 3 >= frames, "frame {frame} of {frames}, byte {at}");
+            }
+        }
+        for end in [whole.len() - 1, whole.len() - 5000, start(2) + 17, 40, 5, 0] {
+            std::fs::write(&path, &whole[..end]).expect("written");
+            assert!(!is_cut_short(&path).expect("readable"), "cut at {end}");
+        }
+        let mut torn = whole.clone();
+        torn[start(frames - 1) + 100..start(frames - 1) + 600].fill(0);
+        std::fs::write(&path, &torn).expect("written");
+        assert!(!is_cut_short(&path).expect("readable"), "the last commit was on its way");
+        std::fs::remove_dir_all(path.parent().expect("a folder")).ok();
+    }
+}
