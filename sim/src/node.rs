@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use engine::{Answer, Asked};
 use session::Authenticated;
-use shard::{Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
+use shard::{Announcement, Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal, Revocation,
-    Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal,
+    Revocation, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 use crate::engine::Engine;
@@ -26,6 +26,8 @@ pub(crate) enum AtSocket {
     Writable(ConnectionId),
     Ended(ConnectionId),
     Revoked(Arc<Revocation>),
+    Called(Call),
+    Announced(Announcement),
 }
 
 pub(crate) struct Machine {
@@ -86,7 +88,13 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat), rules)
         .with("probe", app::host(Probe), rules)
-        .with("fragile", app::host(Fragile), rules);
+        .with("fragile", app::host(Fragile), rules)
+        .with("user", app::host(inbox::Inbox), rooms::Rules { notices: false, ..rules });
+    // A room that every node keeps takes a place in each; only who needs it has it.
+    let apps = match scenario.system {
+        true => apps.with("system", app::host(system::System), rooms::Rules { kept: true, ..rules }),
+        false => apps,
+    };
     let linger = match scenario.mutant {
         Some(Mutant::NoLinger) => std::time::Duration::ZERO,
         _ => rooms::Limits::default().linger,
@@ -218,6 +226,8 @@ fn give(shard: &mut Shard, now: Now, at: AtSocket) {
         AtSocket::Opened(id, peer) => shard.handle(now, Input::Opened(id, peer)),
         AtSocket::Received(id, mut bytes) => shard.handle(now, Input::Received(id, &mut bytes)),
         AtSocket::Writable(id) => shard.handle(now, Input::Writable(id)),
+        AtSocket::Called(call) => shard.handle(now, Input::Called(call)),
+        AtSocket::Announced(announcement) => shard.handle(now, Input::Announced(announcement)),
         AtSocket::Revoked(revocation) => shard.handle(now, Input::Revoked(revocation)),
         AtSocket::Ended(id) => shard.handle(now, Input::Ended(id)),
     }
@@ -313,7 +323,11 @@ impl Around for Hands<'_> {
 
     fn traced(&mut self, _: Traced) {}
 
-    fn said(&mut self, _: Said) {}
+    fn said(&mut self, said: Said) {
+        if let Said::Record { kind: "announced", payload, position, at } = said {
+            self.world.announced(self.node, &Announcement { payload, position, at });
+        }
+    }
 
     fn failed(&mut self, failure: Failure) {
         self.world.failures.push(failure);

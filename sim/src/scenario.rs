@@ -34,6 +34,8 @@ pub struct Scenario {
     pub rooms_max: usize,
     pub snapshot_records: u64,
     pub retention_records: u64,
+    /// Every node follows the system's room.
+    pub system: bool,
 
     // The network between clients and nodes.
     pub network_delay: Duration,
@@ -92,6 +94,7 @@ impl Scenario {
             rooms_max: 100_000,
             snapshot_records: 1000,
             retention_records: 1_000_000,
+            system: false,
             network_delay: Duration::from_millis(2),
             split: 0,
             cuts: 0,

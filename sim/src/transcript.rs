@@ -23,6 +23,8 @@
 //! ana is revoked                      (every token of this user that was made until now)
 //! the log names $x                    a failure of ours was put down under the reference that ana was told
 //! the log says Recovered from …       a line of the log has these words
+//! a back end publishes to user:bo {"text":…}        (by an API key, at the first node)
+//! a back end announces {"text":…}                   (with system 1: every node follows the system's room)
 //! ---- 5 s
 //! ---- the engine is silent for 5 s   (from here on; what follows is played meanwhile)
 //! ```
@@ -32,7 +34,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use session::Who;
-use vocabulary::{Revocation, UserId};
+use vocabulary::{Payload, Revocation, RoomId, UserId, Wish};
 
 use crate::scenario::Scenario;
 use crate::world::{Happened, SocketId, World, prove, user};
@@ -46,6 +48,7 @@ struct Party {
 
 struct Stage {
     world: World,
+    nodes: usize,
     parties: BTreeMap<String, Party>,
     kept: BTreeMap<String, Value>,
 }
@@ -58,7 +61,15 @@ const PACE: Duration = Duration::from_millis(60);
 
 /// Plays a transcript; answers the line that did not happen.
 pub fn play(text: &str) -> Result<(), String> {
-    let mut scenario = Scenario::plain(1);
+    play_in(text, Scenario::plain(1))
+}
+
+/// The same on two nodes of one engine: each client that names no node comes to another one than the client before it.
+pub fn play_apart(text: &str) -> Result<(), String> {
+    play_in(text, Scenario { nodes: 2, ..Scenario::plain(1) })
+}
+
+fn play_in(text: &str, mut scenario: Scenario) -> Result<(), String> {
     let lines = || (1..).zip(text.lines().map(str::trim));
     let failed = |number: u32, line: &str, error: String| format!("line {number}: {line}\n  {error}");
     for (number, line) in lines() {
@@ -66,8 +77,9 @@ pub fn play(text: &str) -> Result<(), String> {
             set(&mut scenario, change).map_err(|error| failed(number, line, error))?;
         }
     }
+    let nodes = scenario.nodes;
     let world = World::new(scenario, false);
-    let mut stage = Stage { world, parties: BTreeMap::new(), kept: BTreeMap::new() };
+    let mut stage = Stage { world, nodes, parties: BTreeMap::new(), kept: BTreeMap::new() };
     stage.pass(Duration::from_millis(100));
     for (number, line) in lines() {
         if line.is_empty() || line.starts_with('#') || line.starts_with("with ") {
@@ -91,6 +103,7 @@ fn set(scenario: &mut Scenario, change: &str) -> Result<(), String> {
         "outbox_frames" => scenario.outbox_frames = number,
         "ring_records" => scenario.ring_records = number,
         "snapshot_records" => scenario.snapshot_records = number as u64,
+        "system" => scenario.system = number == 1,
         "retention_records" => scenario.retention_records = number as u64,
         other => return Err(format!("a world knows no {other}")),
     }
@@ -118,6 +131,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 impl Stage {
     fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some(asked) = line.strip_prefix("a back end ") {
+            return self.call(asked);
+        }
         if let Some(span) = line.strip_prefix("---- the engine is silent for ") {
             let until = self.world.now.tick + seconds(span)?;
             for node in 0..self.world.nodes.len() {
@@ -190,8 +206,10 @@ impl Stage {
 
     fn connect(&mut self, name: &str, how: &str) -> Result<(), String> {
         let id = name.split('/').next().unwrap_or(name);
-        let node =
-            how.strip_prefix("to ").map_or(Ok(0), |node| node.parse::<usize>().map_err(|e| e.to_string()))?;
+        let turn = self.parties.len() % self.nodes;
+        let node = how
+            .strip_prefix("to ")
+            .map_or(Ok(turn), |node| node.parse::<usize>().map_err(|error| error.to_string()))?;
         let display = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
         let who = if how == "unknown" {
             Some(Who::Stranger)
@@ -209,6 +227,22 @@ impl Stage {
         let allowed = how.strip_prefix("allowed ").map(|rooms| rooms.split(' ').collect());
         let socket = self.world.connect(node, &user(id, &display, allowed)).ok_or("nobody is there")?;
         self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
+        Ok(())
+    }
+
+    fn call(&mut self, asked: &str) -> Result<(), String> {
+        let publish = |kind: &'static str, payload: &str| {
+            let payload = Payload::copy_from_slice(payload.as_bytes());
+            Wish::Publish { kind: kind.into(), payload, id: None }
+        };
+        if let Some(payload) = asked.strip_prefix("announces ") {
+            self.world.call(RoomId::system(), publish("announce", payload));
+            return Ok(());
+        }
+        let to = asked.strip_prefix("publishes to ").and_then(|rest| rest.split_once(' '));
+        let (room, payload) = to.ok_or("publishes to whom, and what?")?;
+        let room = RoomId::from_full(room).ok_or("an app and a name")?;
+        self.world.call(room, publish("send_message", payload));
         Ok(())
     }
 

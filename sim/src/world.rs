@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session::{Authenticated, Who};
+use shard::Announcement;
 use shard::Peer;
 use vocabulary::{
-    CloseReason, ConnectionId, Failure, Now, Person, Revocation, ShardId, Tick, User, UserId, Wall,
+    Call, CallId, CloseReason, ConnectionId, Failure, Now, Person, Revocation, RoomId, ShardId, Tick, User,
+    UserId, Wall, Wish,
 };
 use websocket::{Compression, Decoder, Event as Frame, Inflater, Role, Window, frame};
 
@@ -235,6 +237,22 @@ impl World {
             }
             self.wake_all(node);
         }
+    }
+
+    /// A back end asks at the first node, and waits for no answer.
+    pub(crate) fn call(&mut self, room: RoomId, wish: Wish) {
+        let shard = room.slice().home(self.scenario.shards);
+        let call = Call { id: CallId { shard, number: 0 }, key: "orders".into(), room, wish };
+        self.nodes[0].cells[usize::from(shard.0)].sockets.push_back(AtSocket::Called(call));
+        self.wake_all(0);
+    }
+
+    /// One node's shards hear what the system's room has announced there.
+    pub(crate) fn announced(&mut self, node: usize, announcement: &Announcement) {
+        for cell in &mut self.nodes[node].cells {
+            cell.sockets.push_back(AtSocket::Announced(announcement.clone()));
+        }
+        self.wake_all(node);
     }
 
     // Sockets, as clients see them.

@@ -1,6 +1,6 @@
 //! Every dialogue in `transcripts/`, by what it shows.
 
-use sim::transcript::play;
+use sim::transcript::{play, play_apart};
 
 fn check(name: &str) {
     let path = format!("{}/transcripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -182,4 +182,41 @@ fn every_transcript_is_played() {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in UTF-8");
         assert!(tests.contains(&format!("check(\"{name}\");")), "{name} is played by no test");
     }
+}
+
+#[test]
+fn a_back_end_writes_to_an_inbox_and_its_user_reads() {
+    check("inbox");
+}
+
+#[test]
+fn everybody_who_is_connected_hears_an_announcement() {
+    check("announcement");
+}
+
+#[test]
+fn who_returns_is_back_in_all_rooms_by_one_message() {
+    check("return");
+}
+
+/// What these show is one node's own: how much waits there, what it keeps, under which reference it logs.
+const OF_ONE_NODE: [&str; 4] = ["busy", "full", "limits", "quarantine"];
+
+/// What a room is to its clients does not depend on where they come in.
+#[test]
+fn every_dialogue_goes_the_same_with_its_clients_on_different_nodes() {
+    let mut failed = Vec::new();
+    let folder = format!("{}/transcripts", env!("CARGO_MANIFEST_DIR"));
+    for entry in std::fs::read_dir(folder).expect("the transcripts are there") {
+        let path = entry.expect("readable").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if OF_ONE_NODE.contains(&name.as_str()) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("readable");
+        if let Err(error) = play_apart(&text) {
+            failed.push(format!("{name}.txt, {error}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -146,6 +146,11 @@ impl Presence {
             here.elsewhere.push((by, count));
         }
         let is_here = here.is_here();
+        // Whose connections are here is called what they say here.
+        if was_here && count > 0 && here.mine == 0 && here.name != person.name {
+            here.name = person.name.clone();
+            self.list_owed = true;
+        }
         if is_here && !was_here {
             self.came(&person.id, person.name.clone());
         }
