@@ -83,6 +83,7 @@ fn measure(bench: Bench) -> Result<bool> {
             return Ok(true);
         }
         What::Durable(asked) => return durable::run(asked, common.server.as_ref(), common.json),
+        What::CatchUp(asked) => return durable::catch_up(asked, common.server.as_ref(), common.json),
         _ => {}
     }
     let scenarios = what.scenarios();

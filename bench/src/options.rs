@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::durable::Durable;
+use crate::durable::{CatchUp, Durable};
 use crate::scenarios::{ClosedLoop, Joins, OpenLoop, Scenario};
 
 /// Measure a server: what a delivery, a join and an idle connection cost it.
@@ -37,6 +37,8 @@ pub(crate) enum What {
     Latency(FanOut),
     /// All of the above with their defaults.
     All,
+    /// Clients that come back together, each to all that it missed.
+    CatchUp(CatchUp),
     /// Durable publishes a second, beside Redis and JetStream at the same durability.
     Durable(Durable),
     /// The servers to compare with.
@@ -258,7 +260,7 @@ impl What {
                 .into_iter()
                 .flat_map(|name| Self::with_defaults(name).map(|what| what.scenarios()).unwrap_or_default())
                 .collect(),
-            Self::Peers(_) | Self::Durable(_) => Vec::new(),
+            Self::Peers(_) | Self::Durable(_) | Self::CatchUp(_) => Vec::new(),
         }
     }
 

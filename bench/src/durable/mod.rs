@@ -1,11 +1,12 @@
 //! Durable publishes: acknowledgements a second, with the same number of them outstanding, of Kulkul and of stores that are
 //! used for the same. Servers take turns, so that what the machine does meanwhile falls on all of them.
 
+mod catch_up;
 mod stores;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use crate::interval::Interval;
 use crate::machine::{self, Facts};
 use crate::wire;
+pub(crate) use catch_up::CatchUp;
 use stores::{Pipe, STORES, Store};
 
 #[derive(Debug, Clone, Args)]
@@ -54,7 +56,10 @@ struct Row {
     fault: Option<String>,
 }
 
+pub(crate) use catch_up::run as catch_up;
+
 pub(crate) fn run(asked: &Durable, server: Option<&PathBuf>, as_json: bool) -> Result<bool> {
+    let facts = Facts::gather();
     let known = |name: &String| STORES.iter().any(|store| store.name == name);
     if let Some(unknown) = asked.stores.iter().find(|name| !known(name)) {
         let names: Vec<&str> = STORES.iter().map(|store| store.name).collect();
@@ -80,53 +85,63 @@ pub(crate) fn run(asked: &Durable, server: Option<&PathBuf>, as_json: bool) -> R
             }
         }
     }
-    report(asked, &rows, as_json);
+    report(asked, &rows, &facts, as_json);
     Ok(rows.iter().any(|row| !row.rates.is_empty()))
 }
 
-struct Running(Child, PathBuf);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only for a process that has already ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-        let _ = std::fs::remove_dir_all(&self.1);
-    }
-}
-
 fn measure(asked: &Durable, server: Option<&PathBuf>, store: &Store) -> Result<(f64, f64)> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let above = asked.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let folder = above.join(format!("kulkul-durable-{}-{port}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let launch = store.launch(server.map(PathBuf::as_path), port, &folder)?;
-    let log = std::fs::File::create(folder.join("log"))?;
-    machine::pin(machine::SERVER_CORE)?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(&launch.program).args(&launch.args).envs(launch.env);
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
-    machine::pin(machine::GENERATOR_CORE)?;
-    let mut running =
-        Running(child.context("setpriv (util-linux) is needed to start servers")?, folder.clone());
-    let since = Instant::now();
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        if running.0.try_wait()?.is_some() || since.elapsed() > PATIENCE {
-            let said = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            bail!(
-                "{} does not serve: {}",
-                launch.program.display(),
-                said.lines().last().unwrap_or("it said nothing")
-            );
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let started = Started::start(store, server, &above)?;
+    let (port, folder) = (started.port, &started.folder);
     let mut crowd = (0..asked.connections as usize)
-        .map(|number| Member::enter(store.pipe(port, &folder, number, asked.bytes)?, port))
+        .map(|number| Member::enter(store.pipe(port, folder, number, asked.bytes)?, port))
         .collect::<Result<Vec<Member>>>()?;
     let rate = load(asked, &mut crowd)?;
     let latency = latency(&mut crowd[0])?;
     Ok((rate, latency))
+}
+
+/// A store that serves, on the servers' core, with a folder of its own.
+struct Started {
+    child: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Started {
+    fn start(store: &Store, server: Option<&PathBuf>, above: &Path) -> Result<Started> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let folder = above.join(format!("kulkul-durable-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let launch = store.launch(server.map(PathBuf::as_path), port, &folder)?;
+        let log = std::fs::File::create(folder.join("log"))?;
+        machine::pin(machine::SERVER_CORE)?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(&launch.program).args(&launch.args).envs(launch.env);
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+        machine::pin(machine::GENERATOR_CORE)?;
+        let child = child.context("setpriv (util-linux) is needed to start servers")?;
+        let mut started = Started { child, folder, port };
+        let since = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if started.child.try_wait()?.is_some() || since.elapsed() > PATIENCE {
+                let said = std::fs::read_to_string(started.folder.join("log")).unwrap_or_default();
+                let last = said.lines().last().unwrap_or("it said nothing");
+                bail!("{} does not serve: {last}", launch.program.display());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(started)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // Both fail only for a process that has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 struct Member {
@@ -254,8 +269,7 @@ fn latency(member: &mut Member) -> Result<f64> {
     Ok(took[took.len() / 2])
 }
 
-fn report(asked: &Durable, rows: &[Row], as_json: bool) {
-    let facts = Facts::gather();
+fn report(asked: &Durable, rows: &[Row], facts: &Facts, as_json: bool) {
     let rate = |row: &Row| Interval::of(&row.rates).map_or(0.0, |interval| interval.median);
     // The faster of those that promise the same.
     let bar = |row: &Row| {

@@ -99,6 +99,7 @@ pub(super) struct Pipe {
     room: String,
     content: String,
     next: u64,
+    joins: bool,
     /// Sent first, and answered by so many acknowledgements that do not count.
     pub(super) hello: Vec<u8>,
     pub(super) is_upgrade: bool,
@@ -162,7 +163,15 @@ impl Store {
     /// One of several connections, each with a room, stream or subject of its own.
     pub(super) fn pipe(&self, port: u16, folder: &Path, number: usize, bytes: usize) -> Result<Pipe> {
         let (content, room) = ("x".repeat(bytes), format!("bench-{number}"));
-        let mut pipe = Pipe { kind: self.kind, room, content, next: 0, hello: Vec::new(), is_upgrade: false };
+        let mut pipe = Pipe {
+            kind: self.kind,
+            room,
+            content,
+            next: 0,
+            joins: true,
+            hello: Vec::new(),
+            is_upgrade: false,
+        };
         match self.kind {
             Kind::Kulkul => {
                 let secret = std::fs::read_to_string(folder.join("secret"))?;
@@ -188,9 +197,15 @@ impl Store {
 }
 
 impl Pipe {
+    /// It is upgraded, and left to whoever holds it.
+    pub(super) fn joins_nothing(&mut self) {
+        self.joins = false;
+    }
+
     /// Behind the upgrade, where there is one.
     pub(super) fn enter(&self, into: &mut Vec<u8>) -> usize {
         match self.kind {
+            Kind::Kulkul if !self.joins => 0,
             Kind::Kulkul => {
                 let join = format!(r#"{{"type":"join_room","payload":{{"room_id":"{}"}}}}"#, self.room);
                 wire::client_frame(wire::TEXT, join.as_bytes(), into);
