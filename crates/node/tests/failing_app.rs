@@ -67,7 +67,8 @@ impl Furnish for Furniture {
     fn mounts(&self) -> Vec<shard::Mount> {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace: shard::Pace::default() }]
+        let pace = shard::Pace::default();
+        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace, one_per_user: None }]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Membership, presence, history, who receives what: the homes of this shard's rooms. It asks the engine and delivers
 //! to shards by returning effects; it never names a socket, a protocol or a frame.
 
+mod claims;
 mod cx;
 mod format;
 mod home;
@@ -22,6 +23,7 @@ use vocabulary::{
     SLICES, Slice, StepId, Tick, UserId,
 };
 
+use claims::Claims;
 use cx::Cx;
 pub use cx::{Counts, Effect};
 use home::Home;
@@ -64,6 +66,7 @@ pub struct Rooms {
     attend_at: Tick,
     /// Users with an open socket on this node, at the home of their inbox.
     roster: BTreeMap<UserId, Vec<ConnectionId>>,
+    claims: Claims,
     serial: u64,
     counts: Counts,
     effects: VecDeque<Effect>,
@@ -83,6 +86,7 @@ impl Rooms {
             attended: None,
             attend_at: Tick::default(),
             roster: BTreeMap::new(),
+            claims: Claims::default(),
             serial: 0,
             counts: Counts::default(),
             effects: VecDeque::new(),
@@ -113,11 +117,16 @@ impl Rooms {
 
     pub fn next_deadline(&self) -> Option<Tick> {
         let room = self.alarms.first().map(|(at, _)| *at);
-        Some(room.map_or(self.attend_at, |at| at.min(self.attend_at)))
+        [room, self.claims.next_deadline(), Some(self.attend_at)].into_iter().flatten().min()
     }
 
     pub fn command(&mut self, now: Now, command: Command) {
-        if let Command::Roster { user, connection, here } = command {
+        if let Command::Roster { user, connection, here, claims } = command {
+            match claims {
+                Some(name) if here => self.claims.enter(now.tick, name, connection, &mut self.effects),
+                Some(name) => self.claims.leave(&name, connection, &mut self.effects),
+                None => {}
+            }
             return self.enrol(&user.person.id, connection, here);
         }
         let room = command.room();
@@ -223,8 +232,10 @@ impl Rooms {
             }
             Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft(cx, entry)),
             Answer::Stored { room, kept } => self.with(now, &room, |home, _| home.snapshot_kept(kept)),
-            // Nothing here holds claims yet.
-            Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
+            Answer::Claimed { name, ticket, token } => {
+                self.claims.claimed(&name, ticket, token, &mut self.effects);
+            }
+            Answer::ClaimLost { name, token } => self.claims.lost(&name, token, &mut self.effects),
         }
     }
 
@@ -234,6 +245,7 @@ impl Rooms {
             self.ask(Question::Attend { shards: self.config.shards });
             self.keep_system_room(now);
         }
+        self.claims.tick(now.tick, &mut self.effects);
         while self.alarms.first().is_some_and(|(at, _)| *at <= now.tick) {
             let Some((_, room)) = self.alarms.pop_first() else { break };
             let Some(home) = self.homes.get_mut(&room) else { continue };
@@ -304,6 +316,7 @@ impl Rooms {
     /// What was published under the old name may be gone: everything is said again under a new one.
     fn reincarnate(&mut self, now: Now) {
         self.config.me.life += 1;
+        self.claims.ended(&mut self.effects);
         self.attended = Some(now.tick);
         self.attend_at = now.tick + self.config.limits.lease / 3;
         let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();

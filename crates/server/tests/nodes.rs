@@ -49,7 +49,8 @@ impl Fleet {
 
     fn of(broker: Broker, scheme: &'static str) -> Fleet {
         let config = Folder::new();
-        let text = "operator_listen = \"127.0.0.1:0\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+        let text = "operator_listen = \"127.0.0.1:0\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n\
+                    [[mounts]]\npath = \"/ws\"\n[[mounts]]\npath = \"/alone\"\none_per_user = true\n";
         std::fs::write(config.path().join("kulkul.toml"), text).expect("written");
         Fleet { broker, scheme, config }
     }
@@ -64,9 +65,13 @@ impl Fleet {
     }
 
     fn client(&self, node: &Server, user: &str) -> Client {
+        self.client_at(node, "/ws", user)
+    }
+
+    fn client_at(&self, node: &Server, path: &str, user: &str) -> Client {
         let told = kulkul(&["token", "--config", &self.config(), "--user", user]);
         let token = String::from_utf8(told.stdout).expect("UTF-8");
-        Client::open(node, &format!("/ws?token={}", token.trim())).expect("let in")
+        Client::open(node, &format!("{path}?token={}", token.trim())).expect("let in")
     }
 }
 
@@ -176,6 +181,20 @@ fn a_revocation_at_one_node_closes_at_the_other(fleet: &Fleet) {
     assert_eq!(ana.closed().0, 4401);
 }
 
+/// From one node to the other and back; who came last stays, and the old one's end takes nothing from it.
+fn where_a_user_has_one_connection_the_newest_wins_on_whatever_node(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let mut newest = fleet.client_at(&one, "/alone", "ana");
+    for node in [&two, &one, &one, &two] {
+        let mut older = std::mem::replace(&mut newest, fleet.client_at(node, "/alone", "ana"));
+        assert_eq!(older.closed(), (4509, "replaced by a newer connection".to_owned()));
+    }
+    let (mut other, mut elsewhere) = (fleet.client_at(&one, "/alone", "bo"), fleet.client(&one, "ana"));
+    for client in [&mut newest, &mut other, &mut elsewhere] {
+        client.join("general");
+    }
+}
+
 /// The engine is away for a moment: sockets stay, nothing that was acknowledged is lost, and it goes on by itself.
 fn nodes_outlive_their_broker(fleet: &mut Fleet) {
     let (one, two) = (fleet.node(), fleet.node());
@@ -216,6 +235,7 @@ on_both! {
     a_client_resumes_at_the_other_node,
     killing_a_node_flaps_nobody_who_is_on_the_other_too,
     a_revocation_at_one_node_closes_at_the_other,
+    where_a_user_has_one_connection_the_newest_wins_on_whatever_node,
     nodes_outlive_their_broker,
 }
 

@@ -224,5 +224,6 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         max_message_size: section.maybe("max_message_size").unwrap_or(websocket.max_message_size),
         messages_per_second: section.maybe("messages_per_second"),
         burst: section.maybe("burst"),
+        one_per_user: section.get("one_per_user"),
     }
 }

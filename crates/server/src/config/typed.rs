@@ -177,6 +177,7 @@ pub(crate) struct Mount {
     pub messages_per_second: Option<u32>,
     pub burst: Option<u32>,
     pub compression: Compression,
+    pub one_per_user: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
