@@ -49,6 +49,17 @@ pub(crate) struct Client {
     pub(crate) diary: Diary,
     /// What no run of ours should bring: the first is enough to tell.
     pub(crate) complaint: Option<String>,
+    /// No more than this unanswered; the protocol allows [`UNACKED_MAX`].
+    pub(crate) unacked_max: usize,
+    /// Who came and went in its rooms since it began to watch.
+    pub(crate) watched: Option<Vec<Passing>>,
+}
+
+/// What a notice of presence said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Passing {
+    Came(u32),
+    Went(u32),
 }
 
 /// What a message was to the one who counts.
@@ -72,6 +83,8 @@ impl Client {
             attempt: 0,
             diary: Diary::default(),
             complaint: None,
+            unacked_max: UNACKED_MAX,
+            watched: None,
         }
     }
 
@@ -121,7 +134,7 @@ impl Client {
 
     /// A message more, in the room of its turn; it leaves when the room is joined. Not more than the protocol allows.
     pub(crate) fn send(&mut self, now: u64, say: &mut Vec<String>) -> bool {
-        if self.pending.len() >= UNACKED_MAX {
+        if self.pending.len() >= self.unacked_max {
             return false;
         }
         self.sent += 1;
@@ -210,6 +223,13 @@ impl Client {
                     if kind == "gap" { Event::Gap { room, upto } } else { Event::Reset { room, upto } };
                 self.note(now, event);
                 self.stand(room, upto, Seat::In);
+                Meant::Other
+            }
+            (kind @ ("user_joined" | "user_left"), ..) => {
+                let user = heard.payload.id.and_then(|id| number(id, 'u'));
+                if let (Some(watched), Some(user)) = (&mut self.watched, user) {
+                    watched.push(if kind == "user_left" { Passing::Went(user) } else { Passing::Came(user) });
+                }
                 Meant::Other
             }
             ("error", ..) => self.refused(now, &heard, room, text),

@@ -5,9 +5,11 @@
 //! alone says whether the run was sound. Nothing here knows how a server works inside, except for the names of its data
 //! files, which two scenarios copy and damage.
 
+mod broker;
 pub mod checker;
 mod client;
 mod crowd;
+mod fleet;
 mod front;
 mod heard;
 pub mod history;
@@ -76,7 +78,7 @@ pub fn run(asked: &Faults) -> ExitCode {
     };
     let Some(server) = asked.server.as_ref().filter(|_| !asked.list) else {
         for Scenario { name, row, about, .. } in scenarios {
-            println!("{name:<12} {row:<5} {about}");
+            println!("{name:<21} {row:<5} {about}");
         }
         return ExitCode::SUCCESS;
     };

@@ -1,13 +1,19 @@
 //! The scenarios by name. Each is a file with its numbers beside it: what is done, to how many, and what must hold.
 
+pub(crate) mod broker_restarts;
 pub(crate) mod churn;
 pub(crate) mod drain;
+pub(crate) mod fan_in;
 pub(crate) mod flips;
 pub(crate) mod full_disk;
 pub(crate) mod kills;
+pub(crate) mod node_kills;
+pub(crate) mod outage;
+pub(crate) mod paused_node;
 pub(crate) mod points;
 pub(crate) mod power;
 pub(crate) mod reload;
+pub(crate) mod rolling;
 pub(crate) mod sync_error;
 pub(crate) mod teeth;
 
@@ -15,12 +21,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use crate::crowd::Crowd;
+use crate::broker::Kind;
+use crate::crowd::{Crowd, Plan};
+use crate::fleet::Fleet;
 use crate::front::read_logs;
-use crate::node::{Launch, Node};
+use crate::history::History;
 use crate::outcome::Outcome;
+use crate::token::Signer;
 use crate::world::World;
 
 /// How large a run is. Latencies are judged in the full one alone: the small one shares its machine with a build.
@@ -56,6 +65,14 @@ pub(crate) struct Scenario {
     pub(crate) row: &'static str,
     pub(crate) about: &'static str,
     pub(crate) run: fn(&Site<'_>) -> Result<Outcome>,
+}
+
+impl Scenario {
+    /// By its whole name, its row, or its name without the broker.
+    fn is_named(&self, name: &str) -> bool {
+        let bare = self.name.strip_suffix("-redis").or_else(|| self.name.strip_suffix("-nats"));
+        self.name == name || bare == Some(name) || self.row.eq_ignore_ascii_case(name)
+    }
 }
 
 pub(crate) const ALL: &[Scenario] = &[
@@ -119,21 +136,94 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "SIGTERM under load, once and twice, and everybody resumes",
         run: drain::run,
     },
+    Scenario {
+        name: "broker-restarts-redis",
+        row: "R04",
+        about: "the broker is killed and begun again under three nodes: sockets stay, nothing acknowledged is lost",
+        run: |site| broker_restarts::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "broker-restarts-nats",
+        row: "R04",
+        about: "the broker is killed and begun again under three nodes: sockets stay, nothing acknowledged is lost",
+        run: |site| broker_restarts::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "node-kills-redis",
+        row: "R01",
+        about: "one of three nodes is killed and started again: its clients go on at the others",
+        run: |site| node_kills::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "node-kills-nats",
+        row: "R01",
+        about: "one of three nodes is killed and started again: its clients go on at the others",
+        run: |site| node_kills::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "fan-in-redis",
+        row: "R23",
+        about: "eight senders of one room on three nodes: one order, and each sender's own in it",
+        run: |site| fan_in::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "fan-in-nats",
+        row: "R23",
+        about: "eight senders of one room on three nodes: one order, and each sender's own in it",
+        run: |site| fan_in::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "rolling-redis",
+        row: "R21",
+        about: "three nodes are replaced one after the other: nothing acknowledged is lost, and sending goes on",
+        run: |site| rolling::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "rolling-nats",
+        row: "R21",
+        about: "three nodes are replaced one after the other: nothing acknowledged is lost, and sending goes on",
+        run: |site| rolling::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "paused-node-redis",
+        row: "R07",
+        about: "one of three nodes sleeps longer than its lease: it writes nothing that is stale, its users leave and come back once",
+        run: |site| paused_node::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "paused-node-nats",
+        row: "R07",
+        about: "one of three nodes sleeps longer than its lease: it writes nothing that is stale, its users leave and come back once",
+        run: |site| paused_node::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "outage-redis",
+        row: "R05",
+        about: "the broker is away for long: unready and live, refused and never acknowledged, memory bounded",
+        run: |site| outage::run(site, Kind::Redis),
+    },
+    Scenario {
+        name: "outage-nats",
+        row: "R05",
+        about: "the broker is away for long: unready and live, refused and never acknowledged, memory bounded",
+        run: |site| outage::run(site, Kind::Nats),
+    },
 ];
 
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
     if names.is_empty() {
         return Ok(ALL.iter().collect());
     }
-    let find =
-        |name: &String| match ALL.iter().find(|it| it.name == name || it.row.eq_ignore_ascii_case(name)) {
-            Some(scenario) => Ok(scenario),
-            None => {
-                let known: Vec<&str> = ALL.iter().map(|it| it.name).collect();
-                bail!("`{name}` is no scenario; there are {}", known.join(", "))
-            }
-        };
-    names.iter().map(find).collect()
+    let mut found = Vec::new();
+    for name in names {
+        let count = found.len();
+        found.extend(ALL.iter().filter(|it| it.is_named(name)));
+        if found.len() == count {
+            let known: Vec<&str> = ALL.iter().map(|it| it.name).collect();
+            bail!("`{name}` is no scenario; there are {}", known.join(", "))
+        }
+    }
+    Ok(found)
 }
 
 /// Longer than a crowd needs to be whole again on the slowest machine.
@@ -142,11 +232,11 @@ pub(crate) const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 /// The load ends, everybody hears the rest, the logs are read by somebody new, and the checker has its say.
 pub(crate) fn judged(
     mut crowd: Crowd,
-    launch: &Launch,
-    node: &Node,
+    port: u16,
+    signer: &Signer,
     rooms: u16,
     outcome: &mut Outcome,
-) -> Result<()> {
+) -> Result<History> {
     if let Err(error) = crowd.settle(WHOLE_WITHIN) {
         outcome.broken.push(format!("{error:#}"));
     }
@@ -158,10 +248,21 @@ pub(crate) fn judged(
     }
     let closed: Vec<String> = closed.iter().map(|(code, times)| format!("{code}: {times}")).collect();
     outcome.figure("closed with", if closed.is_empty() { "none".to_owned() } else { closed.join(", ") });
-    let signer = launch.signer()?;
-    let history = crowd.history(|epochs| read_logs(node.port, &signer, epochs, rooms))?;
+    let history = crowd.history(|epochs| read_logs(port, signer, epochs, rooms))?;
     outcome.judged(&history);
-    Ok(())
+    Ok(history)
+}
+
+/// Nodes on a broker, and a crowd spread over them that is all there and begins to speak.
+fn gathered(site: &Site<'_>, on: Kind, plan: Plan, config: &str) -> Result<(Fleet, Crowd)> {
+    let fleet = Fleet::start(site.world, on, config)?;
+    let mut crowd = Crowd::new(plan, &fleet.ports(), &fleet.signer)?;
+    crowd.arrive(1000);
+    let all = crowd.clients.len();
+    let whole = crowd.until(WHOLE_WITHIN, |crowd| crowd.live() == all)?;
+    ensure!(whole, "{} of {all} clients are live", crowd.live());
+    crowd.pace = plan.pace;
+    Ok((fleet, crowd))
 }
 
 /// Goes on with the load until something holds that is asked from outside; whether it does.
