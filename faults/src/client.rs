@@ -1,7 +1,7 @@
 //! One client of the native protocol, as docs/protocol.md outlines it: what it says next, and what it makes of what it
 //! hears. It has no socket and no clock; times are milliseconds that it is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::front::author;
 use crate::heard::{Heard, number};
@@ -51,8 +51,37 @@ pub(crate) struct Client {
     pub(crate) complaint: Option<String>,
     /// No more than this unanswered; the protocol allows [`UNACKED_MAX`].
     pub(crate) unacked_max: usize,
-    /// Who came and went in its rooms since it began to watch.
-    pub(crate) watched: Option<Vec<Passing>>,
+    /// What it was told of people, if it watches them.
+    pub(crate) watched: Option<Watched>,
+}
+
+/// Users by their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) passings: Vec<Passing>,
+    /// By room, as lists and notices add up.
+    pub(crate) here: BTreeMap<Room, BTreeSet<u32>>,
+}
+
+impl Watched {
+    fn hear(&mut self, heard: &Heard<'_>, room: Room) {
+        let here = self.here.entry(room).or_default();
+        if let Some(users) = &heard.payload.users {
+            *here = users.iter().filter_map(|user| number(user.id, 'u')).collect();
+        }
+        let user = heard.payload.id.and_then(|id| number(id, 'u'));
+        match (heard.kind, user) {
+            ("user_joined", Some(user)) => {
+                here.insert(user);
+                self.passings.push(Passing::Came(user));
+            }
+            ("user_left", Some(user)) => {
+                here.remove(&user);
+                self.passings.push(Passing::Went(user));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What a notice of presence said.
@@ -187,6 +216,9 @@ impl Client {
             Err(error) => return self.complain(format!("{error}: {text}")),
         };
         let room = heard.room.and_then(|room| number(room, 'r')).map(|room| room as Room);
+        if let (Some(watched), Some(room)) = (&mut self.watched, room) {
+            watched.hear(&heard, room);
+        }
         let position = heard.position.map(|place| place.known(epochs));
         let upto = heard.payload.upto.map(|place| place.known(epochs));
         match (heard.kind, room, position, upto) {
@@ -223,13 +255,6 @@ impl Client {
                     if kind == "gap" { Event::Gap { room, upto } } else { Event::Reset { room, upto } };
                 self.note(now, event);
                 self.stand(room, upto, Seat::In);
-                Meant::Other
-            }
-            (kind @ ("user_joined" | "user_left"), ..) => {
-                let user = heard.payload.id.and_then(|id| number(id, 'u'));
-                if let (Some(watched), Some(user)) = (&mut self.watched, user) {
-                    watched.push(if kind == "user_left" { Passing::Went(user) } else { Passing::Came(user) });
-                }
                 Meant::Other
             }
             ("error", ..) => self.refused(now, &heard, room, text),

@@ -257,12 +257,17 @@ pub(crate) fn judged(
 fn gathered(site: &Site<'_>, on: Kind, plan: Plan, config: &str) -> Result<(Fleet, Crowd)> {
     let fleet = Fleet::start(site.world, on, config)?;
     let mut crowd = Crowd::new(plan, &fleet.ports(), &fleet.signer)?;
+    gather(&mut crowd)?;
+    crowd.pace = plan.pace;
+    Ok((fleet, crowd))
+}
+
+fn gather(crowd: &mut Crowd) -> Result<()> {
     crowd.arrive(1000);
     let all = crowd.clients.len();
     let whole = crowd.until(WHOLE_WITHIN, |crowd| crowd.live() == all)?;
     ensure!(whole, "{} of {all} clients are live", crowd.live());
-    crowd.pace = plan.pace;
-    Ok((fleet, crowd))
+    Ok(())
 }
 
 /// Goes on with the load until something holds that is asked from outside; whether it does.

@@ -65,6 +65,7 @@ pub(crate) fn run(site: &Site<'_>, on: Kind) -> Result<Outcome> {
     ensure!(turned(&mut crowd, BEGINS_WITHIN, || Ok(fleet.broker.accepts()))?, "the broker does not listen");
     let (began_at, acked) = (crowd.now(), crowd.figures.acked);
     outcome.must(answers(&mut crowd, &fleet, 200)?, || "a node stays unready".to_owned());
+    outcome.figure("ready again ms", crowd.now() - began_at);
     let goes_on = crowd.until(BEGINS_WITHIN, |crowd| crowd.figures.acked > acked)?;
     outcome.must(goes_on, || "nothing is acknowledged afterwards".to_owned());
     outcome.figure("normal again ms", crowd.now() - began_at);

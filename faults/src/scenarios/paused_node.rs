@@ -9,10 +9,11 @@ use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 
 use super::kills::must_be_whole;
-use super::{Site, gathered, judged};
+use super::{Site, gather, judged};
 use crate::broker::Kind;
-use crate::client::Passing;
+use crate::client::{Passing, Watched};
 use crate::crowd::{Crowd, Plan};
+use crate::fleet::Fleet;
 use crate::outcome::Outcome;
 
 /// The one that sleeps.
@@ -23,6 +24,8 @@ const TURNS_AWAY_AFTER: Duration = Duration::from_secs(2);
 const TURNS_AWAY_EVERY: usize = 2;
 /// The lease, a look of the others, and a slow machine.
 const LEFT_WITHIN: Duration = Duration::from_secs(40);
+/// Everybody, by everybody in the room, whatever node they are on.
+const SEEN_WITHIN: Duration = Duration::from_secs(15);
 const BACK_WITHIN: Duration = Duration::from_secs(40);
 /// Longer than an ended socket counts as present: whoever is wrongly taken for gone is told of by then.
 const FLAPS_WITHIN: Duration = Duration::from_secs(5);
@@ -35,15 +38,26 @@ pub(crate) fn run(site: &Site<'_>, on: Kind) -> Result<Outcome> {
     let plan = site.sized(full, small);
     let sleep = site.sized(Duration::from_secs(45), Duration::from_secs(12));
     let mut outcome = Outcome::default();
-    let (mut fleet, mut crowd) = gathered(site, on, plan, "")?;
-    crowd.spend(Duration::from_secs(2))?;
+    let mut fleet = Fleet::start(site.world, on, "")?;
+    let mut crowd = Crowd::new(plan, &fleet.ports(), &fleet.signer)?;
+    for client in &mut crowd.clients {
+        client.watched = Some(Watched::default());
+    }
+    gather(&mut crowd)?;
+    crowd.pace = plan.pace;
+    let whole = crowd.until(SEEN_WITHIN, |crowd| unseen(crowd, plan.rooms).is_empty())?;
+    outcome.must(whole, || {
+        let unseen = unseen(&crowd, plan.rooms);
+        let few = &unseen[..unseen.len().min(5)];
+        format!("{} times somebody is not seen who is there (by whom, whom): {few:?}", unseen.len())
+    });
     let theirs = crowd.clients_at(NODE);
     let (away, waiting): (Vec<usize>, Vec<usize>) =
         theirs.iter().partition(|slot| *slot / plan.rooms as usize % TURNS_AWAY_EVERY == 0);
     let watching: Vec<usize> = (0..crowd.clients.len()).filter(|slot| !theirs.contains(slot)).collect();
     ensure!(!away.is_empty() && !waiting.is_empty(), "nobody is at the node");
     for slot in &watching {
-        crowd.clients[*slot].watched = Some(Vec::new());
+        crowd.clients[*slot].watched = Some(Watched::default());
     }
 
     fleet.nodes[NODE].signal(Signal::SIGSTOP)?;
@@ -98,7 +112,7 @@ impl Seen<'_> {
     /// How many of these were seen to pass so, however often.
     fn times(&self, crowd: &Crowd, passing: fn(u32) -> Passing) -> usize {
         let seen = |slot: &usize| {
-            let watched = crowd.clients[*slot].watched.iter().flatten();
+            let watched = crowd.clients[*slot].watched.iter().flat_map(|it| &it.passings);
             let all: BTreeSet<u32> =
                 watched.filter_map(|it| (passing(user(*it)) == *it).then(|| user(*it))).collect();
             self.waiting.iter().filter(|it| all.contains(&(**it as u32))).count()
@@ -110,7 +124,7 @@ impl Seen<'_> {
         let (mut others, mut more) = (BTreeSet::new(), BTreeSet::new());
         for slot in self.watching {
             let mut passed: BTreeMap<u32, Vec<Passing>> = BTreeMap::new();
-            for passing in crowd.clients[*slot].watched.iter().flatten() {
+            for passing in crowd.clients[*slot].watched.iter().flat_map(|it| &it.passings) {
                 passed.entry(user(*passing)).or_default().push(*passing);
             }
             for (user, passings) in passed {
@@ -125,6 +139,20 @@ impl Seen<'_> {
         outcome.must(others.is_empty(), || format!("others were seen to move: {others:?}"));
         outcome.must(more.is_empty(), || format!("not once and back: {more:?}"));
     }
+}
+
+/// Who is in a room and is not seen there: by whom, and whom.
+fn unseen(crowd: &Crowd, rooms: u16) -> Vec<(u32, u32)> {
+    let all = crowd.clients.len() as u32;
+    let mut unseen = Vec::new();
+    for client in &crowd.clients {
+        let room = (client.number % u32::from(rooms)) as u16;
+        let here = client.watched.as_ref().and_then(|it| it.here.get(&room));
+        let there = (0..all).filter(|user| user % u32::from(rooms) == u32::from(room));
+        let missing = there.filter(|user| !here.is_some_and(|here| here.contains(user)));
+        unseen.extend(missing.map(|user| (client.number, user)));
+    }
+    unseen
 }
 
 fn user(passing: Passing) -> u32 {
