@@ -1,11 +1,12 @@
 //! One client of the native protocol, as docs/protocol.md outlines it: what it says next, and what it makes of what it
 //! hears. It has no socket and no clock; times are milliseconds that it is told.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::front::author;
 use crate::heard::{Heard, number};
 use crate::history::{Diary, Epochs, Event, Id, Log, Noted, Position, Room};
+use crate::presence::Watched;
 
 /// What the protocol allows, and so the most that is sent again after a break.
 pub(crate) const UNACKED_MAX: usize = 64;
@@ -53,42 +54,6 @@ pub(crate) struct Client {
     pub(crate) unacked_max: usize,
     /// What it was told of people, if it watches them.
     pub(crate) watched: Option<Watched>,
-}
-
-/// Users by their numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    pub(crate) passings: Vec<Passing>,
-    /// By room, as lists and notices add up.
-    pub(crate) here: BTreeMap<Room, BTreeSet<u32>>,
-}
-
-impl Watched {
-    fn hear(&mut self, heard: &Heard<'_>, room: Room) {
-        let here = self.here.entry(room).or_default();
-        if let Some(users) = &heard.payload.users {
-            *here = users.iter().filter_map(|user| number(user.id, 'u')).collect();
-        }
-        let user = heard.payload.id.and_then(|id| number(id, 'u'));
-        match (heard.kind, user) {
-            ("user_joined", Some(user)) => {
-                here.insert(user);
-                self.passings.push(Passing::Came(user));
-            }
-            ("user_left", Some(user)) => {
-                here.remove(&user);
-                self.passings.push(Passing::Went(user));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What a notice of presence said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Passing {
-    Came(u32),
-    Went(u32),
 }
 
 /// What a message was to the one who counts.

@@ -16,6 +16,7 @@ pub mod history;
 mod image;
 mod node;
 mod outcome;
+mod presence;
 mod random;
 mod report;
 mod scenarios;
@@ -87,10 +88,19 @@ pub fn run(asked: &Faults) -> ExitCode {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()))
     });
     let mut report = Report::begin(asked.json, asked.verbose, asked.small, seed);
-    for scenario in scenarios {
-        let began = Instant::now();
-        let outcome = one(asked, server, scenario, seed, &report);
-        report.add(scenario, outcome, began.elapsed());
+    for together in scenarios.chunk_by(|one, next| asked.small && one.waits && next.waits) {
+        let outcomes = std::thread::scope(|scope| {
+            let run = |scenario: &'static Scenario| {
+                let began = Instant::now();
+                (one(asked, server, scenario, seed, &report), began.elapsed())
+            };
+            let running: Vec<_> = together.iter().map(|it| scope.spawn(move || run(it))).collect();
+            running.into_iter().map(|it| it.join()).collect::<Vec<_>>()
+        });
+        for (scenario, joined) in together.iter().zip(outcomes) {
+            let (outcome, took) = joined.unwrap_or_else(|_| (Outcome::broken_off(), Duration::ZERO));
+            report.add(scenario, outcome, took);
+        }
     }
     report.end()
 }

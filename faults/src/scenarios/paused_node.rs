@@ -11,10 +11,10 @@ use nix::sys::signal::Signal;
 use super::kills::must_be_whole;
 use super::{Site, gather, judged};
 use crate::broker::Kind;
-use crate::client::{Passing, Watched};
 use crate::crowd::{Crowd, Plan};
 use crate::fleet::Fleet;
 use crate::outcome::Outcome;
+use crate::presence::{Passing, Watched};
 
 /// The one that sleeps.
 const NODE: usize = 1;
@@ -53,7 +53,7 @@ pub(crate) fn run(site: &Site<'_>, on: Kind) -> Result<Outcome> {
     });
     let theirs = crowd.clients_at(NODE);
     let (away, waiting): (Vec<usize>, Vec<usize>) =
-        theirs.iter().partition(|slot| *slot / plan.rooms as usize % TURNS_AWAY_EVERY == 0);
+        theirs.iter().partition(|slot| (*slot / plan.rooms as usize).is_multiple_of(TURNS_AWAY_EVERY));
     let watching: Vec<usize> = (0..crowd.clients.len()).filter(|slot| !theirs.contains(slot)).collect();
     ensure!(!away.is_empty() && !waiting.is_empty(), "nobody is at the node");
     for slot in &watching {
@@ -114,7 +114,7 @@ impl Seen<'_> {
         let seen = |slot: &usize| {
             let watched = crowd.clients[*slot].watched.iter().flat_map(|it| &it.passings);
             let all: BTreeSet<u32> =
-                watched.filter_map(|it| (passing(user(*it)) == *it).then(|| user(*it))).collect();
+                watched.filter(|it| passing(user(**it)) == **it).map(|it| user(*it)).collect();
             self.waiting.iter().filter(|it| all.contains(&(**it as u32))).count()
         };
         self.watching.iter().map(seen).sum()
