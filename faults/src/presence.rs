@@ -16,7 +16,8 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn hear(&mut self, heard: &Heard<'_>, room: Room) {
         let here = self.here.entry(room).or_default();
-        if let Some(users) = &heard.payload.users {
+        // A list without anybody is a count alone.
+        if let Some(users) = heard.payload.users.as_ref().filter(|users| !users.is_empty()) {
             *here = users.iter().filter_map(|user| number(user.id, 'u')).collect();
         }
         let user = heard.payload.id.and_then(|id| number(id, 'u'));
