@@ -11,8 +11,13 @@ use crate::steps::{Outcome, cargo_at, run, run_and_read};
 use crate::workspace;
 
 /// What the scenarios start besides the server, and what installs it.
-const PROGRAMS: [(&str, &str); 3] =
-    [("strace", "strace"), ("setpriv", "util-linux"), ("unshare", "util-linux")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("strace", "strace"),
+    ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+    ("redis-server", "redis-server"),
+    ("nats-server", "nats-server"),
+];
 
 /// `cargo xtask faults [--small] [--json] [NAME…]`, against the binary as it ships.
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
