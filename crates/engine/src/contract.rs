@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{Class, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, Wall};
+use vocabulary::{
+    Class, Durability, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, Wall,
+};
 
 /// What an engine promises, as data: the configuration is refused where an app needs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,17 +14,6 @@ pub struct Guarantees {
     pub nodes: Nodes,
     pub durability: Durability,
     pub news: News,
-}
-
-/// What a stored record survives. Each holds more than the one before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Durability {
-    /// Nothing: it is in one process's memory.
-    None,
-    /// The end of any process, and not that of a machine's power: it is on its way to a disk.
-    Process,
-    /// That of a machine's power too: it was on a disk before it was answered.
-    Power,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

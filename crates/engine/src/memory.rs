@@ -7,11 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use vocabulary::{Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
+use vocabulary::{Durability, Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
 
-use crate::contract::{
-    Answer, Appended, Asked, Batch, Durability, Guarantees, News, Nodes, Question, Snapshot,
-};
+use crate::contract::{Answer, Appended, Asked, Batch, Guarantees, News, Nodes, Question, Snapshot};
 use crate::volatile::Volatile;
 use room::RoomLog;
 

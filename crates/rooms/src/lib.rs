@@ -19,8 +19,8 @@ use std::rc::Rc;
 use app::Host;
 use engine::{Answer, Asked, Guarantees, News, Nodes, Question};
 use vocabulary::{
-    Code, Command, ConnectionId, Delivery, Incarnation, Now, Parting, Payload, Refusal, Reply, RoomId,
-    SLICES, Slice, StepId, Tick, UserId,
+    Code, Command, ConnectionId, Delivery, Durability, Incarnation, Now, Parting, Payload, Refusal, Reply,
+    RoomId, SLICES, Slice, StepId, Tick, UserId,
 };
 
 use claims::Claims;
@@ -39,6 +39,11 @@ impl Apps {
     pub fn with(mut self, name: &str, host: Box<dyn Host>, rules: Rules) -> Apps {
         self.0.insert(name.to_owned(), (Rc::from(host), rules));
         self
+    }
+
+    /// The app that needs the most of its engine, and what that is.
+    pub fn most_durable(&self) -> Option<(&str, Durability)> {
+        self.0.iter().map(|(name, (host, _))| (name.as_str(), host.needs().durability)).max_by_key(|it| it.1)
     }
 
     pub fn has(&self, app: &str) -> bool {

@@ -20,6 +20,7 @@ pub(crate) struct Typed {
     pub engine: Engine,
     pub disk_sync: engine_disk::Sync,
     pub engine_prefix: String,
+    pub durability: engine::Durability,
     pub redis: Redis,
     pub nats: Nats,
     pub signing: Signing,
