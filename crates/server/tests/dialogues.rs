@@ -155,3 +155,8 @@ fn play_all(fleet: &Fleet) {
 fn dialogues_go_the_same_on_two_nodes_of_a_redis() {
     play_all(&Fleet::on_redis());
 }
+
+#[test]
+fn dialogues_go_the_same_on_two_nodes_of_a_nats() {
+    play_all(&Fleet::on_nats());
+}

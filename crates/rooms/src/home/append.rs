@@ -310,7 +310,7 @@ impl Home {
         match self.log() {
             Some(log) if log.head().epoch == epoch => {
                 // The engine lost what this node saw, and others have gone on from before it: what it says to a look decides.
-                if self.looking.is_none() && records.iter().any(|stored| log.contradicts(stored)) {
+                if !self.looks.is_waiting() && records.iter().any(|stored| log.contradicts(stored)) {
                     self.look_again(cx);
                 }
                 self.arrive(cx, end, Arrived::all(records));
