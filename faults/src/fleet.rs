@@ -1,6 +1,7 @@
 //! Several nodes on one broker: one config file, one secret, a port and a data folder each. What happens to them is the
 //! scenario's business.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -54,6 +55,14 @@ impl Fleet {
         Ok(page(operator, path)?.0)
     }
 
+    /// A number of its metrics.
+    pub(crate) fn figure(&self, node: usize, name: &str) -> Result<u64> {
+        let operator = self.nodes[node].operator.as_ref().context("the operator has no door")?;
+        let (_, metrics) = page(operator, "/metrics")?;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.with_context(|| format!("node {node} has no figure {name}"))
+    }
+
     pub(crate) fn all_answer(&self, path: &str, status: u16) -> Result<bool> {
         for node in 0..self.nodes.len() {
             if self.status(node, path)? != status {
@@ -69,8 +78,9 @@ impl Fleet {
         self.begin(node, crowd)
     }
 
-    /// SIGTERM, and a new process in its place when it has ended.
-    pub(crate) fn replace(&mut self, node: usize, crowd: &mut Crowd) -> Result<()> {
+    /// SIGTERM, and a new process of that build in its place when it has ended.
+    pub(crate) fn replace(&mut self, node: usize, build: &Path, crowd: &mut Crowd) -> Result<()> {
+        build.clone_into(&mut self.launches[node].binary);
         let mut old = self.nodes.remove(node);
         old.signal(Signal::SIGTERM)?;
         let until = Instant::now() + ENDS_WITHIN;

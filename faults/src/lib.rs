@@ -45,6 +45,9 @@ pub struct Faults {
     /// The server to run.
     #[arg(long, value_name = "PATH", required_unless_present = "list")]
     pub server: Option<PathBuf>,
+    /// The server's next build, which takes its place in a rolling upgrade: the same with `--features rehearsal`.
+    #[arg(long, value_name = "PATH")]
+    pub next: Option<PathBuf>,
     /// Which scenarios there are.
     #[arg(long)]
     pub list: bool,
@@ -107,7 +110,7 @@ pub fn run(asked: &Faults) -> ExitCode {
 
 fn one(asked: &Faults, server: &Path, scenario: &Scenario, seed: u64, report: &Report) -> Outcome {
     let folder = asked.folder.clone().unwrap_or_else(|| std::env::temp_dir().join("kulkul-faults"));
-    let ran = World::new(server, &folder.join(scenario.name)).and_then(|mut world| {
+    let ran = World::new(server, asked.next.as_deref(), &folder.join(scenario.name)).and_then(|mut world| {
         let size = if asked.small { Size::Small } else { Size::Full };
         let site = Site { world: &world, size, seed, say: &|words| report.remark(words) };
         let ran = (scenario.run)(&site);

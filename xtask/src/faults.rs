@@ -1,12 +1,13 @@
 //! The chore `faults`: real processes of our own binary, killed, starved and drained under load. What is done and what must
 //! hold is in the package `faults`; here it is built and started.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::child::answer;
 use crate::policy::FAULTS_PACKAGE;
-use crate::server::{Build, binary};
+use crate::server::{Build, binary, next_binary};
 use crate::steps::{Outcome, cargo_at, run, run_and_read};
 use crate::workspace;
 
@@ -53,9 +54,21 @@ fn command(
         answer(Path::new("sh"), &["-c", &format!("command -v {program}")])
             .ok_or_else(|| format!("{program} is missing; install it: apt-get install {package}"))?;
     }
-    let server = binary(root, build)?;
     let folder = workspace::target_folder(root)?.join("faults");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let next = folder.join("kulkul-next");
+    next_binary(root, build, &next)?;
+    // Behind it, so that what cargo leaves at the binary's place is this build.
+    let server = binary(root, build)?;
     let mut command = cargo_at(root, &["run", "--quiet", "--package", FAULTS_PACKAGE]);
-    command.args(profile).args(["--", "--server"]).arg(server).arg("--folder").arg(folder).args(args);
+    command
+        .args(profile)
+        .args(["--", "--server"])
+        .arg(server)
+        .arg("--next")
+        .arg(next)
+        .arg("--folder")
+        .arg(folder)
+        .args(args);
     Ok(command)
 }

@@ -11,9 +11,19 @@ use vocabulary::{
 /// What an engine promises, as data: the configuration is refused where an app needs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guarantees {
+    /// What it is given is to be written in this format: the deployment's, in which nodes of an older build read it.
+    pub format: Format,
     pub nodes: Nodes,
     pub durability: Durability,
     pub news: News,
+}
+
+/// How records and snapshots are written, and what engines keep beside them. A build reads its newest and all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Format(pub u8);
+
+impl Format {
+    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { 2 } else { 1 });
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use vocabulary::{Durability, Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
 
-use crate::contract::{Answer, Appended, Asked, Batch, Guarantees, News, Nodes, Question, Snapshot};
+use crate::contract::{Answer, Appended, Asked, Batch, Format, Guarantees, News, Nodes, Question, Snapshot};
 use crate::volatile::Volatile;
 use room::RoomLog;
 
@@ -74,7 +74,7 @@ impl MemoryEngine {
     }
 
     pub fn guarantees(nodes: Nodes) -> Guarantees {
-        Guarantees { nodes, durability: Durability::None, news: News::Reliable }
+        Guarantees { format: Format::NEWEST, nodes, durability: Durability::None, news: News::Reliable }
     }
 
     pub fn handle(&mut self, now: Now, asked: Asked) {

@@ -412,6 +412,7 @@ fn cx<'a>(
         publish: config.guarantees.nodes == Nodes::Many,
         news_may_drop: config.guarantees.news == News::MayDrop,
         start_tag: config.start_tag,
+        format: config.guarantees.format,
         steward,
         serial,
         counts,

@@ -125,7 +125,7 @@ impl Home {
         let author = act.caller.user().map(|user| &user.person);
         let (mut written, mut bytes) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
         for draft in records {
-            let (data, meant) = format::write_record(at, author, draft);
+            let (data, meant) = format::write_record(cx.format, at, author, draft);
             bytes.push(data);
             written.push(meant);
         }

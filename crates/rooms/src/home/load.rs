@@ -214,7 +214,7 @@ impl Home {
                 let head = log.head();
                 if loading.lost.is_some_and(|lost| lost.position.epoch == head.epoch) {
                     let new = head.epoch.next(cx.start_tag);
-                    let (old, base) = (log.seen(), log.base_of(new));
+                    let (old, base) = (log.seen(), log.base_of(cx.format, new));
                     loading.step = LoadStep::Rebasing(log, new);
                     self.propose(cx, old, base);
                 } else {
@@ -222,7 +222,7 @@ impl Home {
                 }
             }
             LoadStep::Rebasing(log, new) => {
-                let (old, base) = (log.seen(), log.base_of(new));
+                let (old, base) = (log.seen(), log.base_of(cx.format, new));
                 loading.step = LoadStep::Rebasing(log, new);
                 self.propose(cx, old, base);
             }
