@@ -26,6 +26,7 @@ const TURNS_AWAY_EVERY: usize = 2;
 const LEFT_WITHIN: Duration = Duration::from_secs(40);
 /// Everybody, by everybody in the room, whatever node they are on.
 const SEEN_WITHIN: Duration = Duration::from_secs(15);
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 const BACK_WITHIN: Duration = Duration::from_secs(40);
 /// Longer than an ended socket counts as present: whoever is wrongly taken for gone is told of by then.
 const FLAPS_WITHIN: Duration = Duration::from_secs(5);
@@ -56,6 +57,8 @@ pub(crate) fn run(site: &Site<'_>, on: Kind) -> Result<Outcome> {
         theirs.iter().partition(|slot| (*slot / plan.rooms as usize).is_multiple_of(TURNS_AWAY_EVERY));
     let watching: Vec<usize> = (0..crowd.clients.len()).filter(|slot| !theirs.contains(slot)).collect();
     ensure!(!away.is_empty() && !waiting.is_empty(), "nobody is at the node");
+    // Who came last is in a list at once, and is told of a window later.
+    crowd.spend(TOLD_WITHIN)?;
     for slot in &watching {
         crowd.clients[*slot].watched = Some(Watched::default());
     }
