@@ -6,12 +6,13 @@ mod fleet;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+use std::path::Path;
 use std::time::Instant;
 
 use fleet::Fleet;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use support::{Client, PATIENCE};
+use support::{Client, Folder, PATIENCE};
 
 fn say(client: &mut Client, id: &str) {
     let frame = json!({ "type": "send_message", "room": "general", "id": id, "payload": { "content": id } });
@@ -141,15 +142,59 @@ fn nodes_outlive_their_broker(fleet: &mut Fleet) {
     assert_eq!(one.get("/live").0, 200);
     fleet.broker.begin();
     until("ready again", || one.get("/ready").0 == 200 && two.get("/ready").0 == 200);
+    let stored = say_until_stored(&mut ana, "after");
+    let heard = bo.next("new_message");
+    assert_eq!((&heard["payload"]["content"], &heard["position"]), (&"after".into(), &stored));
+}
+
+/// Says it until it is stored; where.
+fn say_until_stored(client: &mut Client, id: &str) -> Value {
     let mut stored = None;
-    until("the next message is stored", || {
-        say(&mut ana, "after");
-        let answer = ana.next_of(&["ack", "error"]);
-        stored = (answer["type"] == "ack" && answer["id"] == "after").then(|| answer["position"].clone());
+    until("the message is stored", || {
+        say(client, id);
+        let answer = client.next_of(&["ack", "error"]);
+        stored = (answer["type"] == "ack" && answer["id"] == id).then(|| answer["position"].clone());
         stored.is_some()
     });
-    let heard = bo.next("new_message");
-    assert_eq!((&heard["payload"]["content"], Some(&heard["position"])), (&"after".into(), stored.as_ref()));
+    stored.expect("it is")
+}
+
+/// In the broker's place comes one that lagged behind it: nobody is told that all is well.
+fn a_failover_that_lost_the_tail_gives_a_reset(fleet: &mut Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let (mut ana, mut bo) = (fleet.client(&one, "ana"), fleet.client(&two, "bo"));
+    ana.join("general");
+    bo.join("general");
+    say(&mut ana, "kept");
+    assert_eq!(bo.next("new_message")["payload"]["content"], "kept");
+    let replica = Folder::new();
+    fleet.broker.kill();
+    copy(&fleet.broker.folder, replica.path());
+    fleet.broker.begin();
+    let tail = say_until_stored(&mut ana, "tail");
+    assert_eq!(bo.next("new_message")["position"], tail);
+    fleet.broker.kill();
+    std::fs::remove_dir_all(&fleet.broker.folder).expect("emptied");
+    copy(replica.path(), &fleet.broker.folder);
+    fleet.broker.begin();
+    for client in [&mut ana, &mut bo] {
+        let reset = client.next("reset");
+        assert_ne!(reset["payload"]["upto"]["epoch"], tail["epoch"], "{reset}");
+        let told = reset["payload"]["view"]["messages"].as_array().expect("messages");
+        assert_eq!(told.iter().map(|it| &it["payload"]["content"]).collect::<Vec<_>>(), ["kept"], "{reset}");
+    }
+    let after = say_until_stored(&mut ana, "after");
+    assert_ne!(after["epoch"], tail["epoch"]);
+    assert_eq!(bo.next("new_message")["position"], after);
+    let mut late = fleet.client(&two, "late");
+    let join = json!({ "type": "join_room", "payload": { "room_id": "general", "since": tail } });
+    late.say(&join.to_string());
+    assert_eq!(late.next_of(&["reset", "resumed", "gap"])["type"], "reset");
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp");
+    assert!(copied.success());
 }
 
 macro_rules! on_both {
@@ -170,6 +215,7 @@ on_both! {
     a_revocation_at_one_node_closes_at_the_other,
     where_a_user_has_one_connection_the_newest_wins_on_whatever_node,
     nodes_outlive_their_broker,
+    a_failover_that_lost_the_tail_gives_a_reset,
 }
 
 /// What the nodes had seen is gone: clients are told so, and go on in a new epoch.
