@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Refused(Refusal, String),
     /// The server carried out nothing.
     Declined(String),
+    /// The server reads its files after a start, and answers when it has.
+    Loading(String),
     /// The keys are on their way to another server of the cluster: nothing was carried out, and nothing is wrong.
     Moving,
     /// What came back is not what such a question is answered with.
@@ -62,6 +64,7 @@ impl Outcome {
                     |(host, port)| Outcome::Ask(host, port),
                 ),
                 ServerErrorKind::TryAgain => Outcome::Fault(Fault::Moving),
+                ServerErrorKind::BusyLoading => Outcome::Fault(Fault::Loading(words)),
                 ServerErrorKind::ReadOnly => Outcome::Fault(Fault::Refused(Refusal::ReadOnly, words)),
                 _ => Outcome::Fault(Fault::Declined(words)),
             },
@@ -94,6 +97,7 @@ impl Fault {
             Fault::Unsent(words)
             | Fault::Doubtful(words)
             | Fault::Refused(_, words)
+            | Fault::Loading(words)
             | Fault::Declined(words) => words,
         }
     }

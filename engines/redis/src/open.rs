@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 use engine::{Durability, Guarantees, News, Nodes};
 use link::{Answers, Deployment, Disagreement, SameKeys};
@@ -26,6 +27,10 @@ use crate::{Config, Redis, ears, lanes, leases};
 
 /// The first version with sharded channels, and in which a script's writes are replicated as their effects.
 const MAJOR_MIN: u32 = 7;
+
+/// Gigabytes are read in that time, and whoever ends the process meanwhile does not wait much longer.
+const LOADED_WITHIN: Duration = Duration::from_secs(30);
+const LOADED_AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub enum OpenError {
@@ -162,7 +167,8 @@ impl Engine {
         let wires = Wires::new(plan, seeds, counts.clone());
         let keys = Keys::new(&config.prefix);
         let begun = async {
-            let durability = look_over(&wires, &config).await?;
+            let first = look_when_loaded(&wires).await;
+            let durability = look_over(&wires, &config, first).await?;
             let joined = start.first_join(&wires, &keys).await.map_err(|why| match why {
                 Unjoined::Disagrees(why) => OpenError::Deployment(why),
                 Unjoined::Fault(fault) => unreachable_by(&fault),
@@ -204,13 +210,38 @@ impl Engine {
     }
 }
 
+/// A server that has just begun again is there in a moment. What it says after that, it is refused with.
+async fn look_when_loaded(wires: &Wires) -> Result<(), Fault> {
+    let (until, mut loads) = (Instant::now() + LOADED_WITHIN, false);
+    loop {
+        let first = wires.look_first().await;
+        match &first {
+            Err(Fault::Loading(why)) if !loads => {
+                tracing::warn!(why, "Redis has just begun; it is waited for");
+                loads = true;
+            }
+            Err(Fault::Loading(_)) => {}
+            // After a few times it is asked more seldom.
+            Err(Fault::Away) if loads => {}
+            _ => return first,
+        }
+        if Instant::now() >= until {
+            return first;
+        }
+        tokio::time::sleep(LOADED_AGAIN).await;
+    }
+}
+
 fn unreachable_by(fault: &Fault) -> OpenError {
     OpenError::Unreachable { why: fault.words().to_owned() }
 }
 
 /// Every server that owns something must be one that keeps it; what a record survives is what it survives on the weakest.
-async fn look_over(wires: &Wires, config: &Config) -> Result<Durability, OpenError> {
-    let first = wires.look_first().await;
+async fn look_over(
+    wires: &Wires,
+    config: &Config,
+    first: Result<(), Fault>,
+) -> Result<Durability, OpenError> {
     let mut durability = Durability::Power;
     for owner in wires.owners() {
         let server = owner.to_string();

@@ -112,9 +112,9 @@ impl Server {
                 }
                 Outcome::Fault(Fault::Doubtful(words))
             }
-            Outcome::Fault(Fault::Declined(words)) => {
-                self.failed(&words);
-                Outcome::Fault(Fault::Declined(words))
+            Outcome::Fault(fault @ (Fault::Declined(_) | Fault::Loading(_))) => {
+                self.failed(fault.words());
+                Outcome::Fault(fault)
             }
             outcome => {
                 self.succeeded();

@@ -11,7 +11,7 @@ use engine_redis::{Config, Redis};
 use link::{Answers, Condition, Link};
 use vocabulary::{Check, Incarnation, Position, RoomId, Seen};
 
-use crate::plant::{PATIENCE, config, open_soon};
+use crate::plant::{PATIENCE, config, opened};
 
 struct Inbox(SyncSender<(Incarnation, Answer)>);
 
@@ -40,7 +40,7 @@ impl Node {
     pub(crate) fn with(by: Incarnation, config: &Config) -> Node {
         let (send, heard) = sync_channel(16_384);
         let answers: Arc<dyn Answers> = Arc::new(Inbox(send));
-        let link = open_soon(config, &answers);
+        let link = opened(config, &answers);
         Node { link, by, heard, kept: Vec::new(), numbers: 100 }
     }
 

@@ -7,7 +7,7 @@ use engine_redis::{Config, OpenError, open};
 use link::{Answers, Deployment, Link, SameKeys};
 use vocabulary::Incarnation;
 
-use crate::plant::{cli, config, start, try_open};
+use crate::plant::{cli, config, start, try_open, until};
 
 struct Nobody;
 
@@ -96,4 +96,26 @@ fn what_a_record_survives_is_what_the_server_says() {
         Durability::Process,
         "where it does not say, what it is said to"
     );
+}
+
+#[test]
+fn a_server_that_reads_its_files_is_waited_for() {
+    let slow = ["--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024"];
+    let mut server = start(&slow);
+    for key in 0..100_u32 {
+        // What can be pressed together is read at once, and nobody is answered meanwhile.
+        let value: String =
+            (0..100).map(|at| char::from(b'!' + ((key * 31 + at * at * 17) % 90) as u8)).collect();
+        cli(&server, &["SET", &format!("key-{key}"), &value]);
+    }
+    // Read key by key, and not command by command.
+    cli(&server, &["BGREWRITEAOF"]);
+    until("the file is written anew", || {
+        let told = cli(&server, &["INFO", "persistence"]);
+        told.contains("aof_rewrites:1\r") && told.contains("aof_rewrite_in_progress:0\r")
+    });
+    server.restart();
+    assert!(cli(&server, &["PING"]).contains("LOADING"), "two seconds are long enough to be asked");
+    let redis = try_open(config(&server), Arc::new(Nobody)).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(redis.guarantees().durability, Durability::Power);
 }

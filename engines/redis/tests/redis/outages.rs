@@ -8,7 +8,7 @@ use engine::{Answer, Appended, Followed, Placement, Question, Read};
 use vocabulary::{Check, Seen};
 
 use crate::node::Node;
-use crate::plant::{LEASE, START_TAG, cli, config, open_soon, start, until};
+use crate::plant::{LEASE, START_TAG, cli, config, opened, start, until};
 
 fn is_missed(answer: &Answer) -> bool {
     *answer == Answer::Missed
@@ -398,7 +398,7 @@ fn a_link_that_is_dropped_leaves_no_connection_and_no_thread() {
         cli(&server, &["INFO", "clients"]).contains("connected_clients:1\r")
     });
     let answers: std::sync::Arc<dyn link::Answers> = std::sync::Arc::new(Nobody);
-    drop(open_soon(&config(&server), &answers));
+    drop(opened(&config(&server), &answers));
 }
 
 struct Nobody;

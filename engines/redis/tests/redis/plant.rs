@@ -50,16 +50,8 @@ pub(crate) fn try_open(config: Config, answers: Arc<dyn Answers>) -> Result<Redi
     open(config, &deployment(), SameKeys::NeedNot, answers)
 }
 
-/// A server that has begun again reads its log first.
-pub(crate) fn open_soon(config: &Config, answers: &Arc<dyn Answers>) -> Redis {
-    let since = Instant::now();
-    loop {
-        match try_open(config.clone(), answers.clone()) {
-            Ok(redis) => return redis,
-            Err(error) => assert!(since.elapsed() < PATIENCE, "{error}"),
-        }
-        std::thread::yield_now();
-    }
+pub(crate) fn opened(config: &Config, answers: &Arc<dyn Answers>) -> Redis {
+    try_open(config.clone(), answers.clone()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Asks a server something with its own client.
@@ -92,7 +84,7 @@ impl Single {
 
 impl Plant for Single {
     fn open(&mut self, answers: Arc<dyn Answers>) -> Arc<dyn Link> {
-        Arc::new(open_soon(&config(&self.server), &answers))
+        Arc::new(opened(&config(&self.server), &answers))
     }
 
     fn lease(&self) -> Duration {
@@ -136,7 +128,7 @@ impl Three {
 
 impl Plant for Three {
     fn open(&mut self, answers: Arc<dyn Answers>) -> Arc<dyn Link> {
-        Arc::new(open_soon(&self.config(), &answers))
+        Arc::new(opened(&self.config(), &answers))
     }
 
     fn lease(&self) -> Duration {
