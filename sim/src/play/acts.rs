@@ -1,0 +1,222 @@
+//! What devices do: a careful client's own repairs, and whatever the seed draws.
+
+use std::time::Duration;
+
+use serde_json::json;
+use vocabulary::RoomId;
+
+use super::Play;
+use crate::checkers::{Fact, Violation};
+use crate::device::{Ask, Device, Standing, Verb};
+use crate::world::SocketId;
+
+impl Play {
+    /// A device's turn.
+    pub(super) fn act(&mut self, device: usize) -> Result<(), Violation> {
+        let now = self.world.now.tick;
+        if self.devices[device].socket.is_none() {
+            if self.devices[device].reconnect_at <= now {
+                self.connect(device)?;
+            }
+        } else {
+            self.repair(device)?;
+            if !self.calm {
+                self.do_something(device)?;
+            }
+        }
+        let pace = if self.calm { Duration::from_secs(1) } else { self.world.scenario.pace };
+        let next = now + self.random.between(pace / 4, pace * 2);
+        // Several reminders may stand for one device: only those that are due at its pace go on.
+        if self.devices[device].reconnect_at <= now {
+            self.devices[device].reconnect_at = next;
+            self.world.remind(next, device as u64);
+        }
+        Ok(())
+    }
+
+    /// What a careful client does by itself: rejoin where a join was refused, resend what was not acknowledged.
+    fn repair(&mut self, device: usize) -> Result<(), Violation> {
+        let now = self.world.now.tick;
+        let wanted: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
+        for room in wanted {
+            match self.devices[device].standing.get(&room) {
+                None => self.join(device, &room, true)?,
+                Some(Standing::In) => {
+                    let late = |device: &Device, id: &String| {
+                        device.unsent.get(id).is_some_and(|u| u.tried + Duration::from_secs(3) <= now)
+                    };
+                    let ids: Vec<String> = self.unsent_of(device, &room).collect();
+                    let again: Vec<String> =
+                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(8).collect();
+                    for id in again {
+                        self.send(device, &id)?;
+                    }
+                }
+                Some(Standing::Joining | Standing::Leaving) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn do_something(&mut self, device: usize) -> Result<(), Violation> {
+        let now = self.world.now.tick;
+        let scenario = &self.world.scenario;
+        let Some(socket) = self.devices[device].socket else { return Ok(()) };
+        let (cuts, half_open, stalls, garbage, resends) =
+            (scenario.cuts, scenario.half_open, scenario.stalls, scenario.garbage, scenario.resends);
+        if self.random.per_mille(cuts) {
+            self.world.tally.fault("cut");
+            self.world.cut(socket);
+            return Ok(());
+        }
+        if self.random.per_mille(half_open) {
+            self.world.tally.fault("half-open");
+            let notices = self.random.millis(200, 6000);
+            self.world.deaden(socket, notices);
+            return Ok(());
+        }
+        if self.random.per_mille(stalls) {
+            self.world.tally.fault("stalled reader");
+            let span = self.random.millis(100, 13_000);
+            self.world.stall(socket, span);
+        }
+        if self.random.per_mille(garbage) {
+            return self.babble(device, socket);
+        }
+        if self.random.per_mille(resends) {
+            let ids: Vec<String> = self.devices[device].unsent.keys().cloned().collect();
+            if !ids.is_empty() {
+                self.world.tally.fault("resend");
+                let id = ids[self.random.index(ids.len())].clone();
+                return self.send(device, &id);
+            }
+        }
+        let room = self.rooms[self.random.index(self.rooms.len())].clone();
+        let standing = self.devices[device].standing.get(&room).copied();
+        match (self.random.below(100), standing) {
+            (_, None) | (0..2, Some(Standing::In)) => {
+                let with_since = self.random.per_mille(700);
+                self.join(device, &room, with_since)?;
+                if self.random.per_mille(30) {
+                    let said = self.devices[device].leave(now, &room);
+                    self.say(device, said)?;
+                }
+                Ok(())
+            }
+            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => {
+                self.speak(device, &room)
+            }
+            (70..74, Some(Standing::In)) => {
+                let said = self.devices[device].leave(now, &room);
+                self.say(device, said)
+            }
+            (74..82, _) => {
+                let (limit, before) = (1 + self.random.below(120), self.random.per_mille(500));
+                let said = self.devices[device].history(now, &room, limit, before);
+                self.say(device, said)
+            }
+            (82..88, _) => {
+                let said = self.devices[device].users(now, &room);
+                self.say(device, said)
+            }
+            (88..94, Some(Standing::In)) => {
+                let kind = self.random.pick(&["typing", "stop_typing"]);
+                let text = json!({"type": kind, "room": crate::device::written(&room)}).to_string();
+                self.world.say(socket, &text);
+                Ok(())
+            }
+            (94..97, _) => self.reload(device, socket),
+            (97, _) => {
+                self.world.hang_up(socket, true);
+                Ok(())
+            }
+            (98, _) => {
+                // A newer token, which sometimes says something else of its user.
+                let (name, role) = (self.devices[device].user_id().to_owned(), self.random.pick(&["a", "b"]));
+                let (number, by) = (name.trim_start_matches('u'), self.random.pick(&["User", "Member"]));
+                let token = format!("{name} for 90000 s named {by} {number} as {role}");
+                let text = json!({"type": "refresh", "payload": {"token": token}}).to_string();
+                self.world.say(socket, &text);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Closes and opens again at once, as a browser does.
+    fn reload(&mut self, device: usize, socket: SocketId) -> Result<(), Violation> {
+        let politely = self.random.per_mille(500);
+        self.see(device, Fact::Closed)?;
+        self.devices[device].disconnected();
+        self.world.hang_up(socket, politely);
+        let at = self.world.now.tick + self.random.millis(1, 100);
+        self.devices[device].reconnect_at = at;
+        self.world.remind(at, device as u64);
+        Ok(())
+    }
+
+    fn speak(&mut self, device: usize, room: &RoomId) -> Result<(), Violation> {
+        let now = self.world.now.tick;
+        let payload = if room.app() == "probe" { self.probing(room) } else { json!({}) };
+        if payload["do"] == "place" {
+            let text = json!({"type": "send_message", "room": room.as_str(), "payload": payload}).to_string();
+            if let Some(socket) = self.devices[device].socket {
+                self.world.say(socket, &text);
+            }
+            return Ok(());
+        }
+        let id = self.devices[device].compose(room, payload);
+        let said = self.devices[device].send(now, &id);
+        said.map_or(Ok(()), |said| self.say(device, said))
+    }
+
+    fn probing(&mut self, room: &RoomId) -> serde_json::Value {
+        let item = format!("i{}", self.random.below(40));
+        let other = if room.name() == "p0" { "p1" } else { "p0" };
+        match self.random.below(100) {
+            0..25 => json!({"do": "claim", "item": item}),
+            25..35 => json!({"do": "arm", "item": format!("t{}", self.random.draw() % 100_000)}),
+            35..42 => json!({"do": "watch"}),
+            42..55 => json!({"do": "whisper"}),
+            55..65 => json!({"do": "order", "item": other}),
+            65 if room.name() == "p0" => {
+                json!({"do": "ban", "item": format!("u{}", self.random.index(self.world.scenario.users))})
+            }
+            66..76 => json!({"do": "place", "content": "x"}),
+            _ => json!({}),
+        }
+    }
+
+    /// What no client should say.
+    fn babble(&mut self, device: usize, socket: SocketId) -> Result<(), Violation> {
+        self.world.tally.fault("garbage");
+        let (now, id) = (self.world.now.tick, self.devices[device].fresh_id());
+        let text = match self.random.below(6) {
+            0 => "{".to_owned(),
+            1 => "[1,2]".to_owned(),
+            2 => json!({"type": "fly", "id": id}).to_string(),
+            3 => json!({"type": "join_room", "id": id, "payload": {"room_id": "no spaces"}}).to_string(),
+            4 => {
+                json!({"type": "send_message", "id": id, "room": "never-joined", "payload": {"content": "x"}})
+                    .to_string()
+            }
+            _ => {
+                let broken = [0xff, 0x00, 0x13, 0x37];
+                self.world.client_sends(socket, &broken);
+                return Ok(());
+            }
+        };
+        if text.contains(&id) {
+            let ask = Ask {
+                id: id.clone(),
+                room: RoomId::new("chat", "none"),
+                verb: Verb::Garbage,
+                since: None,
+                asked: now,
+            };
+            self.devices[device].waiting.insert(id, ask);
+        }
+        self.world.say(socket, &text);
+        Ok(())
+    }
+}
