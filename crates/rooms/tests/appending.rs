@@ -11,9 +11,9 @@ use engine::{
 };
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Asker, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, Incarnation,
-    Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen, ShardId, Shown,
-    Standing, Tag, Tick, User, UserId, Wall,
+    Act, Asker, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, HistoryFrom,
+    Incarnation, Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen,
+    ShardId, Shown, Standing, Tag, Tick, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded.
@@ -71,10 +71,14 @@ struct Desk {
 
 impl Desk {
     fn new() -> Desk {
+        Desk::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Desk {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
         let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
         let guarantees = MemoryEngine::guarantees(Nodes::One);
-        let config = Config { me: ME, shards: 1, limits: Limits::default(), guarantees, start_tag: 7 };
+        let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);
         let (asked, told) = (VecDeque::new(), Vec::new());
         let mut desk = Desk { rooms: Rooms::new(apps, config), engine, now, asked, told };
@@ -110,6 +114,18 @@ impl Desk {
             key,
             reply: Some(ReplyTo { asker: Asker::Connection(ANA), tag, frees: true }),
         }));
+    }
+
+    /// Ana asks for the newest records.
+    fn look_back(&mut self, id: &str) {
+        let tag = Tag { id: Some(id.into()), full_name: false };
+        self.command(Command::History {
+            room: room(),
+            caller: Caller::Connection { id: ANA, user: ana() },
+            reply: ReplyTo { asker: Asker::Connection(ANA), tag, frees: false },
+            limit: 3,
+            from: HistoryFrom::Latest,
+        });
     }
 
     fn wait(&mut self, span: Duration) {
@@ -246,6 +262,56 @@ fn a_batch_that_is_stored_after_one_of_its_askings_was_refused_is_shown() {
     desk.carry_all();
     let shown = desk.told.iter().any(|told| matches!(told, Delivery::Records { .. }));
     assert!(shown, "the only word of it was the answer to a batch that was over: {:?}", desk.told);
+}
+
+#[test]
+fn who_sends_an_id_again_while_it_is_under_way_learns_unknown_in_a_time_of_its_own() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    desk.wait(Duration::from_secs(6));
+    desk.say("a");
+    desk.wait(Duration::from_millis(4100));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed), "the first");
+    desk.wait(Duration::from_millis(5500));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "not yet");
+    desk.wait(Duration::from_millis(500));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed), "the second");
+}
+
+#[test]
+fn what_waited_for_the_append_before_is_unknown_ten_seconds_after_it_was_said() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    desk.say("b");
+    desk.wait(Duration::from_secs(9));
+    let first = desk.append();
+    let answers = desk.engine_says(first);
+    desk.hear(answers);
+    assert_eq!(desk.answered(), acked("a"));
+    desk.wait(Duration::from_millis(1100));
+    assert_eq!(desk.answered(), refused("b", Code::Unconfirmed));
+}
+
+#[test]
+fn history_that_does_not_come_is_refused_in_time_and_no_more_than_so_many_wait_for_it() {
+    let limits = Limits { ring_records_max: 1, waiting_max: 3, ..Limits::default() };
+    let mut desk = Desk::with(limits);
+    for id in ["a", "b", "c"] {
+        desk.say(id);
+        desk.carry_all();
+    }
+    desk.answered();
+    for number in 0..5 {
+        desk.look_back(&format!("h{number}"));
+    }
+    // Ana, who may need a page, takes no place from those who look back.
+    assert_eq!(desk.answered(), refused("h4", Code::Busy), "one too many");
+    desk.wait(Duration::from_secs(9));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "asked again, and not given up");
+    desk.wait(Duration::from_millis(1100));
+    let (_, refused) = desk.answered();
+    assert_eq!(refused.len(), 4);
+    assert!(refused.iter().all(|(_, code)| *code == Code::Busy));
 }
 
 /// How far the engine's log goes, for somebody who reads all of it.
