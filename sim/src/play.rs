@@ -2,21 +2,25 @@
 //! then the faults stop, and all must come right.
 
 mod acts;
+mod back_ends;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{RoomId, User};
+use vocabulary::{Failed, Failure, RoomId, Told, User};
 
-use crate::checkers::{Checkers, End, Fact, Seen, Violation};
+use crate::checkers::{Checkers, End, Fact, Seen, Violation, calls};
 use crate::device::{Ask, Device, Standing};
-use crate::faults::{self, Fault};
+use crate::expect::Expect;
+use crate::faults::{self, Fault, Kind};
 use crate::heard::Heard;
 use crate::mutant::Mutant;
 use crate::random::Random;
-use crate::scenario::Scenario;
+use crate::scenario::{Place, Scenario};
 use crate::tally::Tally;
 use crate::world::{Happened, SocketId, World, user};
+
+pub(crate) use back_ends::{BackEnds, Outcome};
 
 pub(crate) struct Play {
     world: World,
@@ -25,15 +29,21 @@ pub(crate) struct Play {
     rooms: Vec<RoomId>,
     /// The device that owns each socket.
     owners: Vec<usize>,
+    back_ends: BackEnds,
     faults: Vec<Fault>,
     checkers: Checkers,
     calm: bool,
     /// A mutant's hand: an ack that was shown too early.
     held: Vec<Option<Heard>>,
+    /// Another one's: a message that the next one overtakes.
+    held_send: Option<(usize, (Ask, String))>,
 }
 
-/// Reminders below this are a device's turn to act; the faults are numbered from here.
+/// Reminders below this are a device's turn to act; the faults are numbered from here, then what is expected at a moment (by
+/// number and by how near it is), then the back ends.
 const FAULTS: u64 = 1 << 32;
+const MOMENTS: u64 = 1 << 33;
+const BACK_ENDS: u64 = 1 << 34;
 const CALM: u64 = u64::MAX;
 const LAST_QUESTIONS: u64 = u64::MAX - 1;
 const OVER: u64 = u64::MAX - 2;
@@ -55,12 +65,20 @@ impl Play {
         let devices: Vec<Device> = (0..scenario.devices)
             .map(|index| {
                 let user = users[index % users.len()].clone();
-                Device::new(format!("d{index}"), user, index % 3 == 0)
+                let mut device = Device::new(format!("d{index}"), user, index % 3 == 0);
+                let tab = index / users.len();
+                device.home = match scenario.place {
+                    Place::Anywhere => None,
+                    Place::Spread => Some((index % users.len() + tab) % scenario.nodes),
+                    Place::Together => Some(index % users.len() % scenario.nodes),
+                };
+                device.watches = index < scenario.watchers;
+                device
             })
             .collect();
         let mut rooms: Vec<RoomId> =
             (0..scenario.rooms).map(|index| RoomId::new("chat", &format!("r{index}"))).collect();
-        if random.per_mille(600) {
+        if random.per_mille(scenario.probes) {
             rooms.push(RoomId::new("probe", "p0"));
             rooms.push(RoomId::new("probe", "p1"));
         }
@@ -74,6 +92,14 @@ impl Play {
         for (index, fault) in faults.iter().enumerate() {
             world.remind(start + fault.after, FAULTS + index as u64);
         }
+        for (index, expect) in world.scenario.expects.clone().iter().enumerate() {
+            for (phase, at) in moments(expect).into_iter().enumerate() {
+                world.remind(start + at, MOMENTS + 3 * index as u64 + phase as u64);
+            }
+        }
+        for index in 0..world.scenario.back_ends as u64 {
+            world.remind(start + Duration::from_millis(500 + 37 * index), BACK_ENDS + index);
+        }
         let (chaos, calm) = (world.scenario.chaos, world.scenario.calm);
         world.remind(start + chaos, CALM);
         world.remind(start + chaos + calm - Duration::from_secs(12), LAST_QUESTIONS);
@@ -81,14 +107,19 @@ impl Play {
         world.remind(start + chaos + calm - Duration::from_secs(2), SETTLED);
         world.remind(start + chaos + calm, OVER);
         let held = devices.iter().map(|_| None).collect();
-        Play { world, random, devices, rooms, owners: Vec::new(), faults, checkers, calm: false, held }
+        let (owners, back_ends, calm, held_send) = (Vec::new(), BackEnds::default(), false, None);
+        Play { world, random, devices, rooms, owners, back_ends, faults, checkers, calm, held, held_send }
     }
 
     fn run(&mut self) -> Result<(), Violation> {
         loop {
             let happened = self.world.step();
             // What production survives is found here.
-            assert!(self.world.failures.is_empty(), "{}", self.world.failures[0]);
+            let of_damage = |failure: &&Failure| {
+                failure.what == Failed::Damaged && self.world.engine.was_damaged(&failure.room)
+            };
+            let other = self.world.failures.iter().find(|failure| !of_damage(failure));
+            assert!(other.is_none(), "{other:?}");
             for happened in happened {
                 match happened {
                     Happened::Heard(socket, text) => self.heard(socket, &text)?,
@@ -97,6 +128,9 @@ impl Play {
                     Happened::Reminder(SETTLED) => self.world.engine.ledger.settle(),
                     Happened::Reminder(CALM) => self.heal(),
                     Happened::Reminder(LAST_QUESTIONS) => self.last_questions()?,
+                    Happened::Told(number, told) => self.told(number, &told)?,
+                    Happened::Reminder(token) if token >= BACK_ENDS => self.back_end(token)?,
+                    Happened::Reminder(token) if token >= MOMENTS => self.moment(token - MOMENTS)?,
                     Happened::Reminder(token) if token >= FAULTS => self.fault((token - FAULTS) as usize)?,
                     Happened::Reminder(token) => self.act(token as usize)?,
                 }
@@ -122,9 +156,51 @@ impl Play {
     }
 
     fn see(&mut self, device: usize, fact: Fact<'_>) -> Result<(), Violation> {
-        let at = self.world.now.tick;
-        let seen = Seen { at, device, fact };
-        self.checkers.see(&seen, &self.devices, &self.world)
+        let seen = Seen { at: self.world.now.tick, device, fact };
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        checkers.see(&seen, &End { at: seen.at, devices, back_ends, world })
+    }
+
+    /// A moment that the scenario names, or the time before it.
+    fn moment(&mut self, token: u64) -> Result<(), Violation> {
+        let expect = self.world.scenario.expects[token as usize / 3].clone();
+        let asks = matches!(expect, Expect::Agreed(_) | Expect::GoneElsewhere { .. });
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        let so_far = End { at: world.now.tick, devices, back_ends, world };
+        match token % 3 {
+            0 => checkers.begins(&so_far),
+            1 => checkers.nears(&so_far),
+            _ => {
+                world.trace(|| format!("---- {expect:?}"));
+                return checkers.comes(&expect, &so_far);
+            }
+        }
+        if asks { self.ask_who_is_there() } else { Ok(()) }
+    }
+
+    fn ask_who_is_there(&mut self) -> Result<(), Violation> {
+        for device in 0..self.devices.len() {
+            let rooms: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
+            for room in rooms.into_iter().filter(|room| self.devices[device].is_in(room)).collect::<Vec<_>>()
+            {
+                let said = self.devices[device].users(self.world.now.tick, &room);
+                self.say(device, said)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn back_end(&mut self, token: u64) -> Result<(), Violation> {
+        let Play { back_ends, world, random, rooms, calm, .. } = self;
+        let acted = back_ends.act(world, random, rooms, *calm);
+        let next = world.now.tick + random.between(world.scenario.pace / 2, world.scenario.pace * 2);
+        world.remind(next, token);
+        acted.map_err(|facts| Violation { property: calls::PROPERTY, facts })
+    }
+
+    fn told(&mut self, number: u64, told: &Told) -> Result<(), Violation> {
+        let told = self.back_ends.told(&self.world, number, told);
+        told.map_err(|facts| Violation { property: calls::PROPERTY, facts })
     }
 
     fn heard(&mut self, socket: SocketId, text: &str) -> Result<(), Violation> {
@@ -183,10 +259,12 @@ impl Play {
             return Ok(());
         }
         self.world.trace(|| format!("{} -- closed {code:?}", self.devices[device].name));
+        self.see(device, Fact::Ended(code))?;
         self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
         self.held[device] = None;
-        self.devices[device].reconnect_at = self.world.now.tick + self.random.millis(5, 1500);
+        let returns = self.random.between(Duration::from_millis(5), self.world.scenario.returns);
+        self.devices[device].reconnect_at = self.world.now.tick + returns;
         let at = self.devices[device].reconnect_at;
         self.world.remind(at, device as u64);
         Ok(())
@@ -202,10 +280,27 @@ impl Play {
 
     fn send(&mut self, device: usize, id: &str) -> Result<(), Violation> {
         let now = self.world.now.tick;
-        match self.devices[device].send(now, id) {
-            Some(said) => self.say(device, said),
-            None => Ok(()),
+        let Some(said) = self.devices[device].send(now, id) else { return Ok(()) };
+        if self.world.scenario.mutant == Some(Mutant::Overtaken) {
+            return self.say_overtaken(device, said);
         }
+        self.say(device, said)
+    }
+
+    /// The mutant: to the checkers a message is sent, and it leaves behind the next one.
+    fn say_overtaken(&mut self, device: usize, said: (Ask, String)) -> Result<(), Violation> {
+        self.see(device, Fact::Asked(&said.0))?;
+        let held = self.held_send.take();
+        if held.is_none() && self.random.per_mille(300) {
+            self.held_send = Some((device, said));
+            return Ok(());
+        }
+        for (device, (_, text)) in [Some((device, said)), held].into_iter().flatten() {
+            if let Some(socket) = self.devices[device].socket {
+                self.world.say(socket, &text);
+            }
+        }
+        Ok(())
     }
 
     fn join(&mut self, device: usize, room: &RoomId, with_since: bool) -> Result<(), Violation> {
@@ -213,8 +308,16 @@ impl Play {
         self.say(device, said)
     }
 
+    /// Its own node while that takes anybody in, and the next one otherwise.
+    fn node_for(&mut self, device: usize) -> Option<usize> {
+        let nodes = &self.world.nodes;
+        let Some(home) = self.devices[device].home else { return Some(self.random.index(nodes.len())) };
+        let candidates = (0..nodes.len()).map(|step| (home + step) % nodes.len());
+        candidates.into_iter().find(|node| nodes[*node].up && !nodes[*node].draining)
+    }
+
     fn connect(&mut self, device: usize) -> Result<(), Violation> {
-        let node = self.random.index(self.world.nodes.len());
+        let Some(node) = self.node_for(device) else { return Ok(()) };
         let user = self.devices[device].user.clone();
         let Some(socket) = self.world.connect(node, &user) else { return Ok(()) };
         self.owners.push(device);
@@ -236,7 +339,26 @@ impl Play {
             return Ok(());
         }
         let fault = self.faults[index].clone();
-        faults::strike(&mut self.world, &mut self.random, &fault.kind);
+        if fault.kind == Kind::Vanish {
+            return self.vanish();
+        }
+        faults::strike(&mut self.world, &mut self.random, &self.rooms, &fault.kind);
+        Ok(())
+    }
+
+    /// All but the watchers close for good.
+    fn vanish(&mut self) -> Result<(), Violation> {
+        for device in
+            (0..self.devices.len()).filter(|device| !self.devices[*device].watches).collect::<Vec<_>>()
+        {
+            if let Some(socket) = self.devices[device].socket {
+                self.see(device, Fact::Closed)?;
+                self.world.hang_up(socket, true);
+            }
+            self.devices[device].disconnected();
+            self.devices[device].wanted.clear();
+            self.devices[device].gone = true;
+        }
         Ok(())
     }
 
@@ -267,7 +389,18 @@ impl Play {
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
-        let end = End { at: self.world.now.tick, devices: &self.devices, world: &self.world };
-        self.checkers.finish(&end)
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        checkers.finish(&End { at: world.now.tick, devices, back_ends, world })
+    }
+}
+
+/// When what is expected at a moment begins to count, is near, and must hold; nothing for what is expected all the time.
+fn moments(expect: &Expect) -> Vec<Duration> {
+    match expect {
+        Expect::Live { since, at } => vec![*since, *at - Duration::from_secs(1), *at],
+        Expect::Agreed(at) | Expect::GoneElsewhere { at, .. } => {
+            vec![Duration::ZERO, *at - Duration::from_millis(1500), *at]
+        }
+        _ => Vec::new(),
     }
 }

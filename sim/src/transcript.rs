@@ -36,6 +36,7 @@ use serde_json::Value;
 use session::Who;
 use vocabulary::{Payload, Revocation, RoomId, UserId, Wish};
 
+use crate::engine::Cut;
 use crate::scenario::Scenario;
 use crate::world::{Happened, SocketId, World, prove, user};
 
@@ -137,7 +138,7 @@ impl Stage {
         if let Some(span) = line.strip_prefix("---- the engine is silent for ") {
             let until = self.world.now.tick + seconds(span)?;
             for node in 0..self.world.nodes.len() {
-                self.world.partition(node, until);
+                self.world.cut_off(node, Cut::Both, until);
             }
             return Ok(());
         }
@@ -236,13 +237,13 @@ impl Stage {
             Wish::Publish { kind: kind.into(), payload, id: None }
         };
         if let Some(payload) = asked.strip_prefix("announces ") {
-            self.world.call(RoomId::system(), publish("announce", payload));
+            self.world.call(0, 0, "orders", RoomId::system(), publish("announce", payload));
             return Ok(());
         }
         let to = asked.strip_prefix("publishes to ").and_then(|rest| rest.split_once(' '));
         let (room, payload) = to.ok_or("publishes to whom, and what?")?;
         let room = RoomId::from_full(room).ok_or("an app and a name")?;
-        self.world.call(room, publish("send_message", payload));
+        self.world.call(0, 0, "orders", room, publish("send_message", payload));
         Ok(())
     }
 
@@ -357,6 +358,7 @@ impl Stage {
                     }
                 }
                 Happened::Reminder(_) => going = false,
+                Happened::Told(..) => {}
             }
         }
         going

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shard::Announcement;
-use vocabulary::{Call, CallId, Failure, Now, Revocation, RoomId, ShardId, Tick, Wall, Wish};
+use vocabulary::{Call, CallId, Failure, Now, Revocation, RoomId, ShardId, Tick, Told, Wall, Wish};
 use websocket::Inflater;
 
-use crate::engine::{Engine, LinkId};
+use crate::engine::{Cut, Engine, LinkId, Way};
 use crate::node::{AtSocket, Node};
 use crate::random::Random;
 use crate::scenario::Scenario;
@@ -37,6 +37,7 @@ pub(crate) enum Event {
     ToClient(SocketId),
     /// A client whose socket was cut without a word notices.
     Notices(SocketId),
+    HangsUp(SocketId),
     /// The caller asked to be told.
     Reminder(u64),
 }
@@ -48,6 +49,8 @@ pub enum Happened {
     /// The client's side is over, with the close code it was told, if any.
     Closed(SocketId, Option<u16>),
     Reminder(u64),
+    /// A call was answered.
+    Told(u64, Told),
 }
 
 pub struct World {
@@ -67,15 +70,17 @@ pub struct World {
     serial: u64,
     next_node: u64,
     tracing: bool,
-    happened: Vec<Happened>,
+    pub(crate) happened: Vec<Happened>,
 }
 
+/// When a run begins, by the clock that never jumps and by the one on the wall.
+pub(crate) const BEGIN: Tick = Tick(1_000_000_000);
 pub(crate) const START: Wall = Wall(1_767_261_600_000);
 const ENGINE_LOOKS: Duration = Duration::from_millis(200);
 
 impl World {
     pub fn new(scenario: Scenario, tracing: bool) -> World {
-        let now = Now { tick: Tick(1_000_000_000), wall: START };
+        let now = Now { tick: BEGIN, wall: START };
         let mut world = World {
             now,
             tally: Tally::default(),
@@ -163,8 +168,9 @@ impl World {
         match event {
             Event::Turn { node, boot, index } => self.turn_event(at, node, boot, index),
             Event::Question(link) => {
-                let World { engine, scenario, random, tally, now, .. } = self;
-                let (_, woken) = engine.arrive(*now, link, scenario, random, tally);
+                let now = self.now;
+                let (engine, way) = self.way();
+                let (_, woken) = engine.arrive(now, link, way);
                 self.answers(woken);
             }
             Event::Answer(link) => {
@@ -174,14 +180,16 @@ impl World {
                 }
             }
             Event::EngineTick => {
-                let World { engine, scenario, random, tally, now, .. } = self;
-                let woken = engine.tick(*now, scenario, random, tally);
+                let now = self.now;
+                let (engine, way) = self.way();
+                let woken = engine.tick(now, way);
                 self.answers(woken);
                 self.at(at + ENGINE_LOOKS, Event::EngineTick);
             }
             Event::ToServer(socket) => self.server_reads(socket),
             Event::ToClient(socket) => self.client_reads(socket),
             Event::Notices(socket) => self.client_ends(socket),
+            Event::HangsUp(socket) => self.hang_up(socket, false),
             Event::Reminder(token) => self.happened.push(Happened::Reminder(token)),
         }
         std::mem::take(&mut self.happened)
@@ -217,12 +225,16 @@ impl World {
         }
     }
 
-    /// A back end asks at the first node, and waits for no answer.
-    pub(crate) fn call(&mut self, room: RoomId, wish: Wish) {
+    /// A back end asks, and is told under this number. Whether the node is there.
+    pub(crate) fn call(&mut self, node: usize, number: u64, key: &str, room: RoomId, wish: Wish) -> bool {
+        if !self.nodes[node].up {
+            return false;
+        }
         let shard = room.slice().home(self.scenario.shards);
-        let call = Call { id: CallId { shard, number: 0 }, key: "orders".into(), room, wish };
-        self.nodes[0].cells[usize::from(shard.0)].sockets.push_back(AtSocket::Called(call));
-        self.wake_all(0);
+        let call = Call { id: CallId { shard, number }, key: key.into(), room, wish };
+        self.nodes[node].cells[usize::from(shard.0)].sockets.push_back(AtSocket::Called(call));
+        self.wake_all(node);
+        true
     }
 
     /// One node's shards hear what the system's room has announced there.
@@ -234,9 +246,13 @@ impl World {
     }
 
     pub fn kill(&mut self, node: usize) {
+        if !self.nodes[node].up {
+            return;
+        }
         self.trace(|| format!("n{node} is killed"));
         let state = &mut self.nodes[node];
         state.up = false;
+        state.disturbed_until = Tick(u64::MAX);
         let number = state.number;
         for index in 0..self.scenario.shards {
             self.engine.disconnect((number, ShardId(index)));
@@ -248,8 +264,11 @@ impl World {
         for id in gone {
             self.sockets[id.0].server_open = false;
             // Most learn of it by a reset, some by silence.
-            let after =
-                if self.random.per_mille(800) { self.network_delay() } else { self.random.millis(500, 4000) };
+            let after = if self.random.per_mille(800) {
+                self.network_delay()
+            } else {
+                self.random.between(self.scenario.notices / 8, self.scenario.notices)
+            };
             self.sockets[id.0].dead = true;
             self.at(self.now.tick + after, Event::Notices(id));
         }
@@ -259,14 +278,17 @@ impl World {
     pub fn restart(&mut self, node: usize) {
         let boot = self.nodes[node].boot + 1;
         let skew_millis = self.nodes[node].skew_millis;
-        self.nodes[node] = Node { skew_millis, ..self.start_node(boot) };
+        self.nodes[node] = Node { skew_millis, disturbed_until: self.now.tick, ..self.start_node(boot) };
         self.trace(|| format!("n{node} is back"));
         self.wake_all(node);
     }
 
     pub fn pause(&mut self, node: usize, until: Tick) {
         self.trace(|| format!("n{node} pauses until {:.3}", (until.0 - 1_000_000_000) as f64 / 1e9));
-        self.nodes[node].paused_until = until;
+        let state = &mut self.nodes[node];
+        state.paused_until = until;
+        state.slept_until = until;
+        state.disturbed_until = state.disturbed_until.max(until);
     }
 
     pub fn skew(&mut self, node: usize, millis: i64) {
@@ -274,18 +296,47 @@ impl World {
         self.nodes[node].skew_millis = millis;
     }
 
-    pub(crate) fn partition(&mut self, node: usize, until: Tick) {
+    /// A node and the engine hear less of each other, or nothing.
+    pub(crate) fn cut_off(&mut self, node: usize, cut: Cut, until: Tick) {
         self.trace(|| {
-            format!("n{node} does not reach the engine until {:.3}", (until.0 - 1_000_000_000) as f64 / 1e9)
+            let until = (until.0 - 1_000_000_000) as f64 / 1e9;
+            format!("between n{node} and the engine {cut:?} get lost until {until:.3}")
         });
         let number = self.nodes[node].number;
         for index in 0..self.scenario.shards {
-            self.engine.partition((number, ShardId(index)), until);
+            self.engine.cut((number, ShardId(index)), cut, until);
         }
+        let disturbed = &mut self.nodes[node].disturbed_until;
+        *disturbed = until.max(*disturbed);
+    }
+
+    /// The engine is away from everybody.
+    pub(crate) fn leave(&mut self, span: Duration, restarts: bool) {
+        let what = if restarts { "restarts" } else { "is away" };
+        self.trace(|| format!("the engine {what} for {:.3} s", span.as_secs_f64()));
+        self.engine.leave_until(self.now.tick + span, restarts);
+    }
+
+    /// The engine, and what its links draw on.
+    pub(crate) fn way(&mut self) -> (&mut Engine, Way<'_>) {
+        let World { engine, scenario, random, tally, .. } = self;
+        (engine, Way { scenario, random, tally, faultless: false })
+    }
+
+    /// Says goodbye to everybody within the window, and takes nobody in; the caller ends the process.
+    pub(crate) fn drain(&mut self, node: usize, window: Duration) {
+        self.trace(|| format!("n{node} drains"));
+        self.nodes[node].draining = true;
+        for cell in &mut self.nodes[node].cells {
+            cell.sockets.push_back(AtSocket::Drain(window));
+        }
+        self.wake_all(node);
     }
 
     pub(crate) fn unpause(&mut self, node: usize) {
-        self.nodes[node].paused_until = Tick::default();
+        let now = self.now.tick;
+        let state = &mut self.nodes[node];
+        (state.paused_until, state.slept_until) = (Tick::default(), state.slept_until.min(now));
         for index in 0..self.nodes[node].cells.len() {
             self.nodes[node].cells[index].turn_at = None;
         }

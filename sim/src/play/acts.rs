@@ -8,12 +8,30 @@ use vocabulary::RoomId;
 use super::Play;
 use crate::checkers::{Fact, Violation};
 use crate::device::{Ask, Device, Standing, Verb};
+use crate::scenario::Habits;
 use crate::world::SocketId;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    Rejoin,
+    Speak,
+    Leave,
+    History,
+    Users,
+    Typing,
+    Reload,
+    HangUp,
+    Refresh,
+    Nothing,
+}
 
 impl Play {
     /// A device's turn.
     pub(super) fn act(&mut self, device: usize) -> Result<(), Violation> {
         let now = self.world.now.tick;
+        if self.devices[device].gone {
+            return Ok(());
+        }
         if self.devices[device].socket.is_none() {
             if self.devices[device].reconnect_at <= now {
                 self.connect(device)?;
@@ -93,44 +111,37 @@ impl Play {
         }
         let room = self.rooms[self.random.index(self.rooms.len())].clone();
         let standing = self.devices[device].standing.get(&room).copied();
-        match (self.random.below(100), standing) {
-            (_, None) | (0..2, Some(Standing::In)) => {
-                let with_since = self.random.per_mille(700);
-                self.join(device, &room, with_since)?;
-                if self.random.per_mille(30) {
-                    let said = self.devices[device].leave(now, &room);
-                    self.say(device, said)?;
-                }
-                Ok(())
-            }
-            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => {
-                self.speak(device, &room)
-            }
-            (70..74, Some(Standing::In)) => {
+        let inside = standing == Some(Standing::In);
+        let habit = if self.devices[device].watches { Habit::Nothing } else { self.habit() };
+        match habit {
+            _ if standing.is_none() => self.enter(device, &room),
+            Habit::Rejoin if inside => self.enter(device, &room),
+            Habit::Speak if inside && self.devices[device].unsent.len() < 20 => self.speak(device, &room),
+            Habit::Leave if inside => {
                 let said = self.devices[device].leave(now, &room);
                 self.say(device, said)
             }
-            (74..82, _) => {
+            Habit::History => {
                 let (limit, before) = (1 + self.random.below(120), self.random.per_mille(500));
                 let said = self.devices[device].history(now, &room, limit, before);
                 self.say(device, said)
             }
-            (82..88, _) => {
+            Habit::Users => {
                 let said = self.devices[device].users(now, &room);
                 self.say(device, said)
             }
-            (88..94, Some(Standing::In)) => {
+            Habit::Typing if inside => {
                 let kind = self.random.pick(&["typing", "stop_typing"]);
                 let text = json!({"type": kind, "room": crate::device::written(&room)}).to_string();
                 self.world.say(socket, &text);
                 Ok(())
             }
-            (94..97, _) => self.reload(device, socket),
-            (97, _) => {
+            Habit::Reload => self.reload(device, socket),
+            Habit::HangUp => {
                 self.world.hang_up(socket, true);
                 Ok(())
             }
-            (98, _) => {
+            Habit::Refresh => {
                 // A newer token, which sometimes says something else of its user.
                 let (name, role) = (self.devices[device].user_id().to_owned(), self.random.pick(&["a", "b"]));
                 let (number, by) = (name.trim_start_matches('u'), self.random.pick(&["User", "Member"]));
@@ -139,8 +150,43 @@ impl Play {
                 self.world.say(socket, &text);
                 Ok(())
             }
-            _ => Ok(()),
+            Habit::Rejoin | Habit::Speak | Habit::Leave | Habit::Typing | Habit::Nothing => Ok(()),
         }
+    }
+
+    fn habit(&mut self) -> Habit {
+        let Habits { rejoin, speak, leave, history, users, typing, reload, hang_up, refresh, nothing } =
+            self.world.scenario.habits;
+        let table = [
+            (rejoin, Habit::Rejoin),
+            (speak, Habit::Speak),
+            (leave, Habit::Leave),
+            (history, Habit::History),
+            (users, Habit::Users),
+            (typing, Habit::Typing),
+            (reload, Habit::Reload),
+            (hang_up, Habit::HangUp),
+            (refresh, Habit::Refresh),
+            (nothing, Habit::Nothing),
+        ];
+        let mut drawn = self.random.below(table.iter().map(|(weight, _)| u64::from(*weight)).sum());
+        for (weight, habit) in table {
+            match drawn.checked_sub(u64::from(weight)) {
+                Some(left) => drawn = left,
+                None => return habit,
+            }
+        }
+        Habit::Nothing
+    }
+
+    fn enter(&mut self, device: usize, room: &RoomId) -> Result<(), Violation> {
+        let with_since = self.random.per_mille(700);
+        self.join(device, room, with_since)?;
+        if self.world.scenario.habits.leave > 0 && self.random.per_mille(30) {
+            let said = self.devices[device].leave(self.world.now.tick, room);
+            self.say(device, said)?;
+        }
+        Ok(())
     }
 
     /// Closes and opens again at once, as a browser does.
@@ -148,6 +194,11 @@ impl Play {
         let politely = self.random.per_mille(500);
         self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
+        if self.random.per_mille(self.world.scenario.overlaps) {
+            let after = self.random.millis(1, 100);
+            self.world.hang_up_later(socket, after);
+            return self.connect(device);
+        }
         self.world.hang_up(socket, politely);
         let at = self.world.now.tick + self.random.millis(1, 100);
         self.devices[device].reconnect_at = at;
@@ -156,7 +207,6 @@ impl Play {
     }
 
     fn speak(&mut self, device: usize, room: &RoomId) -> Result<(), Violation> {
-        let now = self.world.now.tick;
         let payload = if room.app() == "probe" { self.probing(room) } else { json!({}) };
         if payload["do"] == "place" {
             let text = json!({"type": "send_message", "room": room.as_str(), "payload": payload}).to_string();
@@ -166,8 +216,7 @@ impl Play {
             return Ok(());
         }
         let id = self.devices[device].compose(room, payload);
-        let said = self.devices[device].send(now, &id);
-        said.map_or(Ok(()), |said| self.say(device, said))
+        self.send(device, &id)
     }
 
     fn probing(&mut self, room: &RoomId) -> serde_json::Value {

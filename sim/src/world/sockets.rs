@@ -44,7 +44,7 @@ impl World {
 
     /// The upgrade is done and the client's first byte may go. Nothing if the node is not there.
     pub(crate) fn connect_as(&mut self, node: usize, who: Who) -> Option<SocketId> {
-        if !self.nodes[node].up {
+        if !self.nodes[node].up || self.nodes[node].draining {
             return None;
         }
         let id = SocketId(self.sockets.len());
@@ -265,6 +265,11 @@ impl World {
         socket.up.ended = true;
         self.at(at, Event::ToServer(id));
         self.client_ends(id);
+    }
+
+    /// The client closes it in a while, and listens no more.
+    pub(crate) fn hang_up_later(&mut self, id: SocketId, after: Duration) {
+        self.at(self.now.tick + after, Event::HangsUp(id));
     }
 
     /// The line is cut: what is under way is lost, and both sides learn of it soon.
