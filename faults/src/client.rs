@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::front::author;
 use crate::heard::{Heard, number};
 use crate::history::{Diary, Epochs, Event, Id, Log, Noted, Position, Room};
+use crate::presence::Watched;
 
 /// What the protocol allows, and so the most that is sent again after a break.
 pub(crate) const UNACKED_MAX: usize = 64;
@@ -49,6 +50,10 @@ pub(crate) struct Client {
     pub(crate) diary: Diary,
     /// What no run of ours should bring: the first is enough to tell.
     pub(crate) complaint: Option<String>,
+    /// No more than this unanswered; the protocol allows [`UNACKED_MAX`].
+    pub(crate) unacked_max: usize,
+    /// What it was told of people, if it watches them.
+    pub(crate) watched: Option<Watched>,
 }
 
 /// What a message was to the one who counts.
@@ -72,6 +77,8 @@ impl Client {
             attempt: 0,
             diary: Diary::default(),
             complaint: None,
+            unacked_max: UNACKED_MAX,
+            watched: None,
         }
     }
 
@@ -121,7 +128,7 @@ impl Client {
 
     /// A message more, in the room of its turn; it leaves when the room is joined. Not more than the protocol allows.
     pub(crate) fn send(&mut self, now: u64, say: &mut Vec<String>) -> bool {
-        if self.pending.len() >= UNACKED_MAX {
+        if self.pending.len() >= self.unacked_max {
             return false;
         }
         self.sent += 1;
@@ -174,6 +181,9 @@ impl Client {
             Err(error) => return self.complain(format!("{error}: {text}")),
         };
         let room = heard.room.and_then(|room| number(room, 'r')).map(|room| room as Room);
+        if let (Some(watched), Some(room)) = (&mut self.watched, room) {
+            watched.hear(&heard, room);
+        }
         let position = heard.position.map(|place| place.known(epochs));
         let upto = heard.payload.upto.map(|place| place.known(epochs));
         match (heard.kind, room, position, upto) {

@@ -46,7 +46,10 @@ pub(crate) struct Figures {
 
 pub(crate) struct Crowd {
     plan: Plan,
-    port: u16,
+    /// Of the nodes; whoever loses one goes to another.
+    ports: Vec<u16>,
+    /// By client, which of them it is at or goes to.
+    at: Vec<usize>,
     origin: Instant,
     sockets: Sockets,
     pub(crate) clients: Vec<Client>,
@@ -67,7 +70,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    pub(crate) fn new(plan: Plan, port: u16, signer: &Signer) -> Result<Crowd> {
+    pub(crate) fn new(plan: Plan, ports: &[u16], signer: &Signer) -> Result<Crowd> {
         let rooms = |number: u32| -> Vec<Room> {
             let spread = u32::from(plan.rooms / plan.rooms_each.max(1)).max(1);
             let room = |each: u16| ((number + u32::from(each) * spread) % u32::from(plan.rooms)) as Room;
@@ -78,7 +81,8 @@ impl Crowd {
         let count = clients.len();
         Ok(Crowd {
             plan,
-            port,
+            ports: ports.to_vec(),
+            at: (0..count).map(|slot| slot % ports.len()).collect(),
             origin: Instant::now(),
             sockets: Sockets::new(count)?,
             clients,
@@ -106,6 +110,18 @@ impl Crowd {
 
     pub(crate) fn live(&self) -> usize {
         self.live_at.iter().flatten().count()
+    }
+
+    /// The clients that are at a node or on their way to it.
+    pub(crate) fn clients_at(&self, node: usize) -> Vec<usize> {
+        (0..self.at.len()).filter(|slot| self.at[*slot] == node).collect()
+    }
+
+    /// It has had enough of its node, which says nothing any more, and tries another.
+    pub(crate) fn turn_away(&mut self, slot: usize) {
+        self.sockets.leave(slot, Leave::Silently);
+        let now = self.now();
+        self.lost(now, slot, 0);
     }
 
     pub(crate) fn unacked(&self) -> usize {
@@ -197,7 +213,7 @@ impl Crowd {
             self.comes_back_at[slot] = None;
             self.opening[slot] = Some(now);
             self.wakes.push(Reverse((now + UPGRADE_MS, slot)));
-            return self.sockets.open(slot, self.port, &self.tokens[slot]);
+            return self.sockets.open(slot, self.ports[self.at[slot]], &self.tokens[slot]);
         }
         if self.opening[slot].is_some_and(|since| since + UPGRADE_MS <= now) {
             self.sockets.leave(slot, Leave::Rudely);
@@ -287,6 +303,11 @@ impl Crowd {
         self.live_at[slot] = None;
         let client = &mut self.clients[slot];
         client.ended(now);
+        let others = self.ports.len() - 1;
+        if others > 0 {
+            let step = 1 + self.random.below(others as u64) as usize;
+            self.at[slot] = (self.at[slot] + step) % self.ports.len();
+        }
         let most = self.plan.base_ms.saturating_mul(1 << client.attempt.min(16)).min(self.plan.cap_ms);
         client.attempt += 1;
         let delay = self.random.below(most.max(1));

@@ -20,11 +20,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Rooms that one visitor reads: three messages each fit the burst that a connection is allowed.
 const ROOMS_A_VISIT: usize = 10;
 const LIMITS: Limits = Limits { message_bytes_max: 8 << 20, fragments_max: 1024 };
+const SCRATCH_BYTES: usize = 64 << 10;
 const MASK: [u8; 4] = [1, 2, 3, 4];
 
 pub(crate) struct Visitor {
     stream: TcpStream,
     decoder: Decoder,
+    scratch: Vec<u8>,
     heard: VecDeque<String>,
     ended: Option<String>,
 }
@@ -54,7 +56,7 @@ impl Visitor {
             }
         }
         let decoder = Decoder::new(Role::Client, LIMITS, Compression::Off);
-        Ok(Visitor { stream, decoder, heard: VecDeque::new(), ended: None })
+        Ok(Visitor { stream, decoder, scratch: vec![0; SCRATCH_BYTES], heard: VecDeque::new(), ended: None })
     }
 
     pub(crate) fn say(&mut self, text: &str) -> Result<()> {
@@ -63,7 +65,6 @@ impl Visitor {
 
     /// The next text; none if there is none by then.
     pub(crate) fn hear(&mut self, until: Instant) -> Result<Option<String>> {
-        let mut scratch = vec![0; 64 << 10];
         loop {
             if let Some(text) = self.heard.pop_front() {
                 return Ok(Some(text));
@@ -76,14 +77,14 @@ impl Visitor {
                 return Ok(None);
             }
             self.stream.set_read_timeout(Some(left))?;
-            let count = match self.stream.read(&mut scratch) {
+            let count = match self.stream.read(&mut self.scratch) {
                 Ok(0) => bail!("the server hung up"),
                 Ok(count) => count,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
-            for event in self.decoder.feed(&mut Inflater::default(), &mut scratch[..count]) {
+            for event in self.decoder.feed(&mut Inflater::default(), &mut self.scratch[..count]) {
                 match event {
                     Ok(Event::Text(text)) => self.heard.push_back(text.into_owned()),
                     Ok(Event::Close(close)) => self.ended = Some(format!("{close:?}")),

@@ -43,6 +43,9 @@ pub(crate) struct Payload<'a> {
     pub(crate) reference: Option<&'a str>,
     /// Of somebody who came or went.
     pub(crate) id: Option<&'a str>,
+    /// Who is in a room.
+    #[serde(borrow)]
+    pub(crate) users: Option<Vec<Person<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]

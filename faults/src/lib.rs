@@ -5,15 +5,18 @@
 //! alone says whether the run was sound. Nothing here knows how a server works inside, except for the names of its data
 //! files, which two scenarios copy and damage.
 
+mod broker;
 pub mod checker;
 mod client;
 mod crowd;
+mod fleet;
 mod front;
 mod heard;
 pub mod history;
 mod image;
 mod node;
 mod outcome;
+mod presence;
 mod random;
 mod report;
 mod scenarios;
@@ -42,6 +45,9 @@ pub struct Faults {
     /// The server to run.
     #[arg(long, value_name = "PATH", required_unless_present = "list")]
     pub server: Option<PathBuf>,
+    /// The server's next build, which takes its place in a rolling upgrade: the same with `--features rehearsal`.
+    #[arg(long, value_name = "PATH")]
+    pub next: Option<PathBuf>,
     /// Which scenarios there are.
     #[arg(long)]
     pub list: bool,
@@ -76,7 +82,7 @@ pub fn run(asked: &Faults) -> ExitCode {
     };
     let Some(server) = asked.server.as_ref().filter(|_| !asked.list) else {
         for Scenario { name, row, about, .. } in scenarios {
-            println!("{name:<12} {row:<5} {about}");
+            println!("{name:<21} {row:<5} {about}");
         }
         return ExitCode::SUCCESS;
     };
@@ -85,17 +91,26 @@ pub fn run(asked: &Faults) -> ExitCode {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()))
     });
     let mut report = Report::begin(asked.json, asked.verbose, asked.small, seed);
-    for scenario in scenarios {
-        let began = Instant::now();
-        let outcome = one(asked, server, scenario, seed, &report);
-        report.add(scenario, outcome, began.elapsed());
+    for together in scenarios.chunk_by(|one, next| asked.small && one.waits && next.waits) {
+        let outcomes = std::thread::scope(|scope| {
+            let run = |scenario: &'static Scenario| {
+                let began = Instant::now();
+                (one(asked, server, scenario, seed, &report), began.elapsed())
+            };
+            let running: Vec<_> = together.iter().map(|it| scope.spawn(move || run(it))).collect();
+            running.into_iter().map(|it| it.join()).collect::<Vec<_>>()
+        });
+        for (scenario, joined) in together.iter().zip(outcomes) {
+            let (outcome, took) = joined.unwrap_or_else(|_| (Outcome::broken_off(), Duration::ZERO));
+            report.add(scenario, outcome, took);
+        }
     }
     report.end()
 }
 
 fn one(asked: &Faults, server: &Path, scenario: &Scenario, seed: u64, report: &Report) -> Outcome {
     let folder = asked.folder.clone().unwrap_or_else(|| std::env::temp_dir().join("kulkul-faults"));
-    let ran = World::new(server, &folder.join(scenario.name)).and_then(|mut world| {
+    let ran = World::new(server, asked.next.as_deref(), &folder.join(scenario.name)).and_then(|mut world| {
         let size = if asked.small { Size::Small } else { Size::Full };
         let site = Site { world: &world, size, seed, say: &|words| report.remark(words) };
         let ran = (scenario.run)(&site);

@@ -217,7 +217,7 @@ impl Drop for Node {
 }
 
 /// Another port than the last run's, which may still be held.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.subsec_micros();
     let span = u32::from(PORTS.end - PORTS.start);
     (0..200)

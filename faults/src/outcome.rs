@@ -22,6 +22,11 @@ impl Outcome {
         self.figures.push((name, value.to_string()));
     }
 
+    /// Of a scenario whose thread ended by a panic, which said why.
+    pub(crate) fn broken_off() -> Outcome {
+        Outcome { broken: vec!["it broke off".to_owned()], ..Outcome::default() }
+    }
+
     pub(crate) fn must(&mut self, holds: bool, words: impl FnOnce() -> String) {
         if !holds {
             self.broken.push(words());

@@ -56,7 +56,7 @@ impl Report {
             .map(|(name, value)| format!("{} {value}", self.paint("2", name)))
             .collect();
         println!(
-            "{mark} {:<12} {:<5} {:>6.1} s  load {load:.1}  {}",
+            "{mark} {:<21} {:<5} {:>6.1} s  load {load:.1}  {}",
             scenario.name,
             scenario.row,
             took.as_secs_f64(),

@@ -27,6 +27,12 @@ impl Signer {
         Ok(Signer { key, expires })
     }
 
+    /// Of a secret as a config has it: its bytes.
+    pub(crate) fn of_text(text: &str) -> Result<Signer> {
+        let expires = (SystemTime::now().duration_since(UNIX_EPOCH)? + LIFE).as_secs();
+        Ok(Signer { key: text.as_bytes().to_vec(), expires })
+    }
+
     pub(crate) fn token(&self, user: &str) -> Result<String> {
         let claims = serde_json::json!({ "sub": user, "name": user, "exp": self.expires }).to_string();
         self.sign(&claims)

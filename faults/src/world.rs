@@ -11,18 +11,26 @@ use crate::node::Launch;
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
     binary: PathBuf,
+    next: Option<PathBuf>,
     /// Left for whoever looks into a failure.
     pub(crate) keep: bool,
 }
 
 impl World {
     /// The folder is emptied first: a run that was cut off may have left it.
-    pub(crate) fn new(binary: &Path, folder: &Path) -> Result<World> {
+    pub(crate) fn new(binary: &Path, next: Option<&Path>, folder: &Path) -> Result<World> {
         if folder.exists() {
             fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(World { folder: folder.to_owned(), binary: binary.to_owned(), keep: false })
+        let (binary, next) = (binary.to_owned(), next.map(Path::to_owned));
+        Ok(World { folder: folder.to_owned(), binary, next, keep: false })
+    }
+
+    /// The server as it is, and its next build.
+    pub(crate) fn builds(&self) -> Result<[&Path; 2]> {
+        let next = self.next.as_deref();
+        Ok([&self.binary, next.context("--next PATH: a server built with --features rehearsal")?])
     }
 
     /// A server of that name, with a folder and a port of its own.

@@ -13,6 +13,7 @@ use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall};
 
 const NAME_BYTES_MAX: usize = 128;
 const ID_BYTES_MAX: usize = 128;
+const RESUMED_MAX: usize = 100;
 const DEPTH_MAX: usize = 64;
 const OFFSET_MAX: u64 = 1 << 53;
 
@@ -31,6 +32,11 @@ fuzz_target!(|text: &str| {
             assert!(page.is_readable, "understood against the page");
             match request {
                 Request::Room(asked) => within_limits(asked),
+                Request::Resume(rooms) => {
+                    assert!((1..=RESUMED_MAX).contains(&rooms.len()));
+                    rooms.iter().for_each(within_limits);
+                    assert!(rooms.iter().all(|asked| matches!(asked.verb, Verb::Join { .. })));
+                }
                 Request::Identify(tag, token) => {
                     assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
                     assert!(!token.0.is_empty(), "no token proves nobody");

@@ -33,7 +33,7 @@ impl App for Fragile {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { duties: true, presence_duties: false }
+        Needs { duties: true, ..Needs::default() }
     }
 
     fn start(&self, room: &RoomId) -> State {

@@ -23,6 +23,7 @@ pub mod probe;
 mod random;
 mod replay;
 mod scenario;
+pub mod script;
 mod tally;
 pub mod transcript;
 mod world;

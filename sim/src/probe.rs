@@ -78,7 +78,7 @@ impl App for Probe {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { duties: true, presence_duties: true }
+        Needs { duties: true, presence_duties: true, ..Needs::default() }
     }
 
     fn start(&self, _room: &RoomId) -> State {

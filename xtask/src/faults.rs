@@ -1,18 +1,24 @@
 //! The chore `faults`: real processes of our own binary, killed, starved and drained under load. What is done and what must
 //! hold is in the package `faults`; here it is built and started.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::child::answer;
 use crate::policy::FAULTS_PACKAGE;
-use crate::server::{Build, binary};
+use crate::server::{Build, binary, next_binary};
 use crate::steps::{Outcome, cargo_at, run, run_and_read};
 use crate::workspace;
 
 /// What the scenarios start besides the server, and what installs it.
-const PROGRAMS: [(&str, &str); 3] =
-    [("strace", "strace"), ("setpriv", "util-linux"), ("unshare", "util-linux")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("strace", "strace"),
+    ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+    ("redis-server", "redis-server"),
+    ("nats-server", "nats-server"),
+];
 
 /// `cargo xtask faults [--small] [--json] [NAME…]`, against the binary as it ships.
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
@@ -48,9 +54,21 @@ fn command(
         answer(Path::new("sh"), &["-c", &format!("command -v {program}")])
             .ok_or_else(|| format!("{program} is missing; install it: apt-get install {package}"))?;
     }
-    let server = binary(root, build)?;
     let folder = workspace::target_folder(root)?.join("faults");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let next = folder.join("kulkul-next");
+    next_binary(root, build, &next)?;
+    // Behind it, so that what cargo leaves at the binary's place is this build.
+    let server = binary(root, build)?;
     let mut command = cargo_at(root, &["run", "--quiet", "--package", FAULTS_PACKAGE]);
-    command.args(profile).args(["--", "--server"]).arg(server).arg("--folder").arg(folder).args(args);
+    command
+        .args(profile)
+        .args(["--", "--server"])
+        .arg(server)
+        .arg("--next")
+        .arg(next)
+        .arg("--folder")
+        .arg(folder)
+        .args(args);
     Ok(command)
 }

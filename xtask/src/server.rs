@@ -24,12 +24,26 @@ pub(crate) enum Build {
     Shipped,
 }
 
+/// Cargo's switch for a build that stands for the next one.
+const REHEARSAL: [&str; 2] = ["--features", "rehearsal"];
+
 /// Builds the binary and says where it is.
 pub(crate) fn binary(root: &Path, build: Build) -> Result<PathBuf, String> {
+    built(root, build, &[])
+}
+
+/// The same for the next build, at that place: cargo's own is for this one.
+pub(crate) fn next_binary(root: &Path, build: Build, place: &Path) -> Result<(), String> {
+    let built = built(root, build, &REHEARSAL)?;
+    fs::copy(&built, place).map(drop).map_err(|error| format!("{}: {error}", place.display()))
+}
+
+fn built(root: &Path, build: Build, switches: &[&str]) -> Result<PathBuf, String> {
     let mut args = vec!["build", "--package", SERVER_PACKAGE, "--message-format=json-render-diagnostics"];
     if build == Build::Shipped {
         args.push("--release");
     }
+    args.extend(switches);
     let output = cargo_at(root, &args).stderr(Stdio::inherit()).output();
     let output = output.map_err(|error| format!("cargo build did not start: {error}"))?;
     if !output.status.success() {

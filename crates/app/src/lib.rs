@@ -6,7 +6,7 @@ mod host;
 mod presence;
 mod soft;
 
-use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
+use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
 
 pub use decision::{Decision, Draft, Duty, SoftDraft, Step};
 pub use host::{Fold, Host, Panicked, host};
@@ -20,6 +20,8 @@ pub struct Needs {
     pub duties: bool,
     /// Duties hang on who is present, so the steward follows rooms that have members anywhere.
     pub presence_duties: bool,
+    /// What its records must survive. A server does not start on an engine that gives less.
+    pub durability: Durability,
 }
 
 /// Where `decide` and `due` look: the state, and the two things that are true only here and now.

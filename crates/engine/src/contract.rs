@@ -4,25 +4,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{Class, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, Wall};
+use vocabulary::{
+    Class, Durability, Epoch, Incarnation, Key, Payload, Person, Position, RoomId, Seen, Slice, Wall,
+};
 
 /// What an engine promises, as data: the configuration is refused where an app needs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guarantees {
+    /// What it is given is to be written in this format: the deployment's, in which nodes of an older build read it.
+    pub format: Format,
     pub nodes: Nodes,
     pub durability: Durability,
     pub news: News,
 }
 
-/// What a stored record survives. Each holds more than the one before it.
+/// How records and snapshots are written, and what engines keep beside them. A build reads its newest and all before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Durability {
-    /// Nothing: it is in one process's memory.
-    None,
-    /// The end of any process, and not that of a machine's power: it is on its way to a disk.
-    Process,
-    /// That of a machine's power too: it was on a disk before it was answered.
-    Power,
+pub struct Format(pub u8);
+
+impl Format {
+    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { 2 } else { 1 });
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@ mod memory;
 mod volatile;
 
 pub use contract::{
-    Answer, Appended, Asked, Batch, Durability, Followed, Guarantees, Loaded, News, Nodes, Parcel, Placement,
+    Answer, Appended, Asked, Batch, Followed, Format, Guarantees, Loaded, News, Nodes, Parcel, Placement,
     Present, Question, Read, Snapshot, SoftEntry, Stored,
 };
 pub use memory::{MemoryEngine, MemoryLimits};
+pub use vocabulary::Durability;
 pub use volatile::{Volatile, steward};

@@ -7,11 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use vocabulary::{Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
+use vocabulary::{Durability, Epoch, Incarnation, Now, RoomId, Seen, Slice, Tick, Wall};
 
-use crate::contract::{
-    Answer, Appended, Asked, Batch, Durability, Guarantees, News, Nodes, Question, Snapshot,
-};
+use crate::contract::{Answer, Appended, Asked, Batch, Format, Guarantees, News, Nodes, Question, Snapshot};
 use crate::volatile::Volatile;
 use room::RoomLog;
 
@@ -76,7 +74,7 @@ impl MemoryEngine {
     }
 
     pub fn guarantees(nodes: Nodes) -> Guarantees {
-        Guarantees { nodes, durability: Durability::None, news: News::Reliable }
+        Guarantees { format: Format::NEWEST, nodes, durability: Durability::None, news: News::Reliable }
     }
 
     pub fn handle(&mut self, now: Now, asked: Asked) {

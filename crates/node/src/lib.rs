@@ -40,7 +40,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rooms::Apps;
-use vocabulary::{Incarnation, Revocation, ShardId};
+use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork};
 pub use calls::{Desk, Uncalled};
@@ -72,6 +72,8 @@ pub struct Config {
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
     pub engine: Engine,
+    /// What stored records must survive at least, whatever the apps need.
+    pub durability: Durability,
     /// Told apart from every other process of the deployment; drawn by the caller.
     pub node_tag: u64,
     pub start_tag: u32,
@@ -96,6 +98,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(25);
 pub enum StartError {
     Listen(io::Error),
     Engine(Unopened),
+    /// Who needs more than the engine gives, and both.
+    Durability {
+        needed_by: String,
+        needed: Durability,
+        given: Durability,
+    },
     Threads(io::Error),
 }
 
@@ -110,6 +118,12 @@ impl fmt::Display for StartError {
         match self {
             StartError::Listen(error) => write!(f, "cannot listen: {error}"),
             StartError::Engine(error) => write!(f, "the engine cannot be opened: {error}"),
+            StartError::Durability { needed_by, needed, given } => write!(
+                f,
+                "{needed_by} needs records to survive {needed}, and here they survive {given}: keep them on disk, in a Redis \
+                 with appendonly (and appendfsync always for a loss of power), or in NATS with nats.keeps = \"disk\" (and \
+                 \"disk-synced\" with sync_interval: always)"
+            ),
             StartError::Threads(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -129,6 +143,17 @@ pub struct Node {
     handshake: Duration,
 }
 
+/// An acknowledgement is worth what those who asked for it were told.
+fn durable_enough(engine: &Opened, configured: Durability, apps: &Apps) -> Result<(), StartError> {
+    let given = engine.guarantees().durability;
+    let of_apps = apps.most_durable().map(|(name, needed)| (format!("the app {name}"), needed));
+    let all = [Some(("the setting `durability`".to_owned(), configured)), of_apps];
+    match all.into_iter().flatten().find(|(_, needed)| *needed > given) {
+        Some((needed_by, needed)) => Err(StartError::Durability { needed_by, needed, given }),
+        None => Ok(()),
+    }
+}
+
 impl Node {
     /// Binds and starts the shards' threads. They accept from then on; HTTP is answered once `serve_http` runs.
     pub fn start(config: Config, furnish: Arc<dyn Furnish>) -> Result<Node, StartError> {
@@ -139,6 +164,7 @@ impl Node {
         let (mailboxes, posts) = mail::open(config.shards, config.engine.is_outside())?;
         let mailboxes = Arc::new(mailboxes);
         let engine = config.engine.open(&mailboxes).map_err(StartError::Engine)?;
+        durable_enough(&engine, config.durability, &furnish.apps())?;
         if let Opened::Outside(link) = &engine {
             facts.engine_is(link.clone());
         }

@@ -5,20 +5,26 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use app::{Action, App, Applied, Decision, Room, UnknownFormat};
+use app::{Action, App, Applied, Decision, Needs, Room, UnknownFormat};
 use identity::{KeyRing, Secret, TokenRules};
-use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Origins, Path};
+use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Origins, Path, StartError};
 use serde_json::{Value, json};
-use vocabulary::{Audience, Caller, Now, Payload, Record, Refusal, RoomId, Shown};
+use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown};
 use websocket::handshake::Key;
 use websocket::handshake::client::{Answer, Ask};
 use websocket::{Compression, Decoder, Event, Inflater, Role, frame};
 
 /// Decides nothing, ever.
-struct Fragile;
+struct Fragile {
+    durability: Durability,
+}
 
 impl App for Fragile {
     type State = ();
+
+    fn needs(&self) -> Needs {
+        Needs { durability: self.durability, ..Needs::default() }
+    }
 
     fn start(&self, _room: &RoomId) {}
 
@@ -57,17 +63,24 @@ impl App for Fragile {
     }
 }
 
-struct Furniture;
+struct Furniture {
+    needs: Durability,
+}
 
 impl Furnish for Furniture {
     fn apps(&self) -> rooms::Apps {
-        rooms::Apps::default().with("fragile", app::host(Fragile), rooms::Rules::default())
+        rooms::Apps::default().with(
+            "fragile",
+            app::host(Fragile { durability: self.needs }),
+            rooms::Rules::default(),
+        )
     }
 
     fn mounts(&self) -> Vec<shard::Mount> {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace: shard::Pace::default() }]
+        let pace = shard::Pace::default();
+        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace, one_per_user: None }]
     }
 }
 
@@ -92,7 +105,7 @@ impl Log {
     }
 }
 
-fn node(secret: Secret) -> Node {
+fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Node, StartError> {
     let path = Path::new("/ws");
     let (auth, origins) = (Auth::Token, Origins::All);
     let mount = MountPoint { path, auth, origins, token_in_query: true, compression: true };
@@ -106,11 +119,12 @@ fn node(secret: Secret) -> Node {
         limits: shard::Limits::default(),
         room_limits: rooms::Limits::default(),
         engine: node::Engine::Memory(engine::MemoryLimits::default()),
+        durability: configured,
         node_tag: 0x9f3c,
         start_tag: 7,
         handshake: Duration::from_secs(10),
     };
-    Node::start(config, Arc::new(Furniture)).expect("a port is free")
+    Node::start(config, Arc::new(Furniture { needs }))
 }
 
 fn connect(host: &str, token: &str) -> TcpStream {
@@ -161,7 +175,7 @@ fn the_reference_of_an_internal_error_is_found_in_the_log() {
     let (sub, name) = ("7".to_owned(), "Ana".to_owned());
     let claims = json!({ "sub": sub, "name": name, "iat": now, "exp": now + 3600 });
     let token = secret.sign(&claims).expect("signed");
-    let node = node(secret);
+    let node = node(secret, Durability::None, Durability::None).expect("a port is free");
     let mut ana = connect(&node.address().to_string(), &token);
     say(&mut ana, r#"{"type":"join_room","id":"j","payload":{"room_id":"r"}}"#);
     assert_eq!(answer(&mut ana, "j")["type"], "room_info");
@@ -183,4 +197,31 @@ fn the_reference_of_an_internal_error_is_found_in_the_log() {
     }
     references.dedup();
     assert_eq!(references.len(), 3, "each failure has its own");
+}
+
+/// The memory engine keeps records through nothing.
+#[test]
+fn a_node_does_not_start_on_an_engine_that_gives_less_than_is_needed() {
+    for (configured, needs, expected) in [
+        (
+            Durability::None,
+            Durability::Process,
+            Some("the app fragile needs records to survive the end of a process"),
+        ),
+        (
+            Durability::Power,
+            Durability::None,
+            Some("the setting `durability` needs records to survive a loss of power"),
+        ),
+        (Durability::None, Durability::None, None),
+    ] {
+        let secret = Secret::new(b"a secret of thirty-two bytes or more").expect("long enough");
+        match (node(secret, configured, needs), expected) {
+            (Err(error), Some(says)) => {
+                let error = error.to_string();
+                assert!(error.starts_with(says) && error.contains("they survive nothing"), "{error}");
+            }
+            (started, expected) => assert_eq!(started.is_ok(), expected.is_none(), "{configured} {needs}"),
+        }
+    }
 }

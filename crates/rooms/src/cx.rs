@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use app::Panicked;
-use engine::{Question, SoftEntry};
+use engine::{Format, Question, SoftEntry};
 use vocabulary::{
     Ack, Command, Delivery, Failed, Failure, Incarnation, Key, Now, Payload, Person, Position, Reference,
     Refusal, Reply, ReplyTo, RoomId, Said, ShardId, StepId, Wall,
@@ -51,6 +51,8 @@ pub(crate) struct Cx<'a> {
     pub publish: bool,
     pub news_may_drop: bool,
     pub start_tag: u32,
+    /// What is stored is written so.
+    pub format: Format,
     /// This node is steward of the room at hand.
     pub steward: bool,
     pub serial: &'a mut u64,

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use engine::Format;
 use vocabulary::{Check, Epoch, Key, Payload, Person, Position, Seen, UserId, Wall};
-
-const RECORD_VERSION: u8 = 1;
-const SNAPSHOT_VERSION: u8 = 1;
 
 /// Bytes that are no record or snapshot of a version known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +23,15 @@ pub(crate) struct Written {
 }
 
 /// The bytes, and what reading them would give.
-pub(crate) fn write_record(at: Wall, author: Option<&Person>, draft: app::Draft) -> (Payload, Written) {
+pub(crate) fn write_record(
+    format: Format,
+    at: Wall,
+    author: Option<&Person>,
+    draft: app::Draft,
+) -> (Payload, Written) {
     let app::Draft { kind, body, touches } = draft;
     let mut out = BytesMut::with_capacity(64 + body.len());
-    out.put_u8(RECORD_VERSION);
+    out.put_u8(format.0);
     out.put_i64(at.0);
     put_text(&mut out, kind);
     put_text(&mut out, author.map_or("", |person| person.id.as_str()));
@@ -45,9 +48,7 @@ pub(crate) fn write_record(at: Wall, author: Option<&Person>, draft: app::Draft)
 
 pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
     let mut input = data.clone();
-    if input.try_get_u8() != Ok(RECORD_VERSION) {
-        return Err(Unreadable);
-    }
+    read_format(&mut input)?;
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
     let kind = Cow::Owned(get_text(&mut input)?.to_string());
     let id = get_text(&mut input)?;
@@ -69,9 +70,9 @@ pub(crate) struct Saved {
     pub app: Payload,
 }
 
-pub(crate) fn write_snapshot(saved: &Saved) -> Payload {
+pub(crate) fn write_snapshot(format: Format, saved: &Saved) -> Payload {
     let mut out = BytesMut::with_capacity(64 + saved.app.len() + saved.keys.len() * 48);
-    out.put_u8(SNAPSHOT_VERSION);
+    out.put_u8(format.0);
     put_position(&mut out, saved.seen.position);
     out.put_u32(saved.seen.check.0);
     out.put_i64(saved.at.0);
@@ -87,9 +88,7 @@ pub(crate) fn write_snapshot(saved: &Saved) -> Payload {
 
 pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     let mut input = data.clone();
-    if input.try_get_u8() != Ok(SNAPSHOT_VERSION) {
-        return Err(Unreadable);
-    }
+    read_format(&mut input)?;
     let position = get_position(&mut input)?;
     let check = Check(input.try_get_u32().map_err(|_| Unreadable)?);
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
@@ -101,6 +100,14 @@ pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
         keys.push((at, key, get_position(&mut input)?));
     }
     Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
+}
+
+/// The layout is the same in all that there are.
+fn read_format(input: &mut Bytes) -> Result<(), Unreadable> {
+    match input.try_get_u8() {
+        Ok(format) if (1..=Format::NEWEST.0).contains(&format) => Ok(()),
+        _ => Err(Unreadable),
+    }
 }
 
 fn put_text(out: &mut BytesMut, text: &str) {
@@ -140,7 +147,7 @@ mod tests {
             body: Payload::from_static(b"{\"content\":\"hi\"}"),
             touches: vec![UserId::new("8")],
         };
-        let (data, written) = write_record(Wall(42), Some(&author), draft);
+        let (data, written) = write_record(Format::NEWEST, Wall(42), Some(&author), draft);
         assert_eq!(read_record(&data), Ok(written));
     }
 
@@ -154,13 +161,13 @@ mod tests {
             keys: keys.into_iter().map(|key| (Wall(1), key, position)).collect(),
             app: Payload::from_static(b"state"),
         };
-        assert_eq!(read_snapshot(&write_snapshot(&saved)), Ok(saved));
+        assert_eq!(read_snapshot(&write_snapshot(Format::NEWEST, &saved)), Ok(saved));
     }
 
     #[test]
     fn cut_or_foreign_bytes_are_unreadable_and_do_not_panic() {
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: vec![] };
-        let (whole, _) = write_record(Wall(1), None, draft);
+        let (whole, _) = write_record(Format::NEWEST, Wall(1), None, draft);
         for cut in 0..whole.len() - 1 {
             assert_eq!(read_record(&whole.slice(..cut)), Err(Unreadable), "cut at {cut}");
         }

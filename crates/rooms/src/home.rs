@@ -3,6 +3,7 @@
 
 mod append;
 mod load;
+mod looks;
 mod pages;
 mod steward;
 mod tell;
@@ -24,6 +25,7 @@ use crate::pipeline::{Pending, Pipeline, Waiter};
 use crate::presence::Presence;
 use crate::seats::Seats;
 use crate::soft::Softs;
+use looks::Looks;
 use pages::Reader;
 use steward::Stewarded;
 
@@ -105,12 +107,7 @@ pub(crate) struct Home {
     readers: BTreeMap<u64, Reader>,
     stewarded: Stewarded,
     idle_since: Option<Tick>,
-    looked: Tick,
-    /// The engine was asked to go on telling, and has not answered since then.
-    looking: Option<Tick>,
-    /// This shard has a new name since, and what it hears may have been said to the old one: until then it looks again
-    /// from time to time.
-    unsure_until: Tick,
+    looks: Looks,
     /// When this room wants to be woken; the index of `Rooms` agrees with it.
     pub(crate) scheduled: Option<Tick>,
 }
@@ -136,9 +133,7 @@ impl Home {
             readers: BTreeMap::new(),
             stewarded: Stewarded::default(),
             idle_since: None,
-            looked: cx.now.tick,
-            looking: None,
-            unsure_until: Tick::default(),
+            looks: Looks::new(cx.now.tick),
             scheduled: None,
         };
         home.follow(cx);
@@ -420,25 +415,27 @@ impl Home {
             Phase::Live(_) => (None, self.stewarded.next_deadline(cx)),
             Phase::Quarantined(..) => (None, None),
         };
+        let look = loading.is_none().then(|| self.next_look(cx)).flatten();
         [
             loading,
             self.presence.next_deadline(),
             self.soft.next_deadline(),
             self.pipeline.next_deadline(cx.limits, loading.is_none()),
             self.fetching.map(again),
-            self.looking.map(again),
+            look,
             self.readers.values().map(|reader| again(reader.asked)).min(),
             stewarded,
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
-            self.looks_by_itself(cx).then(|| self.looked + cx.limits.look_again),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    fn looks_by_itself(&self, cx: &Cx<'_>) -> bool {
-        cx.news_may_drop || self.looked < self.unsure_until
+    /// A room that is not read just now looks again by itself where news may have been lost, and for those it doubts.
+    fn next_look(&self, cx: &Cx<'_>) -> Option<Tick> {
+        let doubt = self.presence.doubts_until().filter(|_| !self.looks.is_waiting());
+        self.looks.next(cx.news_may_drop, cx.limits).into_iter().chain(doubt).min()
     }
 
     pub(crate) fn tick(&mut self, cx: &mut Cx<'_>) {
@@ -455,19 +452,21 @@ impl Home {
         self.tick_loading(cx);
         self.tick_pipeline(cx);
         self.tick_readers(cx);
-        let unanswered = self.looking.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick);
-        if unanswered || (self.looks_by_itself(cx) && self.looked + cx.limits.look_again <= cx.now.tick) {
+        let is_read = !matches!(self.phase, Phase::Loading(_));
+        if is_read && self.next_look(cx).is_some_and(|at| at <= cx.now.tick) {
             self.look_again(cx);
         }
     }
 
     pub(crate) fn ended(&mut self, cx: &mut Cx<'_>, incarnation: vocabulary::Incarnation) {
+        self.looks.ended(incarnation);
         self.presence.end(cx.now.tick, incarnation);
     }
 
     pub(crate) fn hear_present(&mut self, cx: &mut Cx<'_>, present: engine::Present) {
         // A shard's own earlier life is not somebody else.
         if present.by.node != cx.me.node || present.by.shard != cx.me.shard {
+            self.looks.hear(&present);
             self.presence.elsewhere(cx.now.tick, present);
         }
     }

@@ -1,6 +1,7 @@
 //! Membership, presence, history, who receives what: the homes of this shard's rooms. It asks the engine and delivers
 //! to shards by returning effects; it never names a socket, a protocol or a frame.
 
+mod claims;
 mod cx;
 mod format;
 mod home;
@@ -18,10 +19,11 @@ use std::rc::Rc;
 use app::Host;
 use engine::{Answer, Asked, Guarantees, News, Nodes, Question};
 use vocabulary::{
-    Code, Command, ConnectionId, Delivery, Incarnation, Now, Parting, Payload, Refusal, Reply, RoomId,
-    SLICES, Slice, StepId, Tick, UserId,
+    Code, Command, ConnectionId, Delivery, Durability, Incarnation, Now, Parting, Payload, Refusal, Reply,
+    RoomId, SLICES, Slice, StepId, Tick, UserId,
 };
 
+use claims::Claims;
 use cx::Cx;
 pub use cx::{Counts, Effect};
 use home::Home;
@@ -37,6 +39,11 @@ impl Apps {
     pub fn with(mut self, name: &str, host: Box<dyn Host>, rules: Rules) -> Apps {
         self.0.insert(name.to_owned(), (Rc::from(host), rules));
         self
+    }
+
+    /// The app that needs the most of its engine, and what that is.
+    pub fn most_durable(&self) -> Option<(&str, Durability)> {
+        self.0.iter().map(|(name, (host, _))| (name.as_str(), host.needs().durability)).max_by_key(|it| it.1)
     }
 
     pub fn has(&self, app: &str) -> bool {
@@ -64,6 +71,7 @@ pub struct Rooms {
     attend_at: Tick,
     /// Users with an open socket on this node, at the home of their inbox.
     roster: BTreeMap<UserId, Vec<ConnectionId>>,
+    claims: Claims,
     serial: u64,
     counts: Counts,
     effects: VecDeque<Effect>,
@@ -83,6 +91,7 @@ impl Rooms {
             attended: None,
             attend_at: Tick::default(),
             roster: BTreeMap::new(),
+            claims: Claims::default(),
             serial: 0,
             counts: Counts::default(),
             effects: VecDeque::new(),
@@ -113,11 +122,16 @@ impl Rooms {
 
     pub fn next_deadline(&self) -> Option<Tick> {
         let room = self.alarms.first().map(|(at, _)| *at);
-        Some(room.map_or(self.attend_at, |at| at.min(self.attend_at)))
+        [room, self.claims.next_deadline(), Some(self.attend_at)].into_iter().flatten().min()
     }
 
     pub fn command(&mut self, now: Now, command: Command) {
-        if let Command::Roster { user, connection, here } = command {
+        if let Command::Roster { user, connection, here, claims } = command {
+            match claims {
+                Some(name) if here => self.claims.enter(now.tick, name, connection, &mut self.effects),
+                Some(name) => self.claims.leave(&name, connection, &mut self.effects),
+                None => {}
+            }
             return self.enrol(&user.person.id, connection, here);
         }
         let room = command.room();
@@ -223,8 +237,10 @@ impl Rooms {
             }
             Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft(cx, entry)),
             Answer::Stored { room, kept } => self.with(now, &room, |home, _| home.snapshot_kept(kept)),
-            // Nothing here holds claims yet.
-            Answer::Claimed { .. } | Answer::ClaimLost { .. } => {}
+            Answer::Claimed { name, ticket, token } => {
+                self.claims.claimed(&name, ticket, token, &mut self.effects);
+            }
+            Answer::ClaimLost { name, token } => self.claims.lost(&name, token, &mut self.effects),
         }
     }
 
@@ -234,6 +250,7 @@ impl Rooms {
             self.ask(Question::Attend { shards: self.config.shards });
             self.keep_system_room(now);
         }
+        self.claims.tick(now.tick, &mut self.effects);
         while self.alarms.first().is_some_and(|(at, _)| *at <= now.tick) {
             let Some((_, room)) = self.alarms.pop_first() else { break };
             let Some(home) = self.homes.get_mut(&room) else { continue };
@@ -304,6 +321,7 @@ impl Rooms {
     /// What was published under the old name may be gone: everything is said again under a new one.
     fn reincarnate(&mut self, now: Now) {
         self.config.me.life += 1;
+        self.claims.ended(&mut self.effects);
         self.attended = Some(now.tick);
         self.attend_at = now.tick + self.config.limits.lease / 3;
         let rooms: Vec<RoomId> = self.homes.keys().cloned().collect();
@@ -394,6 +412,7 @@ fn cx<'a>(
         publish: config.guarantees.nodes == Nodes::Many,
         news_may_drop: config.guarantees.news == News::MayDrop,
         start_tag: config.start_tag,
+        format: config.guarantees.format,
         steward,
         serial,
         counts,

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use app::{Applied, Fold, Host, Panicked};
-use engine::{Snapshot, Stored};
+use engine::{Format, Snapshot, Stored};
 use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
 
 use crate::format::{self, Saved, Written};
@@ -157,25 +157,25 @@ impl Log {
     }
 
     /// An app that cannot be saved is tried again when as much again was recorded.
-    pub(crate) fn snapshot(&mut self, limits: &Limits) -> Result<Snapshot, Unsaved> {
+    pub(crate) fn snapshot(&mut self, format: Format, limits: &Limits) -> Result<Snapshot, Unsaved> {
         self.fresh_records = 0;
         self.fresh_bytes = 0;
         let app = self.fold.save().map_err(Unsaved::Panicked)?;
         if app.len() > limits.save_bytes_max {
             return Err(Unsaved::TooLarge(app.len()));
         }
-        Ok(self.snapshot_of(app, self.head))
+        Ok(self.snapshot_of(format, app, self.head))
     }
 
-    fn snapshot_of(&self, app: Payload, seen: Seen) -> Snapshot {
+    fn snapshot_of(&self, format: Format, app: Payload, seen: Seen) -> Snapshot {
         let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app };
-        Snapshot { seen, data: format::write_snapshot(&saved) }
+        Snapshot { seen, data: format::write_snapshot(format, &saved) }
     }
 
     /// What a new epoch would start from: this state, before the first record. However large it is, without it the room
     /// could not go on.
-    pub(crate) fn base_of(&self, epoch: Epoch) -> Result<Snapshot, Panicked> {
+    pub(crate) fn base_of(&self, format: Format, epoch: Epoch) -> Result<Snapshot, Panicked> {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-        Ok(self.snapshot_of(self.fold.save()?, seen))
+        Ok(self.snapshot_of(format, self.fold.save()?, seen))
     }
 }

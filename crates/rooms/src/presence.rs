@@ -21,7 +21,15 @@ struct Here {
     mine: u32,
     /// One of them ended without a word, and this is how long that is not a leave yet.
     lingers_until: Option<Tick>,
-    elsewhere: Vec<(Incarnation, u32)>,
+    elsewhere: Vec<Elsewhere>,
+}
+
+/// Here by another incarnation's word.
+#[derive(Debug)]
+struct Elsewhere {
+    by: Incarnation,
+    /// The engine did not hold it when it was asked: it ends if an asking from then on finds the same.
+    doubted_until: Option<Tick>,
 }
 
 impl Here {
@@ -39,6 +47,8 @@ impl Here {
 pub(crate) struct Presence {
     users: BTreeMap<UserId, Here>,
     lingering: BTreeSet<(Tick, UserId)>,
+    /// The first time by which somebody's doubted entry is to be asked for again.
+    doubts_until: Option<Tick>,
     gone: BTreeMap<UserId, Tick>,
     /// Since when these books are kept: nobody is known to be gone for longer.
     since: Tick,
@@ -141,9 +151,9 @@ impl Presence {
             || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
         let here = self.users.entry(person.id.clone()).or_insert_with(fresh);
         let was_here = here.is_here();
-        here.elsewhere.retain(|(incarnation, _)| *incarnation != by);
+        here.elsewhere.retain(|entry| entry.by != by);
         if count > 0 {
-            here.elsewhere.push((by, count));
+            here.elsewhere.push(Elsewhere { by, doubted_until: None });
         }
         let is_here = here.is_here();
         // Whose connections are here is called what they say here.
@@ -157,28 +167,38 @@ impl Presence {
         self.drop_if_gone(now, &person.id);
     }
 
-    /// The whole of what the engine holds, in place of all that was heard piece by piece.
-    pub(crate) fn replace_elsewhere(&mut self, now: Tick, me: Incarnation, all: Vec<Present>) {
+    /// All that the engine held of others at some moment after `asked`. What was heard and is not there may have gone
+    /// unheard, or the engine has restarted and nobody has said it again yet. So its absence is believed when it was seen
+    /// twice, a while apart, and nothing was heard between.
+    pub(crate) fn hear_all(&mut self, now: Tick, asked: Tick, all: Vec<Present>, linger: Duration) {
         let held: BTreeSet<_> = all.iter().map(|present| (present.person.id.clone(), present.by)).collect();
-        let stale: Vec<_> = self
-            .users
-            .iter()
-            .flat_map(|(user, here)| here.elsewhere.iter().map(move |(by, _)| (user.clone(), *by)))
-            .filter(|entry| !held.contains(entry))
-            .collect();
         // What is new first, so that a user who moved from one incarnation to another never seems gone.
-        for present in
-            all.into_iter().filter(|present| !(present.by.node == me.node && present.by.shard == me.shard))
-        {
+        for present in all {
             self.elsewhere(now, present);
         }
-        for (user, by) in stale {
+        let mut over = Vec::new();
+        self.doubts_until = None;
+        for (user, here) in &mut self.users {
+            for entry in here.elsewhere.iter_mut().filter(|entry| !held.contains(&(user.clone(), entry.by))) {
+                let until = *entry.doubted_until.get_or_insert(now + linger);
+                if until <= asked {
+                    over.push((user.clone(), entry.by));
+                } else {
+                    self.doubts_until = Some(self.doubts_until.map_or(until, |first| first.min(until)));
+                }
+            }
+        }
+        for (user, by) in over {
             self.forget(now, &user, by);
         }
     }
 
+    pub(crate) fn doubts_until(&self) -> Option<Tick> {
+        self.doubts_until
+    }
+
     pub(crate) fn end(&mut self, now: Tick, incarnation: Incarnation) {
-        let has = |here: &Here| here.elsewhere.iter().any(|(by, _)| *by == incarnation);
+        let has = |here: &Here| here.elsewhere.iter().any(|entry| entry.by == incarnation);
         let users: Vec<_> =
             self.users.iter().filter(|(_, here)| has(here)).map(|(user, _)| user.clone()).collect();
         for user in users {
@@ -188,7 +208,7 @@ impl Presence {
 
     fn forget(&mut self, now: Tick, user: &UserId, incarnation: Incarnation) {
         if let Some(here) = self.users.get_mut(user) {
-            here.elsewhere.retain(|(by, _)| *by != incarnation);
+            here.elsewhere.retain(|entry| entry.by != incarnation);
             self.drop_if_gone(now, user);
         }
     }

@@ -52,6 +52,7 @@ impl Furnish for Furniture {
                 Compression::Off => usize::MAX,
             },
             pace: Pace { messages_per_second: mount.messages_per_second, burst: mount.burst },
+            one_per_user: mount.one_per_user.then(|| mount.path.as_str().into()),
         };
         let echo = || Mount {
             speaks: Speaks::Echo,
@@ -59,6 +60,7 @@ impl Furnish for Furniture {
             messages: CONFORMANCE,
             compress_from_bytes: 0,
             pace: Pace::default(),
+            one_per_user: None,
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
     }

@@ -74,6 +74,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
             .context(format!("cannot listen on {}; is something else there? Try --listen", settings.listen)),
         StartError::Engine(error) => anyhow::anyhow!("the engine {:?}: {error}", settings.engine.name()),
         StartError::Threads(error) => anyhow::Error::new(error).context("cannot start"),
+        refused @ StartError::Durability { .. } => anyhow::Error::new(refused),
     })?;
     let facts = node.facts();
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
@@ -140,6 +141,7 @@ fn node_config(
         tls,
         limits: gate::limits(settings),
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
+        durability: settings.durability,
         room_limits,
         node_tag: u64::from_le_bytes(tag),
         start_tag,

@@ -1,74 +1,17 @@
 //! Two nodes on one engine, a real Redis or NATS: clients on different nodes are in one room.
 
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
+#[path = "support/fleet.rs"]
+mod fleet;
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
 use std::time::Instant;
 
-use conformance::Server as Broker;
+use fleet::Fleet;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use support::{Client, Folder, PATIENCE, Server, kulkul};
-
-/// A broker, and the nodes that are given its address.
-struct Fleet {
-    broker: Broker,
-    scheme: &'static str,
-    config: Folder,
-}
-
-impl Fleet {
-    fn on_redis() -> Fleet {
-        let broker = Broker::start("redis-server", |port, folder| {
-            let folder = folder.to_str().expect("UTF-8");
-            let port = port.to_string();
-            let args = [
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-                folder,
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-            ];
-            args.iter().map(Into::into).collect()
-        });
-        Fleet::of(broker, "redis")
-    }
-
-    fn on_nats() -> Fleet {
-        let broker = Broker::start("nats-server", |port, folder| {
-            let (port, folder) = (port.to_string(), folder.to_str().expect("UTF-8"));
-            ["-a", "127.0.0.1", "-p", &port, "-js", "-sd", folder].iter().map(Into::into).collect()
-        });
-        Fleet::of(broker, "nats")
-    }
-
-    fn of(broker: Broker, scheme: &'static str) -> Fleet {
-        let config = Folder::new();
-        let text = "operator_listen = \"127.0.0.1:0\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
-        std::fs::write(config.path().join("kulkul.toml"), text).expect("written");
-        Fleet { broker, scheme, config }
-    }
-
-    fn config(&self) -> String {
-        self.config.path().join("kulkul.toml").to_str().expect("UTF-8").to_owned()
-    }
-
-    fn node(&self) -> Server {
-        let engine = format!("{}://{}", self.scheme, self.broker.address);
-        Server::with(&["--config", &self.config(), "--engine", &engine])
-    }
-
-    fn client(&self, node: &Server, user: &str) -> Client {
-        let told = kulkul(&["token", "--config", &self.config(), "--user", user]);
-        let token = String::from_utf8(told.stdout).expect("UTF-8");
-        Client::open(node, &format!("/ws?token={}", token.trim())).expect("let in")
-    }
-}
+use support::{Client, PATIENCE};
 
 fn say(client: &mut Client, id: &str) {
     let frame = json!({ "type": "send_message", "room": "general", "id": id, "payload": { "content": id } });
@@ -166,14 +109,23 @@ fn killing_a_node_flaps_nobody_who_is_on_the_other_too(fleet: &Fleet) {
 fn a_revocation_at_one_node_closes_at_the_other(fleet: &Fleet) {
     let (one, two) = (fleet.node(), fleet.node());
     let mut ana = fleet.client(&two, "ana");
-    let operator = one.operator.clone().expect("it has one");
-    let body = r#"{"user":"ana"}"#;
-    let head = format!("POST /revoke HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n");
-    let request =
-        format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let (status, said) = one.http_at(&operator, &request);
+    let (status, said) = one.ask_operator("POST /revoke", r#"{"user":"ana"}"#);
     assert_eq!(status, 204, "{said}");
     assert_eq!(ana.closed().0, 4401);
+}
+
+/// From one node to the other and back; who came last stays, and the old one's end takes nothing from it.
+fn where_a_user_has_one_connection_the_newest_wins_on_whatever_node(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let mut newest = fleet.client_at(&one, "/alone", "ana");
+    for node in [&two, &one, &one, &two] {
+        let mut older = std::mem::replace(&mut newest, fleet.client_at(node, "/alone", "ana"));
+        assert_eq!(older.closed(), (4509, "replaced by a newer connection".to_owned()));
+    }
+    let (mut other, mut elsewhere) = (fleet.client_at(&one, "/alone", "bo"), fleet.client(&one, "ana"));
+    for client in [&mut newest, &mut other, &mut elsewhere] {
+        client.join("general");
+    }
 }
 
 /// The engine is away for a moment: sockets stay, nothing that was acknowledged is lost, and it goes on by itself.
@@ -216,6 +168,7 @@ on_both! {
     a_client_resumes_at_the_other_node,
     killing_a_node_flaps_nobody_who_is_on_the_other_too,
     a_revocation_at_one_node_closes_at_the_other,
+    where_a_user_has_one_connection_the_newest_wins_on_whatever_node,
     nodes_outlive_their_broker,
 }
 

@@ -320,8 +320,18 @@ fn tokens_carry_what_the_command_line_says_and_rooms_bind() {
 #[test]
 fn the_command_line_fails_with_the_agreed_status_and_says_why() {
     let folder = Folder::new();
+    let careful = folder.path().join("careful.toml");
+    let text = "secret = \"a secret of thirty-two bytes or more\"\nlisten = \"127.0.0.1:0\"\n\
+                operator_listen = \"127.0.0.1:0\"\ndurability = \"power\"\n";
+    std::fs::write(&careful, text).expect("written");
+    let careful = careful.to_str().expect("UTF-8");
     for (args, status, says) in [
         (&["serve", "--engine", "redis://127.0.0.1"][..], 1, "prove the same tokens"),
+        (
+            &["serve", "--config", careful, "--engine", "memory"],
+            1,
+            "needs records to survive a loss of power",
+        ),
         (&["serve", "--engine", "postgres"], 2, "memory, disk, redis"),
         (&["serve", "--listen", "0.0.0.0:0", "--data", folder.text()], 1, "secret ="),
         (&["serve", "--config", "/nonexistent/kulkul.toml"], 1, "/nonexistent/kulkul.toml"),

@@ -161,6 +161,7 @@ impl Shard {
             }
             Delivery::Reply { room, to, reply, at } => self.deliver_reply(now, room, to, reply, *at),
             Delivery::Outcome { step, result } => self.rooms.outcome(now, step.clone(), result.clone()),
+            Delivery::Ended { connection, reason } => self.end(now, *connection, *reason),
         }
     }
 

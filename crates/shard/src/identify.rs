@@ -68,7 +68,7 @@ impl Shard {
             Proven::AnotherUser => return self.end(now, id, CloseReason::Forbidden),
             Proven::Opened => {
                 connection.user = Some(user.clone());
-                self.dispatch(now, Command::Roster { user: user.clone(), connection: id, here: true });
+                self.enrol(now, id);
             }
             Proven::Renewed => {
                 let before = connection.user.replace(user.clone());

@@ -17,12 +17,17 @@ impl Shard {
         self.counts.opened += 1;
         let decoder = self.mounts[usize::from(peer.mount)].decoder(peer.compression);
         let connection = Connection::new(now, id.generation, peer, decoder, &self.limits);
-        let user = connection.user.clone();
         self.connections.insert(id, connection);
         self.arm(now, id);
-        if let Some(user) = user {
-            self.dispatch(now, Command::Roster { user, connection: id, here: true });
-        }
+        self.enrol(now, id);
+    }
+
+    /// Whose it is, is known.
+    pub(crate) fn enrol(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(user) = connection.user.clone() else { return };
+        let claims = self.mounts[usize::from(connection.mount)].claims(&user);
+        self.dispatch(now, Command::Roster { user, connection: id, here: true, claims });
     }
 
     /// All that waited has been written.
@@ -142,7 +147,8 @@ impl Shard {
             self.dispatch(now, Command::Leave { room, connection: id, asked: false });
         }
         if let Some(user) = connection.user.clone() {
-            self.dispatch(now, Command::Roster { user, connection: id, here: false });
+            let claims = self.mounts[usize::from(connection.mount)].claims(&user);
+            self.dispatch(now, Command::Roster { user, connection: id, here: false, claims });
         }
     }
 
@@ -166,9 +172,7 @@ impl Shard {
         self.announce(now);
         while self.goodbyes.front().is_some_and(|(at, _)| *at <= now.tick) {
             if let Some((_, id)) = self.goodbyes.pop_front() {
-                // Spread once more, so that a slot's clients do not come back in one moment.
-                let spread = id.slot.wrapping_mul(2_654_435_761) % 1000;
-                self.end(now, id, CloseReason::Draining(spread));
+                self.end(now, id, CloseReason::draining(id));
             }
         }
     }

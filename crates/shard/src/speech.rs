@@ -1,8 +1,10 @@
 //! What is spoken on a mount, and frames in its words.
 
+use std::sync::Arc;
+
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
-use vocabulary::RoomId;
+use vocabulary::{RoomId, User};
 use websocket::frame::{Header, Opcode};
 use websocket::{Compression, Decoder, Deflater, Role};
 
@@ -18,6 +20,8 @@ pub struct Mount {
     /// Shorter messages are sent plain, because compressing costs more than it saves.
     pub compress_from_bytes: usize,
     pub pace: Pace,
+    /// Each user has one connection here, the newest: the name under which that is known on every node.
+    pub one_per_user: Option<Arc<str>>,
 }
 
 /// A mount's own rate and burst of messages; what it does not say is that of all.
@@ -43,6 +47,11 @@ const BUILT_IN: [&str; 3] = ["user", "area", "system"];
 const HEADER_BYTES_MAX: usize = 10;
 
 impl Mount {
+    /// What a connection of this user's claims, where there is one for each.
+    pub(crate) fn claims(&self, user: &User) -> Option<Arc<str>> {
+        self.one_per_user.as_ref().map(|name| format!("{name} {}", user.person.id).into())
+    }
+
     pub(crate) fn decoder(&self, compression: Compression) -> Decoder {
         Decoder::new(Role::Server, self.messages, compression)
     }

@@ -74,6 +74,24 @@ fn a_client_that_returns_is_back_in_all_its_rooms_by_one_message() {
     assert_eq!((&refused["id"], &refused["room"]), (&"r-1".into(), &"user:somebody".into()));
 }
 
+/// The user's two connections and the home of its name are on three shards, in every way that they can be.
+#[test]
+fn where_a_user_has_one_connection_the_newest_replaces_the_one_before_it() {
+    for (older, newer) in (0..3).flat_map(|older| (0..3).map(move |newer| (older, newer))) {
+        let mut node = Node::new(3);
+        let other = node.connect_alone(older, 3, "bo");
+        let before = node.connect_alone(older, 1, "ana");
+        let after = node.connect_alone(newer, 2, "ana");
+        assert_eq!(node.close_code(before), Some(4509), "{older} {newer}");
+        // The end of the old one touches nothing of the new one.
+        node.receive(before, frame::masked(frame::Opcode::Close, [1, 2, 3, 4], &4509_u16.to_be_bytes()));
+        node.pass(Duration::from_secs(30));
+        assert_eq!((node.close_code(after), node.close_code(other)), (None, None), "{older} {newer}");
+        node.say(after, r#"{"type":"join_room","id":"j","payload":{"room_id":"general"}}"#);
+        assert_eq!(node.heard(after)[0]["id"], "j");
+    }
+}
+
 /// Three shards with a hundred members each: what a message costs is counted, not timed.
 #[test]
 fn a_message_crosses_to_each_shard_once_and_is_encoded_there_once() {

@@ -1,5 +1,7 @@
 //! The one table of close codes: number, words, and what the client should do next.
 
+use crate::ConnectionId;
+
 /// What a client should do after a close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comeback {
@@ -49,6 +51,11 @@ impl CloseReason {
         CloseReason::Forbidden,
         CloseReason::Replaced,
     ];
+
+    /// Those who are sent away in one moment do not come back in one.
+    pub fn draining(who: ConnectionId) -> CloseReason {
+        CloseReason::Draining(who.slot.wrapping_mul(2_654_435_761) % 1000)
+    }
 
     pub fn code(self) -> u16 {
         match self {

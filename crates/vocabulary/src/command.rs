@@ -186,6 +186,8 @@ pub enum Command {
         user: Arc<User>,
         connection: ConnectionId,
         here: bool,
+        /// The mount has one connection for each user: under this name the newest is it.
+        claims: Option<Arc<str>>,
     },
 }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Command, ConnectionId, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId, Tag, UserId, Wall,
+    CloseReason, Command, ConnectionId, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId, Tag,
+    UserId, Wall,
 };
 
 /// The tag that decides what of a record a member sees; given by `admit`, meaningful to the app alone.
@@ -198,6 +199,11 @@ pub enum Delivery {
     Outcome {
         step: StepId,
         result: Result<Payload, Refusal>,
+    },
+    /// A connection is over for a reason that its home knows.
+    Ended {
+        connection: ConnectionId,
+        reason: CloseReason,
     },
 }
 

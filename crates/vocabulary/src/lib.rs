@@ -6,6 +6,7 @@ mod close;
 mod command;
 mod counts;
 mod delivery;
+mod durability;
 mod failure;
 mod hash;
 mod ids;
@@ -27,6 +28,7 @@ pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
     Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
 };
+pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,

@@ -21,7 +21,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::{Asked, Durability, Guarantees, News, Nodes, Question, Volatile};
+use engine::{Asked, Durability, Format, Guarantees, News, Nodes, Question, Volatile};
 use link::{Answers, Condition, Deployment, Disagreement, Figure, Link};
 use vocabulary::Epoch;
 
@@ -92,6 +92,7 @@ const QUESTIONS_MAX: usize = 16_384;
 
 pub struct Disk {
     sync: Sync,
+    format: Format,
     facts: Arc<Facts>,
     questions: Option<SyncSender<Asked>>,
     wanted: Option<SyncSender<Wanted>>,
@@ -115,7 +116,7 @@ impl Disk {
             return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
         }
         let connection = schema::writer(&folder, sync)?;
-        let start_tag = schema::prepare(&connection, deployment)?;
+        let Deployment { start_tag, format, .. } = schema::prepare(&connection, deployment)?;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
         let facts = Arc::new(Facts::default());
         let readers = Readers::start(&folder, first, &answers, &facts)?;
@@ -139,7 +140,7 @@ impl Disk {
         let thread = std::thread::Builder::new().name("disk-writer".to_owned());
         let writer = thread.spawn(move || live(writer))?;
         let (questions, writer, readers) = (Some(send), Some(writer), Some(readers));
-        Ok(Disk { sync, facts, questions, wanted, writer, readers, _lock: lock })
+        Ok(Disk { sync, format, facts, questions, wanted, writer, readers, _lock: lock })
     }
 }
 
@@ -157,7 +158,7 @@ impl Link for Disk {
             Sync::Always => Durability::Power,
             Sync::Process => Durability::Process,
         };
-        Guarantees { nodes: Nodes::One, durability, news: News::Reliable }
+        Guarantees { format: self.format, nodes: Nodes::One, durability, news: News::Reliable }
     }
 
     fn ask(&self, asked: Asked) -> Result<(), Box<Asked>> {

@@ -97,8 +97,8 @@ pub(crate) fn reader(folder: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
-/// Makes what is missing, and compares what is there with what this build can go on with. The deployment's start tag.
-pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<u32, OpenError> {
+/// Makes what is missing, and compares what is there with what this build can go on with. The deployment as it is now.
+pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<Deployment, OpenError> {
     connection.execute_batch(TABLES)?;
     let kept: Option<String> =
         connection.query_row("SELECT line FROM deployment", [], |row| row.get(0)).optional()?;
@@ -109,7 +109,7 @@ pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<u32,
     let keep = "INSERT INTO deployment VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET line = ?1";
     connection.execute(keep, params![now.to_string()])?;
     look_through_rooms(connection)?;
-    Ok(now.start_tag)
+    Ok(now)
 }
 
 /// Every other row is looked at when its room is read. A room that is not found would be taken for one that never was, so

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 const FAILURES_MAX: u32 = 5;
 /// The same after so long without a success, however few tried.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// Between two probes: at least, and at most after many.
+/// Between two probes: at least, and at most after many. A node is not ready until one succeeds, and a node is worth nothing
+/// without its engine: it is back within five seconds of it. Nodes are tens, so that their probes are no load.
 const PROBE_MIN: Duration = Duration::from_secs(1);
-const PROBE_MAX: Duration = Duration::from_secs(30);
+const PROBE_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -79,7 +80,7 @@ impl Circuit {
     }
 }
 
-/// Full jitter over a range that doubles: from a second to 30.
+/// Full jitter over a range that doubles: from a second to three.
 fn pause(probes: u32, chance: u64) -> Duration {
     let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(PROBE_MAX);
     let share = (chance >> 11) as f64 / (1_u64 << 53) as f64;
@@ -123,8 +124,8 @@ mod tests {
             (0, 0, SECOND),
             (0, u64::MAX, SECOND),
             (2, 0, SECOND),
-            (3, u64::MAX / 2, SECOND * 4),
-            (40, u64::MAX, SECOND * 30),
+            (3, u64::MAX / 2, SECOND * 3 / 2),
+            (40, u64::MAX, SECOND * 3),
         ] {
             let got = pause(probes, chance);
             assert!(got.abs_diff(expected) < SECOND / 1000, "{probes} {chance}: {got:?}");

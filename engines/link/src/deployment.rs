@@ -3,16 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use engine::Format;
 use vocabulary::SLICES;
-
-/// The format in which this build writes records, snapshots and what engines keep beside them. A build reads its own and
-/// older ones.
-const FORMAT: u16 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     pub slices: u16,
-    pub format: u16,
+    /// In which all nodes write, whatever newer ones they could.
+    pub format: Format,
     /// Drawn when the record is first made: the first epoch of every room carries it, so that an engine that lost everything
     /// is told from the one it was.
     pub start_tag: u32,
@@ -31,7 +29,7 @@ pub enum SameKeys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
     Slices { kept: u16 },
-    Newer { kept: u16 },
+    Newer { kept: Format },
     Keys,
     Unreadable,
 }
@@ -39,7 +37,7 @@ pub enum Disagreement {
 impl Deployment {
     pub fn of_this_build(start_tag: u32, mut keys: Vec<String>) -> Deployment {
         keys.sort();
-        Deployment { slices: SLICES, format: FORMAT, start_tag, keys }
+        Deployment { slices: SLICES, format: Format::NEWEST, start_tag, keys }
     }
 
     /// What is to be kept from now on, if this build can go on with what is kept.
@@ -54,7 +52,8 @@ impl Deployment {
         if keys == SameKeys::Must && strangers && !(self.keys.is_empty() && kept.keys.is_empty()) {
             return Err(Disagreement::Keys);
         }
-        Ok(Deployment { start_tag: kept.start_tag, ..self.clone() })
+        // A newer build writes what the others read, and what it could go back from.
+        Ok(Deployment { format: kept.format, start_tag: kept.start_tag, ..self.clone() })
     }
 }
 
@@ -66,7 +65,9 @@ impl fmt::Display for Disagreement {
             }
             Disagreement::Newer { kept } => write!(
                 f,
-                "it is written in format {kept}, and this build reads up to {FORMAT}: use the build that wrote it, or a newer one"
+                "it is written in format {}, and this build reads up to {}: use the build that wrote it, or a newer one",
+                kept.0,
+                Format::NEWEST.0
             ),
             Disagreement::Keys => f.write_str(
                 "its other nodes prove tokens by other keys: give every node the same `secret` (or `auth` keys); to change one, \
@@ -83,7 +84,7 @@ impl fmt::Display for Disagreement {
 impl fmt::Display for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Deployment { slices, format, start_tag, keys } = self;
-        let keys = keys.join(",");
+        let (keys, format) = (keys.join(","), format.0);
         write!(f, "kulkul-deployment format={format} slices={slices} start={start_tag} keys={keys}")
     }
 }
@@ -98,7 +99,7 @@ impl FromStr for Deployment {
         };
         value("kulkul-deployment")?;
         let number = |text: &str| text.parse().map_err(|_| Disagreement::Unreadable);
-        let format = number(value("format=")?)?;
+        let format = value("format=")?.parse().map(Format).map_err(|_| Disagreement::Unreadable)?;
         let slices = number(value("slices=")?)?;
         let start_tag = value("start=")?.parse().map_err(|_| Disagreement::Unreadable)?;
         let keys = value("keys=")?.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
@@ -141,13 +142,25 @@ mod tests {
             (
                 "a newer format",
                 with(&["a"]),
-                Deployment { format: 9, ..kept.clone() },
+                Deployment { format: Format(9), ..kept.clone() },
                 SameKeys::Must,
-                Err(Disagreement::Newer { kept: 9 }),
+                Err(Disagreement::Newer { kept: Format(9) }),
             ),
-            ("an older format", with(&["a"]), Deployment { format: 0, ..kept }, SameKeys::Must, Ok(3)),
+            (
+                "an older format",
+                with(&["a"]),
+                Deployment { format: Format(0), ..kept },
+                SameKeys::Must,
+                Ok(3),
+            ),
         ] {
             assert_eq!(mine.joins(&kept, keys).map(|joined| joined.start_tag), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_build_that_joins_writes_the_format_that_is_kept() {
+        let kept = Deployment { format: Format(0), ..with(&["a"]) };
+        assert_eq!(with(&["a"]).joins(&kept, SameKeys::Must).map(|joined| joined.format), Ok(Format(0)));
     }
 }

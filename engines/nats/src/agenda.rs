@@ -167,8 +167,8 @@ impl Node {
             }
             (gained, lost, stale)
         };
-        for slice in lost {
-            self.leave_slice(slice).await?;
+        if !lost.is_empty() {
+            self.leave_slices(&lost).await;
         }
         if gained.is_empty() {
             return Ok(());
@@ -183,9 +183,7 @@ impl Node {
     }
 
     async fn read_slices(self: &Arc<Self>, slices: &BTreeSet<Slice>) -> Result<(), Fault> {
-        for slice in slices {
-            self.hear_slice(*slice).await?;
-        }
+        self.hear_slices(slices).await?;
         // From here on what is heard is kept.
         lock(&self.agenda).held.extend(slices.iter().copied());
         if slices.len() > SLICES_ONE_BY_ONE_MAX {

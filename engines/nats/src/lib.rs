@@ -159,7 +159,12 @@ async fn begin(
 
 impl Link for Nats {
     fn guarantees(&self) -> Guarantees {
-        Guarantees { nodes: Nodes::Many, durability: self.node.config.durability(), news: News::MayDrop }
+        Guarantees {
+            format: self.node.deployment.format,
+            nodes: Nodes::Many,
+            durability: self.node.config.durability(),
+            news: News::MayDrop,
+        }
     }
 
     fn ask(&self, asked: Asked) -> Result<(), Box<Asked>> {

@@ -1,22 +1,23 @@
 //! What is heard: a subscription for each room that is followed here, or for a whole slice that a shard here is steward of.
 //! Only what the server stored is published there, and what nobody needs to keep.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::Message as Told;
+use async_nats::{Message as Told, Subscriber};
 use engine::Answer;
 use futures_util::StreamExt;
-use tokio::task::AbortHandle;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
 use vocabulary::{Incarnation, RoomId, Slice};
 
 use crate::around;
 use crate::error::OpenError;
 use crate::message::{Body, Message};
 use crate::node::{Node, lock};
-use crate::server::{Fault, count};
+use crate::server::{Ask, Fault, count};
 use crate::streams;
 
 /// Between two times that all shards are told to look again: each is a reading of every room.
@@ -24,10 +25,24 @@ const GAP_PAUSE: Duration = Duration::from_millis(500);
 /// While nothing can be read, telling them to is no use.
 const AWAY_PAUSE: Duration = Duration::from_millis(50);
 
+/// A subscription and the task that tells what it hears. Dropped, it tells what has come, and ends.
+struct Ear {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Ear {
+    /// Returns when all that has come is told.
+    async fn close(self) {
+        drop(self.stop);
+        self.task.await.ok();
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Heard {
-    rooms: HashMap<RoomId, AbortHandle>,
-    slices: BTreeMap<Slice, AbortHandle>,
+    rooms: HashMap<RoomId, Ear>,
+    slices: BTreeMap<Slice, Ear>,
     pub(crate) told: BTreeMap<Incarnation, AbortHandle>,
 }
 
@@ -43,64 +58,104 @@ impl Node {
             let heard = lock(&self.heard);
             heard.slices.contains_key(&room.slice()) || heard.rooms.contains_key(room)
         };
-        if is_heard {
-            return Ok(());
-        }
-        let task = self.subscribe(self.names.news_of_room(room)).await?;
-        if let Some(other) = lock(&self.heard).rooms.insert(room.clone(), task) {
-            other.abort();
+        if !is_heard {
+            let (ear, begin) = self.subscribe(self.names.news_of_room(room)).await?;
+            lock(&self.heard).rooms.insert(room.clone(), ear);
+            drop(begin);
         }
         Ok(())
     }
 
     pub(crate) fn hear_no_more(&self, room: &RoomId) {
-        if let Some(task) = lock(&self.heard).rooms.remove(room) {
-            task.abort();
-        }
+        lock(&self.heard).rooms.remove(room);
     }
 
-    pub(crate) async fn hear_slice(self: &Arc<Self>, slice: Slice) -> Result<(), Fault> {
-        if lock(&self.heard).slices.contains_key(&slice) {
-            return Ok(());
+    pub(crate) async fn hear_slices(self: &Arc<Self>, slices: &BTreeSet<Slice>) -> Result<(), Fault> {
+        let (mut relieved, mut begins) = (Vec::new(), Vec::new());
+        for slice in slices {
+            if lock(&self.heard).slices.contains_key(slice) {
+                continue;
+            }
+            let (ear, begin) = self.subscribe(self.names.news_of_slice(*slice)).await?;
+            begins.push(begin);
+            let mut heard = lock(&self.heard);
+            heard.slices.insert(*slice, ear);
+            relieved.extend(heard.rooms.extract_if(|room, _| room.slice() == *slice).map(|(_, ear)| ear));
         }
-        let task = self.subscribe(self.names.news_of_slice(slice)).await?;
-        let mut heard = lock(&self.heard);
-        heard.slices.insert(slice, task);
-        let (of_slice, rest): (HashMap<_, _>, HashMap<_, _>) =
-            std::mem::take(&mut heard.rooms).into_iter().partition(|(room, _)| room.slice() == slice);
-        heard.rooms = rest;
-        of_slice.into_values().for_each(|task| task.abort());
+        self.relieve(relieved, begins).await;
         Ok(())
     }
 
-    /// Its rooms that are followed here are heard one by one before the slice is not.
-    pub(crate) async fn leave_slice(self: &Arc<Self>, slice: Slice) -> Result<(), Fault> {
-        let Some(task) = lock(&self.heard).slices.remove(&slice) else { return Ok(()) };
+    /// Their rooms that are followed here are heard one by one before the slices are not.
+    pub(crate) async fn leave_slices(self: &Arc<Self>, slices: &BTreeSet<Slice>) {
+        let relieved: Vec<Ear> = {
+            let mut heard = lock(&self.heard);
+            slices.iter().filter_map(|slice| heard.slices.remove(slice)).collect()
+        };
         let followed: Vec<RoomId> =
-            lock(&self.rooms).keys().filter(|room| room.slice() == slice).cloned().collect();
+            lock(&self.rooms).keys().filter(|room| slices.contains(&room.slice())).cloned().collect();
+        let mut begins = Vec::new();
         for room in followed {
-            self.hear(&room).await?;
+            let Ok((ear, begin)) = self.subscribe(self.names.news_of_room(&room)).await else {
+                // Whoever looks again subscribes again.
+                self.signals.gap.notify_one();
+                continue;
+            };
+            lock(&self.heard).rooms.insert(room, ear);
+            begins.push(begin);
         }
-        task.abort();
-        Ok(())
+        self.relieve(relieved, begins).await;
     }
 
-    async fn subscribe(self: &Arc<Self>, subject: String) -> Result<AbortHandle, Fault> {
+    /// New subscriptions take the place of others. What those heard is told to its end before: nothing is lost between them,
+    /// and nothing older is told after what is newer.
+    async fn relieve(&self, relieved: Vec<Ear>, begins: Vec<oneshot::Sender<()>>) {
+        if !relieved.is_empty() {
+            // With its answer all has come that the server sent while it did not know the new ones. If none comes, we are cut
+            // off, and all is looked at again.
+            self.server.last(&self.names.state, &self.names.leases(), Ask::Leader).await.ok();
+            futures_util::future::join_all(relieved.into_iter().map(Ear::close)).await;
+        }
+        drop(begins);
+    }
+
+    /// Nothing is told before the sender that comes with it is dropped; what comes waits.
+    async fn subscribe(self: &Arc<Self>, subject: String) -> Result<(Ear, oneshot::Sender<()>), Fault> {
         let asked = self.server.client.subscribe(subject);
-        let mut subscription = match tokio::time::timeout(self.config.call_within, asked).await {
+        let subscription = match tokio::time::timeout(self.config.call_within, asked).await {
             Ok(Ok(subscription)) => subscription,
             Ok(Err(error)) => return Err(Fault::Unanswered(error.to_string())),
             Err(_) => return Err(Fault::NotSent),
         };
+        let (begin, begins) = oneshot::channel::<()>();
+        let (stop, stops) = oneshot::channel();
         let node = self.clone();
         let task = tokio::spawn(async move {
-            while let Some(message) = subscription.next().await {
-                if node.hear_one(message).await.is_none() {
-                    count(&node.counts.unread);
-                }
-            }
+            begins.await.ok();
+            node.listen(subscription, stops).await;
         });
-        Ok(task.abort_handle())
+        Ok((Ear { stop, task }, begin))
+    }
+
+    async fn listen(&self, mut subscription: Subscriber, mut stops: oneshot::Receiver<()>) {
+        let mut stopped = false;
+        loop {
+            let message = tokio::select! {
+                message = subscription.next() => message,
+                _ = &mut stops, if !stopped => {
+                    stopped = true;
+                    // What has come stays to be heard.
+                    if subscription.unsubscribe().await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let Some(message) = message else { return };
+            if self.hear_one(message).await.is_none() {
+                count(&self.counts.unread);
+            }
+        }
     }
 
     /// None: it could not be read.

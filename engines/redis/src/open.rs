@@ -190,7 +190,8 @@ impl Engine {
         let posting = tokio::task::spawn_local(async move { posting.post.go_round().await });
         // Who asks first should already see who is alive; where it cannot be seen, it is looked for again and again.
         parts.look_now().await;
-        let guarantees = Guarantees { nodes: Nodes::Many, durability, news: News::MayDrop };
+        let guarantees =
+            Guarantees { format: joined.format, nodes: Nodes::Many, durability, news: News::MayDrop };
         let redis = Redis { lanes: sends, looks, counts, guarantees, joined, stop: None, thread: None };
         if tell.send(Ok(redis)).is_ok() {
             // Told, or nobody is left to tell: both end it. So does the end of what must not end.

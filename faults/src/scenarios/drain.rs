@@ -38,7 +38,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     launch.args.extend(["--config".to_owned(), config.display().to_string()]);
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(site.sized(1500, 1000));
     let all = crowd.clients.len();
     let mut drain = Drain { site, crowd: &mut crowd, launch: &launch, outcome: &mut outcome };
@@ -48,7 +48,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     node = drain.hastened(node)?;
     drain.load(all)?;
     outcome.figure("sockets", all);
-    judged(crowd, &launch, &node, plan.rooms, &mut outcome)?;
+    judged(crowd, node.port, &signer, plan.rooms, &mut outcome)?;
     Ok(outcome)
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
     let node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(500);
     crowd.pace = plan.pace;
     crowd.spend(Duration::from_millis(load_ms))?;

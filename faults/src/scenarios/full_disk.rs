@@ -37,7 +37,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let signer = launch.signer()?;
     launch.through = within_a_small_folder(&launch.data);
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(1000);
     crowd.pace = plan.pace;
     crowd.spend(Duration::from_millis(full_ms))?;
@@ -72,7 +72,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     outcome.figure("ready again ms, most", recovered_ms.iter().max().copied().unwrap_or(0));
     outcome.must(refused > 0, || "nothing was refused while the disk was full".to_owned());
     outcome.must(node.has_ended()?.is_none(), || "the server ended".to_owned());
-    judged(crowd, &launch, &node, plan.rooms, &mut outcome)?;
+    judged(crowd, node.port, &signer, plan.rooms, &mut outcome)?;
     Ok(outcome)
 }
 

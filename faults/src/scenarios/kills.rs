@@ -40,7 +40,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(numbers.plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(numbers.plan, &[launch.port], &signer)?;
     crowd.arrive(1000);
     let all = crowd.clients.len();
     crowd.until(WHOLE_WITHIN, |crowd| crowd.live() == all)?;
@@ -83,13 +83,13 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
         outcome.must(p99 <= numbers.live_p99_ms, || format!("live again after {p99} ms (p99)"));
         outcome.must(never * 100 <= back.len(), || format!("{never} were not live before the next kill"));
     }
-    judged(crowd, &launch, &node, numbers.plan.rooms, &mut outcome)?;
+    judged(crowd, node.port, &signer, numbers.plan.rooms, &mut outcome)?;
     must_be_whole(&mut outcome);
     Ok(outcome)
 }
 
 /// On one disk nothing that anybody has seen is lost, so nobody is told of a gap.
-fn must_be_whole(outcome: &mut Outcome) {
+pub(super) fn must_be_whole(outcome: &mut Outcome) {
     let told = outcome.figures.iter().any(|(name, value)| *name == "gaps and resets" && value != "0");
     outcome.must(!told, || "somebody was told of a gap or a reset".to_owned());
 }

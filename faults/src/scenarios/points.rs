@@ -59,7 +59,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(1000);
     let (mut back, mut missed) = (Vec::new(), 0);
     for round in 0..times {
@@ -98,7 +98,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
         let p99 = percentile(&mut back, 99);
         outcome.must(p99 <= 5000, || format!("live again after {p99} ms (p99)"));
     }
-    judged(crowd, &launch, &node, plan.rooms, &mut outcome)?;
+    judged(crowd, node.port, &signer, plan.rooms, &mut outcome)?;
     Ok(outcome)
 }
 

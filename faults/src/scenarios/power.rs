@@ -41,7 +41,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let text = site.world.folder.join("trace");
     launch.through = trace::STRACE.iter().map(Into::into).chain([text.clone().into_os_string()]).collect();
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(200);
     for _ in 0..bursts {
         crowd.pace = plan.pace;

@@ -30,7 +30,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let launch = site.world.launch("one", &[])?;
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(1000);
     crowd.pace = plan.pace;
     crowd.spend(Duration::from_millis(500))?;
@@ -68,7 +68,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     while !node.is_ready()? {
         crowd.turn(Duration::from_millis(2))?;
     }
-    judged(crowd, &launch, &node, plan.rooms, &mut outcome)?;
+    judged(crowd, node.port, &signer, plan.rooms, &mut outcome)?;
     Ok(outcome)
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let launch = site.world.launch("forgets", &["--engine", "memory"])?;
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
-    let mut crowd = Crowd::new(plan, launch.port, &signer)?;
+    let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
     crowd.arrive(1000);
     crowd.pace = plan.pace;
     let acked = crowd.until(WHOLE_WITHIN, |crowd| crowd.figures.acked >= 50)?;

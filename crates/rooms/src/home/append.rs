@@ -125,7 +125,7 @@ impl Home {
         let author = act.caller.user().map(|user| &user.person);
         let (mut written, mut bytes) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
         for draft in records {
-            let (data, meant) = format::write_record(at, author, draft);
+            let (data, meant) = format::write_record(cx.format, at, author, draft);
             bytes.push(data);
             written.push(meant);
         }
@@ -309,7 +309,7 @@ impl Home {
         match self.log() {
             Some(log) if log.head().epoch == epoch => {
                 // The engine lost what this node saw, and others have gone on from before it: what it says to a look decides.
-                if self.looking.is_none() && records.iter().any(|stored| log.contradicts(stored)) {
+                if !self.looks.is_waiting() && records.iter().any(|stored| log.contradicts(stored)) {
                     self.look_again(cx);
                 }
                 self.arrive(cx, end, Arrived::all(records));

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Command, Delivery, Epoch, Refusal, Seen, Tick};
+use vocabulary::{Command, Delivery, Epoch, Incarnation, Refusal, Seen, Tick};
 
 use super::append::Arrived;
+use super::looks::Waiting;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
 use crate::log::{Log, Unopened};
@@ -33,7 +34,7 @@ impl Loading {
 
 impl Home {
     pub(super) fn follow(&mut self, cx: &mut Cx<'_>) {
-        self.looked = cx.now.tick;
+        self.looks.asked(cx.now.tick);
         cx.ask(Question::Follow { room: self.id.clone(), seen: None });
     }
 
@@ -55,15 +56,14 @@ impl Home {
 
     /// The same incarnation looks again, or a new one follows for the first time.
     pub(crate) fn look_again(&mut self, cx: &mut Cx<'_>) {
-        self.looked = cx.now.tick;
-        self.looking = Some(cx.now.tick);
+        self.looks.asked(cx.now.tick);
         let seen = self.log().map(Log::seen);
         cx.ask(Question::Follow { room: self.id.clone(), seen });
     }
 
     /// This shard goes by a new name.
     pub(crate) fn renamed(&mut self, cx: &mut Cx<'_>) {
-        self.unsure_until = cx.now.tick + cx.limits.lease;
+        self.looks.renamed(cx.now.tick + cx.limits.lease);
         self.look_again(cx);
         self.republish(cx);
     }
@@ -75,11 +75,11 @@ impl Home {
     }
 
     pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, outcome: Followed) {
-        self.looking = None;
+        let waiting = self.looks.answered();
         match outcome {
-            Followed::Loaded(loaded) => self.loaded(cx, loaded),
+            Followed::Loaded(loaded) => self.loaded(cx, loaded, waiting),
             Followed::Continues { records, head, present, soft } => {
-                self.hear_others(cx, present, soft);
+                self.hear_others(cx, present, soft, waiting);
                 self.arrive(cx, head, Arrived::all(records));
             }
             Followed::Behind => self.reload(cx, None),
@@ -89,6 +89,7 @@ impl Home {
                 self.reload(cx, seen);
             }
         }
+        self.look_if_missed(cx);
     }
 
     /// Nothing of the room can be folded. Whoever waits for it is told; it is asked for again with the next asking.
@@ -124,23 +125,39 @@ impl Home {
 
     /// News may have been missed.
     pub(crate) fn missed(&mut self, cx: &mut Cx<'_>) {
-        if self.looking.is_none() && !matches!(self.phase, Phase::Loading(_)) {
+        self.looks.missed();
+        self.look_if_missed(cx);
+    }
+
+    /// An answer that is on its way, to a look or to a reading, may be from before they were missed.
+    fn look_if_missed(&mut self, cx: &mut Cx<'_>) {
+        if !matches!(self.phase, Phase::Loading(_)) && self.looks.owes() {
             self.look_again(cx);
         }
     }
 
-    fn hear_others(&mut self, cx: &mut Cx<'_>, present: Vec<engine::Present>, soft: Vec<engine::SoftEntry>) {
+    fn hear_others(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut present: Vec<engine::Present>,
+        soft: Vec<engine::SoftEntry>,
+        waiting: Option<Waiting>,
+    ) {
         // What the engine holds of this very shard is what it was told, unless that was lost on the way.
         for (person, count) in self.presence.unlike(cx.me, &present) {
             cx.publish_presence(&self.id, person, count);
         }
-        self.presence.replace_elsewhere(cx.now.tick, cx.me, present);
+        if let Some(waiting) = waiting {
+            let is_me = |by: Incarnation| by.node == cx.me.node && by.shard == cx.me.shard;
+            present.retain(|present| !is_me(present.by) && !waiting.has_left(present));
+            self.presence.hear_all(cx.now.tick, waiting.since, present, cx.limits.linger);
+        }
         for entry in soft {
             self.hear_soft(cx, entry);
         }
     }
 
-    fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom) {
+    fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom, waiting: Option<Waiting>) {
         let Phase::Loading(loading) = &mut self.phase else { return };
         if !matches!(loading.step, LoadStep::Following) {
             return;
@@ -178,7 +195,7 @@ impl Home {
             return self.quarantine(cx, log, panicked);
         }
         loading.step = LoadStep::Reading(log);
-        self.hear_others(cx, loaded.present, loaded.soft);
+        self.hear_others(cx, loaded.present, loaded.soft, waiting);
         self.go_on_loading(cx);
     }
 
@@ -197,7 +214,7 @@ impl Home {
                 let head = log.head();
                 if loading.lost.is_some_and(|lost| lost.position.epoch == head.epoch) {
                     let new = head.epoch.next(cx.start_tag);
-                    let (old, base) = (log.seen(), log.base_of(new));
+                    let (old, base) = (log.seen(), log.base_of(cx.format, new));
                     loading.step = LoadStep::Rebasing(log, new);
                     self.propose(cx, old, base);
                 } else {
@@ -205,7 +222,7 @@ impl Home {
                 }
             }
             LoadStep::Rebasing(log, new) => {
-                let (old, base) = (log.seen(), log.base_of(new));
+                let (old, base) = (log.seen(), log.base_of(cx.format, new));
                 loading.step = LoadStep::Rebasing(log, new);
                 self.propose(cx, old, base);
             }
@@ -307,6 +324,7 @@ impl Home {
         }
         self.say_view(cx);
         self.settle_flight(cx);
+        self.look_if_missed(cx);
         for (since, command) in loading.queue {
             if since + cx.limits.answer_within <= cx.now.tick && !command.must_arrive() {
                 self.refuse(cx, command, Refusal::busy(1000));

@@ -104,7 +104,7 @@ impl Home {
         }
         let Phase::Live(log) = &mut self.phase else { return };
         if log.wants_snapshot(cx.limits) {
-            match log.snapshot(cx.limits) {
+            match log.snapshot(cx.format, cx.limits) {
                 Ok(snapshot) => {
                     let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
                     cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });

@@ -32,6 +32,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
             _ => engine_disk::Sync::Always,
         },
         engine_prefix: top.get("engine_prefix"),
+        durability: durability(top, "durability"),
         redis: redis(top),
         nats: nats(top),
         signing: signing(settings),
@@ -52,12 +53,13 @@ fn redis(top: &Section) -> Redis {
         cluster: top.get("redis.cluster"),
         connections: top.get("redis.connections"),
         authorities: top.maybe("redis.authorities"),
-        durability: match top.get::<String>("redis.durability").as_str() {
-            "power" => Durability::Power,
-            "process" => Durability::Process,
-            _ => Durability::None,
-        },
+        durability: durability(top, "redis.durability"),
     }
+}
+
+fn durability(top: &Section, path: &str) -> Durability {
+    let name = top.get::<String>(path);
+    Durability::ALL.into_iter().find(|it| it.name() == name).unwrap_or_default()
 }
 
 fn nats(top: &Section) -> Nats {
@@ -224,5 +226,6 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         max_message_size: section.maybe("max_message_size").unwrap_or(websocket.max_message_size),
         messages_per_second: section.maybe("messages_per_second"),
         burst: section.maybe("burst"),
+        one_per_user: section.get("one_per_user"),
     }
 }

@@ -150,6 +150,12 @@ pub(super) const GROUPS: &[Group] = &[
                 "as websocket.compression",
                 "Agree to permessage-deflate here.",
             ),
+            Row::new(
+                "one_per_user",
+                Kind::Switch,
+                "false",
+                "A user has one connection here: the newest, on whichever node; the one before it is closed with 4509.",
+            ),
         ],
         reloads: false,
         entries_max: 64,

@@ -56,6 +56,12 @@ pub(super) const SERVER: &[Row] = &[
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),
     Row::new("engine", Kind::Text(ENGINE), "disk", "Where rooms are kept: disk in `data`; memory forgets all when the process ends."),
     Row::new(
+        "durability",
+        Kind::Choice(&["none", "process", "power"]),
+        "none",
+        "What stored records must survive at least: the server does not start on an engine that gives less, here or for one of its apps.",
+    ),
+    Row::new(
         "disk.sync",
         Kind::Choice(&["always", "process"]),
         "always",

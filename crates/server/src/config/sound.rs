@@ -256,6 +256,12 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
         }
         trusted_path(&path, section, settings, faults);
+        if section.maybe("one_per_user") == Some(true)
+            && section.maybe::<String>("auth").as_deref() == Some("public")
+        {
+            let says = "`one_per_user` = true, but with auth = \"public\" every connection there is a user of its own";
+            faults.add(section.place("one_per_user"), says);
+        }
         if section.maybe::<String>("protocol").as_deref() == Some("echo") && !mode.conformance {
             faults.add(
                 section.place("protocol"),

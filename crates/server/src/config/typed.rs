@@ -20,6 +20,7 @@ pub(crate) struct Typed {
     pub engine: Engine,
     pub disk_sync: engine_disk::Sync,
     pub engine_prefix: String,
+    pub durability: engine::Durability,
     pub redis: Redis,
     pub nats: Nats,
     pub signing: Signing,
@@ -177,6 +178,7 @@ pub(crate) struct Mount {
     pub messages_per_second: Option<u32>,
     pub burst: Option<u32>,
     pub compression: Compression,
+    pub one_per_user: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -328,16 +328,31 @@ impl Client {
     }
 
     pub(crate) fn hear(&mut self) -> Heard {
+        self.hear_within(PATIENCE).expect("something is heard")
+    }
+
+    /// What is heard in time, if anything is.
+    pub(crate) fn hear_within(&mut self, patience: Duration) -> Option<Heard> {
+        let end = Instant::now() + patience;
         let mut scratch = vec![0; 64 << 10];
         loop {
             if let Some(heard) = self.heard.pop_front() {
-                return heard;
+                return Some(heard);
             }
+            // A socket takes no wait of nothing: that would be one without an end.
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).expect("a timeout");
             let read = match self.stream.read(&mut scratch) {
-                Ok(0) => return Heard::End,
+                Ok(0) => return Some(Heard::End),
                 Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Heard::End,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Some(Heard::End),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if Instant::now() < end {
+                        continue;
+                    }
+                    return None;
+                }
                 Err(error) => panic!("nothing heard: {error}"),
             };
             for event in self.decoder.feed(&mut self.inflater, &mut scratch[..read]) {

@@ -99,10 +99,15 @@ impl Node {
             let me = Incarnation { node: 1, shard: id, life: 1 };
             let rooms =
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
-            let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
-            let (app, messages) = ("chat".into(), shard::MESSAGES);
-            let mounts =
-                vec![Mount { speaks, app, messages, compress_from_bytes: 256, pace: shard::Pace::default() }];
+            let mount = |one_per_user| Mount {
+                speaks: Speaks::Protocol(Box::new(protocol::RoomsProtocol)),
+                app: "chat".into(),
+                messages: shard::MESSAGES,
+                compress_from_bytes: 256,
+                pace: shard::Pace::default(),
+                one_per_user,
+            };
+            let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
             let outside = Outside {
@@ -158,14 +163,22 @@ impl Node {
     }
 
     pub(crate) fn connect_with(&mut self, shard: u16, slot: u32, compression: Compression) -> Client {
+        self.open(shard, slot, &format!("{shard}.{slot}"), 0, compression)
+    }
+
+    /// Where each user has one connection.
+    pub(crate) fn connect_alone(&mut self, shard: u16, slot: u32, user: &str) -> Client {
+        self.open(shard, slot, user, 1, Compression::Off)
+    }
+
+    fn open(&mut self, shard: u16, slot: u32, id: &str, mount: u8, compression: Compression) -> Client {
         let client = Client(shard, slot);
-        let id = format!("{shard}.{slot}");
-        let person = Person { id: UserId::new(&id), name: id.as_str().into() };
+        let person = Person { id: UserId::new(id), name: id.into() };
         let user = Arc::new(User { person, role: None, rooms: None });
         let (expires, issued, token) = (Wall(i64::MAX), Wall(0), None);
         let who = Who::Known(Authenticated { user, expires, issued, token });
         self.compression.insert(client, compression);
-        self.handle(client, Input::Opened(client.id(), Peer { who, mount: 0, compression }));
+        self.handle(client, Input::Opened(client.id(), Peer { who, mount, compression }));
         client
     }
 
@@ -259,16 +272,31 @@ impl Node {
 
     /// All that the client was told since it was last asked.
     pub(crate) fn heard(&mut self, client: Client) -> Vec<Value> {
+        let text = |event: websocket::Event<'_>| match event {
+            websocket::Event::Text(text) => Some(serde_json::from_str(&text).expect("JSON")),
+            _ => None,
+        };
+        self.events(client, text)
+    }
+
+    /// The code with which the server closed the client, if it did since the client last listened.
+    pub(crate) fn close_code(&mut self, client: Client) -> Option<u16> {
+        let code = |event: websocket::Event<'_>| match event {
+            websocket::Event::Close(Some(close)) => Some(close.code),
+            _ => None,
+        };
+        self.events(client, code).pop()
+    }
+
+    fn events<T>(&mut self, client: Client, of: impl Fn(websocket::Event<'_>) -> Option<T>) -> Vec<T> {
         let outside = &mut self.shards[usize::from(client.0)].2;
         let mut bytes = outside.written.remove(&client.1).unwrap_or_default();
         let limits = websocket::Limits { message_bytes_max: 1 << 20, fragments_max: 8 };
         let compression = self.compression.get(&client).copied().unwrap_or_default();
         let mut decoder = websocket::Decoder::new(websocket::Role::Client, limits, compression);
-        let text = |event| match event {
-            Ok(websocket::Event::Text(text)) => Some(serde_json::from_str(&text).expect("JSON")),
-            _ => None,
-        };
-        decoder.feed(&mut websocket::Inflater::default(), &mut bytes).filter_map(text).collect()
+        let mut inflater = websocket::Inflater::default();
+        let events = decoder.feed(&mut inflater, &mut bytes);
+        events.filter_map(Result::ok).filter_map(of).collect()
     }
 
     pub(crate) fn counts(&self) -> shard::Counts {

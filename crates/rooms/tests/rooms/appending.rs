@@ -1,199 +1,13 @@
 //! A room and an engine whose answers come late, twice or never, and which loses records: what was stored is shown, and
 //! nobody is told otherwise.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use app::{Action, App, Applied, Decision, Room, UnknownFormat};
-use engine::{
-    Answer, Appended, Asked, Batch, Followed, MemoryEngine, MemoryLimits, Nodes, Parcel, Question, Stored,
-};
-use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
-use vocabulary::{
-    Act, Asker, Audience, Caller, Check, Class, Code, Command, ConnectionId, Delivery, Epoch, HistoryFrom,
-    Incarnation, Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, Seen,
-    ShardId, Shown, Standing, Tag, Tick, User, UserId, Wall,
-};
+use engine::{Answer, Appended, Batch, Followed, Nodes, Parcel, Question, Stored};
+use rooms::Limits;
+use vocabulary::{Check, Code, Command, Delivery, Epoch, Key, Payload, Position, Seen};
 
-/// Whatever is said is recorded.
-struct Scribe;
-
-impl App for Scribe {
-    type State = ();
-
-    fn start(&self, _: &RoomId) {}
-    fn admit(&self, (): &(), _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
-        Ok(Audience::default())
-    }
-    fn decide(&self, _: Now, _: Room<'_, ()>, _: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
-        Ok(Decision::record("said", said.payload.clone()))
-    }
-    fn apply(&self, (): &mut (), _: &Record) -> Applied {
-        Applied::Done
-    }
-    fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
-        let (payload, sender) = (record.body.clone(), record.author.clone());
-        Some(Shown { kind: "said", payload, sender, class: Class::Record })
-    }
-    fn view(&self, (): &(), _: Audience) -> Payload {
-        Payload::new()
-    }
-    fn save(&self, (): &()) -> Payload {
-        Payload::new()
-    }
-    fn load(&self, _: &RoomId, _: &Payload) -> Result<(), UnknownFormat> {
-        Ok(())
-    }
-}
-
-const ME: Incarnation = Incarnation { node: 1, shard: ShardId(0), life: 1 };
-const OTHER: Incarnation = Incarnation { node: 2, ..ME };
-const ANA: ConnectionId = ConnectionId { shard: ShardId(0), slot: 1, generation: 1 };
-
-fn room() -> RoomId {
-    RoomId::new("scribe", "r")
-}
-
-fn ana() -> Arc<User> {
-    let person = Person { id: UserId::new("ana"), name: "Ana".into() };
-    Arc::new(User { person, role: None, rooms: None })
-}
-
-/// A room with Ana in it. Questions wait on the desk until the test carries them to the engine, or does not.
-struct Desk {
-    rooms: Rooms,
-    engine: MemoryEngine,
-    now: Now,
-    asked: VecDeque<Question>,
-    told: Vec<Delivery>,
-}
-
-impl Desk {
-    fn new() -> Desk {
-        Desk::with(Limits::default())
-    }
-
-    fn with(limits: Limits) -> Desk {
-        let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
-        let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
-        let guarantees = MemoryEngine::guarantees(Nodes::One);
-        let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
-        let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-        let (asked, told) = (VecDeque::new(), Vec::new());
-        let mut desk = Desk { rooms: Rooms::new(apps, config), engine, now, asked, told };
-        let (connection, tag) = (ANA, Tag::default());
-        let (ticket, since, payload) = (1, None, Payload::new());
-        let join = Join { room: room(), connection, user: ana(), tag, ticket, since, payload };
-        desk.command(Command::Join(join));
-        desk.carry_all();
-        desk.told.clear();
-        desk
-    }
-
-    fn command(&mut self, command: Command) {
-        self.rooms.command(self.now, command);
-        self.collect();
-    }
-
-    fn say(&mut self, id: &str) {
-        self.say_at_length(id, id.len());
-    }
-
-    /// The id, repeated to that length.
-    fn say_at_length(&mut self, id: &str, bytes: usize) {
-        let user = ana();
-        let key = Some(Key::client(&user.person.id, id));
-        let tag = Tag { id: Some(id.into()), full_name: false };
-        self.command(Command::Act(Act {
-            room: room(),
-            caller: Caller::Connection { id: ANA, user },
-            standing: Standing::Member,
-            kind: "say".into(),
-            payload: id.bytes().cycle().take(bytes).collect(),
-            key,
-            reply: Some(ReplyTo { asker: Asker::Connection(ANA), tag, frees: true }),
-        }));
-    }
-
-    /// Ana asks for the newest records.
-    fn look_back(&mut self, id: &str) {
-        let tag = Tag { id: Some(id.into()), full_name: false };
-        self.command(Command::History {
-            room: room(),
-            caller: Caller::Connection { id: ANA, user: ana() },
-            reply: ReplyTo { asker: Asker::Connection(ANA), tag, frees: false },
-            limit: 3,
-            from: HistoryFrom::Latest,
-        });
-    }
-
-    fn wait(&mut self, span: Duration) {
-        self.now = Now { tick: self.now.tick + span, wall: self.now.wall + span };
-        self.rooms.tick(self.now);
-        self.collect();
-    }
-
-    fn collect(&mut self) {
-        while let Some(effect) = self.rooms.next_effect() {
-            match effect {
-                Effect::Ask(Question::Attend { .. }) => {}
-                Effect::Ask(question) => self.asked.push_back(question),
-                Effect::Deliver(_, delivery) => self.told.push(delivery),
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// The append that waits on the desk.
-    fn append(&mut self) -> Question {
-        let at = self.asked.iter().position(|question| matches!(question, Question::Append { .. }));
-        at.and_then(|at| self.asked.remove(at)).expect("an append was asked")
-    }
-
-    /// What the engine answers, without the room hearing of it yet.
-    fn engine_says(&mut self, question: Question) -> Vec<Answer> {
-        self.engine_says_to(ME, question)
-    }
-
-    fn engine_says_to(&mut self, by: Incarnation, question: Question) -> Vec<Answer> {
-        self.engine.handle(self.now, Asked { by, question });
-        let answers = std::iter::from_fn(|| self.engine.next_answer());
-        answers.filter(|(to, _)| *to == by).map(|(_, answer)| answer).collect()
-    }
-
-    fn hear(&mut self, answers: Vec<Answer>) {
-        for answer in answers {
-            self.rooms.answered(self.now, answer);
-        }
-        self.collect();
-    }
-
-    fn carry_all(&mut self) {
-        while let Some(question) = self.asked.pop_front() {
-            let answers = self.engine_says(question);
-            self.hear(answers);
-        }
-    }
-
-    /// Ids that were acknowledged with their record, and ids that were refused, with what was said.
-    fn answered(&mut self) -> (Vec<String>, Vec<(String, Code)>) {
-        let (mut acked, mut refused) = (Vec::new(), Vec::new());
-        let id = |to: &ReplyTo| to.tag.id.as_deref().unwrap_or_default().to_owned();
-        for delivery in self.told.drain(..) {
-            match delivery {
-                Delivery::Records { records, .. } => {
-                    acked.extend(records.iter().flat_map(|news| &news.acks).map(|ack| id(&ack.to)));
-                }
-                Delivery::Reply { to, reply: Reply::Refused(refusal), .. } => {
-                    refused.push((id(&to), refusal.code));
-                }
-                _ => {}
-            }
-        }
-        (acked, refused)
-    }
-}
+use crate::desk::{ANA, Desk, OTHER, ana, room};
 
 /// What an engine answers that has no place for the batch just now.
 fn refusal_of(append: &Question) -> Vec<Answer> {
@@ -295,7 +109,7 @@ fn what_waited_for_the_append_before_is_unknown_ten_seconds_after_it_was_said() 
 #[test]
 fn history_that_does_not_come_is_refused_in_time_and_no_more_than_so_many_wait_for_it() {
     let limits = Limits { ring_records_max: 1, waiting_max: 3, ..Limits::default() };
-    let mut desk = Desk::with(limits);
+    let mut desk = Desk::with(Nodes::One, limits);
     for id in ["a", "b", "c"] {
         desk.say(id);
         desk.carry_all();

@@ -1,0 +1,5 @@
+//! A shard's rooms between what members ask and what the engine answers.
+
+mod appending;
+mod desk;
+mod presence;
