@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use engine::{Batch, Parcel};
+use engine::Batch;
 use vocabulary::{Ack, Act, Key, StepId, Tick};
 
 use crate::format::Written;
@@ -44,8 +44,6 @@ pub(crate) struct Flight {
     pub guarded: Option<Pending>,
     pub since: Tick,
     pub asked: Tick,
-    /// Since when those wait for it who have waited longest. They learn `unknown`; the asking goes on.
-    pub waited_for: Option<Tick>,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +51,11 @@ pub(crate) struct Pipeline {
     pub waiting: VecDeque<Pending>,
     waiting_bytes: usize,
     pub flight: Option<Flight>,
-    /// Each with when it began to wait: whoever comes later to what is in flight already has a patience of its own.
+    /// Each with when it began to wait: whoever comes later to what is in flight already has a patience of its own, and
+    /// keeps it when the flight is over and only what is read can say what became of it.
     waiters: BTreeMap<Key, Vec<(Tick, Waiter)>>,
+    /// Nobody of them has waited for longer than since then.
+    waited_since: Option<Tick>,
 }
 
 impl Pipeline {
@@ -122,18 +123,9 @@ impl Pipeline {
     }
 
     pub(crate) fn wait(&mut self, key: Key, since: Tick, waiter: Waiter) {
-        if let Some(flight) = &mut self.flight
-            && flight.batch.parcels.iter().any(|parcel| parcel.key == key)
-        {
-            flight.waited_for = Some(flight.waited_for.map_or(since, |first| first.min(since)));
-        }
+        let first = self.waited_since.filter(|_| !self.waiters.is_empty());
+        self.waited_since = Some(first.map_or(since, |first| first.min(since)));
         self.waiters.entry(key).or_insert_with(|| Vec::with_capacity(1)).push((since, waiter));
-    }
-
-    /// The longest that anybody has waited for one of these.
-    pub(crate) fn waited_for(&self, parcels: &[Parcel]) -> Option<Tick> {
-        let waiters = parcels.iter().filter_map(|parcel| self.waiters.get(&parcel.key));
-        waiters.flatten().map(|(since, _)| *since).min()
     }
 
     pub(crate) fn waited(&self) -> impl Iterator<Item = &Key> {
@@ -146,23 +138,18 @@ impl Pipeline {
         waiters.into_iter().map(|(_, waiter)| waiter).collect()
     }
 
-    /// Those who have waited too long for what is in flight.
+    /// Those who have waited too long. They learn `unknown`; what is in flight goes on.
     pub(crate) fn impatient(&mut self, now: Tick, limits: &Limits) -> Vec<Waiter> {
         let too_long = |began: Tick| began + limits.answer_within <= now;
-        let Some(flight) = &mut self.flight else { return Vec::new() };
-        if !flight.waited_for.is_some_and(too_long) {
+        if !self.waited_since.is_some_and(too_long) {
             return Vec::new();
         }
         let mut impatient = Vec::new();
-        for parcel in &flight.batch.parcels {
-            let Some(waiters) = self.waiters.get_mut(&parcel.key) else { continue };
+        self.waiters.retain(|_, waiters| {
             impatient.extend(waiters.extract_if(.., |(began, _)| too_long(*began)).map(|(_, waiter)| waiter));
-            if waiters.is_empty() {
-                self.waiters.remove(&parcel.key);
-            }
-        }
-        let waiters = flight.batch.parcels.iter().filter_map(|parcel| self.waiters.get(&parcel.key));
-        flight.waited_for = waiters.flatten().map(|(began, _)| *began).min();
+            !waiters.is_empty()
+        });
+        self.waited_since = self.waiters.values().flatten().map(|(began, _)| *began).min();
         impatient
     }
 
@@ -203,7 +190,8 @@ impl Pipeline {
     pub(crate) fn next_deadline(&self, limits: &Limits, asks: bool) -> Option<Tick> {
         let flight = self.flight.as_ref();
         let again = flight.filter(|_| asks).map(|flight| flight.asked + limits.ask_again);
-        let unknown = flight.and_then(|flight| flight.waited_for).map(|since| since + limits.answer_within);
+        let first = self.waited_since.filter(|_| !self.waiters.is_empty());
+        let unknown = first.map(|since| since + limits.answer_within);
         let waiting = self.oldest().map(|(_, since)| since + limits.answer_within);
         [again, unknown, waiting].into_iter().flatten().min()
     }

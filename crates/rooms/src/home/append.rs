@@ -188,8 +188,8 @@ impl Home {
         let due = self.host.needs().duties.then_some(AT_ONCE);
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
-        let (now, waited_for) = (cx.now.tick, self.pipeline.waited_for(&batch.parcels));
-        self.pipeline.flight = Some(Flight { batch, written, guarded, since: now, asked: now, waited_for });
+        let now = cx.now.tick;
+        self.pipeline.flight = Some(Flight { batch, written, guarded, since: now, asked: now });
     }
 
     pub(crate) fn appended(&mut self, cx: &mut Cx<'_>, number: u64, outcome: Appended) {

@@ -107,6 +107,20 @@ fn what_waited_for_the_append_before_is_unknown_ten_seconds_after_it_was_said() 
 }
 
 #[test]
+fn whoever_waits_for_what_is_found_waits_ten_seconds() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    let first = desk.append();
+    desk.wait(Duration::from_millis(1100));
+    desk.hear(refusal_of(&first));
+    // Asked twice and refused once: what is read would say what became of it, and nothing is answered.
+    desk.wait(Duration::from_millis(8800));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "not yet");
+    desk.wait(Duration::from_millis(200));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed));
+}
+
+#[test]
 fn history_that_does_not_come_is_refused_in_time_and_no_more_than_so_many_wait_for_it() {
     let limits = Limits { ring_records_max: 1, waiting_max: 3, ..Limits::default() };
     let mut desk = Desk::with(Nodes::One, limits);
