@@ -28,4 +28,16 @@ pub enum Mutant {
     CallTwice,
     /// A client's next message overtakes the one before it.
     Overtaken,
+    /// A node whose engine cannot answer takes for stored what it asked to be stored.
+    AckInTheDark,
+    /// With the engine a node's clients are out of reach too.
+    CutTakesSockets,
+    /// The engine says now and then of a node that lives that its lease has ended.
+    LivingEnded,
+    /// Clients hear of every leave twice.
+    LeaveTwice,
+    /// Who was cut off takes fifteen seconds more to come back.
+    ComesLate,
+    /// A drain takes a tenth of its time.
+    DrainInHaste,
 }

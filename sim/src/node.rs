@@ -65,8 +65,32 @@ pub(crate) struct Node {
     pub skew_millis: i64,
     /// Takes nobody in any more.
     pub draining: bool,
-    /// Until then something kept it from hearing or being heard.
-    pub disturbed_until: Tick,
+    pub disturbed: Disturbed,
+}
+
+/// When something kept a node from hearing or being heard, and nothing between two such times long enough to be over it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Disturbed {
+    pub from: Tick,
+    pub until: Tick,
+    /// Until then what it asked of the engine was held back, if an engine without loss is what it asked.
+    pub held_until: Tick,
+}
+
+/// What happened to a node is over and forgotten so long after its end: a lease, and time to say everything again.
+const FORGOTTEN: Duration = Duration::from_secs(15);
+
+impl Disturbed {
+    pub(crate) fn add(&mut self, now: Tick, until: Tick) {
+        if self.is_over(now) {
+            self.from = now;
+        }
+        self.until = self.until.max(until);
+    }
+
+    pub(crate) fn is_over(&self, now: Tick) -> bool {
+        self.until == Tick::default() || now.since(self.until) > FORGOTTEN
+    }
 }
 
 /// Inputs of each kind that one turn takes.
@@ -99,7 +123,7 @@ impl Node {
             slept_until: Tick::default(),
             skew_millis: 0,
             draining: false,
-            disturbed_until: Tick::default(),
+            disturbed: Disturbed::default(),
         }
     }
 }

@@ -213,6 +213,9 @@ impl Play {
         if self.world.scenario.mutant == Some(Mutant::AckBeforeItsPlace) {
             return self.hear_out_of_place(device, heard);
         }
+        if self.world.scenario.mutant == Some(Mutant::LeaveTwice) && heard.kind == "user_left" {
+            self.hear(device, &heard, text)?;
+        }
         self.hear(device, &heard, text)
     }
 
@@ -263,7 +266,10 @@ impl Play {
         self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
         self.held[device] = None;
-        let returns = self.random.between(Duration::from_millis(5), self.world.scenario.returns);
+        let mut returns = self.random.between(Duration::from_millis(5), self.world.scenario.returns);
+        if self.world.scenario.mutant == Some(Mutant::ComesLate) {
+            returns += Duration::from_secs(15);
+        }
         self.devices[device].reconnect_at = self.world.now.tick + returns;
         let at = self.devices[device].reconnect_at;
         self.world.remind(at, device as u64);

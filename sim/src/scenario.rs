@@ -6,7 +6,7 @@ mod plan;
 use std::time::Duration;
 
 use crate::expect::Expect;
-use crate::faults::Fault;
+use crate::faults::{Fault, Kind};
 use crate::mutant::Mutant;
 use crate::random::Random;
 
@@ -103,6 +103,8 @@ pub struct Scenario {
     pub place: Place,
     /// Of a thousand runs, those with rooms of the app that has duties, steps and claims.
     pub probes: u32,
+    /// Somebody is banned from a room now and then.
+    pub bans: bool,
     /// Callers by the HTTP API's way.
     pub back_ends: usize,
     /// By then a client has noticed that its line is dead, and by then it comes back after an end.
@@ -189,6 +191,7 @@ impl Scenario {
             watchers: 0,
             place: Place::Anywhere,
             probes: 600,
+            bans: true,
             back_ends: 0,
             notices: Duration::from_secs(4),
             returns: Duration::from_millis(1500),
@@ -346,6 +349,7 @@ impl Scenario {
             || self.half_open + self.slow_readers + self.stalls + self.wall_jumps + self.lost_tails > 0
             || self.command_box < 16
             || self.delivery_box < 16
+            || self.script.iter().any(|fault| fault.kind != Kind::Vanish)
     }
 
     /// What may wait in a shard's post: pages, leaves and the like are bounded by its members, and a turn's deliveries by

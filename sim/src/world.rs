@@ -12,7 +12,8 @@ use vocabulary::{Call, CallId, Failure, Now, Revocation, RoomId, ShardId, Tick, 
 use websocket::Inflater;
 
 use crate::engine::{Cut, Engine, LinkId, Way};
-use crate::node::{AtSocket, Node};
+use crate::mutant::Mutant;
+use crate::node::{AtSocket, Disturbed, Node};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
@@ -252,7 +253,7 @@ impl World {
         self.trace(|| format!("n{node} is killed"));
         let state = &mut self.nodes[node];
         state.up = false;
-        state.disturbed_until = Tick(u64::MAX);
+        state.disturbed.add(self.now.tick, Tick(u64::MAX));
         let number = state.number;
         for index in 0..self.scenario.shards {
             self.engine.disconnect((number, ShardId(index)));
@@ -278,7 +279,8 @@ impl World {
     pub fn restart(&mut self, node: usize) {
         let boot = self.nodes[node].boot + 1;
         let skew_millis = self.nodes[node].skew_millis;
-        self.nodes[node] = Node { skew_millis, disturbed_until: self.now.tick, ..self.start_node(boot) };
+        let disturbed = Disturbed { until: self.now.tick, ..self.nodes[node].disturbed };
+        self.nodes[node] = Node { skew_millis, disturbed, ..self.start_node(boot) };
         self.trace(|| format!("n{node} is back"));
         self.wake_all(node);
     }
@@ -288,7 +290,7 @@ impl World {
         let state = &mut self.nodes[node];
         state.paused_until = until;
         state.slept_until = until;
-        state.disturbed_until = state.disturbed_until.max(until);
+        state.disturbed.add(self.now.tick, until);
     }
 
     pub fn skew(&mut self, node: usize, millis: i64) {
@@ -306,8 +308,15 @@ impl World {
         for index in 0..self.scenario.shards {
             self.engine.cut((number, ShardId(index)), cut, until);
         }
-        let disturbed = &mut self.nodes[node].disturbed_until;
-        *disturbed = until.max(*disturbed);
+        let disturbed = &mut self.nodes[node].disturbed;
+        disturbed.add(self.now.tick, until);
+        if cut != Cut::Answers {
+            disturbed.held_until = until.max(disturbed.held_until);
+        }
+        if self.scenario.mutant == Some(Mutant::CutTakesSockets) {
+            let here = (0..self.sockets.len()).map(SocketId).filter(|id| self.sockets[id.0].node == node);
+            here.collect::<Vec<_>>().into_iter().for_each(|id| self.cut(id));
+        }
     }
 
     /// The engine is away from everybody.
@@ -327,6 +336,7 @@ impl World {
     pub(crate) fn drain(&mut self, node: usize, window: Duration) {
         self.trace(|| format!("n{node} drains"));
         self.nodes[node].draining = true;
+        let window = if self.scenario.mutant == Some(Mutant::DrainInHaste) { window / 10 } else { window };
         for cell in &mut self.nodes[node].cells {
             cell.sockets.push_back(AtSocket::Drain(window));
         }

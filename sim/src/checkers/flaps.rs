@@ -11,8 +11,8 @@ use crate::device::Verb;
 use crate::expect::Expect;
 use crate::heard::Heard;
 
-/// What happened to a node is over and forgotten so long after its end: a lease, and time to say everything again.
-const SETTLED: Duration = Duration::from_secs(15);
+/// Who is there for so long has been heard of by every node that hears: a lease, and time to say everything again.
+const KNOWN: Duration = Duration::from_secs(15);
 
 #[derive(Default)]
 pub(crate) struct Flaps {
@@ -50,13 +50,18 @@ impl Flaps {
         if !self.everywhere {
             return Ok(());
         }
+        let Some(hearer) = device.socket.map(|socket| &so_far.world.nodes[so_far.world.node_of(socket)])
+        else {
+            return Ok(());
+        };
         let steady = self.inside.iter().find(|((other, at), (node, since))| {
-            let settled = so_far.world.nodes[*node].disturbed_until.0 != u64::MAX
-                && so_far.world.nodes[*node].disturbed_until + SETTLED < seen.at;
+            // A node that hears nothing cannot know of who came meanwhile, and what it hears late may be of before.
+            let heard_of = hearer.disturbed.is_over(seen.at) || *since + KNOWN < hearer.disturbed.from;
             at == room
                 && so_far.devices[*other].user_id() == user
-                && seen.at.since(*since) > SETTLED
-                && settled
+                && seen.at.since(*since) > KNOWN
+                && so_far.world.nodes[*node].disturbed.is_over(seen.at)
+                && heard_of
         });
         match steady {
             Some(((other, _), (node, since))) => Err(format!(

@@ -8,6 +8,7 @@ use vocabulary::{RoomId, Tick};
 use super::{Checker, End, Fact, Seen};
 use crate::device::Verb;
 use crate::expect::Expect;
+use crate::scenario::News;
 
 /// Linger, or lease with what one look at the clock and the way there add; and the way to the client.
 const BOUND: Duration = Duration::from_millis(3_000 + 10_000 + 2_500 + 1_000);
@@ -26,12 +27,17 @@ impl Ghosts {
     }
 
     fn goes(&mut self, seen: &Seen<'_>, room: &RoomId, so_far: &End<'_>) {
-        let user = so_far.devices[seen.device].user_id();
+        let device = &so_far.devices[seen.device];
+        let user = device.user_id();
         self.inside.remove(&(seen.device, room.clone()));
         let of_user =
             |(device, at): &(usize, RoomId)| at == room && so_far.devices[*device].user_id() == user;
         if !self.inside.iter().any(of_user) {
-            self.gone.insert((user.to_owned(), room.clone()), seen.at);
+            // What its node said of it before may come yet, and holds for a lease, even if the node is gone.
+            let node = device.socket.map(|socket| &so_far.world.nodes[so_far.world.node_of(socket)]);
+            let lossless = so_far.world.scenario.news == News::Reliable;
+            let held = node.filter(|_| lossless).map(|node| node.disturbed.held_until);
+            self.gone.insert((user.to_owned(), room.clone()), seen.at.max(held.unwrap_or_default()));
         }
     }
 }
@@ -63,7 +69,7 @@ impl Checker for Ghosts {
             Fact::Heard(heard) => {
                 let (Some(room), Some(socket)) = (&heard.room, device.socket) else { return Ok(()) };
                 let node = &so_far.world.nodes[so_far.world.node_of(socket)];
-                let hears = node.up && node.disturbed_until + BOUND < seen.at;
+                let hears = node.up && node.disturbed.until + BOUND < seen.at;
                 if heard.payload["users"].is_null() || !hears {
                     return Ok(());
                 }

@@ -12,6 +12,8 @@ mod drained;
 mod flaps;
 mod ghosts;
 mod guards;
+#[cfg(test)]
+mod histories;
 mod leave;
 mod moments;
 mod once;

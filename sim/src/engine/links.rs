@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::{Answer, Asked, Question};
 use vocabulary::Tick;
 
+use crate::mutant::Mutant;
 use crate::random::Random;
 use crate::scenario::{News, Scenario};
 use crate::tally::Tally;
@@ -107,6 +108,9 @@ impl Link {
             let at = (now.max(self.no_answers_until) + Duration::from_micros(100)).max(self.answer_last);
             return Some(self.push(at, answer));
         }
+        if way.scenario.mutant == Some(Mutant::AckInTheDark) && matches!(answer, Answer::Appended { .. }) {
+            return Some(self.push(now, answer));
+        }
         let (news, is_cut) = (is_news(&answer), self.no_answers_until > now);
         match (news, way.scenario.news) {
             (false, _) if is_cut || way.loses(way.scenario.answer_lost) => {
@@ -124,6 +128,9 @@ impl Link {
             // A full box: the news is dropped, and what is said in its place is that some was.
             (true, News::Noticed) if way.loses(way.scenario.news_lost) => {
                 way.tally.fault("news missed");
+                if way.scenario.mutant == Some(Mutant::MissedSwallowed) {
+                    return None;
+                }
                 answer = Answer::Missed;
             }
             _ => {}

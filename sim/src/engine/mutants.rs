@@ -9,16 +9,11 @@ use crate::mutant::Mutant;
 impl Engine {
     /// What is done to a question; an answer, if it gets no further.
     pub(super) fn mutate(&mut self, asked: &mut Asked, way: &mut Way<'_>) -> Option<Answer> {
-        let Question::Append { room, batch } = &mut asked.question else { return None };
+        if self.mutant == Some(Mutant::AckBeforeAppend) && way.random.per_mille(100) {
+            return stored(&asked.question);
+        }
+        let Question::Append { batch, .. } = &mut asked.question else { return None };
         match self.mutant? {
-            Mutant::AckBeforeAppend if way.random.per_mille(100) => {
-                let (number, count) = (batch.number, batch.parcels.len() as u64);
-                let head = batch.seen.position;
-                let placements = (1..=count).map(|n| Placement::At(head.offset + n)).collect();
-                let head = Position { offset: head.offset + count, ..head };
-                let outcome = Appended::Stored { placements, head };
-                return Some(Answer::Appended { room: room.clone(), number, outcome });
-            }
             Mutant::NoKey => {
                 for parcel in &mut batch.parcels {
                     parcel.key = invented(&mut self.invented);
@@ -37,7 +32,13 @@ impl Engine {
     }
 
     /// What is done to an answer; whether it is said at all.
-    pub(super) fn spoil(&mut self, answer: &mut Answer) -> bool {
+    pub(super) fn spoil(&mut self, answer: &mut Answer, way: &mut Way<'_>) -> bool {
+        if self.mutant == Some(Mutant::LivingEnded)
+            && let Answer::Present { present, .. } = &*answer
+            && way.random.per_mille(100)
+        {
+            *answer = Answer::Ended { incarnation: present.by };
+        }
         match (self.mutant, answer) {
             (Some(Mutant::TwoStewards), Answer::Attending { slices, .. }) => {
                 *slices = (0..SLICES).map(Slice).collect();
@@ -58,6 +59,16 @@ impl Engine {
             _ => {}
         }
     }
+}
+
+/// What the engine would say of an append if it stored it, and nobody came first.
+fn stored(question: &Question) -> Option<Answer> {
+    let Question::Append { room, batch } = question else { return None };
+    let (number, count) = (batch.number, batch.parcels.len() as u64);
+    let head = batch.seen.position;
+    let placements = (1..=count).map(|n| Placement::At(head.offset + n)).collect();
+    let head = Position { offset: head.offset + count, ..head };
+    Some(Answer::Appended { room: room.clone(), number, outcome: Appended::Stored { placements, head } })
 }
 
 fn invented(serial: &mut u64) -> Key {

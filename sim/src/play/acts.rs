@@ -228,7 +228,7 @@ impl Play {
             35..42 => json!({"do": "watch"}),
             42..55 => json!({"do": "whisper"}),
             55..65 => json!({"do": "order", "item": other}),
-            65 if room.name() == "p0" => {
+            65 if room.name() == "p0" && self.world.scenario.bans => {
                 json!({"do": "ban", "item": format!("u{}", self.random.index(self.world.scenario.users))})
             }
             66..76 => json!({"do": "place", "content": "x"}),
