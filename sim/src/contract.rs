@@ -7,7 +7,7 @@ use conformance::Subject;
 use engine::{Answer, Asked};
 use vocabulary::{Incarnation, Now, Tick, Wall};
 
-use crate::engine::{Engine, LinkId};
+use crate::engine::{Engine, LinkId, Way};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
@@ -41,10 +41,12 @@ impl Simulated {
         let at = next.map_or(look, |(at, _)| at.min(look)).min(end).max(self.now.tick);
         self.now = Now { tick: at, wall: self.now.wall + at.since(self.now.tick) };
         let Simulated { engine, scenario, random, tally, now, .. } = self;
-        let mut woken = engine.tick(*now, scenario, random, tally);
+        let mut woken = engine.tick(*now, Way { scenario, random, tally, faultless: false });
         while let Some((_, id)) = self.arrivals.first().copied().filter(|(due, _)| *due <= at) {
             self.arrivals.pop_first();
-            while let (Some(_), more) = engine.arrive(*now, id, scenario, random, tally) {
+            while let (Some(_), more) =
+                engine.arrive(*now, id, Way { scenario, random, tally, faultless: false })
+            {
                 woken.extend(more);
             }
         }
@@ -65,7 +67,7 @@ impl Subject for Simulated {
             }
         }
         let Simulated { engine, scenario, random, tally, now, .. } = self;
-        let arrives = engine.ask(now.tick, asked, scenario, random, tally);
+        let arrives = engine.ask(now.tick, asked, Way { scenario, random, tally, faultless: false });
         self.arrivals.extend(arrives.map(|(id, at)| (at, id)));
     }
 

@@ -59,6 +59,12 @@ pub(crate) struct Device {
     /// What the last answer to `online_users` said.
     pub last_users: BTreeMap<RoomId, (Tick, Vec<String>)>,
     pub reconnect_at: Tick,
+    /// The node it prefers.
+    pub home: Option<usize>,
+    /// Joins and listens, and does nothing else by itself.
+    pub watches: bool,
+    /// Closed for good.
+    pub gone: bool,
     serial: u64,
 }
 
@@ -76,6 +82,9 @@ impl Device {
             waiting: BTreeMap::new(),
             last_users: BTreeMap::new(),
             reconnect_at: Tick::default(),
+            home: None,
+            watches: false,
+            gone: false,
             serial: 0,
         }
     }

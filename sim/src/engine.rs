@@ -1,39 +1,51 @@
-//! The memory engine behind links that are slow, lossy or cut, one a shard; and the ledger of what it truly holds. A
-//! fault is only made where the contract allows it: what is asked without an answer is lost only where news may drop.
+//! The memory engine behind the links of all shards, with what real engines do to them: it is away, it restarts, it refuses,
+//! it finds a room damaged; and the ledger of what it truly holds.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+mod links;
+mod mutants;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    Answer, Appended, Asked, Followed, Guarantees, MemoryEngine, MemoryLimits, News, Nodes, Placement,
-    Question, Read,
+    Answer, Appended, Asked, Followed, Guarantees, MemoryEngine, MemoryLimits, Nodes, Question, Read,
 };
-use vocabulary::{Incarnation, Key, Now, Position, RoomId, SLICES, ShardId, Slice, Tick};
+use vocabulary::{Incarnation, Now, Position, RoomId, ShardId, Tick};
 
 use crate::ledger::Ledger;
 use crate::mutant::Mutant;
-use crate::random::Random;
-use crate::scenario::Scenario;
-use crate::tally::Tally;
+use crate::scenario::{News, Scenario};
+pub use links::Cut;
+use links::Link;
+pub(crate) use links::Way;
 
 /// A shard's way to the engine: the node's own number, and the shard.
 pub(crate) type LinkId = (u64, ShardId);
 
-#[derive(Default)]
-struct Link {
-    questions: VecDeque<(Tick, Asked)>,
-    answers: VecDeque<(Tick, Answer)>,
-    question_last: Tick,
-    answer_last: Tick,
-    down_until: Tick,
+/// What an engine says to an append of a room that it found damaged: each of the real ones says something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It does not look, and stores.
+    Unnoticed,
+    Refused,
+    /// It finds nothing of what the asker has seen.
+    Lost,
 }
 
 pub(crate) struct Engine {
     memory: MemoryEngine,
     links: BTreeMap<LinkId, Link>,
     pub ledger: Ledger,
+    /// Nobody reaches it until then.
+    away_until: Tick,
+    /// When it is back, what it held for the living is gone.
+    forgets: bool,
     refuses_until: Tick,
-    faultless: bool,
+    damaged: BTreeMap<RoomId, Damage>,
+    /// Rooms that ever were.
+    was_damaged: BTreeSet<RoomId>,
+    /// Rooms of which some shard was told.
+    pub told_damaged: BTreeSet<RoomId>,
+    pub faultless: bool,
     mutant: Option<Mutant>,
     invented: u64,
     /// Records are those of rooms, and the ledger reads them.
@@ -51,7 +63,12 @@ impl Engine {
             memory: MemoryEngine::new(limits, START_TAG),
             links: BTreeMap::new(),
             ledger: Ledger::default(),
+            away_until: Tick::default(),
+            forgets: false,
             refuses_until: Tick::default(),
+            damaged: BTreeMap::new(),
+            was_damaged: BTreeSet::new(),
+            told_damaged: BTreeSet::new(),
             faultless: false,
             mutant: scenario.mutant,
             invented: 0,
@@ -64,64 +81,91 @@ impl Engine {
     }
 
     pub(crate) fn guarantees(scenario: &Scenario) -> Guarantees {
-        let news = if scenario.news_may_drop { News::MayDrop } else { News::Reliable };
+        let news = match scenario.news {
+            News::Reliable | News::Noticed => engine::News::Reliable,
+            News::MayDrop => engine::News::MayDrop,
+        };
         Guarantees { news, ..MemoryEngine::guarantees(Nodes::Many) }
     }
 
-    pub(crate) fn connect(&mut self, link: LinkId) {
-        self.links.insert(link, Link::default());
+    pub(crate) fn connect(&mut self, id: LinkId) {
+        let mut link = Link::default();
+        if self.away_until > Tick::default() {
+            link.cut(Cut::Both, self.away_until);
+        }
+        self.links.insert(id, link);
     }
 
     /// A node died: what it asked may still arrive, what it would have been told does not.
     pub(crate) fn disconnect(&mut self, link: LinkId) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.answers.clear();
-            link.down_until = Tick(u64::MAX);
+            link.die();
         }
     }
 
-    pub(crate) fn partition(&mut self, link: LinkId, until: Tick) {
+    pub(crate) fn cut(&mut self, link: LinkId, cut: Cut, until: Tick) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.down_until = link.down_until.max(until);
+            link.cut(cut, until);
         }
+    }
+
+    /// Nobody reaches it until then. With a restart all that was on its way is gone, and in the end it has forgotten
+    /// everything but its logs.
+    pub(crate) fn leave_until(&mut self, until: Tick, restarts: bool) {
+        self.away_until = self.away_until.max(until);
+        self.forgets |= restarts;
+        for link in self.links.values_mut() {
+            link.cut(Cut::Both, until);
+            if restarts {
+                link.lose_all();
+            }
+        }
+    }
+
+    pub(crate) fn is_away(&self, now: Tick) -> bool {
+        self.away_until > now
     }
 
     pub(crate) fn refuse_until(&mut self, until: Tick) {
         self.refuses_until = until;
     }
 
+    pub(crate) fn damage(&mut self, room: RoomId, damage: Damage) {
+        self.was_damaged.insert(room.clone());
+        self.damaged.insert(room, damage);
+    }
+
+    pub(crate) fn was_damaged(&self, room: &RoomId) -> bool {
+        self.was_damaged.contains(room)
+    }
+
+    pub(crate) fn damaged_any(&self) -> bool {
+        !self.was_damaged.is_empty()
+    }
+
+    /// Somebody restored what was damaged.
+    pub(crate) fn mend(&mut self, room: &RoomId) {
+        self.damaged.remove(room);
+    }
+
     /// From now on nothing goes wrong any more; what is late comes soon.
     pub(crate) fn heal(&mut self, now: Tick) {
         self.faultless = true;
         self.refuses_until = now;
-        for link in self.links.values_mut() {
-            if link.down_until != Tick(u64::MAX) {
-                link.down_until = now;
-            }
-        }
+        self.away_until = self.away_until.min(now);
+        self.damaged.clear();
+        self.links.values_mut().for_each(|link| link.mend(now));
+    }
+
+    pub(crate) fn is_full(&self, id: LinkId, scenario: &Scenario) -> bool {
+        self.links.get(&id).is_some_and(|link| link.is_full(scenario))
     }
 
     /// A shard asks. When the question arrives; nothing if it never does.
-    pub(crate) fn ask(
-        &mut self,
-        now: Tick,
-        asked: Asked,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Option<(LinkId, Tick)> {
+    pub(crate) fn ask(&mut self, now: Tick, asked: Asked, mut way: Way<'_>) -> Option<(LinkId, Tick)> {
         let id = (asked.by.node, asked.by.shard);
-        let link = self.links.get_mut(&id)?;
-        let may_be_lost = scenario.news_may_drop || has_answer(&asked.question);
-        let is_down = link.down_until > now;
-        if !self.faultless && may_be_lost && (is_down || random.per_mille(scenario.question_lost)) {
-            tally.fault("question lost");
-            return None;
-        }
-        let from = now.max(if link.down_until == Tick(u64::MAX) { now } else { link.down_until });
-        let at = (from + delay(scenario, random)).max(link.question_last);
-        link.question_last = at;
-        link.questions.push_back((at, asked));
+        way.faultless = self.faultless;
+        let at = self.links.get_mut(&id)?.ask(now, asked, &mut way)?;
         Some((id, at))
     }
 
@@ -130,37 +174,23 @@ impl Engine {
         &mut self,
         now: Now,
         id: LinkId,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
+        mut way: Way<'_>,
     ) -> (Option<Asked>, Vec<(LinkId, Tick)>) {
-        let Some(link) = self.links.get_mut(&id) else { return (None, Vec::new()) };
-        let Some((_, asked)) = link.questions.pop_front_if(|(at, _)| *at <= now.tick) else {
+        way.faultless = self.faultless;
+        let Some(asked) = self.links.get_mut(&id).and_then(|link| link.arrived(now.tick)) else {
             return (None, Vec::new());
         };
-        let woken = self.answer(now, asked.clone(), scenario, random, tally);
+        let woken = self.answer(now, asked.clone(), &mut way);
         (Some(asked), woken)
     }
 
-    fn answer(
-        &mut self,
-        now: Now,
-        mut asked: Asked,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Vec<(LinkId, Tick)> {
-        if let Question::Append { room, batch } = &asked.question
-            && !self.faultless
-            && self.refuses_until > now.tick
-        {
-            tally.fault("append refused");
-            let (room, number) = (room.clone(), batch.number);
-            let refused = Answer::Appended { room, number, outcome: Appended::Refused };
-            return self.send(now.tick, asked.by, refused, scenario, random, tally).into_iter().collect();
+    fn answer(&mut self, now: Now, mut asked: Asked, way: &mut Way<'_>) -> Vec<(LinkId, Tick)> {
+        self.come_back(now);
+        if let Some(refused) = self.refused(now.tick, &asked, way) {
+            return self.send(now.tick, asked.by, refused, way).into_iter().collect();
         }
-        if let Some(woken) = self.mutate(now, &mut asked, scenario, random, tally) {
-            return woken;
+        if let Some(answer) = self.mutate(&mut asked, way) {
+            return self.send(now.tick, asked.by, answer, way).into_iter().collect();
         }
         let by = asked.by;
         let question = asked.question.clone();
@@ -170,22 +200,52 @@ impl Engine {
             if to == by && self.watched {
                 self.note(&question, &answer);
             }
-            woken.extend(self.send(now.tick, to, answer, scenario, random, tally));
+            woken.extend(self.send(now.tick, to, answer, way));
         }
         woken
     }
 
-    pub(crate) fn tick(
-        &mut self,
-        now: Now,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Vec<(LinkId, Tick)> {
-        self.memory.tick(now);
+    /// An append that is not stored, because there is no place, or because the room is damaged and this engine looks.
+    fn refused(&self, now: Tick, asked: &Asked, way: &mut Way<'_>) -> Option<Answer> {
+        let Question::Append { room, batch } = &asked.question else { return None };
+        let outcome = match self.damaged.get(room) {
+            Some(Damage::Lost) => Appended::Lost,
+            Some(Damage::Refused) => Appended::Refused,
+            Some(Damage::Unnoticed) | None if self.refuses_until <= now => return None,
+            Some(Damage::Unnoticed) | None => Appended::Refused,
+        };
+        way.tally.fault("append refused");
+        Some(Answer::Appended { room: room.clone(), number: batch.number, outcome })
+    }
+
+    /// The first thing it does after a restart is to find that it remembers nobody.
+    fn come_back(&mut self, now: Now) {
+        if self.forgets && !self.is_away(now.tick) {
+            self.forgets = false;
+            self.memory.forget_the_living();
+        }
+    }
+
+    pub(crate) fn tick(&mut self, now: Now, mut way: Way<'_>) -> Vec<(LinkId, Tick)> {
+        way.faultless = self.faultless;
         let mut woken = Vec::new();
+        if self.is_away(now.tick) {
+            return woken;
+        }
+        self.come_back(now);
+        let again: Vec<LinkId> = self
+            .links
+            .iter_mut()
+            .filter_map(|(id, link)| link.owes_missed(now.tick).then_some(*id))
+            .collect();
+        for (node, shard) in again {
+            // Whatever its life: a link is a shard's.
+            let to = Incarnation { node, shard, life: 0 };
+            woken.extend(self.send(now.tick, to, Answer::Missed, &mut way));
+        }
+        self.memory.tick(now);
         while let Some((to, answer)) = self.memory.next_answer() {
-            woken.extend(self.send(now.tick, to, answer, scenario, random, tally));
+            woken.extend(self.send(now.tick, to, answer, &mut way));
         }
         woken
     }
@@ -234,134 +294,43 @@ impl Engine {
         now: Tick,
         to: Incarnation,
         mut answer: Answer,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
+        way: &mut Way<'_>,
     ) -> Option<(LinkId, Tick)> {
         let id = (to.node, to.shard);
-        let link = self.links.get_mut(&id)?;
-        if link.down_until == Tick(u64::MAX) {
+        shorten(&mut answer, way.scenario.answer_records);
+        self.look_for_damage(&mut answer);
+        if !self.spoil(&mut answer, way) {
             return None;
         }
-        shorten(&mut answer, scenario.answer_records);
-        if self.mutant == Some(Mutant::TwoStewards)
-            && let Answer::Attending { slices, .. } = &mut answer
-        {
-            *slices = (0..SLICES).map(Slice).collect();
-        }
-        let news = is_news(&answer);
-        let chance = if self.faultless { None } else { Some(&mut *random) };
-        let mut at = now.max(link.down_until) + Duration::from_micros(100);
-        let mut repeated = false;
-        let mut reordered = false;
-        if let Some(random) = chance {
-            let lost = if news { scenario.news_lost } else { scenario.answer_lost };
-            let may_be_lost = !news || scenario.news_may_drop;
-            if may_be_lost && (link.down_until > now || random.per_mille(lost)) {
-                tally.fault(if news { "news lost" } else { "answer lost" });
-                return None;
-            }
-            at = at + delay(scenario, random);
-            if random.per_mille(scenario.answer_late) {
-                tally.fault("answer late");
-                at = at + random.millis(300, 4000);
-            }
-            repeated = news && random.per_mille(scenario.news_repeated);
-            reordered = news && random.per_mille(scenario.news_reordered);
-        }
-        at = at.max(link.answer_last);
-        link.answer_last = at;
-        if repeated {
-            tally.fault("news repeated");
-            link.answers.push_back((at, answer.clone()));
-        }
-        link.answers.push_back((at, answer));
-        if reordered && link.answers.len() > 1 {
-            tally.fault("news reordered");
-            let other = random.index(link.answers.len() - 1);
-            let last = link.answers.len() - 1;
-            let (a, b) = (link.answers[other].1.clone(), link.answers[last].1.clone());
-            link.answers[other].1 = b;
-            link.answers[last].1 = a;
-        }
+        let at = self.links.get_mut(&id)?.tell(now, answer, way)?;
         Some((id, at))
+    }
+
+    /// Whoever reads a damaged room is told so, and nothing of what is in it.
+    fn look_for_damage(&self, answer: &mut Answer) {
+        let (Answer::Followed { room, .. } | Answer::Read { room, .. }) = &*answer else { return };
+        if self.mutant == Some(Mutant::DamageServed) && self.damaged.contains_key(room) {
+            return Engine::serve_damaged(answer);
+        }
+        match answer {
+            Answer::Followed { room, outcome } if self.damaged.contains_key(room) => {
+                *outcome = Followed::Damaged;
+            }
+            Answer::Read { room, outcome, .. } if self.damaged.contains_key(room) => {
+                *outcome = Read::Damaged;
+            }
+            _ => {}
+        }
     }
 
     /// What has come to a shard.
     pub(crate) fn take(&mut self, now: Tick, id: LinkId) -> Option<Answer> {
-        let link = self.links.get_mut(&id)?;
-        link.answers.pop_front_if(|(at, _)| *at <= now).map(|(_, answer)| answer)
-    }
-
-    fn mutate(
-        &mut self,
-        now: Now,
-        asked: &mut Asked,
-        scenario: &Scenario,
-        random: &mut Random,
-        tally: &mut Tally,
-    ) -> Option<Vec<(LinkId, Tick)>> {
-        let Question::Append { room, batch } = &mut asked.question else { return None };
-        match self.mutant? {
-            Mutant::AckBeforeAppend if random.per_mille(100) => {
-                let room = room.clone();
-                let (number, count) = (batch.number, batch.parcels.len() as u64);
-                let head = batch.seen.position;
-                let placements = (1..=count).map(|n| Placement::At(head.offset + n)).collect();
-                let head = Position { offset: head.offset + count, ..head };
-                let outcome = Appended::Stored { placements, head };
-                let answer = Answer::Appended { room, number, outcome };
-                return Some(
-                    self.send(now.tick, asked.by, answer, scenario, random, tally).into_iter().collect(),
-                );
-            }
-            Mutant::NoKey => {
-                for parcel in &mut batch.parcels {
-                    self.invented += 1;
-                    parcel.key = Key::once(0, self.invented);
-                }
-            }
-            Mutant::TwoStewards => {
-                batch.guarded = false;
-                for parcel in &mut batch.parcels {
-                    if parcel.key.is_duty() {
-                        self.invented += 1;
-                        parcel.key = Key::once(0, self.invented);
-                    }
-                }
-            }
-            _ => {}
+        let answer = self.links.get_mut(&id)?.take(now)?;
+        if let Answer::Followed { room, outcome: Followed::Damaged } = &answer {
+            self.told_damaged.insert(room.clone());
         }
-        None
+        Some(answer)
     }
-}
-
-fn delay(scenario: &Scenario, random: &mut Random) -> Duration {
-    random.between(scenario.engine_delay / 2, scenario.engine_delay * 3 / 2)
-}
-
-fn has_answer(question: &Question) -> bool {
-    matches!(
-        question,
-        Question::Attend { .. }
-            | Question::Follow { .. }
-            | Question::Append { .. }
-            | Question::Read { .. }
-            | Question::BeginEpoch { .. }
-    )
-}
-
-fn is_news(answer: &Answer) -> bool {
-    matches!(
-        answer,
-        Answer::Grown { .. }
-            | Answer::Present { .. }
-            | Answer::Ended { .. }
-            | Answer::Soft { .. }
-            | Answer::Due { .. }
-            | Answer::EpochBegan { .. }
-            | Answer::ClaimLost { .. }
-    )
 }
 
 /// An engine gives as many records in one answer as it likes; the rest is to be read.

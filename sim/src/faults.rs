@@ -2,23 +2,39 @@
 
 use std::time::Duration;
 
+use vocabulary::RoomId;
+
+use crate::engine::{Cut, Damage};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-#[derive(Clone, Debug)]
-pub(crate) enum Kind {
-    Partition(usize, Duration),
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Between a node and the engine.
+    Partition(usize, Cut, Duration),
+    /// The engine is away from everybody.
+    Away(Duration),
+    /// The same, and what it held for the living is gone afterwards.
+    Restarted(Duration),
     Refuse(Duration),
+    /// The room of this number is found damaged until it is mended.
+    Damage(usize, Damage),
+    Mend(usize),
     LoseTail(usize),
     Kill(usize),
     Restart(usize),
     Pause(usize, Duration),
     WallJump(usize, i64),
+    /// A node says goodbye within this time.
+    Drain(usize, Duration),
+    /// All devices but the watchers close and do not come back.
+    Vanish,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The start.
     pub after: Duration,
     pub kind: Kind,
 }
@@ -33,7 +49,15 @@ pub(crate) fn plan(scenario: &Scenario, random: &mut Random) -> Vec<Fault> {
         }
     };
     let nodes = scenario.nodes;
-    times(scenario.partitions, &mut |r| Kind::Partition(r.index(nodes), r.millis(500, 15_000)));
+    let (one_way, rooms) = (scenario.one_way, scenario.rooms);
+    times(scenario.partitions, &mut |r| {
+        let cut = if r.per_mille(one_way) { r.pick(&[Cut::Questions, Cut::Answers]) } else { Cut::Both };
+        Kind::Partition(r.index(nodes), cut, r.millis(500, 15_000))
+    });
+    times(scenario.outages, &mut |r| Kind::Away(r.millis(300, 15_000)));
+    times(scenario.restarts, &mut |r| Kind::Restarted(r.millis(300, 15_000)));
+    let damages = [Damage::Unnoticed, Damage::Refused, Damage::Lost];
+    times(scenario.damages, &mut |r| Kind::Damage(r.index(rooms), r.pick(&damages)));
     times(scenario.refusals, &mut |r| Kind::Refuse(r.millis(300, 4000)));
     times(scenario.lost_tails, &mut |r| Kind::LoseTail(1 + r.index(8)));
     times(scenario.kills, &mut |r| Kind::Kill(r.index(nodes)));
@@ -52,17 +76,40 @@ pub(crate) fn plan(scenario: &Scenario, random: &mut Random) -> Vec<Fault> {
     for (after, node) in kills {
         plan.push(Fault { after: after + random.millis(300, 8000), kind: Kind::Restart(node) });
     }
+    let damages: Vec<Fault> =
+        plan.iter().filter(|fault| matches!(fault.kind, Kind::Damage(..))).cloned().collect();
+    for Fault { after, kind } in damages {
+        if let Kind::Damage(room, _) = kind {
+            plan.push(Fault { after: after + random.millis(300, 15_000), kind: Kind::Mend(room) });
+        }
+    }
+    plan.extend(scenario.script.iter().cloned());
     plan.sort_by_key(|fault| fault.after);
     plan
 }
 
-pub(crate) fn strike(world: &mut World, random: &mut Random, kind: &Kind) {
+pub(crate) fn strike(world: &mut World, random: &mut Random, rooms: &[RoomId], kind: &Kind) {
     let now = world.now;
     match *kind {
-        Kind::Partition(node, span) => {
-            world.tally.fault("partition");
-            world.partition(node, now.tick + span);
+        Kind::Partition(node, cut, span) => {
+            world.tally.fault(if cut == Cut::Both { "partition" } else { "one-way partition" });
+            world.cut_off(node, cut, now.tick + span);
         }
+        Kind::Away(span) => {
+            world.tally.fault("engine away");
+            world.leave(span, false);
+        }
+        Kind::Restarted(span) => {
+            world.tally.fault("engine restart");
+            world.leave(span, true);
+        }
+        Kind::Damage(room, damage) => {
+            world.tally.fault("room damaged");
+            let room = rooms[room].clone();
+            world.trace(|| format!("{room} is damaged: {damage:?}"));
+            world.engine.damage(room, damage);
+        }
+        Kind::Mend(room) => world.engine.mend(&rooms[room]),
         Kind::Refuse(span) => world.engine.refuse_until(now.tick + span),
         Kind::LoseTail(count) => {
             let lost = world.engine.lose_tail(now, count);
@@ -77,6 +124,9 @@ pub(crate) fn strike(world: &mut World, random: &mut Random, kind: &Kind) {
         }
         Kind::Restart(node) if !world.nodes[node].up => world.restart(node),
         Kind::Kill(_) | Kind::Restart(_) => {}
+        Kind::Drain(node, window) => world.drain(node, window),
+        // The play's own.
+        Kind::Vanish => {}
         Kind::Pause(node, span) => {
             world.tally.fault("pause");
             world.pause(node, now.tick + span);
@@ -92,6 +142,10 @@ pub(crate) fn strike(world: &mut World, random: &mut Random, kind: &Kind) {
 pub(crate) fn heal(world: &mut World) {
     let now = world.now.tick;
     world.engine.heal(now);
+    if world.engine.damaged_any() {
+        // Whoever mended what was damaged starts the nodes again: a room that was refused for its past stays so until then.
+        (0..world.nodes.len()).for_each(|node| world.kill(node));
+    }
     for node in 0..world.nodes.len() {
         world.nodes[node].skew_millis = 0;
         if !world.nodes[node].up {

@@ -62,6 +62,13 @@ impl Ledger {
         ledger.epochs.entry(epoch).or_default();
     }
 
+    /// How many records each epoch of each room has now.
+    pub(crate) fn ends(&self) -> BTreeMap<(RoomId, Epoch), usize> {
+        let epochs =
+            self.rooms.iter().flat_map(|(room, ledger)| ledger.epochs.iter().map(move |e| (room, e)));
+        epochs.map(|(room, (epoch, entries))| ((room.clone(), *epoch), entries.len())).collect()
+    }
+
     pub(crate) fn settle(&mut self) {
         for room in self.rooms.values_mut() {
             room.settled = room.epochs.get(&room.now).map_or(0, Vec::len);

@@ -5,20 +5,23 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sim::{Outcome, Tally, run_seed};
+use sim::{NAMED, Named, Outcome, Tally, run_scenario, run_seed};
 
 struct Wanted {
     from: u64,
     seeds: u64,
     trace: bool,
+    scenarios: Vec<&'static Named>,
 }
 
-const USAGE: &str = "kulkul-sim [--seeds N] [--from S] | --seed S [--trace]";
+const USAGE: &str =
+    "kulkul-sim [--scenario NAME]... [--seeds N] [--from S] | [--scenario NAME] --seed S [--trace] | --list
+  a scenario's name may be its beginning; `--scenario all` is every one of them";
 /// Seeds are independent, and a core each is all that helps.
 const THREADS: u64 = 2;
 
 fn wanted() -> Result<Wanted, String> {
-    let mut wanted = Wanted { from: 1, seeds: 300, trace: false };
+    let mut wanted = Wanted { from: 1, seeds: 300, trace: false, scenarios: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || {
@@ -30,19 +33,41 @@ fn wanted() -> Result<Wanted, String> {
             "--from" => wanted.from = number()?,
             "--seed" => (wanted.from, wanted.seeds) = (number()?, 1),
             "--trace" => wanted.trace = true,
+            "--scenario" => {
+                let name = words.next().ok_or("--scenario needs a name")?;
+                let found = NAMED.iter().filter(|named| name == "all" || named.name.starts_with(&name));
+                let before = wanted.scenarios.len();
+                wanted.scenarios.extend(found);
+                if wanted.scenarios.len() == before {
+                    return Err(format!("no scenario is called {name}"));
+                }
+            }
+            "--list" => {
+                NAMED.iter().for_each(|named| println!("{:<16} {}", named.name, named.says));
+                std::process::exit(0);
+            }
             other => return Err(format!("unknown: {other}")),
         }
     }
     Ok(wanted)
 }
 
-fn report(outcome: &Outcome) {
+/// One run of a scenario by name, or of what the seed chooses.
+fn run(named: Option<&Named>, seed: u64, tracing: bool) -> Outcome {
+    match named {
+        Some(named) => run_scenario((named.build)(seed), tracing),
+        None => run_seed(seed, tracing),
+    }
+}
+
+fn report(named: Option<&Named>, outcome: &Outcome) {
     let Some(violation) = &outcome.violation else { return };
     let seed = outcome.scenario.seed;
     println!("FAILED   seed {seed}: {}", violation.property);
     println!("  facts    {}", violation.facts);
     println!("{}", outcome.scenario);
-    println!("  replay   cargo xtask sim --seed {seed} --trace");
+    let scenario = named.map(|named| format!("--scenario {} ", named.name)).unwrap_or_default();
+    println!("  replay   cargo xtask sim {scenario}--seed {seed} --trace");
 }
 
 fn main() -> ExitCode {
@@ -53,15 +78,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if wanted.scenarios.is_empty() {
+        return if many(None, &wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let failed = wanted.scenarios.iter().filter(|named| !many(Some(named), &wanted)).count();
+    println!("{} scenarios, {} seeds each, {failed} failed", wanted.scenarios.len(), wanted.seeds);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether all seeds passed.
+fn many(named: Option<&Named>, wanted: &Wanted) -> bool {
     let began = Instant::now();
     if wanted.seeds == 1 {
-        let outcome = run_seed(wanted.from, wanted.trace);
+        let outcome = run(named, wanted.from, wanted.trace);
         match &outcome.violation {
             None => println!("seed {}: 0 failures\n{}", wanted.from, outcome.scenario),
-            Some(_) => report(&outcome),
+            Some(_) => report(named, &outcome),
         }
         summary(&outcome.tally, 1, began);
-        return if outcome.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        return outcome.violation.is_none();
     }
     let (next, total, failed) =
         (AtomicU64::new(0), Mutex::new((Tally::default(), 0)), Mutex::new(Vec::new()));
@@ -73,16 +108,16 @@ fn main() -> ExitCode {
                     if index >= wanted.seeds {
                         return;
                     }
-                    let outcome = run_seed(wanted.from + index, false);
+                    let outcome = run(named, wanted.from + index, false);
                     // Held for an addition and a line of output only.
                     let Ok(mut sum) = total.lock() else { return };
                     sum.0.add(&outcome.tally);
                     sum.1 += 1;
                     if let (Some(violation), Ok(mut failed)) = (&outcome.violation, failed.lock()) {
                         failed.push((outcome.scenario.seed, violation.property));
-                        report(&outcome);
+                        report(named, &outcome);
                     }
-                    if sum.1 % 50 == 0 {
+                    if named.is_none() && sum.1 % 50 == 0 {
                         println!("{} seeds, {} steps, {} messages heard", sum.1, sum.0.steps, sum.0.heard);
                     }
                 }
@@ -90,19 +125,27 @@ fn main() -> ExitCode {
         }
     });
     let (Ok((tally, count)), Ok(mut failed)) = (total.into_inner(), failed.into_inner()) else {
-        return ExitCode::FAILURE;
+        return false;
     };
-    summary(&tally, count, began);
     failed.sort_unstable();
-    if failed.is_empty() {
-        println!("0 failures");
-        return ExitCode::SUCCESS;
+    match named {
+        Some(named) => {
+            let (failures, seconds) = (failed.len(), began.elapsed().as_secs_f64());
+            let virtual_seconds = tally.virtual_time.as_secs();
+            println!(
+                "{:<16} {count} seeds, {failures} failures, {} heard, {virtual_seconds} s in {seconds:.1} s",
+                named.name, tally.heard
+            );
+        }
+        None => {
+            summary(&tally, count, began);
+            println!("{} failures{}", failed.len(), if failed.is_empty() { "" } else { ":" });
+        }
     }
-    println!("{} failures:", failed.len());
-    for (seed, property) in failed {
+    for (seed, property) in &failed {
         println!("  {seed}  {property}");
     }
-    ExitCode::FAILURE
+    failed.is_empty()
 }
 
 fn summary(tally: &Tally, seeds: u64, began: Instant) {
@@ -112,8 +155,8 @@ fn summary(tally: &Tally, seeds: u64, began: Instant) {
         tally.records, tally.duplicates, tally.conflicts, tally.epochs, tally.unconfirmed
     );
     println!(
-        "fell behind {}, turns in congestion {}, full boxes {}",
-        tally.fell_behind, tally.congested, tally.returned
+        "fell behind {}, turns in congestion {}, full boxes {}, calls {}, most questions in front of a full link {}",
+        tally.fell_behind, tally.congested, tally.returned, tally.calls, tally.unasked_max
     );
     let faults: Vec<String> = tally.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     println!("faults: {}", faults.join(", "));

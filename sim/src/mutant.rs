@@ -14,4 +14,30 @@ pub enum Mutant {
     HeldRecordDropped,
     /// A client is shown an ack before the record that stands before it.
     AckBeforeItsPlace,
+    /// The engine drops news, and what it says in its place is swallowed too.
+    MissedSwallowed,
+    /// The engine takes what is guarded for unguarded, so that who has slept stores what it decided before.
+    StaleGuard,
+    /// Nobody is told that a lease has ended.
+    DeadForEver,
+    /// A damaged room is served as it is.
+    DamageServed,
+    /// A node puts nothing down in its log when it refuses a damaged room.
+    DamageUnsaid,
+    /// A back end that asks again is another one to the node.
+    CallTwice,
+    /// A client's next message overtakes the one before it.
+    Overtaken,
+    /// A node whose engine cannot answer takes for stored what it asked to be stored.
+    AckInTheDark,
+    /// With the engine a node's clients are out of reach too.
+    CutTakesSockets,
+    /// The engine says now and then of a node that lives that its lease has ended.
+    LivingEnded,
+    /// Clients hear of every leave twice.
+    LeaveTwice,
+    /// Who was cut off takes fifteen seconds more to come back.
+    ComesLate,
+    /// A drain takes a tenth of its time.
+    DrainInHaste,
 }

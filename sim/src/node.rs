@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{Answer, Asked};
 use session::Authenticated;
@@ -16,7 +17,7 @@ use crate::fragile::Fragile;
 use crate::mutant::Mutant;
 use crate::probe::Probe;
 use crate::scenario::Scenario;
-use crate::world::{Event, SocketId, World, prove};
+use crate::world::{Event, Happened, SocketId, World, prove};
 
 /// What happens at a shard's sockets, in the order in which it happens.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(crate) enum AtSocket {
     Revoked(Arc<Revocation>),
     Called(Call),
     Announced(Announcement),
+    Drain(Duration),
 }
 
 pub(crate) struct Machine {
@@ -42,6 +44,8 @@ pub(crate) struct Cell {
     pub commands: VecDeque<Envelope>,
     pub deliveries: VecDeque<Envelope>,
     pub sockets: VecDeque<AtSocket>,
+    /// What the link to the engine had no place for, in order.
+    pub unasked: VecDeque<Asked>,
     pub turn_at: Option<Tick>,
     /// The socket in each slot, and the slot's generation.
     pub slots: Vec<(Option<SocketId>, u32)>,
@@ -55,8 +59,38 @@ pub(crate) struct Node {
     pub cells: Vec<Cell>,
     pub up: bool,
     pub paused_until: Tick,
+    /// The end of its last pause.
+    pub slept_until: Tick,
     /// How far this node's wall clock is off.
     pub skew_millis: i64,
+    /// Takes nobody in any more.
+    pub draining: bool,
+    pub disturbed: Disturbed,
+}
+
+/// When something kept a node from hearing or being heard, and nothing between two such times long enough to be over it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Disturbed {
+    pub from: Tick,
+    pub until: Tick,
+    /// Until then what it asked of the engine was held back, if an engine without loss is what it asked.
+    pub held_until: Tick,
+}
+
+/// What happened to a node is over and forgotten so long after its end: a lease, and time to say everything again.
+const FORGOTTEN: Duration = Duration::from_secs(15);
+
+impl Disturbed {
+    pub(crate) fn add(&mut self, now: Tick, until: Tick) {
+        if self.is_over(now) {
+            self.from = now;
+        }
+        self.until = self.until.max(until);
+    }
+
+    pub(crate) fn is_over(&self, now: Tick) -> bool {
+        self.until == Tick::default() || now.since(self.until) > FORGOTTEN
+    }
 }
 
 /// Inputs of each kind that one turn takes.
@@ -74,12 +108,23 @@ impl Node {
             commands: VecDeque::new(),
             deliveries: VecDeque::new(),
             sockets: VecDeque::new(),
+            unasked: VecDeque::new(),
             turn_at: None,
             slots: Vec::new(),
             went_live: false,
         };
         let cells = (0..scenario.shards).map(cell).collect();
-        Node { number, boot, cells, up: true, paused_until: Tick::default(), skew_millis: 0 }
+        Node {
+            number,
+            boot,
+            cells,
+            up: true,
+            paused_until: Tick::default(),
+            slept_until: Tick::default(),
+            skew_millis: 0,
+            draining: false,
+            disturbed: Disturbed::default(),
+        }
     }
 }
 
@@ -96,7 +141,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         false => apps,
     };
     let linger = match scenario.mutant {
-        Some(Mutant::NoLinger) => std::time::Duration::ZERO,
+        Some(Mutant::NoLinger) => Duration::ZERO,
         _ => rooms::Limits::default().linger,
     };
     let limits = rooms::Limits {
@@ -119,8 +164,8 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         outbox_frames_max: scenario.outbox_frames,
         outbox_bytes_max: scenario.outbox_bytes,
         // Shorter than in production, so that a run sees dead lines found out.
-        ping: std::time::Duration::from_secs(8),
-        pong: std::time::Duration::from_secs(11),
+        ping: Duration::from_secs(8),
+        pong: Duration::from_secs(11),
         ..shard::Limits::default()
     };
     let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
@@ -144,9 +189,14 @@ impl World {
         let Some(mut machine) = self.nodes[node].cells[index].machine.take() else { return };
         self.nodes[node].cells[index].turn_at = None;
         self.tally.turns += 1;
+        while self.has_place_to_ask_more(node, index) {
+            let Some(asked) = self.nodes[node].cells[index].unasked.pop_front() else { break };
+            self.ask(node, index, asked);
+        }
         let congested = machine.post.is_congested();
         self.tally.congested += u64::from(congested);
-        self.give_inputs(now, node, index, &mut machine, congested);
+        let full = !self.nodes[node].cells[index].unasked.is_empty();
+        self.give_inputs(now, node, index, &mut machine, congested, full);
         let Machine { shard, post } = &mut *machine;
         let mut around = Hands { world: self, node, index };
         let left = shard::turn(shard, post, now, &mut around);
@@ -158,17 +208,20 @@ impl World {
         let congested = post.is_congested();
         let cell = &mut self.nodes[node].cells[index];
         cell.machine = Some(machine);
+        let full = !cell.unasked.is_empty();
+        let stopped = congested || full;
         let more = left == shard::Turn::More
+            || full
             || !cell.sockets.is_empty()
             || !cell.deliveries.is_empty()
-            || (!congested && !cell.commands.is_empty());
-        self.count_spin(node, index, next.filter(|_| !congested));
+            || (!stopped && !cell.commands.is_empty());
+        self.count_spin(node, index, next.filter(|_| !stopped));
         if more {
-            let soon = self.random.millis(0, 2) + std::time::Duration::from_micros(20);
+            let soon = self.random.millis(0, 2) + Duration::from_micros(20);
             self.wake(node, index, now.tick + soon);
         }
         // In congestion a deadline is no input, so it wakes nobody.
-        if let Some(next) = next.filter(|_| !congested) {
+        if let Some(next) = next.filter(|_| !stopped) {
             self.wake(node, index, next.max(now.tick));
         }
     }
@@ -186,13 +239,42 @@ impl World {
         }
     }
 
-    fn give_inputs(&mut self, now: Now, node: usize, index: usize, machine: &mut Machine, congested: bool) {
+    /// The engine's link takes questions in their order.
+    fn has_place_to_ask(&self, node: usize, index: usize) -> bool {
+        self.nodes[node].cells[index].unasked.is_empty() && self.has_place_to_ask_more(node, index)
+    }
+
+    fn has_place_to_ask_more(&self, node: usize, index: usize) -> bool {
+        !self.engine.is_full((self.nodes[node].number, ShardId(index as u16)), &self.scenario)
+    }
+
+    fn ask(&mut self, node: usize, index: usize, asked: Asked) {
+        let now = self.now.tick;
+        let (engine, way) = self.way();
+        let sent = engine.ask(now, asked.clone(), way);
+        let fate = if sent.is_some() { "" } else { " (lost)" };
+        self.trace(|| format!("{} asks {:?}{fate}", name(node, index), asked.question));
+        if let Some((link, at)) = sent {
+            self.at(at, Event::Question(link));
+        }
+    }
+
+    /// `full`: the engine takes no more, so nothing is taken that would ask for more, but what was answered.
+    fn give_inputs(
+        &mut self,
+        now: Now,
+        node: usize,
+        index: usize,
+        machine: &mut Machine,
+        congested: bool,
+        full: bool,
+    ) {
         let shard = &mut machine.shard;
         for _ in 0..INPUTS_MAX {
             let Some(envelope) = self.nodes[node].cells[index].deliveries.pop_front() else { break };
             shard.handle(now, Input::Arrived(envelope));
         }
-        if congested {
+        if congested || full {
             let cell = &mut self.nodes[node].cells[index];
             let (ready, rest): (VecDeque<_>, VecDeque<_>) =
                 cell.sockets.drain(..).partition(|at| matches!(at, AtSocket::Writable(_)));
@@ -200,17 +282,22 @@ impl World {
             for at in ready {
                 give(shard, now, at);
             }
-            return;
         }
-        for _ in 0..INPUTS_MAX {
-            let Some(envelope) = self.nodes[node].cells[index].commands.pop_front() else { break };
-            shard.handle(now, Input::Arrived(envelope));
+        if congested {
+            return;
         }
         let link = (self.nodes[node].number, ShardId(index as u16));
         for _ in 0..INPUTS_MAX {
             let Some(answer) = self.engine.take(now.tick, link) else { break };
             self.trace(|| format!("{} hears {answer:?}", name(node, index)));
             shard.handle(now, Input::Answered(answer));
+        }
+        if full {
+            return;
+        }
+        for _ in 0..INPUTS_MAX {
+            let Some(envelope) = self.nodes[node].cells[index].commands.pop_front() else { break };
+            shard.handle(now, Input::Arrived(envelope));
         }
         for _ in 0..INPUTS_MAX {
             let Some(at) = self.nodes[node].cells[index].sockets.pop_front() else { break };
@@ -231,6 +318,7 @@ fn give(shard: &mut Shard, now: Now, at: AtSocket) {
         AtSocket::Announced(announcement) => shard.handle(now, Input::Announced(announcement)),
         AtSocket::Revoked(revocation) => shard.handle(now, Input::Revoked(revocation)),
         AtSocket::Ended(id) => shard.handle(now, Input::Ended(id)),
+        AtSocket::Drain(window) => shard.handle(now, Input::Drain(window)),
     }
 }
 
@@ -274,14 +362,16 @@ impl Around for Hands<'_> {
     }
 
     fn ask(&mut self, asked: Asked) {
-        let World { engine, scenario, random, tally, now, .. } = &mut *self.world;
-        let sent = engine.ask(now.tick, asked.clone(), scenario, random, tally);
-        let fate = if sent.is_some() { "" } else { " (lost)" };
         let (node, index) = (self.node, self.index);
-        self.world.trace(|| format!("{} asks {:?}{fate}", name(node, index), asked.question));
-        if let Some((link, at)) = sent {
-            self.world.at(at, Event::Question(link));
+        if self.world.has_place_to_ask(node, index) {
+            return self.world.ask(node, index, asked);
         }
+        let unasked = &mut self.world.nodes[node].cells[index].unasked;
+        unasked.push_back(asked);
+        let waits = unasked.len();
+        self.world.tally.unasked_max = self.world.tally.unasked_max.max(waits as u64);
+        let bound = self.world.scenario.unasked_max();
+        assert!(waits <= bound, "{waits} questions wait for a place at the engine, more than {bound}");
     }
 
     fn answer(&mut self) -> Option<Answer> {
@@ -319,8 +409,9 @@ impl Around for Hands<'_> {
     /// A device here closes when it is told to, with or without the end of its stream.
     fn finish(&mut self, _: ConnectionId) {}
 
-    /// Nobody calls here yet.
-    fn told(&mut self, _: CallId, _: Told) {}
+    fn told(&mut self, call: CallId, told: Told) {
+        self.world.happened.push(Happened::Told(call.number, told));
+    }
 
     fn traced(&mut self, _: Traced) {}
 
@@ -331,6 +422,9 @@ impl Around for Hands<'_> {
     }
 
     fn failed(&mut self, failure: Failure) {
+        if self.world.scenario.mutant == Some(Mutant::DamageUnsaid) {
+            return;
+        }
         self.world.failures.push(failure);
     }
 }

@@ -1,21 +1,26 @@
 //! One run: devices act as the seed says, faults come as the seed says, everything that is seen goes to the checkers;
 //! then the faults stop, and all must come right.
 
+mod acts;
+mod back_ends;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use vocabulary::{RoomId, User};
+use vocabulary::{Failed, Failure, RoomId, Told, User};
 
-use crate::checkers::{Checkers, End, Fact, Seen, Violation};
-use crate::device::{Ask, Device, Standing, Verb};
-use crate::faults::{self, Fault};
+use crate::checkers::{Checkers, End, Fact, Seen, Violation, calls};
+use crate::device::{Ask, Device, Standing};
+use crate::expect::Expect;
+use crate::faults::{self, Fault, Kind};
 use crate::heard::Heard;
 use crate::mutant::Mutant;
 use crate::random::Random;
-use crate::scenario::Scenario;
+use crate::scenario::{Place, Scenario};
 use crate::tally::Tally;
 use crate::world::{Happened, SocketId, World, user};
+
+pub(crate) use back_ends::{BackEnds, Outcome};
 
 pub(crate) struct Play {
     world: World,
@@ -24,15 +29,21 @@ pub(crate) struct Play {
     rooms: Vec<RoomId>,
     /// The device that owns each socket.
     owners: Vec<usize>,
+    back_ends: BackEnds,
     faults: Vec<Fault>,
     checkers: Checkers,
     calm: bool,
     /// A mutant's hand: an ack that was shown too early.
     held: Vec<Option<Heard>>,
+    /// Another one's: a message that the next one overtakes.
+    held_send: Option<(usize, (Ask, String))>,
 }
 
-/// Reminders below this are a device's turn to act; the faults are numbered from here.
+/// Reminders below this are a device's turn to act; the faults are numbered from here, then what is expected at a moment (by
+/// number and by how near it is), then the back ends.
 const FAULTS: u64 = 1 << 32;
+const MOMENTS: u64 = 1 << 33;
+const BACK_ENDS: u64 = 1 << 34;
 const CALM: u64 = u64::MAX;
 const LAST_QUESTIONS: u64 = u64::MAX - 1;
 const OVER: u64 = u64::MAX - 2;
@@ -54,12 +65,20 @@ impl Play {
         let devices: Vec<Device> = (0..scenario.devices)
             .map(|index| {
                 let user = users[index % users.len()].clone();
-                Device::new(format!("d{index}"), user, index % 3 == 0)
+                let mut device = Device::new(format!("d{index}"), user, index % 3 == 0);
+                let tab = index / users.len();
+                device.home = match scenario.place {
+                    Place::Anywhere => None,
+                    Place::Spread => Some((index % users.len() + tab) % scenario.nodes),
+                    Place::Together => Some(index % users.len() % scenario.nodes),
+                };
+                device.watches = index < scenario.watchers;
+                device
             })
             .collect();
         let mut rooms: Vec<RoomId> =
             (0..scenario.rooms).map(|index| RoomId::new("chat", &format!("r{index}"))).collect();
-        if random.per_mille(600) {
+        if random.per_mille(scenario.probes) {
             rooms.push(RoomId::new("probe", "p0"));
             rooms.push(RoomId::new("probe", "p1"));
         }
@@ -73,6 +92,14 @@ impl Play {
         for (index, fault) in faults.iter().enumerate() {
             world.remind(start + fault.after, FAULTS + index as u64);
         }
+        for (index, expect) in world.scenario.expects.clone().iter().enumerate() {
+            for (phase, at) in moments(expect).into_iter().enumerate() {
+                world.remind(start + at, MOMENTS + 3 * index as u64 + phase as u64);
+            }
+        }
+        for index in 0..world.scenario.back_ends as u64 {
+            world.remind(start + Duration::from_millis(500 + 37 * index), BACK_ENDS + index);
+        }
         let (chaos, calm) = (world.scenario.chaos, world.scenario.calm);
         world.remind(start + chaos, CALM);
         world.remind(start + chaos + calm - Duration::from_secs(12), LAST_QUESTIONS);
@@ -80,14 +107,19 @@ impl Play {
         world.remind(start + chaos + calm - Duration::from_secs(2), SETTLED);
         world.remind(start + chaos + calm, OVER);
         let held = devices.iter().map(|_| None).collect();
-        Play { world, random, devices, rooms, owners: Vec::new(), faults, checkers, calm: false, held }
+        let (owners, back_ends, calm, held_send) = (Vec::new(), BackEnds::default(), false, None);
+        Play { world, random, devices, rooms, owners, back_ends, faults, checkers, calm, held, held_send }
     }
 
     fn run(&mut self) -> Result<(), Violation> {
         loop {
             let happened = self.world.step();
             // What production survives is found here.
-            assert!(self.world.failures.is_empty(), "{}", self.world.failures[0]);
+            let of_damage = |failure: &&Failure| {
+                failure.what == Failed::Damaged && self.world.engine.was_damaged(&failure.room)
+            };
+            let other = self.world.failures.iter().find(|failure| !of_damage(failure));
+            assert!(other.is_none(), "{other:?}");
             for happened in happened {
                 match happened {
                     Happened::Heard(socket, text) => self.heard(socket, &text)?,
@@ -96,6 +128,9 @@ impl Play {
                     Happened::Reminder(SETTLED) => self.world.engine.ledger.settle(),
                     Happened::Reminder(CALM) => self.heal(),
                     Happened::Reminder(LAST_QUESTIONS) => self.last_questions()?,
+                    Happened::Told(number, told) => self.told(number, &told)?,
+                    Happened::Reminder(token) if token >= BACK_ENDS => self.back_end(token)?,
+                    Happened::Reminder(token) if token >= MOMENTS => self.moment(token - MOMENTS)?,
                     Happened::Reminder(token) if token >= FAULTS => self.fault((token - FAULTS) as usize)?,
                     Happened::Reminder(token) => self.act(token as usize)?,
                 }
@@ -121,9 +156,51 @@ impl Play {
     }
 
     fn see(&mut self, device: usize, fact: Fact<'_>) -> Result<(), Violation> {
-        let at = self.world.now.tick;
-        let seen = Seen { at, device, fact };
-        self.checkers.see(&seen, &self.devices, &self.world)
+        let seen = Seen { at: self.world.now.tick, device, fact };
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        checkers.see(&seen, &End { at: seen.at, devices, back_ends, world })
+    }
+
+    /// A moment that the scenario names, or the time before it.
+    fn moment(&mut self, token: u64) -> Result<(), Violation> {
+        let expect = self.world.scenario.expects[token as usize / 3].clone();
+        let asks = matches!(expect, Expect::Agreed(_) | Expect::GoneElsewhere { .. });
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        let so_far = End { at: world.now.tick, devices, back_ends, world };
+        match token % 3 {
+            0 => checkers.begins(&so_far),
+            1 => checkers.nears(&so_far),
+            _ => {
+                world.trace(|| format!("---- {expect:?}"));
+                return checkers.comes(&expect, &so_far);
+            }
+        }
+        if asks { self.ask_who_is_there() } else { Ok(()) }
+    }
+
+    fn ask_who_is_there(&mut self) -> Result<(), Violation> {
+        for device in 0..self.devices.len() {
+            let rooms: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
+            for room in rooms.into_iter().filter(|room| self.devices[device].is_in(room)).collect::<Vec<_>>()
+            {
+                let said = self.devices[device].users(self.world.now.tick, &room);
+                self.say(device, said)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn back_end(&mut self, token: u64) -> Result<(), Violation> {
+        let Play { back_ends, world, random, rooms, calm, .. } = self;
+        let acted = back_ends.act(world, random, rooms, *calm);
+        let next = world.now.tick + random.between(world.scenario.pace / 2, world.scenario.pace * 2);
+        world.remind(next, token);
+        acted.map_err(|facts| Violation { property: calls::PROPERTY, facts })
+    }
+
+    fn told(&mut self, number: u64, told: &Told) -> Result<(), Violation> {
+        let told = self.back_ends.told(&self.world, number, told);
+        told.map_err(|facts| Violation { property: calls::PROPERTY, facts })
     }
 
     fn heard(&mut self, socket: SocketId, text: &str) -> Result<(), Violation> {
@@ -135,6 +212,9 @@ impl Play {
         let heard = Heard::read(text);
         if self.world.scenario.mutant == Some(Mutant::AckBeforeItsPlace) {
             return self.hear_out_of_place(device, heard);
+        }
+        if self.world.scenario.mutant == Some(Mutant::LeaveTwice) && heard.kind == "user_left" {
+            self.hear(device, &heard, text)?;
         }
         self.hear(device, &heard, text)
     }
@@ -182,10 +262,15 @@ impl Play {
             return Ok(());
         }
         self.world.trace(|| format!("{} -- closed {code:?}", self.devices[device].name));
+        self.see(device, Fact::Ended(code))?;
         self.see(device, Fact::Closed)?;
         self.devices[device].disconnected();
         self.held[device] = None;
-        self.devices[device].reconnect_at = self.world.now.tick + self.random.millis(5, 1500);
+        let mut returns = self.random.between(Duration::from_millis(5), self.world.scenario.returns);
+        if self.world.scenario.mutant == Some(Mutant::ComesLate) {
+            returns += Duration::from_secs(15);
+        }
+        self.devices[device].reconnect_at = self.world.now.tick + returns;
         let at = self.devices[device].reconnect_at;
         self.world.remind(at, device as u64);
         Ok(())
@@ -201,10 +286,27 @@ impl Play {
 
     fn send(&mut self, device: usize, id: &str) -> Result<(), Violation> {
         let now = self.world.now.tick;
-        match self.devices[device].send(now, id) {
-            Some(said) => self.say(device, said),
-            None => Ok(()),
+        let Some(said) = self.devices[device].send(now, id) else { return Ok(()) };
+        if self.world.scenario.mutant == Some(Mutant::Overtaken) {
+            return self.say_overtaken(device, said);
         }
+        self.say(device, said)
+    }
+
+    /// The mutant: to the checkers a message is sent, and it leaves behind the next one.
+    fn say_overtaken(&mut self, device: usize, said: (Ask, String)) -> Result<(), Violation> {
+        self.see(device, Fact::Asked(&said.0))?;
+        let held = self.held_send.take();
+        if held.is_none() && self.random.per_mille(300) {
+            self.held_send = Some((device, said));
+            return Ok(());
+        }
+        for (device, (_, text)) in [Some((device, said)), held].into_iter().flatten() {
+            if let Some(socket) = self.devices[device].socket {
+                self.world.say(socket, &text);
+            }
+        }
+        Ok(())
     }
 
     fn join(&mut self, device: usize, room: &RoomId, with_since: bool) -> Result<(), Violation> {
@@ -212,8 +314,16 @@ impl Play {
         self.say(device, said)
     }
 
+    /// Its own node while that takes anybody in, and the next one otherwise.
+    fn node_for(&mut self, device: usize) -> Option<usize> {
+        let nodes = &self.world.nodes;
+        let Some(home) = self.devices[device].home else { return Some(self.random.index(nodes.len())) };
+        let candidates = (0..nodes.len()).map(|step| (home + step) % nodes.len());
+        candidates.into_iter().find(|node| nodes[*node].up && !nodes[*node].draining)
+    }
+
     fn connect(&mut self, device: usize) -> Result<(), Violation> {
-        let node = self.random.index(self.world.nodes.len());
+        let Some(node) = self.node_for(device) else { return Ok(()) };
         let user = self.devices[device].user.clone();
         let Some(socket) = self.world.connect(node, &user) else { return Ok(()) };
         self.owners.push(device);
@@ -230,221 +340,31 @@ impl Play {
         Ok(())
     }
 
-    /// A device's turn.
-    fn act(&mut self, device: usize) -> Result<(), Violation> {
-        let now = self.world.now.tick;
-        if self.devices[device].socket.is_none() {
-            if self.devices[device].reconnect_at <= now {
-                self.connect(device)?;
-            }
-        } else {
-            self.repair(device)?;
-            if !self.calm {
-                self.do_something(device)?;
-            }
-        }
-        let pace = if self.calm { Duration::from_secs(1) } else { self.world.scenario.pace };
-        let next = now + self.random.between(pace / 4, pace * 2);
-        // Several reminders may stand for one device: only those that are due at its pace go on.
-        if self.devices[device].reconnect_at <= now {
-            self.devices[device].reconnect_at = next;
-            self.world.remind(next, device as u64);
-        }
-        Ok(())
-    }
-
-    /// What a careful client does by itself: rejoin where a join was refused, resend what was not acknowledged.
-    fn repair(&mut self, device: usize) -> Result<(), Violation> {
-        let now = self.world.now.tick;
-        let wanted: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
-        for room in wanted {
-            match self.devices[device].standing.get(&room) {
-                None => self.join(device, &room, true)?,
-                Some(Standing::In) => {
-                    let late = |device: &Device, id: &String| {
-                        device.unsent.get(id).is_some_and(|u| u.tried + Duration::from_secs(3) <= now)
-                    };
-                    let ids: Vec<String> = self.unsent_of(device, &room).collect();
-                    let again: Vec<String> =
-                        ids.into_iter().filter(|id| late(&self.devices[device], id)).take(8).collect();
-                    for id in again {
-                        self.send(device, &id)?;
-                    }
-                }
-                Some(Standing::Joining | Standing::Leaving) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn do_something(&mut self, device: usize) -> Result<(), Violation> {
-        let now = self.world.now.tick;
-        let scenario = &self.world.scenario;
-        let Some(socket) = self.devices[device].socket else { return Ok(()) };
-        let (cuts, half_open, stalls, garbage, resends) =
-            (scenario.cuts, scenario.half_open, scenario.stalls, scenario.garbage, scenario.resends);
-        if self.random.per_mille(cuts) {
-            self.world.tally.fault("cut");
-            self.world.cut(socket);
-            return Ok(());
-        }
-        if self.random.per_mille(half_open) {
-            self.world.tally.fault("half-open");
-            let notices = self.random.millis(200, 6000);
-            self.world.deaden(socket, notices);
-            return Ok(());
-        }
-        if self.random.per_mille(stalls) {
-            self.world.tally.fault("stalled reader");
-            let span = self.random.millis(100, 13_000);
-            self.world.stall(socket, span);
-        }
-        if self.random.per_mille(garbage) {
-            return self.babble(device, socket);
-        }
-        if self.random.per_mille(resends) {
-            let ids: Vec<String> = self.devices[device].unsent.keys().cloned().collect();
-            if !ids.is_empty() {
-                self.world.tally.fault("resend");
-                let id = ids[self.random.index(ids.len())].clone();
-                return self.send(device, &id);
-            }
-        }
-        let room = self.rooms[self.random.index(self.rooms.len())].clone();
-        let standing = self.devices[device].standing.get(&room).copied();
-        match (self.random.below(100), standing) {
-            (_, None) | (0..2, Some(Standing::In)) => {
-                let with_since = self.random.per_mille(700);
-                self.join(device, &room, with_since)?;
-                if self.random.per_mille(30) {
-                    let said = self.devices[device].leave(now, &room);
-                    self.say(device, said)?;
-                }
-                Ok(())
-            }
-            (0..70, Some(Standing::In)) if self.devices[device].unsent.len() < 20 => {
-                self.speak(device, &room)
-            }
-            (70..74, Some(Standing::In)) => {
-                let said = self.devices[device].leave(now, &room);
-                self.say(device, said)
-            }
-            (74..82, _) => {
-                let (limit, before) = (1 + self.random.below(120), self.random.per_mille(500));
-                let said = self.devices[device].history(now, &room, limit, before);
-                self.say(device, said)
-            }
-            (82..88, _) => {
-                let said = self.devices[device].users(now, &room);
-                self.say(device, said)
-            }
-            (88..94, Some(Standing::In)) => {
-                let kind = self.random.pick(&["typing", "stop_typing"]);
-                let text = json!({"type": kind, "room": crate::device::written(&room)}).to_string();
-                self.world.say(socket, &text);
-                Ok(())
-            }
-            (94..97, _) => self.reload(device, socket),
-            (97, _) => {
-                self.world.hang_up(socket, true);
-                Ok(())
-            }
-            (98, _) => {
-                // A newer token, which sometimes says something else of its user.
-                let (name, role) = (self.devices[device].user_id().to_owned(), self.random.pick(&["a", "b"]));
-                let (number, by) = (name.trim_start_matches('u'), self.random.pick(&["User", "Member"]));
-                let token = format!("{name} for 90000 s named {by} {number} as {role}");
-                let text = json!({"type": "refresh", "payload": {"token": token}}).to_string();
-                self.world.say(socket, &text);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Closes and opens again at once, as a browser does.
-    fn reload(&mut self, device: usize, socket: SocketId) -> Result<(), Violation> {
-        let politely = self.random.per_mille(500);
-        self.see(device, Fact::Closed)?;
-        self.devices[device].disconnected();
-        self.world.hang_up(socket, politely);
-        let at = self.world.now.tick + self.random.millis(1, 100);
-        self.devices[device].reconnect_at = at;
-        self.world.remind(at, device as u64);
-        Ok(())
-    }
-
-    fn speak(&mut self, device: usize, room: &RoomId) -> Result<(), Violation> {
-        let now = self.world.now.tick;
-        let payload = if room.app() == "probe" { self.probing(room) } else { json!({}) };
-        if payload["do"] == "place" {
-            let text = json!({"type": "send_message", "room": room.as_str(), "payload": payload}).to_string();
-            if let Some(socket) = self.devices[device].socket {
-                self.world.say(socket, &text);
-            }
-            return Ok(());
-        }
-        let id = self.devices[device].compose(room, payload);
-        let said = self.devices[device].send(now, &id);
-        said.map_or(Ok(()), |said| self.say(device, said))
-    }
-
-    fn probing(&mut self, room: &RoomId) -> serde_json::Value {
-        let item = format!("i{}", self.random.below(40));
-        let other = if room.name() == "p0" { "p1" } else { "p0" };
-        match self.random.below(100) {
-            0..25 => json!({"do": "claim", "item": item}),
-            25..35 => json!({"do": "arm", "item": format!("t{}", self.random.draw() % 100_000)}),
-            35..42 => json!({"do": "watch"}),
-            42..55 => json!({"do": "whisper"}),
-            55..65 => json!({"do": "order", "item": other}),
-            65 if room.name() == "p0" => {
-                json!({"do": "ban", "item": format!("u{}", self.random.index(self.world.scenario.users))})
-            }
-            66..76 => json!({"do": "place", "content": "x"}),
-            _ => json!({}),
-        }
-    }
-
-    /// What no client should say.
-    fn babble(&mut self, device: usize, socket: SocketId) -> Result<(), Violation> {
-        self.world.tally.fault("garbage");
-        let (now, id) = (self.world.now.tick, self.devices[device].fresh_id());
-        let text = match self.random.below(6) {
-            0 => "{".to_owned(),
-            1 => "[1,2]".to_owned(),
-            2 => json!({"type": "fly", "id": id}).to_string(),
-            3 => json!({"type": "join_room", "id": id, "payload": {"room_id": "no spaces"}}).to_string(),
-            4 => {
-                json!({"type": "send_message", "id": id, "room": "never-joined", "payload": {"content": "x"}})
-                    .to_string()
-            }
-            _ => {
-                let broken = [0xff, 0x00, 0x13, 0x37];
-                self.world.client_sends(socket, &broken);
-                return Ok(());
-            }
-        };
-        if text.contains(&id) {
-            let ask = Ask {
-                id: id.clone(),
-                room: RoomId::new("chat", "none"),
-                verb: Verb::Garbage,
-                since: None,
-                asked: now,
-            };
-            self.devices[device].waiting.insert(id, ask);
-        }
-        self.world.say(socket, &text);
-        Ok(())
-    }
-
     fn fault(&mut self, index: usize) -> Result<(), Violation> {
         if self.calm {
             return Ok(());
         }
         let fault = self.faults[index].clone();
-        faults::strike(&mut self.world, &mut self.random, &fault.kind);
+        if fault.kind == Kind::Vanish {
+            return self.vanish();
+        }
+        faults::strike(&mut self.world, &mut self.random, &self.rooms, &fault.kind);
+        Ok(())
+    }
+
+    /// All but the watchers close for good.
+    fn vanish(&mut self) -> Result<(), Violation> {
+        for device in
+            (0..self.devices.len()).filter(|device| !self.devices[*device].watches).collect::<Vec<_>>()
+        {
+            if let Some(socket) = self.devices[device].socket {
+                self.see(device, Fact::Closed)?;
+                self.world.hang_up(socket, true);
+            }
+            self.devices[device].disconnected();
+            self.devices[device].wanted.clear();
+            self.devices[device].gone = true;
+        }
         Ok(())
     }
 
@@ -475,7 +395,18 @@ impl Play {
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
-        let end = End { at: self.world.now.tick, devices: &self.devices, world: &self.world };
-        self.checkers.finish(&end)
+        let Play { checkers, world, devices, back_ends, .. } = self;
+        checkers.finish(&End { at: world.now.tick, devices, back_ends, world })
+    }
+}
+
+/// When what is expected at a moment begins to count, is near, and must hold; nothing for what is expected all the time.
+fn moments(expect: &Expect) -> Vec<Duration> {
+    match expect {
+        Expect::Live { since, at } => vec![*since, *at - Duration::from_secs(1), *at],
+        Expect::Agreed(at) | Expect::GoneElsewhere { at, .. } => {
+            vec![Duration::ZERO, *at - Duration::from_millis(1500), *at]
+        }
+        _ => Vec::new(),
     }
 }

@@ -1,11 +1,87 @@
 //! What a seed chose: the size of the world, and which faults are on and how often. Swarm testing: most runs have only
 //! some of the faults, because faults hide each other.
 
-use std::fmt;
+mod plan;
+
 use std::time::Duration;
 
+use crate::expect::Expect;
+use crate::faults::{Fault, Kind};
 use crate::mutant::Mutant;
 use crate::random::Random;
+
+/// How an engine treats news that it cannot deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// They come, if late.
+    Reliable,
+    /// It says `Missed` in their place, and after every cut; followers need not look by themselves.
+    Noticed,
+    /// They may be lost, repeated and reordered; it says `Missed` after a cut.
+    MayDrop,
+}
+
+/// Where a device connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At any node, each time.
+    Anywhere,
+    /// A user's devices at different nodes, each always at the same while that is there; at the next one otherwise.
+    Spread,
+    /// All of a user's devices at one node.
+    Together,
+}
+
+/// How often a device does what, beside each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    pub rejoin: u32,
+    pub speak: u32,
+    pub leave: u32,
+    pub history: u32,
+    pub users: u32,
+    pub typing: u32,
+    pub reload: u32,
+    pub hang_up: u32,
+    pub refresh: u32,
+    pub nothing: u32,
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits {
+            rejoin: 2,
+            speak: 68,
+            leave: 4,
+            history: 8,
+            users: 6,
+            typing: 6,
+            reload: 3,
+            hang_up: 1,
+            refresh: 1,
+            nothing: 1,
+        }
+    }
+}
+
+impl Habits {
+    pub const NONE: Habits = Habits {
+        rejoin: 0,
+        speak: 0,
+        leave: 0,
+        history: 0,
+        users: 0,
+        typing: 0,
+        reload: 0,
+        hang_up: 0,
+        refresh: 0,
+        nothing: 1,
+    };
+    /// Says things and looks around, and stays where it is.
+    pub const STAYS: Habits = Habits { speak: 80, history: 6, users: 8, typing: 6, ..Habits::NONE };
+    pub const SPEAKS: Habits = Habits { speak: 1, nothing: 0, ..Habits::NONE };
+    pub const RELOADS: Habits = Habits { reload: 1, nothing: 0, ..Habits::NONE };
+}
 
 /// Rates are per thousand of whatever they stand for.
 #[derive(Clone, Debug)]
@@ -21,6 +97,21 @@ pub struct Scenario {
     pub calm: Duration,
     /// A device does something about this often.
     pub pace: Duration,
+    pub habits: Habits,
+    /// The first so many devices do nothing by themselves: they join and listen.
+    pub watchers: usize,
+    pub place: Place,
+    /// Of a thousand runs, those with rooms of the app that has duties, steps and claims.
+    pub probes: u32,
+    /// Somebody is banned from a room now and then.
+    pub bans: bool,
+    /// Callers by the HTTP API's way.
+    pub back_ends: usize,
+    /// By then a client has noticed that its line is dead, and by then it comes back after an end.
+    pub notices: Duration,
+    pub returns: Duration,
+    /// Of a thousand reloads, those in which the new connection is there before the old one ends.
+    pub overlaps: u32,
 
     // Places that can be full.
     pub command_box: usize,
@@ -50,15 +141,24 @@ pub struct Scenario {
     pub answer_late: u32,
     pub question_lost: u32,
     pub answer_lost: u32,
-    pub news_may_drop: bool,
+    pub news: News,
     pub news_lost: u32,
     pub news_repeated: u32,
     pub news_reordered: u32,
     /// At most so many records in one answer.
     pub answer_records: usize,
+    /// Questions on their way to the engine at once; what finds no place waits at the shard.
+    pub link_places: usize,
 
-    // Events a minute.
+    // Events a run.
     pub partitions: u32,
+    /// Of a thousand partitions, those in which one direction is whole.
+    pub one_way: u32,
+    /// The engine is away; the same, and it has forgotten all but its logs when it is back.
+    pub outages: u32,
+    pub restarts: u32,
+    /// A room is found damaged for a while.
+    pub damages: u32,
     pub refusals: u32,
     pub lost_tails: u32,
     pub kills: u32,
@@ -67,6 +167,10 @@ pub struct Scenario {
 
     pub garbage: u32,
     pub resends: u32,
+    /// What happens besides, each at its time.
+    pub script: Vec<Fault>,
+    /// What must hold besides what must always hold.
+    pub expects: Vec<Expect>,
     pub mutant: Option<Mutant>,
 }
 
@@ -83,6 +187,15 @@ impl Scenario {
             chaos: Duration::ZERO,
             calm: Duration::ZERO,
             pace: Duration::from_millis(700),
+            habits: Habits::default(),
+            watchers: 0,
+            place: Place::Anywhere,
+            probes: 600,
+            bans: true,
+            back_ends: 0,
+            notices: Duration::from_secs(4),
+            returns: Duration::from_millis(1500),
+            overlaps: 0,
             command_box: 1024,
             delivery_box: 1024,
             socket_bytes: 16 << 10,
@@ -105,12 +218,17 @@ impl Scenario {
             answer_late: 0,
             question_lost: 0,
             answer_lost: 0,
-            news_may_drop: false,
+            news: News::Reliable,
             news_lost: 0,
             news_repeated: 0,
             news_reordered: 0,
             answer_records: 500,
+            link_places: usize::MAX,
             partitions: 0,
+            one_way: 0,
+            outages: 0,
+            restarts: 0,
+            damages: 0,
             refusals: 0,
             lost_tails: 0,
             kills: 0,
@@ -118,6 +236,8 @@ impl Scenario {
             wall_jumps: 0,
             garbage: 0,
             resends: 0,
+            script: Vec::new(),
+            expects: Vec::new(),
             mutant: None,
         }
     }
@@ -135,6 +255,10 @@ impl Scenario {
             question_lost: on(&[10, 50]),
             answer_lost: on(&[10, 50]),
             partitions: on(&[1, 3]),
+            one_way: on(&[500, 1000]),
+            outages: on(&[1, 2]),
+            restarts: on(&[1, 2]),
+            damages: on(&[0, 0, 0, 1, 2]),
             refusals: on(&[1, 3]),
             lost_tails: on(&[1, 3]),
             kills: on(&[1, 3]),
@@ -147,15 +271,20 @@ impl Scenario {
             news_reordered: on(&[20, 100]),
             ..Scenario::plain(seed)
         };
-        scenario.news_may_drop = random.per_mille(400);
-        if !scenario.news_may_drop {
+        scenario.news = random.pick(&[News::Reliable, News::Noticed, News::MayDrop]);
+        if scenario.news == News::Reliable {
             (scenario.news_lost, scenario.news_repeated, scenario.news_reordered) = (0, 0, 0);
+            // What is away loses what it would have said.
+            (scenario.outages, scenario.restarts) = (0, 0);
+        } else {
+            scenario.link_places = random.pick(&[3, 16, 1024]);
         }
         scenario.nodes = random.pick(&[2, 2, 2, 3]);
         scenario.shards = random.pick(&[2, 3]);
         scenario.users = random.pick(&[4, 6, 9]);
         scenario.devices = scenario.users + random.index(scenario.users);
         scenario.rooms = random.pick(&[1, 2, 4]);
+        scenario.back_ends = random.pick(&[0, 1, 2]);
         scenario.chaos = random.pick(&[15, 25, 40].map(Duration::from_secs));
         scenario.calm = Duration::from_secs(40);
         scenario.pace = random.pick(&[150, 400, 900].map(Duration::from_millis));
@@ -191,11 +320,15 @@ impl Scenario {
             answer_late: 0,
             question_lost: 0,
             answer_lost: 0,
-            news_may_drop: false,
+            news: News::Reliable,
+            link_places: usize::MAX,
             news_lost: 0,
             news_repeated: 0,
             news_reordered: 0,
             partitions: 0,
+            outages: 0,
+            restarts: 0,
+            damages: 0,
             refusals: 0,
             kills: 0,
             pauses: 0,
@@ -209,85 +342,25 @@ impl Scenario {
 
     /// Whether anything can keep the nodes from hearing of each other in time: then a leave may be told that was none.
     pub fn presence_is_disturbed(&self) -> bool {
-        self.news_may_drop
+        self.news != News::Reliable
+            || self.outages + self.restarts + self.damages > 0
             || self.answer_late + self.question_lost + self.answer_lost > 0
             || self.partitions + self.kills + self.pauses + self.refusals > 0
             || self.half_open + self.slow_readers + self.stalls + self.wall_jumps + self.lost_tails > 0
             || self.command_box < 16
             || self.delivery_box < 16
+            || self.script.iter().any(|fault| fault.kind != Kind::Vanish)
     }
-}
 
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = self;
-        writeln!(
-            f,
-            "  world    {} nodes of {} shards, {} users with {} devices, {} rooms, {} s of chaos and {} s of calm, one act a device in {} ms",
-            s.nodes,
-            s.shards,
-            s.users,
-            s.devices,
-            s.rooms,
-            s.chaos.as_secs(),
-            s.calm.as_secs(),
-            s.pace.as_millis()
-        )?;
-        writeln!(
-            f,
-            "  places   command box {}, delivery box {}, socket {} B, outbox {} frames / {} B, page {}, ring {}, waiting {}, snapshot every {}, retention {}",
-            s.command_box,
-            s.delivery_box,
-            s.socket_bytes,
-            s.outbox_frames,
-            s.outbox_bytes,
-            s.page_records,
-            s.ring_records,
-            s.waiting,
-            s.snapshot_records,
-            s.retention_records
-        )?;
-        writeln!(
-            f,
-            "  network  delay {} ms; per 1000: split {}, cuts {}, half-open {}, slow readers {}, stalls {}, garbage {}, resends {}",
-            s.network_delay.as_millis(),
-            s.split,
-            s.cuts,
-            s.half_open,
-            s.slow_readers,
-            s.stalls,
-            s.garbage,
-            s.resends
-        )?;
-        writeln!(
-            f,
-            "  engine   delay {} ms, {} records an answer; per 1000: late {}, question lost {}, answer lost {}; news {}: lost {}, repeated {}, reordered {}",
-            s.engine_delay.as_millis(),
-            s.answer_records,
-            s.answer_late,
-            s.question_lost,
-            s.answer_lost,
-            if s.news_may_drop { "may drop" } else { "reliable" },
-            s.news_lost,
-            s.news_repeated,
-            s.news_reordered
-        )?;
-        write!(
-            f,
-            "  events   up to: partitions {}, refusals {}, lost tails {}, kills {}, pauses {}, wall jumps {}",
-            s.partitions, s.refusals, s.lost_tails, s.kills, s.pauses, s.wall_jumps
-        )?;
-        if let Some(mutant) = s.mutant {
-            write!(f, "\n  mutant   {mutant:?}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Scenario {
     /// What may wait in a shard's post: pages, leaves and the like are bounded by its members, and a turn's deliveries by
     /// its inputs.
     pub(crate) fn post_max(&self) -> usize {
         4096 + self.devices * self.rooms * 8
+    }
+
+    /// Questions that may wait in front of a link that is full: what a turn asks, and what follows from the answers that
+    /// are taken meanwhile.
+    pub(crate) fn unasked_max(&self) -> usize {
+        256 + self.rooms * 32
     }
 }

@@ -18,6 +18,9 @@ pub struct Tally {
     pub conflicts: u64,
     pub duplicates: u64,
     pub unconfirmed: u64,
+    /// The most questions that waited for a place at the engine.
+    pub unasked_max: u64,
+    pub calls: u64,
     pub virtual_time: Duration,
 }
 
@@ -41,6 +44,8 @@ impl Tally {
         self.conflicts += other.conflicts;
         self.duplicates += other.duplicates;
         self.unconfirmed += other.unconfirmed;
+        self.unasked_max = self.unasked_max.max(other.unasked_max);
+        self.calls += other.calls;
         self.virtual_time += other.virtual_time;
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use session::Who;
 use vocabulary::{Payload, Revocation, RoomId, Tick, UserId, Wish};
 
+use crate::engine::Cut;
 use crate::scenario::Scenario;
 use crate::script::{self, Kept, PATIENCE, Stage, seconds};
 use crate::world::{Happened, SocketId, World, prove, user};
@@ -125,7 +126,7 @@ impl Stage for Simulated {
         if let Some(span) = line.strip_prefix("---- the engine is silent for ") {
             let until = self.world.now.tick + seconds(span)?;
             for node in 0..self.world.nodes.len() {
-                self.world.partition(node, until);
+                self.world.cut_off(node, Cut::Both, until);
             }
             return Ok(());
         }
@@ -181,13 +182,13 @@ impl Simulated {
             Wish::Publish { kind: kind.into(), payload, id: None }
         };
         if let Some(payload) = asked.strip_prefix("announces ") {
-            self.world.call(RoomId::system(), publish("announce", payload));
+            self.world.call(0, 0, "orders", RoomId::system(), publish("announce", payload));
             return Ok(());
         }
         let to = asked.strip_prefix("publishes to ").and_then(|rest| rest.split_once(' '));
         let (room, payload) = to.ok_or("publishes to whom, and what?")?;
         let room = RoomId::from_full(room).ok_or("an app and a name")?;
-        self.world.call(room, publish("send_message", payload));
+        self.world.call(0, 0, "orders", room, publish("send_message", payload));
         Ok(())
     }
 
@@ -234,6 +235,7 @@ impl Simulated {
                     }
                 }
                 Happened::Reminder(_) => going = false,
+                Happened::Told(..) => {}
             }
         }
         going

@@ -34,7 +34,8 @@ cargo xtask <chore>
 
   check [--json]   formatting, lints, the arrows between crates, style, links; seconds
   test             check, every test, the simulator; what a change must pass
-  sim [args]       the simulator: --seeds N for many, --seed S to replay one
+  sim [args]       the simulator: --seeds N for many, --seed S to replay one, --trace for all that happens in it
+                   --scenario NAME for a world that has a name, `all` for each of them; --list says which there are
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         Redis and NATS for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx

@@ -8,7 +8,7 @@ use crate::conformance;
 use crate::faults;
 use crate::fuzz;
 use crate::interop;
-use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SEEDS};
+use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SCENARIO_SEEDS, SIM_SEEDS};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
 use crate::supply;
@@ -26,6 +26,9 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));
+    steps.run("scenarios", |_| {
+        simulator(root, &["--scenario", "all", "--seeds", &SIM_SCENARIO_SEEDS.to_string()])
+    });
     steps.say("not yet among them, because no code needs it yet: Kafka");
     steps.end()
 }

@@ -147,6 +147,12 @@ impl MemoryEngine {
         }
     }
 
+    /// Forgets what it holds for the living and keeps its logs, as a server does whose memory went with a restart.
+    /// Nothing in production calls this either.
+    pub fn forget_the_living(&mut self) {
+        self.volatile.forget();
+    }
+
     fn untouched(&self) -> RoomLog {
         RoomLog::new(Epoch::new(Epoch::FIRST_COUNTER, self.start_tag))
     }

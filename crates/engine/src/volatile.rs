@@ -44,6 +44,11 @@ impl Volatile {
         }
     }
 
+    /// As if its process had ended and begun again. Tokens go on from where they were, so that none is given twice.
+    pub fn forget(&mut self) {
+        *self = Volatile { tokens: self.tokens, ..Volatile::new(self.lease) };
+    }
+
     /// Ends what has lived its time: leases, and soft values that alone keep a room. To be called when `next_deadline`
     /// is reached, so that the time until then counts, and before every question.
     pub fn tick(&mut self, now: Now) {

@@ -167,7 +167,7 @@ impl Home {
         match command {
             Command::Join(join) => self.join(cx, join),
             Command::Leave { connection, asked, .. } => self.leave(cx, connection, asked),
-            Command::Act(act) => self.act(cx, act),
+            Command::Act(act) => self.act(cx, act, cx.now.tick),
             Command::History { caller, reply, limit, from, .. } => {
                 self.history(cx, &caller, reply, limit, from)
             }
@@ -265,7 +265,8 @@ impl Home {
         cx.deliver(join.connection.shard, Delivery::Parted(parting));
     }
 
-    fn act(&mut self, cx: &mut Cx<'_>, act: Act) {
+    /// `since`: when the room was asked.
+    fn act(&mut self, cx: &mut Cx<'_>, act: Act, since: Tick) {
         let Phase::Live(log) = &self.phase else {
             return self.refuse_act(cx, &act, self.appends_nothing());
         };
@@ -285,7 +286,7 @@ impl Home {
         }
         if self.pipeline.has(&key) {
             if let Some(waiter) = waiter(&act.caller, act.reply, None) {
-                self.pipeline.wait(key, waiter);
+                self.pipeline.wait(key, since, waiter);
             }
             return;
         }
@@ -297,7 +298,7 @@ impl Home {
                 cx.unless_panicked(&self.id, guarded).unwrap_or(true)
             }
         };
-        let pending = Pending { act, key, guarded, rounds: 0, since: cx.now.tick };
+        let pending = Pending { act, key, guarded, rounds: 0, since };
         // A duty is the room's own word, and there is at most one.
         if self.pipeline.is_full(cx.limits) && !matches!(pending.act.caller, Caller::Duty { .. }) {
             return self.refuse_act(cx, &pending.act, Refusal::busy(500));

@@ -44,8 +44,6 @@ pub(crate) struct Flight {
     pub guarded: Option<Pending>,
     pub since: Tick,
     pub asked: Tick,
-    /// Its senders learned `unknown`; the asking goes on.
-    pub told_unknown: bool,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +51,11 @@ pub(crate) struct Pipeline {
     pub waiting: VecDeque<Pending>,
     waiting_bytes: usize,
     pub flight: Option<Flight>,
-    pub waiters: BTreeMap<Key, Vec<Waiter>>,
+    /// Each with when it began to wait: whoever comes later to what is in flight already has a patience of its own, and
+    /// keeps it when the flight is over and only what is read can say what became of it.
+    waiters: BTreeMap<Key, Vec<(Tick, Waiter)>>,
+    /// Nobody of them has waited for longer than since then.
+    waited_since: Option<Tick>,
 }
 
 impl Pipeline {
@@ -77,7 +79,12 @@ impl Pipeline {
 
     /// Duties that wait were read off an older state.
     pub(crate) fn drop_duties(&mut self) {
-        self.waiting.retain(|pending| !matches!(pending.act.caller, vocabulary::Caller::Duty { .. }));
+        let bytes = &mut self.waiting_bytes;
+        self.waiting.retain(|pending| {
+            let duty = matches!(pending.act.caller, vocabulary::Caller::Duty { .. });
+            *bytes -= if duty { pending.act.payload.len() } else { 0 };
+            !duty
+        });
     }
 
     pub(crate) fn pop(&mut self) -> Option<Pending> {
@@ -115,37 +122,77 @@ impl Pipeline {
         self.waiters.keys().filter(|key| !on_its_way(key)).cloned().collect()
     }
 
-    pub(crate) fn wait(&mut self, key: Key, waiter: Waiter) {
-        self.waiters.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(waiter);
+    pub(crate) fn wait(&mut self, key: Key, since: Tick, waiter: Waiter) {
+        let first = self.waited_since.filter(|_| !self.waiters.is_empty());
+        self.waited_since = Some(first.map_or(since, |first| first.min(since)));
+        self.waiters.entry(key).or_insert_with(|| Vec::with_capacity(1)).push((since, waiter));
     }
 
-    /// The command itself waits no more; whoever else waits for its key goes on waiting.
-    pub(crate) fn take_back(&mut self, key: &Key, act: &Act) {
-        let Some(waiters) = self.waiters.get_mut(key) else { return };
-        if let Some(own) = waiters.iter().position(|waiter| waiter.is_of(act)) {
+    pub(crate) fn waited(&self) -> impl Iterator<Item = &Key> {
+        self.waiters.keys()
+    }
+
+    /// All who wait for a key, to be told.
+    pub(crate) fn take(&mut self, key: &Key) -> Vec<Waiter> {
+        let waiters = self.waiters.remove(key).unwrap_or_default();
+        waiters.into_iter().map(|(_, waiter)| waiter).collect()
+    }
+
+    /// Those who have waited too long. They learn `unknown`; what is in flight goes on.
+    pub(crate) fn impatient(&mut self, now: Tick, limits: &Limits) -> Vec<Waiter> {
+        let too_long = |began: Tick| began + limits.answer_within <= now;
+        if !self.waited_since.is_some_and(too_long) {
+            return Vec::new();
+        }
+        let mut impatient = Vec::new();
+        self.waiters.retain(|_, waiters| {
+            impatient.extend(waiters.extract_if(.., |(began, _)| too_long(*began)).map(|(_, waiter)| waiter));
+            !waiters.is_empty()
+        });
+        self.waited_since = self.waiters.values().flatten().map(|(began, _)| *began).min();
+        impatient
+    }
+
+    /// The command itself waits no more, if it still did; whoever else waits for its key goes on waiting.
+    pub(crate) fn take_back(&mut self, key: &Key, act: &Act) -> bool {
+        let Some(waiters) = self.waiters.get_mut(key) else { return false };
+        let own = waiters.iter().position(|(_, waiter)| waiter.is_of(act));
+        if let Some(own) = own {
             waiters.remove(own);
         }
         if waiters.is_empty() {
             self.waiters.remove(key);
         }
+        own.is_some()
     }
 
-    /// Commands that waited longer than their senders will: never sent, so surely not stored.
+    /// Commands that waited longer than their senders will: never sent, so surely not stored. They wait in the order in which
+    /// they were said, but for a duty, which comes first whenever it was read off the state, and has no sender.
     pub(crate) fn expired(&mut self, now: Tick, limits: &Limits) -> Vec<Pending> {
         let mut expired = Vec::new();
-        while self.waiting.front().is_some_and(|pending| pending.since + limits.answer_within <= now) {
-            expired.extend(self.pop());
+        while let Some((at, since)) = self.oldest()
+            && since + limits.answer_within <= now
+            && let Some(pending) = self.waiting.remove(at)
+        {
+            self.waiting_bytes -= pending.act.payload.len();
+            expired.push(pending);
         }
         expired
+    }
+
+    fn oldest(&self) -> Option<(usize, Tick)> {
+        let is_said = |pending: &Pending| !matches!(pending.act.caller, vocabulary::Caller::Duty { .. });
+        let at = self.waiting.iter().position(is_said)?;
+        Some((at, self.waiting[at].since))
     }
 
     /// `asks`: the batch in flight is asked again when its time has come.
     pub(crate) fn next_deadline(&self, limits: &Limits, asks: bool) -> Option<Tick> {
         let flight = self.flight.as_ref();
         let again = flight.filter(|_| asks).map(|flight| flight.asked + limits.ask_again);
-        let unknown =
-            flight.filter(|flight| !flight.told_unknown).map(|flight| flight.since + limits.answer_within);
-        let waiting = self.waiting.front().map(|pending| pending.since + limits.answer_within);
+        let first = self.waited_since.filter(|_| !self.waiters.is_empty());
+        let unknown = first.map(|since| since + limits.answer_within);
+        let waiting = self.oldest().map(|(_, since)| since + limits.answer_within);
         [again, unknown, waiting].into_iter().flatten().min()
     }
 }

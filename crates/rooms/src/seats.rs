@@ -29,6 +29,10 @@ impl Seats {
         self.seats.iter().map(|(connection, seat)| (*connection, seat))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.seats.is_empty()
     }

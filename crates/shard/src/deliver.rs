@@ -505,9 +505,9 @@ impl Shard {
         let Some(connection) = self.connections.get(*id) else { return };
         let full_name = connection.subscription(room).is_some_and(|subscription| subscription.full_name);
         let tag = answers.clone().unwrap_or(vocabulary::Tag { id: None, full_name });
-        // A home that is busy did not look at the join: an older one stands. Any other refusal ended that too.
+        // A join that fails for our own reasons changes nothing: an older one stands. Any other refusal ended that too.
         let mut ended = None;
-        if refusal.code == Code::Busy {
+        if answers.is_some() && !refusal.code.is_clients_fault() {
             self.unjoin(*id, room, *ticket);
         } else {
             let newest =

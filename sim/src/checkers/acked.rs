@@ -29,6 +29,9 @@ impl Checker for Acked {
                 let user = so_far.devices[seen.device].user.person.id.clone();
                 let old = self.acked.insert((room.clone(), id.clone()), (position, user));
                 let torn = so_far.ledger().was_ever_torn(room);
+                if !torn && so_far.ledger().get(room, position.epoch, position.offset).is_none() {
+                    return Err(format!("{id} is acknowledged at {room} {position}, and is not stored yet"));
+                }
                 if let Some((old, _)) = old.filter(|(old, _)| *old != position && !torn) {
                     return Err(format!("{id} in {room} was acknowledged at {old} and at {position}"));
                 }

@@ -26,7 +26,7 @@ impl Checker for Contiguous {
     fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String> {
         let device = seen.device;
         match &seen.fact {
-            Fact::Opened => {}
+            Fact::Opened | Fact::Ended(_) => {}
             Fact::Closed => {
                 self.cursors.retain(|(other, _), _| *other != device);
                 self.joins.retain(|(other, _), _| *other != device);

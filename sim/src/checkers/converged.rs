@@ -15,7 +15,7 @@ impl Checker for Converged {
     }
 
     fn finish(&mut self, end: &End<'_>) -> Result<(), String> {
-        for device in end.devices {
+        for device in end.devices.iter().filter(|device| !device.gone) {
             let name = &device.name;
             if device.socket.is_none() {
                 return Err(format!("{name} is not connected"));

@@ -22,7 +22,7 @@ impl Checker for Leave {
     fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String> {
         let device = seen.device;
         match &seen.fact {
-            Fact::Opened => {}
+            Fact::Opened | Fact::Ended(_) => {}
             Fact::Closed => {
                 self.leaving.retain(|(other, _), _| *other != device);
                 self.joining.retain(|(other, _), _| *other != device);

@@ -3,29 +3,46 @@
 
 mod acked;
 mod answers;
+mod back;
+pub(crate) mod calls;
 mod contiguous;
 mod converged;
+mod damage;
+mod drained;
+mod flaps;
+mod ghosts;
+mod guards;
+#[cfg(test)]
+mod histories;
 mod leave;
+mod moments;
 mod once;
 mod order;
 mod presence;
 mod probe;
+mod quiet;
+mod sender;
 
 use std::fmt;
+use std::time::Duration;
 
 use vocabulary::Tick;
 
 use crate::device::{Ask, Device};
+use crate::expect::Expect;
 use crate::heard::Heard;
 use crate::ledger::Ledger;
+use crate::play::BackEnds;
 use crate::scenario::Scenario;
-use crate::world::World;
+use crate::world::{BEGIN as START, World};
 
 #[derive(Debug)]
 pub(crate) enum Fact<'a> {
     Opened,
     /// The client's side of the connection is over.
     Closed,
+    /// The same, and it was not the client's wish: with the close code it was told.
+    Ended(Option<u16>),
     Asked(&'a Ask),
     Heard(&'a Heard),
 }
@@ -41,12 +58,17 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct End<'a> {
     pub at: Tick,
     pub devices: &'a [Device],
+    pub back_ends: &'a BackEnds,
     pub world: &'a World,
 }
 
 impl End<'_> {
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.world.engine.ledger
+    }
+
+    pub(crate) fn since_start(&self) -> Duration {
+        self.at.since(START)
     }
 }
 
@@ -65,6 +87,14 @@ impl fmt::Display for Violation {
 pub(crate) trait Checker {
     fn property(&self) -> &'static str;
     fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String>;
+    /// From now on something is to be stored that a moment of the scenario asks for.
+    fn begins(&mut self, _so_far: &End<'_>) {}
+    /// A moment of the scenario is about to come.
+    fn nears(&mut self, _so_far: &End<'_>) {}
+    /// It has come.
+    fn comes(&mut self, _expect: &Expect, _so_far: &End<'_>) -> Result<(), String> {
+        Ok(())
+    }
     fn finish(&mut self, _end: &End<'_>) -> Result<(), String> {
         Ok(())
     }
@@ -84,27 +114,46 @@ impl Checkers {
             Box::new(presence::Presence::new(scenario)),
             Box::new(converged::Converged),
             Box::new(probe::Probe::default()),
+            Box::new(sender::Sender::default()),
+            Box::new(guards::Guards),
+            Box::new(damage::Damage),
+            Box::new(calls::Calls),
+            Box::new(quiet::Quiet::new(&scenario.expects)),
+            Box::new(back::Back::new(&scenario.expects)),
+            Box::new(moments::Moments::default()),
+            Box::new(flaps::Flaps::new(&scenario.expects)),
+            Box::new(ghosts::Ghosts::new(&scenario.expects)),
+            Box::new(drained::Drained::new(&scenario.expects)),
         ])
     }
 
-    pub(crate) fn see(
-        &mut self,
-        seen: &Seen<'_>,
-        devices: &[Device],
-        world: &World,
-    ) -> Result<(), Violation> {
-        let so_far = End { at: seen.at, devices, world };
-        for checker in &mut self.0 {
-            let property = checker.property();
-            checker.see(seen, &so_far).map_err(|facts| Violation { property, facts })?;
-        }
-        Ok(())
+    pub(crate) fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), Violation> {
+        self.each(|checker| checker.see(seen, so_far))
+    }
+
+    pub(crate) fn begins(&mut self, so_far: &End<'_>) {
+        self.0.iter_mut().for_each(|checker| checker.begins(so_far));
+    }
+
+    pub(crate) fn nears(&mut self, so_far: &End<'_>) {
+        self.0.iter_mut().for_each(|checker| checker.nears(so_far));
+    }
+
+    pub(crate) fn comes(&mut self, expect: &Expect, so_far: &End<'_>) -> Result<(), Violation> {
+        self.each(|checker| checker.comes(expect, so_far))
     }
 
     pub(crate) fn finish(&mut self, end: &End<'_>) -> Result<(), Violation> {
+        self.each(|checker| checker.finish(end))
+    }
+
+    fn each(
+        &mut self,
+        mut ask: impl FnMut(&mut Box<dyn Checker>) -> Result<(), String>,
+    ) -> Result<(), Violation> {
         for checker in &mut self.0 {
             let property = checker.property();
-            checker.finish(end).map_err(|facts| Violation { property, facts })?;
+            ask(checker).map_err(|facts| Violation { property, facts })?;
         }
         Ok(())
     }

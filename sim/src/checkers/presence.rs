@@ -91,7 +91,7 @@ impl Checker for Presence {
     fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String> {
         let (at, device) = (seen.at, seen.device);
         match &seen.fact {
-            Fact::Opened => {}
+            Fact::Opened | Fact::Ended(_) => {}
             Fact::Closed => {
                 self.joins.retain(|(other, _), _| *other != device);
                 let rooms: Vec<RoomId> = self

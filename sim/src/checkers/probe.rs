@@ -47,7 +47,7 @@ impl Checker for Probe {
             Fact::Asked(ask) if ask.verb == Verb::Join => {
                 self.banned.remove(&(device, ask.room.clone()));
             }
-            Fact::Opened | Fact::Asked(_) => {}
+            Fact::Opened | Fact::Ended(_) | Fact::Asked(_) => {}
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{Home, LoadStep, Loading, Phase, waiter};
 use crate::cx::Cx;
 use crate::format::{self, Written};
 use crate::log::Grown;
-use crate::pipeline::{Flight, Pending};
+use crate::pipeline::{Flight, Pending, Waiter};
 
 /// Due by anybody's clock: the writer's own may be an hour ahead of the steward's.
 pub(super) const AT_ONCE: Wall = Wall(0);
@@ -100,7 +100,7 @@ impl Home {
 
     fn answer_known(&mut self, cx: &mut Cx<'_>, pending: &Pending) -> bool {
         let Some(place) = self.log().and_then(|log| log.keys().get(&pending.key)) else { return false };
-        let mut waiters = self.pipeline.waiters.remove(&pending.key).unwrap_or_default();
+        let mut waiters = self.pipeline.take(&pending.key);
         waiters.extend(waiter(&pending.act.caller, pending.act.reply.clone(), None));
         self.tell_waiters(cx, place, waiters);
         true
@@ -151,19 +151,17 @@ impl Home {
             return Turn::Done;
         }
         if let Some(waiter) = waiter(&act.caller, act.reply.clone(), reply) {
-            self.pipeline.wait(pending.key.clone(), waiter);
+            self.pipeline.wait(pending.key.clone(), pending.since, waiter);
         }
         Turn::Parcel(Parcel { key: pending.key.clone(), records: bytes }, written)
     }
 
     /// Whoever sent the same id again while the first waited, and nothing was recorded.
     fn answer_repeats(&mut self, cx: &mut Cx<'_>, key: &Key, reply: Option<&vocabulary::Payload>) {
-        for waiter in self.pipeline.waiters.remove(key).unwrap_or_default() {
+        for waiter in self.pipeline.take(key) {
             match waiter {
-                crate::pipeline::Waiter::Ack(ack) => cx.reply(&self.id, ack.to, Reply::Done(reply.cloned())),
-                crate::pipeline::Waiter::Saga(step, _) => {
-                    cx.outcome(&step, Ok(reply.cloned().unwrap_or_default()))
-                }
+                Waiter::Ack(ack) => cx.reply(&self.id, ack.to, Reply::Done(reply.cloned())),
+                Waiter::Saga(step, _) => cx.outcome(&step, Ok(reply.cloned().unwrap_or_default())),
             }
         }
     }
@@ -191,8 +189,7 @@ impl Home {
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
         let now = cx.now.tick;
-        self.pipeline.flight =
-            Some(Flight { batch, written, guarded, since: now, asked: now, told_unknown: false });
+        self.pipeline.flight = Some(Flight { batch, written, guarded, since: now, asked: now });
     }
 
     pub(crate) fn appended(&mut self, cx: &mut Cx<'_>, number: u64, outcome: Appended) {
@@ -244,12 +241,10 @@ impl Home {
     fn lose_round(&mut self, cx: &mut Cx<'_>, flight: Flight) {
         let Some(mut pending) = flight.guarded else { return };
         pending.rounds += 1;
-        if flight.told_unknown {
+        // The waiter returns with the next decision.
+        if !self.pipeline.take_back(&pending.key, &pending.act) {
             // Its sender has had an answer; whoever sent the same id again since then waits for one.
             pending.act.reply = None;
-        } else {
-            // The waiter returns with the next decision.
-            self.pipeline.take_back(&pending.key, &pending.act);
         }
         let duty = matches!(pending.act.caller, Caller::Duty { .. });
         if duty {
@@ -263,12 +258,15 @@ impl Home {
     }
 
     fn refuse_key(&mut self, cx: &mut Cx<'_>, key: &Key, refusal: &Refusal) {
-        for waiter in self.pipeline.waiters.remove(key).unwrap_or_default() {
+        let waiters = self.pipeline.take(key);
+        self.refuse_waiters(cx, waiters, refusal);
+    }
+
+    fn refuse_waiters(&self, cx: &mut Cx<'_>, waiters: Vec<Waiter>, refusal: &Refusal) {
+        for waiter in waiters {
             match waiter {
-                crate::pipeline::Waiter::Ack(ack) => {
-                    cx.reply(&self.id, ack.to, Reply::Refused(refusal.clone()))
-                }
-                crate::pipeline::Waiter::Saga(step, _) => cx.outcome(&step, Err(refusal.clone())),
+                Waiter::Ack(ack) => cx.reply(&self.id, ack.to, Reply::Refused(refusal.clone())),
+                Waiter::Saga(step, _) => cx.outcome(&step, Err(refusal.clone())),
             }
         }
     }
@@ -291,7 +289,8 @@ impl Home {
                         let head = log.head();
                         position.epoch != head.epoch || position.offset <= head.offset
                     });
-                    if passed && let Some(waiters) = self.pipeline.waiters.remove(&parcel.key) {
+                    let waiters = if passed { self.pipeline.take(&parcel.key) } else { Vec::new() };
+                    if !waiters.is_empty() {
                         let known = self.log().and_then(|log| log.keys().get(&parcel.key));
                         let at = known.map_or(cx.now.wall, |(_, at)| at);
                         self.tell_waiters(cx, (position, at), waiters);
@@ -413,8 +412,8 @@ impl Home {
     }
 
     /// The waiters of a command are told with its first record.
-    fn waiters_of(&mut self, key: &Key) -> Vec<crate::pipeline::Waiter> {
-        self.pipeline.waiters.remove(key).unwrap_or_default()
+    fn waiters_of(&mut self, key: &Key) -> Vec<Waiter> {
+        self.pipeline.take(key)
     }
 
     /// The app panicked on a record: fold once more from the snapshot, and if that panics too, freeze the room.
@@ -447,15 +446,13 @@ impl Home {
         let Some(log) = super::Home::log(self) else { return };
         let known: Vec<(Key, (Position, Wall))> = self
             .pipeline
-            .waiters
-            .keys()
+            .waited()
             .filter_map(|key| log.keys().get(key).map(|place| (key.clone(), place)))
             .collect();
         let (seen, live) = (log.seen(), matches!(self.phase, Phase::Live(_)));
         for (key, place) in known {
-            if let Some(waiters) = self.pipeline.waiters.remove(&key) {
-                self.tell_waiters(cx, place, waiters);
-            }
+            let waiters = self.pipeline.take(&key);
+            self.tell_waiters(cx, place, waiters);
         }
         self.refuse_orphans(cx);
         let Some(mut flight) = self.pipeline.flight.take() else { return };
@@ -511,15 +508,10 @@ impl Home {
                     batch: flight.batch.clone(),
                 }));
             }
-            if !flight.told_unknown && flight.since + cx.limits.answer_within <= cx.now.tick {
-                flight.told_unknown = true;
-                cx.counts.unconfirmed += 1;
-                let keys: Vec<Key> = flight.batch.parcels.iter().map(|parcel| parcel.key.clone()).collect();
-                for key in keys {
-                    self.refuse_key(cx, &key, &Refusal::unconfirmed());
-                }
-            }
         }
+        let impatient = self.pipeline.impatient(cx.now.tick, cx.limits);
+        cx.counts.unconfirmed += u64::from(!impatient.is_empty());
+        self.refuse_waiters(cx, impatient, &Refusal::unconfirmed());
         if self.fetching.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick) {
             self.fetching = None;
             self.fetch(cx);

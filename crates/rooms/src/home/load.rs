@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Delivery, Epoch, Incarnation, Refusal, Seen, Tick};
+use vocabulary::{Command, Delivery, Epoch, Incarnation, Refusal, Seen, Tick};
 
 use super::append::Arrived;
 use super::looks::Waiting;
@@ -328,6 +328,8 @@ impl Home {
         for (since, command) in loading.queue {
             if since + cx.limits.answer_within <= cx.now.tick && !command.must_arrive() {
                 self.refuse(cx, command, Refusal::busy(1000));
+            } else if let Command::Act(act) = command {
+                self.act(cx, act, since);
             } else {
                 self.command(cx, command);
             }

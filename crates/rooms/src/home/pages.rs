@@ -15,6 +15,8 @@ use crate::seats::Seat;
 /// A reader whose records are not in the ring; the engine was asked.
 pub(crate) struct Reader {
     pub asked: Tick,
+    /// Who asked for history is told that there is none now when this was too long ago.
+    pub since: Tick,
     after: u64,
     limit: u32,
     want: Want,
@@ -38,9 +40,12 @@ impl Home {
         let audience = match cx.answered(&self.id, log.fold.admit(&caller, &join.payload)) {
             Ok(audience) => audience,
             Err(refusal) => {
+                // A member that is refused now is none any more, unless it is for a fault of ours.
+                let ends = refusal.code.is_clients_fault();
                 self.part(cx, &join, refusal);
-                // A member that is refused now is none any more.
-                self.leave(cx, join.connection, true);
+                if ends {
+                    self.leave(cx, join.connection, true);
+                }
                 return;
             }
         };
@@ -107,7 +112,8 @@ impl Home {
         self.readers.retain(|_, reader| !reader.is_for(connection));
         let limit = cx.limits.page_records_max as u32;
         let want = Want::Page { connection, ticket };
-        self.ask_for(cx, Reader { asked: cx.now.tick, after: since.offset, limit, want });
+        let now = cx.now.tick;
+        self.ask_for(cx, Reader { asked: now, since: now, after: since.offset, limit, want });
     }
 
     fn send_page(
@@ -167,8 +173,12 @@ impl Home {
             let entries = within.map(shown).filter(|entry| entry.shown.is_some()).collect();
             return cx.reply(&self.id, reply, Reply::History { entries, upto: head });
         }
-        let want = Want::History { reply, audience, upto };
-        self.ask_for(cx, Reader { asked: cx.now.tick, after, limit, want });
+        // Pages are one a member; who asks for history asks as often as it likes.
+        if self.readers.len() >= cx.limits.waiting_max + self.seats.len() {
+            return cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+        }
+        let (want, now) = (Want::History { reply, audience, upto }, cx.now.tick);
+        self.ask_for(cx, Reader { asked: now, since: now, after, limit, want });
     }
 
     /// The engine answered a reader's question.
@@ -277,8 +287,16 @@ impl Home {
             .collect();
         for ticket in late {
             let Some(mut reader) = self.readers.remove(&ticket) else { continue };
-            reader.asked = cx.now.tick;
-            self.ask_for(cx, reader);
+            let over = reader.since + cx.limits.answer_within <= cx.now.tick;
+            match reader.want {
+                Want::History { reply, .. } if over => {
+                    cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+                }
+                _ => {
+                    reader.asked = cx.now.tick;
+                    self.ask_for(cx, reader);
+                }
+            }
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use engine::{Answer, Appended, Batch, Followed, Parcel, Question, Stored};
+use engine::{Answer, Appended, Batch, Followed, Nodes, Parcel, Question, Stored};
+use rooms::Limits;
 use vocabulary::{Check, Code, Command, Delivery, Epoch, Key, Payload, Position, Seen};
 
 use crate::desk::{ANA, Desk, OTHER, ana, room};
@@ -75,6 +76,70 @@ fn a_batch_that_is_stored_after_one_of_its_askings_was_refused_is_shown() {
     desk.carry_all();
     let shown = desk.told.iter().any(|told| matches!(told, Delivery::Records { .. }));
     assert!(shown, "the only word of it was the answer to a batch that was over: {:?}", desk.told);
+}
+
+#[test]
+fn who_sends_an_id_again_while_it_is_under_way_learns_unknown_in_a_time_of_its_own() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    desk.wait(Duration::from_secs(6));
+    desk.say("a");
+    desk.wait(Duration::from_millis(4100));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed), "the first");
+    desk.wait(Duration::from_millis(5500));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "not yet");
+    desk.wait(Duration::from_millis(500));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed), "the second");
+}
+
+#[test]
+fn what_waited_for_the_append_before_is_unknown_ten_seconds_after_it_was_said() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    desk.say("b");
+    desk.wait(Duration::from_secs(9));
+    let first = desk.append();
+    let answers = desk.engine_says(first);
+    desk.hear(answers);
+    assert_eq!(desk.answered(), acked("a"));
+    desk.wait(Duration::from_millis(1100));
+    assert_eq!(desk.answered(), refused("b", Code::Unconfirmed));
+}
+
+#[test]
+fn whoever_waits_for_what_is_found_waits_ten_seconds() {
+    let mut desk = Desk::new();
+    desk.say("a");
+    let first = desk.append();
+    desk.wait(Duration::from_millis(1100));
+    desk.hear(refusal_of(&first));
+    // Asked twice and refused once: what is read would say what became of it, and nothing is answered.
+    desk.wait(Duration::from_millis(8800));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "not yet");
+    desk.wait(Duration::from_millis(200));
+    assert_eq!(desk.answered(), refused("a", Code::Unconfirmed));
+}
+
+#[test]
+fn history_that_does_not_come_is_refused_in_time_and_no_more_than_so_many_wait_for_it() {
+    let limits = Limits { ring_records_max: 1, waiting_max: 3, ..Limits::default() };
+    let mut desk = Desk::with(Nodes::One, limits);
+    for id in ["a", "b", "c"] {
+        desk.say(id);
+        desk.carry_all();
+    }
+    desk.answered();
+    for number in 0..5 {
+        desk.look_back(&format!("h{number}"));
+    }
+    // Ana, who may need a page, takes no place from those who look back.
+    assert_eq!(desk.answered(), refused("h4", Code::Busy), "one too many");
+    desk.wait(Duration::from_secs(9));
+    assert_eq!(desk.answered(), (Vec::new(), Vec::new()), "asked again, and not given up");
+    desk.wait(Duration::from_millis(1100));
+    let (_, refused) = desk.answered();
+    assert_eq!(refused.len(), 4);
+    assert!(refused.iter().all(|(_, code)| *code == Code::Busy));
 }
 
 /// How far the engine's log goes, for somebody who reads all of it.

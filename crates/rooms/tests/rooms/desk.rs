@@ -8,9 +8,9 @@ use app::{Action, App, Applied, Decision, Room, UnknownFormat};
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Incarnation, Join, Key, Now,
-    Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown, Standing, Tag, Tick, User,
-    UserId, Wall,
+    Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, HistoryFrom, Incarnation,
+    Join, Key, Now, Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown, Standing, Tag,
+    Tick, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded.
@@ -111,6 +111,18 @@ impl Desk {
             key,
             reply: Some(ReplyTo { asker: Asker::Connection(ANA), tag, frees: true }),
         }));
+    }
+
+    /// Ana asks for the newest records.
+    pub(crate) fn look_back(&mut self, id: &str) {
+        let tag = Tag { id: Some(id.into()), full_name: false };
+        self.command(Command::History {
+            room: room(),
+            caller: Caller::Connection { id: ANA, user: ana() },
+            reply: ReplyTo { asker: Asker::Connection(ANA), tag, frees: false },
+            limit: 3,
+            from: HistoryFrom::Latest,
+        });
     }
 
     pub(crate) fn wait(&mut self, span: Duration) {
