@@ -500,14 +500,15 @@ impl Home {
             self.refuse_with_waiters(cx, &pending, Refusal::busy(1000));
         }
         let loading = matches!(self.phase, Phase::Loading(_));
-        if let Some(flight) = &mut self.pipeline.flight {
-            if !loading && flight.asked + cx.limits.ask_again <= cx.now.tick {
-                flight.asked = cx.now.tick;
-                cx.effects.push_back(crate::Effect::Ask(Question::Append {
-                    room: self.id.clone(),
-                    batch: flight.batch.clone(),
-                }));
-            }
+        if let Some(flight) = &mut self.pipeline.flight
+            && !loading
+            && flight.asked + cx.limits.ask_again <= cx.now.tick
+        {
+            flight.asked = cx.now.tick;
+            cx.effects.push_back(crate::Effect::Ask(Question::Append {
+                room: self.id.clone(),
+                batch: flight.batch.clone(),
+            }));
         }
         let impatient = self.pipeline.impatient(cx.now.tick, cx.limits);
         cx.counts.unconfirmed += u64::from(!impatient.is_empty());
