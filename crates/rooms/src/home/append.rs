@@ -496,6 +496,10 @@ impl Home {
     }
 
     pub(super) fn tick_pipeline(&mut self, cx: &mut Cx<'_>) {
+        // In the order in which they were said: what is in flight was said before what waits behind it.
+        let impatient = self.pipeline.impatient(cx.now.tick, cx.limits);
+        cx.counts.unconfirmed += u64::from(!impatient.is_empty());
+        self.refuse_waiters(cx, impatient, &Refusal::unconfirmed());
         for pending in self.pipeline.expired(cx.now.tick, cx.limits) {
             self.refuse_with_waiters(cx, &pending, Refusal::busy(1000));
         }
@@ -510,9 +514,6 @@ impl Home {
                 batch: flight.batch.clone(),
             }));
         }
-        let impatient = self.pipeline.impatient(cx.now.tick, cx.limits);
-        cx.counts.unconfirmed += u64::from(!impatient.is_empty());
-        self.refuse_waiters(cx, impatient, &Refusal::unconfirmed());
         if self.fetching.is_some_and(|since| since + cx.limits.ask_again <= cx.now.tick) {
             self.fetching = None;
             self.fetch(cx);
