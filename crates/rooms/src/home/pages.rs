@@ -6,7 +6,7 @@ use vocabulary::{
     Record, Refusal, Reply, ReplyTo, RoomId, Tick, Verdict,
 };
 
-use super::Home;
+use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Log;
@@ -21,8 +21,17 @@ pub(crate) struct Reader {
 }
 
 enum Want {
-    Page { connection: ConnectionId, ticket: u32 },
-    History { reply: ReplyTo, audience: Audience, upto: u64 },
+    /// `ahead`: where the member stands, if the log is not known here to go that far.
+    Page {
+        connection: ConnectionId,
+        ticket: u32,
+        ahead: Option<Position>,
+    },
+    History {
+        reply: ReplyTo,
+        audience: Audience,
+        upto: u64,
+    },
 }
 
 impl Reader {
@@ -78,6 +87,9 @@ impl Home {
     fn verdict(&self, cx: &mut Cx<'_>, since: Position, audience: Audience) -> Verdict {
         let Some(log) = self.log() else { return Verdict::Fresh };
         let head = log.head();
+        if self.may_be_behind(cx, since) {
+            return Verdict::Resumed;
+        }
         let mut view = || {
             let view = cx.unless_panicked(&self.id, log.fold.view(audience));
             view.unwrap_or_else(|| Payload::from_static(b"null"))
@@ -91,9 +103,19 @@ impl Home {
         }
     }
 
+    /// Whoever comes from another node may have seen there what has not come here yet: the engine knows, and is asked before
+    /// anybody is told that it was lost.
+    fn may_be_behind(&self, cx: &Cx<'_>, since: Position) -> bool {
+        cx.publish && matches!(&self.phase, Phase::Live(log) if since > log.head())
+    }
+
     pub(super) fn page(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, ticket: u32, since: Position) {
         let Some(seat) = self.seats.get(connection) else { return };
         let audience = seat.audience;
+        if self.may_be_behind(cx, since) {
+            let head = self.log().map(Log::head).unwrap_or_default();
+            return self.ask_for_page(cx, (connection, ticket), head, Some(since));
+        }
         let verdict = self.verdict(cx, since, audience);
         let Some(log) = self.log() else { return };
         if verdict != Verdict::Resumed {
@@ -104,10 +126,20 @@ impl Home {
             let (entries, upto) = entries(&self.id, log, cx, audience, since, records);
             return self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
         }
+        self.ask_for_page(cx, (connection, ticket), since, None);
+    }
+
+    fn ask_for_page(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (connection, ticket): (ConnectionId, u32),
+        after: Position,
+        ahead: Option<Position>,
+    ) {
         self.readers.retain(|_, reader| !reader.is_for(connection));
         let limit = cx.limits.page_records_max as u32;
-        let want = Want::Page { connection, ticket };
-        self.ask_for(cx, Reader { asked: cx.now.tick, after: since.offset, limit, want });
+        let want = Want::Page { connection, ticket, ahead };
+        self.ask_for(cx, Reader { asked: cx.now.tick, after: after.offset, limit, want });
     }
 
     fn send_page(
@@ -174,6 +206,9 @@ impl Home {
     /// The engine answered a reader's question.
     pub(super) fn read_for(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
         let Some(reader) = self.readers.remove(&ticket) else { return };
+        if let Want::Page { connection, ticket, ahead: Some(since) } = reader.want {
+            return self.read_ahead(cx, (connection, ticket, since), outcome);
+        }
         let Some(log) = super::Home::log(self) else { return };
         let head = log.head();
         let records = match outcome {
@@ -222,7 +257,7 @@ impl Home {
             entries.push(entry(&self.id, log, cx, audience, &record));
         }
         match reader.want {
-            Want::Page { connection, ticket } => {
+            Want::Page { connection, ticket, .. } => {
                 self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
             }
             Want::History { reply, upto, .. } => {
@@ -230,6 +265,31 @@ impl Home {
                 cx.reply(&self.id, reply, Reply::History { entries, upto: head });
             }
         }
+    }
+
+    /// The engine says how far the log goes, and brings what this node had not heard of.
+    fn read_ahead(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (connection, ticket, since): (ConnectionId, u32, Position),
+        outcome: Read,
+    ) {
+        let end = match &outcome {
+            Read::Records { head, .. } => Some(*head),
+            Read::Behind(_) | Read::Lost | Read::Damaged => None,
+        };
+        // What is said of the log holds for the room too; if it is read anew, its members ask again.
+        self.bring_forward(cx, outcome);
+        let (Some(end), Some(seat), Some(log)) = (end, self.seats.get(connection), self.log()) else {
+            return;
+        };
+        if since <= end {
+            return self.page(cx, connection, ticket, since);
+        }
+        let upto = log.head();
+        let view = cx.unless_panicked(&self.id, log.fold.view(seat.audience));
+        let verdict = Verdict::Reset(view.unwrap_or_else(|| Payload::from_static(b"null")));
+        self.send_page(cx, connection, ticket, verdict, Vec::new(), upto);
     }
 
     /// History that reaches back beyond retention is what of it is still there.
@@ -248,7 +308,7 @@ impl Home {
     fn cannot_read(&mut self, cx: &mut Cx<'_>, reader: Reader) {
         let Some(head) = self.log().map(Log::head) else { return };
         match reader.want {
-            Want::Page { connection, ticket } => {
+            Want::Page { connection, ticket, .. } => {
                 let since = Position { epoch: head.epoch, offset: reader.after };
                 self.page(cx, connection, ticket, since);
             }
