@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::news::Heard;
 use crate::register::Entry;
 use crate::server::{Lack, Server};
+use crate::sweep::Wanted;
 
 pub(crate) struct Node {
     pub(crate) names: Names,
@@ -47,6 +48,7 @@ pub(crate) struct Node {
     /// Slices come and go one change at a time.
     pub(crate) covering: tokio::sync::Mutex<()>,
     pub(crate) register: mpsc::Sender<Entry>,
+    pub(crate) sweeps: mpsc::Sender<Wanted>,
     pub(crate) signals: Arc<Signals>,
     pub(crate) ended: AtomicBool,
     pub(crate) counts: Counts,

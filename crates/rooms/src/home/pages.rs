@@ -15,6 +15,8 @@ use crate::seats::Seat;
 /// A reader whose records are not in the ring; the engine was asked.
 pub(crate) struct Reader {
     pub asked: Tick,
+    /// Of all that want a page one is asked for at a time: what comes for it is mostly what the others want.
+    flies: bool,
     after: u64,
     limit: u32,
     want: Want,
@@ -139,7 +141,7 @@ impl Home {
         self.readers.retain(|_, reader| !reader.is_for(connection));
         let limit = cx.limits.page_records_max as u32;
         let want = Want::Page { connection, ticket, ahead };
-        self.ask_for(cx, Reader { asked: cx.now.tick, after: after.offset, limit, want });
+        self.ask_for(cx, Reader { asked: cx.now.tick, flies: false, after: after.offset, limit, want });
     }
 
     fn send_page(
@@ -156,11 +158,18 @@ impl Home {
         cx.deliver(connection.shard, Delivery::Page(page));
     }
 
-    fn ask_for(&mut self, cx: &mut Cx<'_>, reader: Reader) {
+    fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
         let Some(log) = self.log() else { return };
         let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
-        cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
+        reader.flies = matches!(reader.want, Want::History { .. }) || !self.a_page_flies();
+        if reader.flies {
+            cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
+        }
         self.readers.insert(ticket, reader);
+    }
+
+    fn a_page_flies(&self) -> bool {
+        self.readers.values().any(|reader| reader.flies && matches!(reader.want, Want::Page { .. }))
     }
 
     pub(super) fn history(
@@ -200,22 +209,51 @@ impl Home {
             return cx.reply(&self.id, reply, Reply::History { entries, upto: head });
         }
         let want = Want::History { reply, audience, upto };
-        self.ask_for(cx, Reader { asked: cx.now.tick, after, limit, want });
+        self.ask_for(cx, Reader { asked: cx.now.tick, flies: false, after, limit, want });
     }
 
     /// The engine answered a reader's question.
     pub(super) fn read_for(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
-        let Some(reader) = self.readers.remove(&ticket) else { return };
+        let reader = self.readers.remove(&ticket);
+        // An answer for nobody may be of another epoch.
+        let found = reader.is_some();
+        let waiting = self.readers.extract_if(.., |_, reader| !reader.flies);
+        let waiting: Vec<Reader> = waiting.map(|(_, reader)| reader).collect();
+        if let Some(reader) = reader {
+            self.read_one(cx, reader, &outcome);
+        }
+        for reader in waiting {
+            let covers = |records: &[engine::Stored]| {
+                records.first().is_some_and(|first| first.offset <= reader.after + 1)
+                    && records.last().is_some_and(|last| last.offset > reader.after)
+            };
+            match (&reader.want, &outcome) {
+                (Want::Page { ahead: None, .. }, Read::Records { records, .. })
+                    if found && covers(records) =>
+                {
+                    self.read_one(cx, reader, &outcome);
+                }
+                (Want::Page { connection, ticket, ahead }, _) => {
+                    let Some(head) = self.log().map(Log::head) else { return };
+                    let at = Position { epoch: head.epoch, offset: reader.after };
+                    self.page(cx, *connection, *ticket, ahead.unwrap_or(at));
+                }
+                (Want::History { .. }, _) => self.ask_for(cx, reader),
+            }
+        }
+    }
+
+    fn read_one(&mut self, cx: &mut Cx<'_>, reader: Reader, outcome: &Read) {
         if let Want::Page { connection, ticket, ahead: Some(since) } = reader.want {
-            return self.read_ahead(cx, (connection, ticket, since), outcome);
+            return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
         }
         let Some(log) = super::Home::log(self) else { return };
         let head = log.head();
         let records = match outcome {
             Read::Records { records, .. } => records,
             Read::Behind(kept) => {
-                self.kept_from = self.kept_from.max(kept);
-                return self.read_what_is_kept(cx, reader, kept);
+                self.kept_from = self.kept_from.max(*kept);
+                return self.read_what_is_kept(cx, reader, *kept);
             }
             Read::Lost => {
                 self.kept_from = self.kept_from.max(reader.after + 1);
@@ -227,7 +265,8 @@ impl Home {
             }
         };
         // The fold may be behind what the engine gave: what is not folded is not shown.
-        let folded = records.iter().take_while(|stored| stored.offset <= head.offset);
+        let new = records.iter().skip_while(|stored| stored.offset <= reader.after);
+        let folded = new.take_while(|stored| stored.offset <= head.offset);
         let (mut entries, mut size) = (Vec::new(), PageSize::default());
         let mut upto = Position { epoch: head.epoch, offset: reader.after };
         for stored in folded {
@@ -338,7 +377,11 @@ impl Home {
         for ticket in late {
             let Some(mut reader) = self.readers.remove(&ticket) else { continue };
             reader.asked = cx.now.tick;
-            self.ask_for(cx, reader);
+            if reader.flies || !self.a_page_flies() {
+                self.ask_for(cx, reader);
+            } else {
+                self.readers.insert(ticket, reader);
+            }
         }
     }
 }

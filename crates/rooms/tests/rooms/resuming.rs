@@ -83,3 +83,33 @@ fn alone_a_node_knows_at_once_that_a_position_is_none() {
     let beyond = Position { epoch: Epoch::new(1, 7), offset: 1 };
     assert_eq!(comes(&mut desk, beyond).verdict, Verdict::Reset(Payload::new()));
 }
+
+#[test]
+fn what_several_members_missed_is_read_once() {
+    let limits = Limits { ring_records_max: 1, ..Limits::default() };
+    let mut desk = Desk::with(Nodes::Many, limits);
+    for id in ["a", "b", "c"] {
+        desk.say(id);
+        desk.carry_all();
+    }
+    let since = Position { epoch: Epoch::new(1, 7), offset: 0 };
+    let members = [2, 3, 4].map(|slot| ConnectionId { slot, ..ANA });
+    for connection in members {
+        let (tag, payload, since) = (Tag::default(), Payload::new(), Some(since));
+        let join = Join { room: room(), connection, user: ana(), tag, ticket: TICKET, since, payload };
+        desk.command(Command::Join(join));
+    }
+    desk.carry_all();
+    desk.told.clear();
+    for connection in members {
+        desk.command(Command::Page { room: room(), connection, ticket: TICKET, since });
+    }
+    let asked = desk.asked.iter().filter(|question| matches!(question, Question::Read { .. })).count();
+    assert_eq!(asked, 1);
+    desk.carry_all();
+    let pages = desk.told.iter().filter_map(|told| match told {
+        Delivery::Page(page) => Some((page.connection, page.entries.len(), page.live)),
+        _ => None,
+    });
+    assert_eq!(pages.collect::<Vec<_>>(), members.map(|member| (member, 3, true)));
+}
