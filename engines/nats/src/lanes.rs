@@ -29,7 +29,7 @@ pub(crate) enum Job {
 
 /// What a room asks again while it waits, and of which one answer is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Again {
+pub(crate) enum Again {
     Follow,
     Read(u64),
     Append(u64),
@@ -46,12 +46,12 @@ fn again(question: &Question) -> Option<(&RoomId, Again)> {
 
 /// Questions that wait or are on their way, at most as many as find a place. A room that waits long asks again every second,
 /// and the server would do everything twice when it is slow already.
-type Owed = Arc<Mutex<HashSet<(Incarnation, RoomId, Again)>>>;
+pub(crate) type Owed = Arc<Mutex<HashSet<(Incarnation, RoomId, Again)>>>;
 
 #[derive(Clone)]
 pub(crate) struct Lanes {
     lanes: Arc<[Sender<Job>]>,
-    owed: Owed,
+    pub(crate) owed: Owed,
     attending: Sender<(Incarnation, u16)>,
 }
 
@@ -67,6 +67,17 @@ pub(crate) fn lanes() -> (Lanes, Ends) {
         Lanes { lanes: lanes.into(), owed: Owed::default(), attending },
         Ends { lanes: ends, attending: attends },
     )
+}
+
+/// Before it is told: with the answer the room may ask the same once more, and mean it.
+pub(crate) fn answers(owed: &Owed, to: Incarnation, answer: &Answer) {
+    let answered = match answer {
+        Answer::Followed { room, .. } => (to, room.clone(), Again::Follow),
+        Answer::Read { room, ticket, .. } => (to, room.clone(), Again::Read(*ticket)),
+        Answer::Appended { room, number, .. } => (to, room.clone(), Again::Append(*number)),
+        _ => return,
+    };
+    lock(owed).remove(&answered);
 }
 
 impl Lanes {
@@ -144,6 +155,7 @@ pub(crate) fn run(node: &Arc<Node>, lanes: &Lanes, ends: Ends) {
                         let answered =
                             again(&asked.question).map(|(room, again)| (asked.by, room.clone(), again));
                         node.question(asked).await;
+                        // There was no answer: it is asked again.
                         if let Some(answered) = answered {
                             lock(&owed).remove(&answered);
                         }
