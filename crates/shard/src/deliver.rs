@@ -290,7 +290,11 @@ impl Shard {
         self.send(id, &Item::Joined { room: name, id: tag, users, count, position, at });
         match &joined.verdict {
             Verdict::Fresh => {}
-            Verdict::Resumed => self.send(id, &Item::Resumed { room: name, upto: joined.upto, at }),
+            // Who has seen more on another node than this one has heard of misses nothing up to there.
+            Verdict::Resumed => {
+                let upto = joined.upto.max(joined.cursor);
+                self.send(id, &Item::Resumed { room: name, upto, at });
+            }
             Verdict::Gap(view) => self.send(id, &Item::Gap { room: name, view, upto: joined.upto, at }),
             Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: joined.upto, at }),
         }

@@ -1,12 +1,13 @@
 //! Lanes: what is asked about one room, or one name, goes through one of them, a question after the other; lanes do not wait
 //! for each other, but where an older life ends. They decide nothing.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine::{Answer, Asked, Question};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
-use vocabulary::Incarnation;
+use vocabulary::{Incarnation, RoomId};
 
 use crate::node::{Node, lock};
 use crate::register::Entry;
@@ -26,9 +27,31 @@ pub(crate) enum Job {
     Fence(Sender<()>),
 }
 
+/// What a room asks again while it waits, and of which one answer is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Again {
+    Follow,
+    Read(u64),
+    Append(u64),
+}
+
+fn again(question: &Question) -> Option<(&RoomId, Again)> {
+    match question {
+        Question::Follow { room, seen: None } => Some((room, Again::Follow)),
+        Question::Read { room, ticket, .. } => Some((room, Again::Read(*ticket))),
+        Question::Append { room, batch } => Some((room, Again::Append(batch.number))),
+        _ => None,
+    }
+}
+
+/// Questions that wait or are on their way, at most as many as find a place. A room that waits long asks again every second,
+/// and the server would do everything twice when it is slow already.
+pub(crate) type Owed = Arc<Mutex<HashSet<(Incarnation, RoomId, Again)>>>;
+
 #[derive(Clone)]
 pub(crate) struct Lanes {
     lanes: Arc<[Sender<Job>]>,
+    pub(crate) owed: Owed,
     attending: Sender<(Incarnation, u16)>,
 }
 
@@ -40,7 +63,21 @@ pub(crate) struct Ends {
 pub(crate) fn lanes() -> (Lanes, Ends) {
     let (lanes, ends): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING_MAX)).unzip();
     let (attending, attends) = mpsc::channel(ATTENDING_MAX);
-    (Lanes { lanes: lanes.into(), attending }, Ends { lanes: ends, attending: attends })
+    (
+        Lanes { lanes: lanes.into(), owed: Owed::default(), attending },
+        Ends { lanes: ends, attending: attends },
+    )
+}
+
+/// Before it is told: with the answer the room may ask the same once more, and mean it.
+pub(crate) fn answers(owed: &Owed, to: Incarnation, answer: &Answer) {
+    let answered = match answer {
+        Answer::Followed { room, .. } => (to, room.clone(), Again::Follow),
+        Answer::Read { room, ticket, .. } => (to, room.clone(), Again::Read(*ticket)),
+        Answer::Appended { room, number, .. } => (to, room.clone(), Again::Append(*number)),
+        _ => return,
+    };
+    lock(owed).remove(&answered);
 }
 
 impl Lanes {
@@ -61,12 +98,27 @@ impl Lanes {
             | Question::Soft { room, .. } => lane_of(room.as_str()),
             Question::Claim { name, .. } | Question::Release { name, .. } => lane_of(name),
         };
-        self.lanes[lane].try_send(Job::Asked(asked)).map_err(|refused| match refused {
-            TrySendError::Full(Job::Asked(asked)) | TrySendError::Closed(Job::Asked(asked)) => {
-                Box::new(asked)
+        if let Question::Unfollow { room } = &asked.question {
+            // What follows after this is no repetition of what was asked before it.
+            lock(&self.owed).remove(&(asked.by, room.clone(), Again::Follow));
+        }
+        let owed = again(&asked.question).map(|(room, again)| (asked.by, room.clone(), again));
+        if let Some(owed) = &owed
+            && !lock(&self.owed).insert(owed.clone())
+        {
+            return Ok(());
+        }
+        self.lanes[lane].try_send(Job::Asked(asked)).map_err(|refused| {
+            if let Some(owed) = owed {
+                lock(&self.owed).remove(&owed);
             }
-            TrySendError::Full(Job::Fence(_)) | TrySendError::Closed(Job::Fence(_)) => {
-                unreachable!("a question was sent")
+            match refused {
+                TrySendError::Full(Job::Asked(asked)) | TrySendError::Closed(Job::Asked(asked)) => {
+                    Box::new(asked)
+                }
+                TrySendError::Full(Job::Fence(_)) | TrySendError::Closed(Job::Fence(_)) => {
+                    unreachable!("a question was sent")
+                }
             }
         })
     }
@@ -95,11 +147,19 @@ fn lane_of(name: &str) -> usize {
 
 pub(crate) fn run(node: &Arc<Node>, lanes: &Lanes, ends: Ends) {
     for mut end in ends.lanes {
-        let node = node.clone();
+        let (node, owed) = (node.clone(), lanes.owed.clone());
         tokio::spawn(async move {
             while let Some(job) = end.recv().await {
                 match job {
-                    Job::Asked(asked) => node.question(asked).await,
+                    Job::Asked(asked) => {
+                        let answered =
+                            again(&asked.question).map(|(room, again)| (asked.by, room.clone(), again));
+                        node.question(asked).await;
+                        // There was no answer: it is asked again.
+                        if let Some(answered) = answered {
+                            lock(&owed).remove(&answered);
+                        }
+                    }
                     Job::Fence(fence) => drop(fence),
                 }
             }

@@ -22,6 +22,7 @@ mod pointer;
 mod register;
 mod server;
 mod streams;
+mod sweep;
 mod times;
 mod wire;
 
@@ -121,6 +122,8 @@ async fn begin(
     streams::prepare(&server, &names, &config).await?;
     let joined = streams::join(&server, &names, deployment, keys).await?;
     let (register, entries) = mpsc::channel(REGISTER_MAX);
+    let (lanes, ends) = lanes::lanes();
+    let (sweeps, wanted) = sweep::waiting();
     let node = Arc::new(Node {
         names,
         server,
@@ -139,13 +142,15 @@ async fn begin(
         softs: Mutex::new(BTreeMap::new()),
         covering: tokio::sync::Mutex::new(()),
         register,
+        owed: lanes.owed.clone(),
+        sweeps,
         signals,
         ended: AtomicBool::new(false),
         counts: Counts::default(),
     });
-    let (lanes, ends) = lanes::lanes();
     lanes::run(&node, &lanes, ends);
     tokio::spawn(register::keep(node.clone(), entries));
+    tokio::spawn(sweep::keep(node.clone(), wanted));
     tokio::spawn(news::mend_gaps(node.clone()));
     let back = node.clone();
     tokio::spawn(async move {

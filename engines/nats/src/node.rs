@@ -15,11 +15,13 @@ use crate::agenda::Agenda;
 use crate::book::Book;
 use crate::config::Config;
 use crate::connect::Signals;
+use crate::lanes::{self, Owed};
 use crate::leases::Living;
 use crate::names::Names;
 use crate::news::Heard;
 use crate::register::Entry;
 use crate::server::{Lack, Server};
+use crate::sweep::Wanted;
 
 pub(crate) struct Node {
     pub(crate) names: Names,
@@ -47,6 +49,9 @@ pub(crate) struct Node {
     /// Slices come and go one change at a time.
     pub(crate) covering: tokio::sync::Mutex<()>,
     pub(crate) register: mpsc::Sender<Entry>,
+    /// What shards asked and were not answered.
+    pub(crate) owed: Owed,
+    pub(crate) sweeps: mpsc::Sender<Wanted>,
     pub(crate) signals: Arc<Signals>,
     pub(crate) ended: AtomicBool,
     pub(crate) counts: Counts,
@@ -73,6 +78,7 @@ impl Node {
 
     /// Waits for a place; what is behind it waits too, up to a subscription's maximum.
     pub(crate) async fn answer(&self, to: Incarnation, answer: Answer) {
+        lanes::answers(&self.owed, to, &answer);
         let mut answer = answer;
         while let Err(back) = self.answers.put(to, answer) {
             if self.ended.load(std::sync::atomic::Ordering::Relaxed) {

@@ -136,7 +136,7 @@ impl Node {
             let from = (last.sequence + 1, u64::MAX);
             let page = self
                 .server
-                .page(&self.names.log, &subject, from, ANSWER_RECORDS_MAX, ANSWER_BYTES_MAX)
+                .page(&self.names.log, &subject, from, None, ANSWER_RECORDS_MAX, ANSWER_BYTES_MAX)
                 .await?;
             match page.into_iter().next_back() {
                 Some(later) => last = later,
@@ -177,10 +177,12 @@ impl Node {
         let mut after: Option<After> = None;
         let (mut last, mut bytes) = (None, 0);
         'pages: loop {
+            // A message has one record at least.
             let missing = end.seen.position.offset.saturating_sub(read_to);
-            let most = (missing as usize).clamp(1, ANSWER_RECORDS_MAX);
+            let wanted = (offset.saturating_add(records_max as u64)).saturating_sub(read_to).min(missing);
+            let most = (wanted as usize).clamp(1, ANSWER_RECORDS_MAX);
             let upto = (from, end.sequence);
-            let mut page = self.server.page(&self.names.log, &subject, upto, most, ANSWER_BYTES_MAX).await?;
+            let mut page = self.page(&subject, upto, missing, most, ANSWER_BYTES_MAX).await?;
             if page.is_empty() {
                 // Or the server that was asked lags behind.
                 page.extend(self.server.next(&self.names.log, &subject, from).await?);

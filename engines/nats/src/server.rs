@@ -4,7 +4,7 @@
 mod answers;
 mod walks;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,6 @@ pub(crate) struct Server {
     pub(crate) counts: Counts,
     /// Why nothing could be appended the last time, and when that was.
     full: Mutex<Option<(Instant, String)>>,
-    consumers_unknown: AtomicBool,
     signals: Arc<Signals>,
 }
 
@@ -74,7 +73,6 @@ impl Server {
             circuit: Mutex::new(Circuit::closed(Instant::now())),
             counts: Counts::default(),
             full: Mutex::new(None),
-            consumers_unknown: AtomicBool::new(false),
             signals,
         }
     }

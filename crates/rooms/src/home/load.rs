@@ -291,6 +291,11 @@ impl Home {
             }
             return;
         }
+        self.bring_forward(cx, outcome);
+    }
+
+    /// What came after the log's end, for a room that is live.
+    pub(super) fn bring_forward(&mut self, cx: &mut Cx<'_>, outcome: Read) {
         match outcome {
             Read::Records { records, head } => {
                 // Nothing more is there, whatever was said before: asking again would not bring it.

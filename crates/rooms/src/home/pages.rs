@@ -6,7 +6,7 @@ use vocabulary::{
     Record, Refusal, Reply, ReplyTo, RoomId, Tick, Verdict,
 };
 
-use super::Home;
+use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Log;
@@ -17,14 +17,25 @@ pub(crate) struct Reader {
     pub asked: Tick,
     /// Who asked for history is told that there is none now when this was too long ago.
     pub since: Tick,
+    /// Of all that want a page one is asked for at a time: what comes for it is mostly what the others want.
+    flies: bool,
     after: u64,
     limit: u32,
     want: Want,
 }
 
 enum Want {
-    Page { connection: ConnectionId, ticket: u32 },
-    History { reply: ReplyTo, audience: Audience, upto: u64 },
+    /// `ahead`: where the member stands, if the log is not known here to go that far.
+    Page {
+        connection: ConnectionId,
+        ticket: u32,
+        ahead: Option<Position>,
+    },
+    History {
+        reply: ReplyTo,
+        audience: Audience,
+        upto: u64,
+    },
 }
 
 impl Reader {
@@ -83,6 +94,9 @@ impl Home {
     fn verdict(&self, cx: &mut Cx<'_>, since: Position, audience: Audience) -> Verdict {
         let Some(log) = self.log() else { return Verdict::Fresh };
         let head = log.head();
+        if self.may_be_behind(cx, since) {
+            return Verdict::Resumed;
+        }
         let mut view = || {
             let view = cx.unless_panicked(&self.id, log.fold.view(audience));
             view.unwrap_or_else(|| Payload::from_static(b"null"))
@@ -96,9 +110,19 @@ impl Home {
         }
     }
 
+    /// Whoever comes from another node may have seen there what has not come here yet: the engine knows, and is asked before
+    /// anybody is told that it was lost.
+    fn may_be_behind(&self, cx: &Cx<'_>, since: Position) -> bool {
+        cx.publish && matches!(&self.phase, Phase::Live(log) if since > log.head())
+    }
+
     pub(super) fn page(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, ticket: u32, since: Position) {
         let Some(seat) = self.seats.get(connection) else { return };
         let audience = seat.audience;
+        if self.may_be_behind(cx, since) {
+            let head = self.log().map(Log::head).unwrap_or_default();
+            return self.ask_for_page(cx, (connection, ticket), head, Some(since));
+        }
         let verdict = self.verdict(cx, since, audience);
         let Some(log) = self.log() else { return };
         if verdict != Verdict::Resumed {
@@ -109,11 +133,21 @@ impl Home {
             let (entries, upto) = entries(&self.id, log, cx, audience, since, records);
             return self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
         }
+        self.ask_for_page(cx, (connection, ticket), since, None);
+    }
+
+    fn ask_for_page(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (connection, ticket): (ConnectionId, u32),
+        after: Position,
+        ahead: Option<Position>,
+    ) {
         self.readers.retain(|_, reader| !reader.is_for(connection));
         let limit = cx.limits.page_records_max as u32;
-        let want = Want::Page { connection, ticket };
-        let now = cx.now.tick;
-        self.ask_for(cx, Reader { asked: now, since: now, after: since.offset, limit, want });
+        let (want, now) = (Want::Page { connection, ticket, ahead }, cx.now.tick);
+        let reader = Reader { asked: now, since: now, flies: false, after: after.offset, limit, want };
+        self.ask_for(cx, reader);
     }
 
     fn send_page(
@@ -130,11 +164,18 @@ impl Home {
         cx.deliver(connection.shard, Delivery::Page(page));
     }
 
-    fn ask_for(&mut self, cx: &mut Cx<'_>, reader: Reader) {
+    fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
         let Some(log) = self.log() else { return };
         let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
-        cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
+        reader.flies = matches!(reader.want, Want::History { .. }) || !self.a_page_flies();
+        if reader.flies {
+            cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
+        }
         self.readers.insert(ticket, reader);
+    }
+
+    fn a_page_flies(&self) -> bool {
+        self.readers.values().any(|reader| reader.flies && matches!(reader.want, Want::Page { .. }))
     }
 
     pub(super) fn history(
@@ -178,19 +219,51 @@ impl Home {
             return cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
         }
         let (want, now) = (Want::History { reply, audience, upto }, cx.now.tick);
-        self.ask_for(cx, Reader { asked: now, since: now, after, limit, want });
+        self.ask_for(cx, Reader { asked: now, since: now, flies: false, after, limit, want });
     }
 
     /// The engine answered a reader's question.
     pub(super) fn read_for(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
-        let Some(reader) = self.readers.remove(&ticket) else { return };
+        let reader = self.readers.remove(&ticket);
+        // An answer for nobody may be of another epoch.
+        let found = reader.is_some();
+        let waiting = self.readers.extract_if(.., |_, reader| !reader.flies);
+        let waiting: Vec<Reader> = waiting.map(|(_, reader)| reader).collect();
+        if let Some(reader) = reader {
+            self.read_one(cx, reader, &outcome);
+        }
+        for reader in waiting {
+            let covers = |records: &[engine::Stored]| {
+                records.first().is_some_and(|first| first.offset <= reader.after + 1)
+                    && records.last().is_some_and(|last| last.offset > reader.after)
+            };
+            match (&reader.want, &outcome) {
+                (Want::Page { ahead: None, .. }, Read::Records { records, .. })
+                    if found && covers(records) =>
+                {
+                    self.read_one(cx, reader, &outcome);
+                }
+                (Want::Page { connection, ticket, ahead }, _) => {
+                    let Some(head) = self.log().map(Log::head) else { return };
+                    let at = Position { epoch: head.epoch, offset: reader.after };
+                    self.page(cx, *connection, *ticket, ahead.unwrap_or(at));
+                }
+                (Want::History { .. }, _) => self.ask_for(cx, reader),
+            }
+        }
+    }
+
+    fn read_one(&mut self, cx: &mut Cx<'_>, reader: Reader, outcome: &Read) {
+        if let Want::Page { connection, ticket, ahead: Some(since) } = reader.want {
+            return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
+        }
         let Some(log) = super::Home::log(self) else { return };
         let head = log.head();
         let records = match outcome {
             Read::Records { records, .. } => records,
             Read::Behind(kept) => {
-                self.kept_from = self.kept_from.max(kept);
-                return self.read_what_is_kept(cx, reader, kept);
+                self.kept_from = self.kept_from.max(*kept);
+                return self.read_what_is_kept(cx, reader, *kept);
             }
             Read::Lost => {
                 self.kept_from = self.kept_from.max(reader.after + 1);
@@ -202,7 +275,8 @@ impl Home {
             }
         };
         // The fold may be behind what the engine gave: what is not folded is not shown.
-        let folded = records.iter().take_while(|stored| stored.offset <= head.offset);
+        let new = records.iter().skip_while(|stored| stored.offset <= reader.after);
+        let folded = new.take_while(|stored| stored.offset <= head.offset);
         let (mut entries, mut size) = (Vec::new(), PageSize::default());
         let mut upto = Position { epoch: head.epoch, offset: reader.after };
         for stored in folded {
@@ -232,7 +306,7 @@ impl Home {
             entries.push(entry(&self.id, log, cx, audience, &record));
         }
         match reader.want {
-            Want::Page { connection, ticket } => {
+            Want::Page { connection, ticket, .. } => {
                 self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
             }
             Want::History { reply, upto, .. } => {
@@ -240,6 +314,31 @@ impl Home {
                 cx.reply(&self.id, reply, Reply::History { entries, upto: head });
             }
         }
+    }
+
+    /// The engine says how far the log goes, and brings what this node had not heard of.
+    fn read_ahead(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (connection, ticket, since): (ConnectionId, u32, Position),
+        outcome: Read,
+    ) {
+        let end = match &outcome {
+            Read::Records { head, .. } => Some(*head),
+            Read::Behind(_) | Read::Lost | Read::Damaged => None,
+        };
+        // What is said of the log holds for the room too; if it is read anew, its members ask again.
+        self.bring_forward(cx, outcome);
+        let (Some(end), Some(seat), Some(log)) = (end, self.seats.get(connection), self.log()) else {
+            return;
+        };
+        if since <= end {
+            return self.page(cx, connection, ticket, since);
+        }
+        let upto = log.head();
+        let view = cx.unless_panicked(&self.id, log.fold.view(seat.audience));
+        let verdict = Verdict::Reset(view.unwrap_or_else(|| Payload::from_static(b"null")));
+        self.send_page(cx, connection, ticket, verdict, Vec::new(), upto);
     }
 
     /// History that reaches back beyond retention is what of it is still there.
@@ -258,7 +357,7 @@ impl Home {
     fn cannot_read(&mut self, cx: &mut Cx<'_>, reader: Reader) {
         let Some(head) = self.log().map(Log::head) else { return };
         match reader.want {
-            Want::Page { connection, ticket } => {
+            Want::Page { connection, ticket, .. } => {
                 let since = Position { epoch: head.epoch, offset: reader.after };
                 self.page(cx, connection, ticket, since);
             }
@@ -288,14 +387,13 @@ impl Home {
         for ticket in late {
             let Some(mut reader) = self.readers.remove(&ticket) else { continue };
             let over = reader.since + cx.limits.answer_within <= cx.now.tick;
+            reader.asked = cx.now.tick;
             match reader.want {
                 Want::History { reply, .. } if over => {
                     cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
                 }
-                _ => {
-                    reader.asked = cx.now.tick;
-                    self.ask_for(cx, reader);
-                }
+                _ if reader.flies || !self.a_page_flies() => self.ask_for(cx, reader),
+                _ => drop(self.readers.insert(ticket, reader)),
             }
         }
     }

@@ -3,3 +3,4 @@
 mod appending;
 mod desk;
 mod presence;
+mod resuming;

@@ -1,13 +1,14 @@
-//! Many messages: the next ones of a subject, the last of each of many subjects. By consumers, as a server of 2.9
-//! has them: the direct get of many messages that later ones have stops the whole server where somebody writes meanwhile (it
-//! takes a lock twice; seen in 2.12.1).
+//! Many messages: the next ones of a subject, the last of each of many subjects. A room's messages are got one by one, on
+//! several ways side by side: a consumer of one subject has the server look through the whole log for it before it is there,
+//! and nobody writes meanwhile. The direct get of many messages that later servers have stops the whole server where somebody
+//! writes meanwhile (it takes a lock twice; seen in 2.12.1).
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
@@ -16,8 +17,10 @@ use super::{Ask, Server};
 
 /// Messages that one pull asks for. They wait in a subscription's queue, which is larger.
 const PULL_MAX: u64 = 256;
-/// Fewer are asked for one by one: a consumer costs three calls, and in a cluster the consent of its leaders.
-const ONE_BY_ONE_MAX: usize = 16;
+/// Ways that are walked side by side: a long page takes the time of an eighth of its messages.
+const WALKS_MAX: u64 = 8;
+/// Messages for which one more is worth the call that finds its end.
+const WALK_MESSAGES: u64 = 16;
 /// In a cluster a consumer is made before all servers know where: doubled from a millisecond, that is half a second.
 const UNKNOWN_TRIES_MAX: u32 = 9;
 /// A consumer that its maker forgot ends by itself then.
@@ -27,46 +30,61 @@ const AT_ONCE_MAX: usize = 64;
 
 impl Server {
     /// The next messages of a subject from a sequence on, up to another: some, as many as come easily. None where there is
-    /// none.
+    /// none. `messages` is how many there are at most, if that is known.
     pub(crate) async fn page(
         &self,
         stream: &str,
         subject: &str,
         (from, upto): (u64, u64),
+        messages: Option<u64>,
         messages_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<Got>, Fault> {
-        if messages_max > ONE_BY_ONE_MAX && !self.consumers_unknown.load(Ordering::Relaxed) {
-            let config = json!({
-                "deliver_policy": "by_start_sequence", "opt_start_seq": from.max(1), "filter_subject": subject,
-            });
-            let mut page = Vec::new();
-            let mut bytes = 0;
-            let take = |got: Got, _: Option<&HeaderMap>| {
+        // Before the first of them lies perhaps a whole log of others, to be looked through once.
+        let Some(first) = self.next(stream, subject, from).await?.filter(|first| first.sequence <= upto)
+        else {
+            return Ok(Vec::new());
+        };
+        let rest = (first.sequence + 1, upto);
+        let (mut bytes, mut page) = (first.data.len(), vec![first]);
+        let spans = spans(rest, messages.map(|messages| messages.saturating_sub(1)), messages_max as u64);
+        let walks = spans.iter().map(|span| self.walk(stream, subject, *span, messages_max, bytes_max));
+        for walked in join_all(walks).await {
+            let (part, whole) = walked?;
+            for got in part {
+                if page.len() >= messages_max || bytes >= bytes_max {
+                    return Ok(page);
+                }
                 bytes += got.data.len();
-                let goes_on = got.sequence < upto;
                 page.push(got);
-                goes_on && page.len() < messages_max && bytes < bytes_max
-            };
-            match self.consume(stream, config, messages_max as u64, take).await {
-                Ok(()) => return Ok(page),
-                // This user may make none.
-                Err(Fault::Denied { .. }) => self.consumers_unknown.store(true, Ordering::Relaxed),
-                Err(fault) => return Err(fault),
             }
-        }
-        let mut page: Vec<Got> = Vec::new();
-        let mut bytes = 0;
-        while page.len() < messages_max && bytes < bytes_max {
-            let from = page.last().map_or(from, |got| got.sequence + 1);
-            if from > upto {
+            if !whole {
                 break;
             }
-            let Some(got) = self.next(stream, subject, from).await? else { break };
-            bytes += got.data.len();
-            page.push(got);
         }
         Ok(page)
+    }
+    /// One message after the other; and whether that is all of them.
+    async fn walk(
+        &self,
+        stream: &str,
+        subject: &str,
+        (mut from, upto): (u64, u64),
+        messages_max: usize,
+        bytes_max: usize,
+    ) -> Result<(Vec<Got>, bool), Fault> {
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while from <= upto {
+            if part.len() >= messages_max || bytes >= bytes_max {
+                return Ok((part, false));
+            }
+            let next = self.next(stream, subject, from).await?;
+            let Some(got) = next.filter(|got| got.sequence <= upto) else { break };
+            from = got.sequence + 1;
+            bytes += got.data.len();
+            part.push(got);
+        }
+        Ok((part, true))
     }
 
     /// A question with several answers, until `take` has enough.
@@ -197,5 +215,43 @@ impl Server {
             all.extend(got?);
         }
         Ok(all)
+    }
+}
+
+/// The parts of a span that are walked side by side, as if its messages were spread evenly; of more than are wanted, only the
+/// first.
+fn spans((from, upto): (u64, u64), messages: Option<u64>, wanted: u64) -> Vec<(u64, u64)> {
+    let Some(messages) = messages.filter(|messages| *messages > 0 && from <= upto) else {
+        return vec![(from, upto)];
+    };
+    let wanted = wanted.clamp(1, messages);
+    let walks = wanted.div_ceil(WALK_MESSAGES).min(WALKS_MAX);
+    if walks == 1 {
+        return vec![(from, upto)];
+    }
+    let length = u128::from(upto - from + 1) * u128::from(wanted);
+    let step = u64::try_from(length.div_ceil(u128::from(messages) * u128::from(walks))).unwrap_or(u64::MAX);
+    let starts = (0..walks).map(|walk| from.saturating_add(walk.saturating_mul(step)));
+    let spans = starts.map(|start| (start, start.saturating_add(step - 1).min(upto)));
+    spans.take_while(|(start, end)| start <= end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_walked_in_parts_that_follow_each_other() {
+        for (name, span, messages, wanted, expected) in [
+            ("few", (10, 1000), Some(16), 500, vec![(10, 1000)]),
+            ("nobody knows how many", (10, u64::MAX), None, 500, vec![(10, u64::MAX)]),
+            ("two ways", (1, 100), Some(32), 500, vec![(1, 50), (51, 100)]),
+            ("more than are wanted", (1, 1000), Some(320), 32, vec![(1, 50), (51, 100)]),
+            ("dense", (5, 7), Some(64), 64, vec![(5, 5), (6, 6), (7, 7)]),
+            ("nothing", (8, 7), Some(64), 64, vec![(8, 7)]),
+        ] {
+            assert_eq!(spans(span, messages, wanted), expected, "{name}");
+        }
+        assert_eq!(spans((1, 100_000), Some(10_000), 500).len() as u64, WALKS_MAX);
     }
 }
