@@ -42,6 +42,14 @@ impl Reader {
     pub(super) fn is_for(&self, connection: ConnectionId) -> bool {
         matches!(self.want, Want::Page { connection: reader, .. } if reader == connection)
     }
+
+    /// Waits for a page that begins in there.
+    fn is_covered(&self, records: &[engine::Stored]) -> bool {
+        !self.flies
+            && matches!(self.want, Want::Page { ahead: None, .. })
+            && records.first().is_some_and(|first| first.offset <= self.after + 1)
+            && records.last().is_some_and(|last| last.offset > self.after)
+    }
 }
 
 impl Home {
@@ -222,34 +230,32 @@ impl Home {
         self.ask_for(cx, Reader { asked: now, since: now, flies: false, after, limit, want });
     }
 
-    /// The engine answered a reader's question.
+    /// The engine answered a reader's question. Whoever waits for a page and finds it in there has it too.
     pub(super) fn read_for(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
-        let reader = self.readers.remove(&ticket);
         // An answer for nobody may be of another epoch.
-        let found = reader.is_some();
-        let waiting = self.readers.extract_if(.., |_, reader| !reader.flies);
-        let waiting: Vec<Reader> = waiting.map(|(_, reader)| reader).collect();
-        if let Some(reader) = reader {
-            self.read_one(cx, reader, &outcome);
-        }
-        for reader in waiting {
-            let covers = |records: &[engine::Stored]| {
-                records.first().is_some_and(|first| first.offset <= reader.after + 1)
-                    && records.last().is_some_and(|last| last.offset > reader.after)
+        if let Some(reader) = self.readers.remove(&ticket) {
+            let covered: Vec<Reader> = match &outcome {
+                Read::Records { records, .. } => {
+                    let covered = self.readers.extract_if(.., |_, reader| reader.is_covered(records));
+                    covered.map(|(_, reader)| reader).collect()
+                }
+                Read::Behind(_) | Read::Lost | Read::Damaged => Vec::new(),
             };
-            match (&reader.want, &outcome) {
-                (Want::Page { ahead: None, .. }, Read::Records { records, .. })
-                    if found && covers(records) =>
-                {
-                    self.read_one(cx, reader, &outcome);
-                }
-                (Want::Page { connection, ticket, ahead }, _) => {
-                    let Some(head) = self.log().map(Log::head) else { return };
-                    let at = Position { epoch: head.epoch, offset: reader.after };
-                    self.page(cx, *connection, *ticket, ahead.unwrap_or(at));
-                }
-                (Want::History { .. }, _) => self.ask_for(cx, reader),
+            for reader in std::iter::once(reader).chain(covered) {
+                self.read_one(cx, reader, &outcome);
             }
+        }
+        self.ask_for_next(cx);
+    }
+
+    /// The next ones that wait for a page, until one has to be asked for.
+    fn ask_for_next(&mut self, cx: &mut Cx<'_>) {
+        while !self.a_page_flies()
+            && let Some(epoch) = self.log().map(|log| log.head().epoch)
+            && let Some((_, reader)) = self.readers.extract_if(.., |_, reader| !reader.flies).next()
+            && let Want::Page { connection, ticket, ahead } = reader.want
+        {
+            self.page(cx, connection, ticket, ahead.unwrap_or(Position { epoch, offset: reader.after }));
         }
     }
 
