@@ -36,49 +36,74 @@ fn big(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
 }
 
-/// Whether commits stand behind the frame at which SQLite will stop. One may: it was on its way to the disk when the power
-/// went, and its pieces need not have come in order. A second one was begun when the first had been synced.
-pub(crate) fn is_cut_short(path: &Path) -> io::Result<bool> {
+/// How the journal ends, by where SQLite will stop reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Whole,
+    /// What was on its way to the disk when the power went: nobody was answered for it.
+    Torn,
+    /// Behind it stand commits. One may, if it is torn: its pieces need not have come in order. A second one was begun when
+    /// the first had been synced.
+    Damaged,
+}
+
+pub(crate) fn end(path: &Path) -> io::Result<End> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(End::Whole),
         Err(error) => return Err(error),
     };
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut header = [0; HEADER_BYTES];
-    if !filled(&mut file, &mut header)? || big(&header, 0) & !1 != MAGIC {
-        return Ok(false);
+    if filled(&mut file, &mut header)? < HEADER_BYTES || big(&header, 0) & !1 != MAGIC {
+        return Ok(End::Whole);
     }
     let order = big(&header, 0) & 1 == 1;
     let page = big(&header, 8) as usize;
     let begins = Sum(0, 0).over(&header[..24], order);
     // Of a journal that was never begun nothing was answered.
     if begins != Sum::written(&header[24..]) || !page.is_power_of_two() || page > PAGE_BYTES_MAX {
-        return Ok(false);
+        return Ok(End::Whole);
     }
     let mut frame = vec![0; FRAME_HEADER_BYTES + page];
-    let (mut before, mut ended, mut commits_behind) = (begins, false, 0);
-    while filled(&mut file, &mut frame)? {
+    let (mut before, mut ended, mut torn, mut commits_behind) = (begins, false, false, 0);
+    loop {
+        let read = filled(&mut file, &mut frame)?;
+        if read < frame.len() {
+            torn |= read > 0;
+            break;
+        }
         let of_this_journal = frame[8..16] == header[16..24];
         let whole = of_this_journal
             && before.over(&frame[..8], order).over(&frame[FRAME_HEADER_BYTES..], order)
                 == Sum::written(&frame[16..24]);
         let commits = big(&frame, 4) != 0;
         ended |= !whole;
+        // A commit may be many frames. And what an older journal left behind was never part of this one.
+        torn = if whole && !ended { !commits } else { torn || (of_this_journal && !whole) };
         // Behind the end each frame is judged by what the one before it says of itself.
         commits_behind += u32::from(ended && whole && commits);
         before = Sum::written(&frame[16..24]);
     }
-    Ok(commits_behind > 1)
+    Ok(match (commits_behind > 1, torn) {
+        (true, _) => End::Damaged,
+        (false, true) => End::Torn,
+        (false, false) => End::Whole,
+    })
 }
 
-/// Whether there was as much.
-fn filled(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
-    match file.read_exact(bytes) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
+/// How much there was.
+fn filled(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(filled)
 }
 
 #[cfg(test)]
@@ -106,7 +131,7 @@ mod tests {
     fn a_bit_in_the_middle_is_damage_and_a_torn_end_is_not() {
         let path = journal("bits");
         let whole = std::fs::read(&path).expect("read");
-        assert!(!is_cut_short(&path).expect("readable"), "nothing happened to it");
+        assert_eq!(end(&path).expect("readable"), End::Whole);
         let frames = (whole.len() - HEADER_BYTES) / (FRAME_HEADER_BYTES + 4096);
         let start = |frame: usize| HEADER_BYTES + frame * (FRAME_HEADER_BYTES + 4096);
         for frame in 0..frames {
@@ -115,18 +140,29 @@ mod tests {
                 flipped[at] ^= 4;
                 std::fs::write(&path, &flipped).expect("written");
                 // Of the last two the second is the one that may have been on its way.
-                let told = is_cut_short(&path).expect("readable");
-                assert!(told || frame + 3 >= frames, "frame {frame} of {frames}, byte {at}");
+                let expected: &[End] =
+                    if frame + 3 >= frames { &[End::Torn, End::Damaged] } else { &[End::Damaged] };
+                let found = end(&path).expect("readable");
+                assert!(expected.contains(&found), "frame {frame} of {frames}, byte {at}: {found:?}");
             }
         }
-        for end in [whole.len() - 1, whole.len() - 5000, start(2) + 17, 40, 5, 0] {
-            std::fs::write(&path, &whole[..end]).expect("written");
-            assert!(!is_cut_short(&path).expect("readable"), "cut at {end}");
+        for (cut, expected) in [
+            (whole.len() - 1, End::Torn),
+            (whole.len() - 5000, End::Torn),
+            (start(2) + 17, End::Torn),
+            (HEADER_BYTES + 8, End::Torn),
+            (HEADER_BYTES, End::Whole),
+            (5, End::Whole),
+            (0, End::Whole),
+        ] {
+            std::fs::write(&path, &whole[..cut]).expect("written");
+            assert_eq!(end(&path).expect("readable"), expected, "cut at {cut}");
         }
         let mut torn = whole.clone();
-        torn[start(frames - 1) + 100..start(frames - 1) + 600].fill(0);
+        let page = start(frames - 1) + FRAME_HEADER_BYTES;
+        torn[page..page + 512].fill(0);
         std::fs::write(&path, &torn).expect("written");
-        assert!(!is_cut_short(&path).expect("readable"), "the last commit was on its way");
+        assert_eq!(end(&path).expect("readable"), End::Torn, "the last commit was on its way");
         std::fs::remove_dir_all(path.parent().expect("a folder")).ok();
     }
 }

@@ -112,8 +112,19 @@ impl Disk {
         let Config { folder, sync, lease } = config;
         std::fs::create_dir_all(&folder)?;
         let lock = lock(&folder)?;
-        if sync == Sync::Always && journal::is_cut_short(&schema::journal(&folder))? {
-            return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
+        match journal::end(&schema::journal(&folder))? {
+            journal::End::Damaged if sync == Sync::Always => {
+                return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
+            }
+            journal::End::Torn if sync == Sync::Always => tracing::warn!(
+                folder = %folder.display(),
+                "the last write was cut off when the process or the power ended; nobody was answered for it, and it is dropped"
+            ),
+            journal::End::Damaged | journal::End::Torn => tracing::warn!(
+                folder = %folder.display(),
+                "the last writes were cut off when the process or the power ended, and are dropped; disk.sync = \"process\" may have answered them"
+            ),
+            journal::End::Whole => {}
         }
         let connection = schema::writer(&folder, sync)?;
         let Deployment { start_tag, format, .. } = schema::prepare(&connection, deployment)?;
