@@ -31,8 +31,8 @@ struct Claim {
 #[derive(Default)]
 pub(crate) struct Claims {
     held: BTreeMap<Arc<str>, Claim>,
-    /// When an answer is overdue.
-    unanswered: BTreeSet<(Tick, Arc<str>)>,
+    /// When the answer to an asking, by its ticket, is overdue.
+    unanswered: BTreeSet<(Tick, u64, Arc<str>)>,
     tickets: u64,
 }
 
@@ -107,13 +107,14 @@ impl Claims {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
-        self.unanswered.first().map(|(at, _)| *at)
+        self.unanswered.first().map(|(at, ..)| *at)
     }
 
     pub(crate) fn tick(&mut self, now: Tick, effects: &mut VecDeque<Effect>) {
         while self.next_deadline().is_some_and(|at| at <= now) {
-            let Some((_, name)) = self.unanswered.pop_first() else { return };
-            let Some(claim) = self.held.get(&name).filter(|claim| claim.token.is_none()) else { continue };
+            let Some((_, ticket, name)) = self.unanswered.pop_first() else { return };
+            let waits = |claim: &&Claim| claim.token.is_none() && claim.ticket == ticket;
+            let Some(claim) = self.held.get(&name).filter(waits) else { continue };
             if claim.lost > claim.before {
                 // The question was heard, its answer was lost, and somebody newer has come since.
                 self.replaced(&name, effects);
@@ -126,7 +127,7 @@ impl Claims {
 
     fn ask(&mut self, now: Tick, name: &Arc<str>, effects: &mut VecDeque<Effect>) -> u64 {
         self.tickets += 1;
-        self.unanswered.insert((now + ANSWER_WITHIN, name.clone()));
+        self.unanswered.insert((now + ANSWER_WITHIN, self.tickets, name.clone()));
         effects.push_back(Effect::Ask(Question::Claim { name: name.clone(), ticket: self.tickets }));
         self.tickets
     }
