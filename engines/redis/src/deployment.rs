@@ -1,8 +1,9 @@
 //! The deployment's record in the server, and the first epoch of every slice, by which a server that lost everything is
 //! told from the one it was. It never changes a first epoch that is there.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+use engine::Format;
 use link::{Deployment, Disagreement, SameKeys};
 use redis::Value;
 use tokio::sync::Mutex;
@@ -24,6 +25,8 @@ pub(crate) struct Start {
     /// One at a time, so that all lanes that find a slice without its epoch lead to one making.
     making: Mutex<()>,
     joined: AtomicU32,
+    /// In which this node writes: a record that was lost is made again with it, whatever newer one the build knows.
+    format: AtomicU8,
 }
 
 pub(crate) enum Unjoined {
@@ -39,8 +42,8 @@ impl From<Fault> for Unjoined {
 
 impl Start {
     pub(crate) fn new(mine: Deployment, same_keys: SameKeys) -> Start {
-        let joined = AtomicU32::new(mine.start_tag);
-        Start { mine, same_keys, making: Mutex::new(()), joined }
+        let (joined, format) = (AtomicU32::new(mine.start_tag), AtomicU8::new(mine.format.0));
+        Start { mine, same_keys, making: Mutex::new(()), joined, format }
     }
 
     /// Reads or makes the record, and what goes with it.
@@ -82,7 +85,8 @@ impl Start {
             match wires.ask(LANE, deployment_slot(), get).await? {
                 Value::Nil => {
                     let mut set = redis::cmd("SET");
-                    let new = Deployment { start_tag: tag, ..self.mine.clone() };
+                    let format = Format(self.format.load(Ordering::Relaxed));
+                    let new = Deployment { start_tag: tag, format, ..self.mine.clone() };
                     set.arg(keys.record()).arg(new.to_string()).arg("NX");
                     was_made = wires.ask(LANE, deployment_slot(), set).await? == Value::Okay;
                 }
@@ -97,6 +101,7 @@ impl Start {
                     }
                     self.mark_all(wires, keys, joined.start_tag).await?;
                     self.joined.store(joined.start_tag, Ordering::Relaxed);
+                    self.format.store(joined.format.0, Ordering::Relaxed);
                     return Ok((joined, was_made));
                 }
                 _ => return Err(Unjoined::Disagrees(Disagreement::Unreadable)),
