@@ -168,8 +168,8 @@ impl Play {
         let Play { checkers, world, devices, back_ends, .. } = self;
         let so_far = End { at: world.now.tick, devices, back_ends, world };
         match token % 3 {
-            0 => checkers.begins(&so_far),
-            1 => checkers.nears(&so_far),
+            0 => checkers.begins(&expect, &so_far),
+            1 => checkers.nears(&expect, &so_far),
             _ => {
                 world.trace(|| format!("---- {expect:?}"));
                 return checkers.comes(&expect, &so_far);

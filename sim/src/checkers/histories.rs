@@ -82,10 +82,10 @@ fn a_fault_is_told_of_a_damaged_room_alone_and_with_a_reference() {
 /// Something is stored between the beginning and the moment, and heard.
 fn live(desk: &mut Desk, meanwhile: impl FnOnce(&mut Desk)) -> Result<(), String> {
     let mut checker = moments::Moments::default();
-    checker.begins(&desk.end());
-    meanwhile(desk);
-    checker.nears(&desk.end());
     let expect = Expect::Live { since: Duration::ZERO, at: Duration::from_secs(1) };
+    checker.begins(&expect, &desk.end());
+    meanwhile(desk);
+    checker.nears(&expect, &desk.end());
     checker.comes(&expect, &desk.end())
 }
 

@@ -88,9 +88,9 @@ pub(crate) trait Checker {
     fn property(&self) -> &'static str;
     fn see(&mut self, seen: &Seen<'_>, so_far: &End<'_>) -> Result<(), String>;
     /// From now on something is to be stored that a moment of the scenario asks for.
-    fn begins(&mut self, _so_far: &End<'_>) {}
+    fn begins(&mut self, _expect: &Expect, _so_far: &End<'_>) {}
     /// A moment of the scenario is about to come.
-    fn nears(&mut self, _so_far: &End<'_>) {}
+    fn nears(&mut self, _expect: &Expect, _so_far: &End<'_>) {}
     /// It has come.
     fn comes(&mut self, _expect: &Expect, _so_far: &End<'_>) -> Result<(), String> {
         Ok(())
@@ -131,12 +131,12 @@ impl Checkers {
         self.each(|checker| checker.see(seen, so_far))
     }
 
-    pub(crate) fn begins(&mut self, so_far: &End<'_>) {
-        self.0.iter_mut().for_each(|checker| checker.begins(so_far));
+    pub(crate) fn begins(&mut self, expect: &Expect, so_far: &End<'_>) {
+        self.0.iter_mut().for_each(|checker| checker.begins(expect, so_far));
     }
 
-    pub(crate) fn nears(&mut self, so_far: &End<'_>) {
-        self.0.iter_mut().for_each(|checker| checker.nears(so_far));
+    pub(crate) fn nears(&mut self, expect: &Expect, so_far: &End<'_>) {
+        self.0.iter_mut().for_each(|checker| checker.nears(expect, so_far));
     }
 
     pub(crate) fn comes(&mut self, expect: &Expect, so_far: &End<'_>) -> Result<(), Violation> {

@@ -2,17 +2,21 @@
 //! gone elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use vocabulary::{Epoch, RoomId};
 
 use super::{Checker, End, Seen};
 use crate::expect::Expect;
 
+type Ends = BTreeMap<(RoomId, Epoch), usize>;
+
 #[derive(Default)]
 pub(crate) struct Moments {
-    /// Where the logs ended when something was to be stored from then on, and when all was to be heard up to there.
-    since: BTreeMap<(RoomId, Epoch), usize>,
-    upto: BTreeMap<(RoomId, Epoch), usize>,
+    /// By the moment at which everybody is to be live: where the logs ended when something was to be stored from then on, and
+    /// when all was to be heard up to there.
+    since: BTreeMap<Duration, Ends>,
+    upto: BTreeMap<Duration, Ends>,
 }
 
 impl Checker for Moments {
@@ -24,17 +28,21 @@ impl Checker for Moments {
         Ok(())
     }
 
-    fn begins(&mut self, end: &End<'_>) {
-        self.since = end.ledger().ends();
+    fn begins(&mut self, expect: &Expect, end: &End<'_>) {
+        if let Expect::Live { at, .. } = expect {
+            self.since.insert(*at, end.ledger().ends());
+        }
     }
 
-    fn nears(&mut self, end: &End<'_>) {
-        self.upto = end.ledger().ends();
+    fn nears(&mut self, expect: &Expect, end: &End<'_>) {
+        if let Expect::Live { at, .. } = expect {
+            self.upto.insert(*at, end.ledger().ends());
+        }
     }
 
     fn comes(&mut self, expect: &Expect, end: &End<'_>) -> Result<(), String> {
         match expect {
-            Expect::Live { .. } => self.live(end),
+            Expect::Live { at, .. } => self.live(*at, end),
             Expect::Agreed(_) => agreed(end),
             Expect::GoneElsewhere { node, .. } => gone_elsewhere(*node, end),
             _ => Ok(()),
@@ -43,7 +51,9 @@ impl Checker for Moments {
 }
 
 impl Moments {
-    fn live(&self, end: &End<'_>) -> Result<(), String> {
+    fn live(&self, at: Duration, end: &End<'_>) -> Result<(), String> {
+        let of = |ends: &BTreeMap<Duration, Ends>| ends.get(&at).cloned().unwrap_or_default();
+        let (since, upto) = (of(&self.since), of(&self.upto));
         for device in end.devices.iter().filter(|device| !device.gone) {
             let name = &device.name;
             for room in &device.wanted {
@@ -51,8 +61,11 @@ impl Moments {
                     return Err(format!("{name} is not in {room}: {:?}", device.standing.get(room)));
                 }
                 let Some(kept) = device.kept.get(room) else { continue };
-                let upto = self.upto.get(&(room.clone(), kept.epoch)).copied().unwrap_or_default();
+                let upto = upto.get(&(room.clone(), kept.epoch)).copied().unwrap_or_default();
                 let ledger = end.ledger().rooms.get(room);
+                if let Some(now) = ledger.map(|ledger| ledger.now).filter(|now| *now != kept.epoch) {
+                    return Err(format!("{name} stands at {kept} in {room}, whose epoch is {now:?}"));
+                }
                 let entries = ledger.and_then(|ledger| ledger.epochs.get(&kept.epoch));
                 let unseen = entries.into_iter().flatten().take(upto).skip(kept.offset as usize);
                 if unseen.filter(|entry| device.staff || entry.kind != "whispered").count() > 0 {
@@ -62,7 +75,7 @@ impl Moments {
         }
         for ((room, epoch), upto) in end.ledger().ends() {
             let is_now = end.ledger().rooms.get(&room).is_some_and(|ledger| ledger.now == epoch);
-            if is_now && self.since.get(&(room.clone(), epoch)) == Some(&upto) {
+            if is_now && since.get(&(room.clone(), epoch)) == Some(&upto) {
                 return Err(format!("nothing was stored in {room}"));
             }
         }
