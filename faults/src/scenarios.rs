@@ -272,8 +272,10 @@ pub(crate) fn judged(
     }
     let closed: Vec<String> = closed.iter().map(|(code, times)| format!("{code}: {times}")).collect();
     outcome.figure("closed with", if closed.is_empty() { "none".to_owned() } else { closed.join(", ") });
+    let crowd_acked = crowd.figures.acked;
     let history = crowd.history(|epochs| read_logs(port, signer, epochs, rooms))?;
     outcome.judged(&history);
+    outcome.must(crowd_acked > 0, || "nothing was acknowledged".to_owned());
     Ok(history)
 }
 
