@@ -265,7 +265,7 @@ impl Engine {
     /// The engine's own word on where a room ends.
     fn head(&mut self, now: Now, room: &RoomId) -> Option<Position> {
         let ask = |question| Asked { by: OBSERVER, question };
-        self.memory.handle(now, ask(Question::Follow { room: room.clone(), seen: None }));
+        self.memory.handle(now, ask(Question::Follow { room: room.clone(), seen: None, ticket: 0 }));
         self.memory.handle(now, ask(Question::Unfollow { room: room.clone() }));
         let mut head = None;
         while let Some((_, answer)) = self.memory.next_answer() {
@@ -313,7 +313,7 @@ impl Engine {
             return Engine::serve_damaged(answer);
         }
         match answer {
-            Answer::Followed { room, outcome } if self.damaged.contains_key(room) => {
+            Answer::Followed { room, outcome, .. } if self.damaged.contains_key(room) => {
                 *outcome = Followed::Damaged;
             }
             Answer::Read { room, outcome, .. } if self.damaged.contains_key(room) => {
@@ -326,7 +326,7 @@ impl Engine {
     /// What has come to a shard.
     pub(crate) fn take(&mut self, now: Tick, id: LinkId) -> Option<Answer> {
         let answer = self.links.get_mut(&id)?.take(now)?;
-        if let Answer::Followed { room, outcome: Followed::Damaged } = &answer {
+        if let Answer::Followed { room, outcome: Followed::Damaged, .. } = &answer {
             self.told_damaged.insert(room.clone());
         }
         Some(answer)

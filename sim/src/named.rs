@@ -239,6 +239,7 @@ fn reload(seed: u64) -> Scenario {
         pace: Duration::from_millis(600),
         chaos: s(60),
         script: vec![at(45, Kind::Vanish)],
+        news_repeated: 50,
         expects: vec![Expect::NoLeaves { from: s(0), until: s(45) }, Expect::LeftOnce],
         network_delay: Duration::from_millis(5),
         ..ground(seed)

@@ -23,7 +23,8 @@ pub struct Guarantees {
 pub struct Format(pub u8);
 
 impl Format {
-    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { 2 } else { 1 });
+    /// What stands for the next one is a number that none will have.
+    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 1 });
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,8 @@ pub enum Question {
     Follow {
         room: RoomId,
         seen: Option<Seen>,
+        /// Said again with the answer: of two askings one may have been read long before it is answered.
+        ticket: u64,
     },
     Unfollow {
         room: RoomId,
@@ -183,6 +186,7 @@ pub enum Answer {
     },
     Followed {
         room: RoomId,
+        ticket: u64,
         outcome: Followed,
     },
     Appended {

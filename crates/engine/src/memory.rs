@@ -87,7 +87,7 @@ impl MemoryEngine {
                 let due = self.due(now, &slices);
                 self.volatile.answer(by, Answer::Attending { slices, due });
             }
-            Question::Follow { room, seen } => self.follow(now, by, room, seen),
+            Question::Follow { room, seen, ticket } => self.follow(now, by, room, seen, ticket),
             Question::Unfollow { room } => self.volatile.unfollow(by, &room),
             Question::Append { room, batch } => self.append(by, room, batch),
             Question::Read { room, epoch, after, limit, ticket } => {
@@ -165,7 +165,7 @@ impl MemoryEngine {
         due.filter(|(_, room)| held.contains(&room.slice())).map(|(_, room)| room.clone()).collect()
     }
 
-    fn follow(&mut self, now: Now, by: Incarnation, room: RoomId, seen: Option<Seen>) {
+    fn follow(&mut self, now: Now, by: Incarnation, room: RoomId, seen: Option<Seen>, ticket: u64) {
         self.volatile.follow(by, &room);
         let around = self.volatile.gathered(now, &room);
         let fresh;
@@ -180,7 +180,7 @@ impl MemoryEngine {
             None => log.load(ANSWER_RECORDS_MAX, around),
             Some(seen) => log.go_on(seen, ANSWER_RECORDS_MAX, around),
         };
-        self.volatile.answer(by, Answer::Followed { room, outcome });
+        self.volatile.answer(by, Answer::Followed { room, ticket, outcome });
     }
 
     /// A change of what a room holds, by which the count of bytes stays right. A log that holds nothing is not kept.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use app::{Action, Host};
 use engine::Question;
 use vocabulary::{
-    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, RecordNews,
-    Reference, Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
+    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Position,
+    RecordNews, Reference, Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -52,6 +52,8 @@ pub(crate) struct Loading {
     /// The last question that this waits for, to be asked again.
     pub asked: Tick,
     pub step: LoadStep,
+    /// How far the log goes by what was heard while it was followed: what is answered may have been read before.
+    pub heard: Option<Position>,
     /// What this node saw and the engine did not know. If it is in what is read after all, the engine spoke of an older
     /// state of things; if not, a new epoch must begin.
     pub lost: Option<Seen>,

@@ -217,8 +217,8 @@ impl Rooms {
                     self.with(now, &room, |_, _| {});
                 }
             }
-            Answer::Followed { room, outcome } => {
-                self.with(now, &room, |home, cx| home.followed(cx, outcome))
+            Answer::Followed { room, ticket, outcome } => {
+                self.with(now, &room, |home, cx| home.followed(cx, ticket, outcome))
             }
             Answer::Appended { room, number, outcome } => {
                 self.with(now, &room, |home, cx| home.appended(cx, number, outcome));

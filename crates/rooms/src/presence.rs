@@ -147,6 +147,10 @@ impl Presence {
     /// What another incarnation publishes.
     pub(crate) fn elsewhere(&mut self, now: Tick, present: Present) {
         let Present { by, person, count } = present;
+        // A leave that is heard twice, or of somebody who was never seen here, is none.
+        if count == 0 && !self.users.contains_key(&person.id) {
+            return;
+        }
         let fresh =
             || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
         let here = self.users.entry(person.id.clone()).or_insert_with(fresh);

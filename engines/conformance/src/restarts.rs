@@ -55,7 +55,7 @@ pub fn the_agenda_survives(mut table: Table) {
     table.append_to(A, &room("settled"), Batch { due: Some(Wall(0)), ..batch(start, &[&["a"]]) });
     let at = table.at(1);
     table.tell(A, Question::Settle { room: room("settled"), at, due: None });
-    table.ask(A, Question::Follow { room: room("settled"), seen: None });
+    table.ask(A, Question::Follow { room: room("settled"), seen: None, ticket: 0 });
     table.restart();
     let Answer::Attending { due, .. } = table.ask(B, Question::Attend { shards: 1 }) else {
         panic!("attends")

@@ -84,10 +84,10 @@ impl Table {
     /// behind it is seen.
     pub fn news(&mut self, to: Incarnation) -> Vec<Answer> {
         let fence = room("fence");
-        self.ask(to, Question::Follow { room: fence.clone(), seen: None });
+        self.ask(to, Question::Follow { room: fence.clone(), seen: None, ticket: 0 });
         self.fences += 1;
         let mark = format!("fence {}", self.fences);
-        let seen = match self.ask(FENCER, Question::Follow { room: fence.clone(), seen: None }) {
+        let seen = match self.ask(FENCER, Question::Follow { room: fence.clone(), seen: None, ticket: 0 }) {
             Answer::Followed { outcome: Followed::Loaded(loaded), .. } => {
                 let records: Vec<&str> = plain(&loaded.records).into_iter().map(|(_, text)| text).collect();
                 go_on(self.start(), &records)
@@ -107,7 +107,7 @@ impl Table {
             return first;
         }
         let untouched = room("untouched");
-        let question = Question::Follow { room: untouched.clone(), seen: None };
+        let question = Question::Follow { room: untouched.clone(), seen: None, ticket: 0 };
         let Answer::Followed { outcome: Followed::Loaded(loaded), .. } = self.ask(FENCER, question) else {
             panic!("an untouched room is loaded");
         };
@@ -148,7 +148,7 @@ impl Table {
     }
 
     pub fn follow(&mut self, by: Incarnation, seen: Option<Seen>) -> Followed {
-        match self.ask(by, Question::Follow { room: general(), seen }) {
+        match self.ask(by, Question::Follow { room: general(), seen, ticket: 0 }) {
             Answer::Followed { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }

@@ -31,7 +31,7 @@ pub(crate) struct Wanted {
 }
 
 pub(crate) enum What {
-    Follow { seen: Option<Seen>, present: Vec<Present>, soft: Vec<SoftEntry> },
+    Follow { seen: Option<Seen>, ticket: u64, present: Vec<Present>, soft: Vec<SoftEntry> },
     Read { epoch: Epoch, after: u64, limit: u32, ticket: u64 },
 }
 
@@ -92,11 +92,14 @@ impl Reader {
             let next = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Wanted { by, room, what }) = next else { return };
             let answer = match what {
-                What::Follow { seen, present, soft } => match self.follow(&room, seen, present, soft) {
-                    Ok(outcome) => Some(Answer::Followed { room, outcome }),
-                    Err(fault) => self
-                        .is_damaged(&room, fault)
-                        .then_some(Answer::Followed { room, outcome: Followed::Damaged }),
+                What::Follow { seen, ticket, present, soft } => match self.follow(&room, seen, present, soft)
+                {
+                    Ok(outcome) => Some(Answer::Followed { room, ticket, outcome }),
+                    Err(fault) => self.is_damaged(&room, fault).then_some(Answer::Followed {
+                        room,
+                        ticket,
+                        outcome: Followed::Damaged,
+                    }),
                 },
                 What::Read { epoch, after, limit, ticket } => match self.read(&room, epoch, after, limit) {
                     Ok(outcome) => Some(Answer::Read { room, ticket, outcome }),

@@ -167,10 +167,10 @@ impl Writer {
                     Err(fault) => tracing::warn!(?fault, "Failed to read the agenda from the disk"),
                 }
             }
-            Question::Follow { room, seen } => {
+            Question::Follow { room, seen, ticket } => {
                 self.volatile.follow(by, &room);
                 let (present, soft) = self.volatile.gathered(now, &room);
-                self.want(by, room, What::Follow { seen, present, soft });
+                self.want(by, room, What::Follow { seen, ticket, present, soft });
             }
             Question::Read { room, epoch, after, limit, ticket } => {
                 self.want(by, room, What::Read { epoch, after, limit, ticket });

@@ -13,7 +13,13 @@ use crate::server::{Fault, Lack};
 const TRIES_MAX: usize = 3;
 
 impl Node {
-    pub(crate) async fn follow(self: &Arc<Self>, by: Incarnation, room: RoomId, seen: Option<Seen>) {
+    pub(crate) async fn follow(
+        self: &Arc<Self>,
+        by: Incarnation,
+        room: RoomId,
+        seen: Option<Seen>,
+        ticket: u64,
+    ) {
         if self.hear_room(by, &room).await.is_err() {
             return crate::server::count(&self.counts.unanswered);
         }
@@ -34,7 +40,7 @@ impl Node {
             }
             Followed::Behind | Followed::Lost | Followed::Damaged => {}
         }
-        self.answer(by, Answer::Followed { room, outcome }).await;
+        self.answer(by, Answer::Followed { room, ticket, outcome }).await;
     }
 
     async fn followed(&self, room: &RoomId, seen: Option<Seen>) -> Result<Followed, Lack> {

@@ -31,13 +31,16 @@ pub(crate) enum Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Again {
     Follow,
+    /// Of a room that is read: it does not stand for a reading from the beginning.
+    Look,
     Read(u64),
     Append(u64),
 }
 
 fn again(question: &Question) -> Option<(&RoomId, Again)> {
     match question {
-        Question::Follow { room, seen: None } => Some((room, Again::Follow)),
+        Question::Follow { room, seen: None, .. } => Some((room, Again::Follow)),
+        Question::Follow { room, seen: Some(_), .. } => Some((room, Again::Look)),
         Question::Read { room, ticket, .. } => Some((room, Again::Read(*ticket))),
         Question::Append { room, batch } => Some((room, Again::Append(batch.number))),
         _ => None,
@@ -72,7 +75,10 @@ pub(crate) fn lanes() -> (Lanes, Ends) {
 /// Before it is told: with the answer the room may ask the same once more, and mean it.
 pub(crate) fn answers(owed: &Owed, to: Incarnation, answer: &Answer) {
     let answered = match answer {
-        Answer::Followed { room, .. } => (to, room.clone(), Again::Follow),
+        Answer::Followed { room, .. } => {
+            lock(owed).remove(&(to, room.clone(), Again::Look));
+            (to, room.clone(), Again::Follow)
+        }
         Answer::Read { room, ticket, .. } => (to, room.clone(), Again::Read(*ticket)),
         Answer::Appended { room, number, .. } => (to, room.clone(), Again::Append(*number)),
         _ => return,
@@ -100,7 +106,9 @@ impl Lanes {
         };
         if let Question::Unfollow { room } = &asked.question {
             // What follows after this is no repetition of what was asked before it.
-            lock(&self.owed).remove(&(asked.by, room.clone(), Again::Follow));
+            for again in [Again::Follow, Again::Look] {
+                lock(&self.owed).remove(&(asked.by, room.clone(), again));
+            }
         }
         let owed = again(&asked.question).map(|(room, again)| (asked.by, room.clone(), again));
         if let Some(owed) = &owed
@@ -180,7 +188,7 @@ impl Node {
         self.meet(by);
         match question {
             Question::Attend { .. } => {}
-            Question::Follow { room, seen } => self.follow(by, room, seen).await,
+            Question::Follow { room, seen, ticket } => self.follow(by, room, seen, ticket).await,
             Question::Unfollow { room } => self.unfollow(by, &room),
             Question::Append { room, batch } => self.append(by, room, batch).await,
             Question::Read { room, epoch, after, limit, ticket } => {

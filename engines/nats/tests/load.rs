@@ -19,7 +19,7 @@ fn many_rooms_are_followed_and_appended_to() {
     let rooms: Vec<RoomId> = (0..rooms).map(|number| room(&number.to_string())).collect();
     let since = Instant::now();
     for room in &rooms {
-        follower.tell(Question::Follow { room: room.clone(), seen: None });
+        follower.tell(Question::Follow { room: room.clone(), seen: None, ticket: 0 });
     }
     for _ in &rooms {
         follower.hear(|answer| matches!(answer, Answer::Followed { .. }));

@@ -52,7 +52,7 @@ fn measure(fsync: &str, window: usize) -> (f64, Duration, Duration) {
     let deployment = Deployment::of_this_build(7, Vec::new());
     let link = open(config, &deployment, SameKeys::NeedNot, Arc::new(Inbox(send))).expect("it opens");
     let ask = |question| link.ask(Asked { by: A, question }).expect("a place");
-    ask(Question::Follow { room: room("0"), seen: None });
+    ask(Question::Follow { room: room("0"), seen: None, ticket: 0 });
     let Ok(Answer::Followed { outcome: Followed::Loaded(loaded), .. }) = heard.recv() else {
         panic!("loaded")
     };

@@ -26,7 +26,7 @@ pub(crate) async fn answer(parts: &Rc<Parts>, lane: usize, asked: Asked) {
     let done = match question {
         // Looks have a task of their own.
         Question::Attend { .. } => return,
-        Question::Follow { room, seen } => lane.follow(room, seen).await,
+        Question::Follow { room, seen, ticket } => lane.follow(room, seen, ticket).await,
         Question::Unfollow { room } => {
             parts.unfollow(by, &room);
             Ok(())
@@ -88,7 +88,7 @@ impl Lane<'_> {
         Err(Fault::Declined("the slice's first epoch comes and goes".to_owned()))
     }
 
-    async fn follow(&self, room: RoomId, seen: Option<Seen>) -> Done {
+    async fn follow(&self, room: RoomId, seen: Option<Seen>, ticket: u64) -> Done {
         self.parts.follow(self.by, &room);
         // Heard first and read then: what is stored in between is in one of them, or in both.
         let channel = self.parts.keys.room_channel(&room);
@@ -115,7 +115,7 @@ impl Lane<'_> {
             },
             _ => self.damaged(&room, Followed::Damaged),
         };
-        self.tell(Answer::Followed { room, outcome }).await;
+        self.tell(Answer::Followed { room, ticket, outcome }).await;
         Ok(())
     }
 

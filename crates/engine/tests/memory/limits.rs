@@ -33,7 +33,7 @@ fn rooms_that_hold_no_records_take_nobodys_place() {
     let mut table = two_rooms();
     table.append_to(A, &room("one"), batch(seen(&[]), &[&["a"]]));
     for name in ["two", "three", "four"] {
-        table.ask(B, Question::Follow { room: room(name), seen: None });
+        table.ask(B, Question::Follow { room: room(name), seen: None, ticket: 0 });
     }
     // A room that only a lost append named is none either.
     assert_eq!(table.append_to(A, &room("five"), batch(seen(&["x"]), &[&["a"]])), Appended::Lost);
@@ -50,7 +50,7 @@ fn a_room_in_a_new_epoch_is_no_new_room() {
     for name in ["one", "two"] {
         table.append_to(A, &room(name), batch(seen(&[]), &[&["a"]]));
     }
-    table.ask(B, Question::Follow { room: general(), seen: None });
+    table.ask(B, Question::Follow { room: general(), seen: None, ticket: 0 });
     let epoch = first_epoch().next(11);
     let base = Seen { position: Position { epoch, offset: 0 }, check: Check(5) };
     table.ask(A, Question::BeginEpoch { room: room("one"), old: seen(&["a"]), base: snapshot(base) });
@@ -66,7 +66,7 @@ fn a_busy_hour() -> Vec<Answer> {
         let name = room(&(round % 5).to_string());
         let record = round.to_string();
         all.push(table.ask(by, Question::Attend { shards: 1 }));
-        all.push(table.ask(by, Question::Follow { room: name.clone(), seen: None }));
+        all.push(table.ask(by, Question::Follow { room: name.clone(), seen: None, ticket: 0 }));
         let due = Some(table.now.wall + Duration::from_secs(u64::from(round % 7)));
         let batch = engine::Batch { due, ..batch(seen(&[]), &[&[&record]]) };
         all.push(table.ask(by, Question::Append { room: name, batch }));

@@ -112,7 +112,7 @@ impl Table {
     }
 
     pub(crate) fn follow(&mut self, by: Incarnation, seen: Option<Seen>) -> Followed {
-        match self.ask(by, Question::Follow { room: general(), seen }) {
+        match self.ask(by, Question::Follow { room: general(), seen, ticket: 0 }) {
             Answer::Followed { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }

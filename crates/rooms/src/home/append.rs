@@ -167,6 +167,14 @@ impl Home {
     }
 
     /// The command's own sender, and whoever sent the same id again meanwhile.
+    /// Nothing is appended any more.
+    pub(super) fn refuse_waiting(&mut self, cx: &mut Cx<'_>) {
+        while let Some(pending) = self.pipeline.pop() {
+            let refusal = self.appends_nothing();
+            self.refuse_with_waiters(cx, &pending, refusal);
+        }
+    }
+
     fn refuse_with_waiters(&mut self, cx: &mut Cx<'_>, pending: &Pending, refusal: Refusal) {
         if matches!(pending.act.caller, Caller::Duty { .. }) {
             self.stewarded.duty_was_nothing(cx.now.tick);
@@ -322,10 +330,14 @@ impl Home {
 
     /// The log goes on to there, by somebody's word that brings no records.
     fn hear_end(&mut self, cx: &mut Cx<'_>, end: Position) {
-        if let Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) = &self.phase
-            && log.head().epoch == end.epoch
-        {
-            self.known_end = self.known_end.max(end.offset);
+        match &mut self.phase {
+            Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) if log.head().epoch == end.epoch => {
+                self.known_end = self.known_end.max(end.offset);
+            }
+            Phase::Loading(loading @ Loading { step: LoadStep::Following, .. }) => {
+                loading.heard = loading.heard.max(Some(end));
+            }
+            _ => {}
         }
         self.arrive(cx, end, Vec::new());
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Command, Delivery, Epoch, Incarnation, Refusal, Seen, Tick};
+use vocabulary::{Command, Delivery, Epoch, Incarnation, Position, Refusal, Seen, Tick};
 
 use super::append::Arrived;
 use super::looks::Waiting;
@@ -21,6 +21,7 @@ impl Loading {
             queue_bytes: 0,
             asked: now,
             step: LoadStep::Following,
+            heard: None,
             lost,
             damaged: None,
         }
@@ -34,8 +35,9 @@ impl Loading {
 
 impl Home {
     pub(super) fn follow(&mut self, cx: &mut Cx<'_>) {
-        self.looks.asked(cx.now.tick);
-        cx.ask(Question::Follow { room: self.id.clone(), seen: None });
+        let ticket = cx.number();
+        self.looks.asked(cx.now.tick, ticket);
+        cx.ask(Question::Follow { room: self.id.clone(), seen: None, ticket });
     }
 
     /// Gives up what is folded and reads the room again. Commands wait; members stay where they are and catch up.
@@ -56,9 +58,10 @@ impl Home {
 
     /// The same incarnation looks again, or a new one follows for the first time.
     pub(crate) fn look_again(&mut self, cx: &mut Cx<'_>) {
-        self.looks.asked(cx.now.tick);
+        let ticket = cx.number();
+        self.looks.asked(cx.now.tick, ticket);
         let seen = self.log().map(Log::seen);
-        cx.ask(Question::Follow { room: self.id.clone(), seen });
+        cx.ask(Question::Follow { room: self.id.clone(), seen, ticket });
     }
 
     /// This shard goes by a new name.
@@ -74,10 +77,14 @@ impl Home {
         }
     }
 
-    pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, outcome: Followed) {
-        let waiting = self.looks.answered();
+    pub(crate) fn followed(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Followed) {
+        let waiting = self.looks.answered(ticket);
         match outcome {
-            Followed::Loaded(loaded) => self.loaded(cx, loaded, waiting),
+            Followed::Loaded(mut loaded) => {
+                let (present, soft) = (std::mem::take(&mut loaded.present), std::mem::take(&mut loaded.soft));
+                self.hear_others(cx, present, soft, waiting);
+                self.loaded(cx, loaded);
+            }
             Followed::Continues { records, head, present, soft } => {
                 self.hear_others(cx, present, soft, waiting);
                 self.arrive(cx, head, Arrived::all(records));
@@ -120,6 +127,7 @@ impl Home {
             let Phase::Live(log) = live else { return };
             self.phase = Phase::Quarantined(log, reference);
             self.settle_flight(cx);
+            self.refuse_waiting(cx);
         }
     }
 
@@ -157,7 +165,7 @@ impl Home {
         }
     }
 
-    fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom, waiting: Option<Waiting>) {
+    fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom) {
         let Phase::Loading(loading) = &mut self.phase else { return };
         if !matches!(loading.step, LoadStep::Following) {
             return;
@@ -178,6 +186,14 @@ impl Home {
             }
         };
         self.known_end = loaded.head.offset;
+        match loading.heard.take() {
+            Some(heard) if heard.epoch == loaded.head.epoch => {
+                self.known_end = heard.offset.max(self.known_end)
+            }
+            // The log was read before that.
+            Some(heard) if heard.epoch > loaded.head.epoch => self.looks.missed(),
+            _ => {}
+        }
         self.kept_from = loaded.base;
         loading.found(&log);
         let mut panicked = None;
@@ -195,7 +211,6 @@ impl Home {
             return self.quarantine(cx, log, panicked);
         }
         loading.step = LoadStep::Reading(log);
-        self.hear_others(cx, loaded.present, loaded.soft, waiting);
         self.go_on_loading(cx);
     }
 
@@ -229,7 +244,7 @@ impl Home {
         }
     }
 
-    fn read_on(&mut self, cx: &mut Cx<'_>, head: vocabulary::Position) {
+    fn read_on(&mut self, cx: &mut Cx<'_>, head: Position) {
         let (room, ticket) = (self.id.clone(), FETCH);
         cx.ask(Question::Read { room, epoch: head.epoch, after: head.offset, limit: LOAD_RECORDS, ticket });
     }
@@ -252,7 +267,9 @@ impl Home {
             // old one stands, because it has gone on since it was read. What counts is what the engine has.
             return self.reload(cx, None);
         }
-        if self.log().is_some_and(|log| log.head().epoch != epoch) {
+        if let Phase::Loading(loading @ Loading { step: LoadStep::Following, .. }) = &mut self.phase {
+            loading.heard = loading.heard.max(Some(Position { epoch, offset: 0 }));
+        } else if self.log().is_some_and(|log| log.head().epoch != epoch) {
             self.reload(cx, None);
         }
     }
@@ -329,6 +346,9 @@ impl Home {
         }
         self.say_view(cx);
         self.settle_flight(cx);
+        if let Phase::Quarantined(..) = &self.phase {
+            self.refuse_waiting(cx);
+        }
         self.look_if_missed(cx);
         for (since, command) in loading.queue {
             if since + cx.limits.answer_within <= cx.now.tick && !command.must_arrive() {

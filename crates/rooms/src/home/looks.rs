@@ -25,8 +25,9 @@ pub(super) struct Looks {
 /// An answer is owed.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// Since the first asking that it may answer.
+    /// Since the first asking that it may answer, whose ticket this is.
     pub(super) since: Tick,
+    ticket: u64,
     /// Who left by an incarnation's word, and incarnations that ended, heard since then.
     departed: BTreeSet<(Incarnation, Option<UserId>)>,
 }
@@ -44,14 +45,14 @@ impl Looks {
         Looks { last: now, waiting: None, missed: false, unsure_until: Tick::default() }
     }
 
-    pub(super) fn asked(&mut self, now: Tick) {
+    pub(super) fn asked(&mut self, now: Tick, ticket: u64) {
         self.last = now;
-        self.waiting.get_or_insert_with(|| Waiting { since: now, departed: BTreeSet::new() });
+        self.waiting.get_or_insert_with(|| Waiting { since: now, ticket, departed: BTreeSet::new() });
     }
 
-    /// None: it is another answer to what was answered, and older than what was heard since.
-    pub(super) fn answered(&mut self) -> Option<Waiting> {
-        self.waiting.take()
+    /// None: it answers an asking from before, and is older than what was heard since.
+    pub(super) fn answered(&mut self, ticket: u64) -> Option<Waiting> {
+        self.waiting.take_if(|waiting| waiting.ticket <= ticket)
     }
 
     pub(super) fn is_waiting(&self) -> bool {

@@ -102,6 +102,10 @@ impl Home {
             self.stewarded.stale = true;
             return;
         }
+        if let Phase::Quarantined(..) = &self.phase {
+            // Nothing can be done in it, so that it may be let go and read anew.
+            self.stewarded = Stewarded::default();
+        }
         let Phase::Live(log) = &mut self.phase else { return };
         if log.wants_snapshot(cx.limits) {
             match log.snapshot(cx.format, cx.limits) {

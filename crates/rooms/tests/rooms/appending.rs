@@ -7,7 +7,7 @@ use engine::{Answer, Appended, Batch, Followed, Nodes, Parcel, Question, Stored}
 use rooms::Limits;
 use vocabulary::{Check, Code, Command, Delivery, Epoch, Key, Payload, Position, Seen};
 
-use crate::desk::{ANA, Desk, OTHER, ana, room};
+use crate::desk::{ANA, Desk, ME, OTHER, ana, room};
 
 /// What an engine answers that has no place for the batch just now.
 fn refusal_of(append: &Question) -> Vec<Answer> {
@@ -144,7 +144,7 @@ fn history_that_does_not_come_is_refused_in_time_and_no_more_than_so_many_wait_f
 
 /// How far the engine's log goes, for somebody who reads all of it.
 fn end_of_log(desk: &mut Desk) -> Seen {
-    let answers = desk.engine_says_to(OTHER, Question::Follow { room: room(), seen: None });
+    let answers = desk.engine_says_to(OTHER, Question::Follow { room: room(), seen: None, ticket: 0 });
     let [Answer::Followed { outcome: Followed::Loaded(loaded), .. }] = &answers[..] else {
         panic!("{answers:?}")
     };
@@ -260,4 +260,38 @@ fn a_record_in_the_place_of_another_makes_the_room_ask_which_past_is_true() {
             desk.asked.iter().any(|question| matches!(question, Question::Follow { seen: Some(_), .. }));
         assert_eq!(asked, looks, "{said} in the place of a");
     }
+}
+
+/// A room that is not open yet is followed, and another node stores something before the answer comes.
+#[test]
+fn what_is_heard_while_a_room_is_followed_is_read_when_the_answer_lacks_it() {
+    let mut desk = Desk::empty(Nodes::Many, Limits::default());
+    desk.join();
+    let follow =
+        desk.take(|question| matches!(question, Question::Follow { .. })).expect("the room is followed");
+    let old = desk.engine_says(follow);
+    let seen = Seen { position: start_of(&old), check: Check::default() };
+    let batch = Batch {
+        number: 1,
+        seen,
+        guarded: false,
+        parcels: vec![Parcel { key: Key::client(&ana().person.id, "x"), records: vec![record_of("x")] }],
+        due: None,
+    };
+    let news = desk.engine_tells(ME, OTHER, Question::Append { room: room(), batch });
+    desk.hear(news);
+    desk.hear(old);
+    assert!(
+        desk.asked.iter().any(|question| matches!(question, Question::Read { after: 0, .. })),
+        "the log goes on behind the answer: {:?}",
+        desk.asked
+    );
+    desk.carry_all();
+    let joined = desk.told.iter().any(|delivery| matches!(delivery, Delivery::Joined(_)));
+    assert!(joined, "{:?}", desk.told);
+}
+
+fn start_of(answers: &[Answer]) -> Position {
+    let [Answer::Followed { outcome: Followed::Loaded(loaded), .. }] = answers else { panic!("{answers:?}") };
+    loaded.head
 }

@@ -72,20 +72,29 @@ impl Desk {
     }
 
     pub(crate) fn with(nodes: Nodes, limits: Limits) -> Desk {
+        let mut desk = Desk::empty(nodes, limits);
+        desk.join();
+        desk.carry_all();
+        desk.told.clear();
+        desk
+    }
+
+    /// Nobody is in the room yet, and it is not open.
+    pub(crate) fn empty(nodes: Nodes, limits: Limits) -> Desk {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
         let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);
         let (asked, told) = (VecDeque::new(), Vec::new());
-        let mut desk = Desk { rooms: Rooms::new(apps, config), engine, now, asked, told };
+        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told }
+    }
+
+    pub(crate) fn join(&mut self) {
         let (connection, tag) = (ANA, Tag::default());
         let (ticket, since, payload) = (1, None, Payload::new());
         let join = Join { room: room(), connection, user: ana(), tag, ticket, since, payload };
-        desk.command(Command::Join(join));
-        desk.carry_all();
-        desk.told.clear();
-        desk
+        self.command(Command::Join(join));
     }
 
     pub(crate) fn command(&mut self, command: Command) {

@@ -152,3 +152,37 @@ fn news_missed_while_an_answer_was_on_its_way_are_made_up_for_by_the_next() {
     desk.answer(look);
     assert_eq!(desk.moves(), ["Bo came"]);
 }
+
+#[test]
+fn a_leave_that_is_heard_twice_is_told_once() {
+    let mut desk = Desk::among_others();
+    let news = desk.bo_has(1);
+    desk.hear(news);
+    let gone = desk.bo_has(0);
+    assert_eq!(desk.moves(), ["Bo came"]);
+    desk.hear(gone.clone());
+    assert_eq!(desk.moves(), ["Bo went"]);
+    desk.hear(gone);
+    assert_eq!(desk.moves(), [""; 0]);
+}
+
+#[test]
+fn an_answer_to_an_older_asking_is_not_taken_for_the_answer_to_a_newer_one() {
+    let mut desk = Desk::among_others();
+    let news = desk.bo_has(1);
+    desk.hear(news);
+    assert_eq!(desk.moves(), ["Bo came"]);
+    let first = desk.looks();
+    desk.wait(Duration::from_secs(1));
+    let again = desk.follow().expect("asked again");
+    let (one, other) = (desk.engine_says(first), desk.engine_says(again));
+    desk.hear(one);
+    let news = desk.bo_has(0);
+    desk.hear(news);
+    assert_eq!(desk.moves(), ["Bo went"]);
+    let newest = desk.looks();
+    desk.hear(other);
+    assert_eq!(desk.moves(), [""; 0], "that was read when Bo was here");
+    desk.answer(newest);
+    assert_eq!(desk.moves(), [""; 0]);
+}

@@ -96,7 +96,7 @@ impl Desk {
 
     pub(crate) fn follow(&mut self, room: &RoomId, seen: Option<Seen>) -> Followed {
         let is_it = |answer: &Answer| matches!(answer, Answer::Followed { room: of, .. } if of == room);
-        match self.ask(&Question::Follow { room: room.clone(), seen }, is_it) {
+        match self.ask(&Question::Follow { room: room.clone(), seen, ticket: 0 }, is_it) {
             Answer::Followed { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }

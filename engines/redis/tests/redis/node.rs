@@ -96,7 +96,7 @@ impl Node {
     }
 
     pub(crate) fn follow(&mut self, seen: Option<Seen>) -> Followed {
-        let question = Question::Follow { room: general(), seen };
+        let question = Question::Follow { room: general(), seen, ticket: 0 };
         match self.ask(&question, |answer| matches!(answer, Answer::Followed { .. })) {
             Answer::Followed { outcome, .. } => outcome,
             other => panic!("{other:?}"),

@@ -133,7 +133,7 @@ fn what_is_not_what_was_stored_is_damaged_and_not_served() {
     let key = format!("kulkul:{{{}}}:log:{other}", other.slice().0);
     cli(&server, &["DEL", &key]);
     cli(&server, &["XADD", &key, "1-0", "k", "k", "d", "forged", "c", "1"]);
-    let question = Question::Follow { room: other, seen: None };
+    let question = Question::Follow { room: other, seen: None, ticket: 0 };
     let answer = node.ask(&question, |answer| matches!(answer, Answer::Followed { .. }));
     assert!(matches!(answer, Answer::Followed { outcome: Followed::Damaged, .. }), "{answer:?}");
 }
@@ -319,7 +319,7 @@ fn who_returns_under_a_new_name_is_never_gone_in_between() {
     };
     here(&old);
     for room in &rooms {
-        let question = Question::Follow { room: room.clone(), seen: None };
+        let question = Question::Follow { room: room.clone(), seen: None, ticket: 0 };
         let about = |answer: &Answer| matches!(answer, Answer::Followed { room: of, .. } if of == room);
         follower.ask(&question, about);
     }
@@ -371,7 +371,7 @@ fn thousands_of_channels_are_subscribed_to_again_in_a_few_commands() {
     let rooms: Vec<_> = (0..3000).map(|number| room(&number.to_string())).collect();
     for some in rooms.chunks(200) {
         for room in some {
-            node.tell(Question::Follow { room: room.clone(), seen: None });
+            node.tell(Question::Follow { room: room.clone(), seen: None, ticket: 0 });
         }
         for _ in some {
             node.hear("it is followed", |answer| matches!(answer, Answer::Followed { .. }));
