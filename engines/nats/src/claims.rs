@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_nats::HeaderMap;
 use engine::Answer;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use vocabulary::Incarnation;
 
 use crate::node::{Node, lock};
@@ -13,6 +13,8 @@ use crate::server::{Ask, Fault};
 use crate::wire::{Reader, Writer};
 
 const RACES_MAX: usize = 32;
+/// Claims that are looked at at once.
+const AT_ONCE_MAX: usize = 64;
 /// Tokens that were given back a moment ago.
 const RELEASED_MAX: usize = 256;
 
@@ -109,13 +111,14 @@ impl Node {
     /// After a gap: who lost a claim meanwhile was told in vain.
     pub(crate) async fn look_at_claims(&self) -> Result<(), Fault> {
         let held: Vec<_> = lock(&self.claims).iter().map(|(name, held)| (name.clone(), *held)).collect();
-        for (name, (by, token)) in held {
+        let looks = held.into_iter().map(|(name, (by, token))| async move {
             let subject = self.names.claim_of(&name);
             let last = self.server.last(&self.names.state, &subject, Ask::Leader).await?;
             if last.is_none_or(|last| last.sequence != token) {
                 self.lose_claim(by, name, token).await;
             }
-        }
-        Ok(())
+            Ok(())
+        });
+        futures_util::stream::iter(looks).buffer_unordered(AT_ONCE_MAX).try_collect().await
     }
 }

@@ -101,8 +101,12 @@ impl Node {
                 self.signals.gap.notify_one();
                 continue;
             };
-            lock(&self.heard).rooms.insert(room, ear);
-            begins.push(begin);
+            // Both under their locks: nobody leaves the room in between and finds no ear to drop.
+            let rooms = lock(&self.rooms);
+            if rooms.contains_key(&room) {
+                lock(&self.heard).rooms.insert(room, ear);
+                begins.push(begin);
+            }
         }
         self.relieve(relieved, begins).await;
     }
@@ -224,13 +228,13 @@ pub(crate) async fn mend_gaps(node: Arc<Node>) {
         lock(&node.rooms).values_mut().for_each(crate::book::Book::forget);
         lock(&node.softs).clear();
         lock(&node.agenda).stale = true;
-        if node.look_at_claims().await.is_err() {
-            node.signals.gap.notify_one();
-        }
         count(&node.counts.missed);
         let locals: Vec<Incarnation> = lock(&node.locals).values().copied().collect();
         for to in locals {
             node.answer(to, Answer::Missed).await;
+        }
+        if node.look_at_claims().await.is_err() {
+            node.signals.gap.notify_one();
         }
         if node.ended.load(Ordering::Relaxed) {
             return;

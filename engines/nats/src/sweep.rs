@@ -18,6 +18,8 @@ pub(crate) const WORTH_MESSAGES: u64 = 32;
 /// Of all that is handed out at least every eighth message is wanted: one that is looked for takes 50 microseconds of server
 /// and node together, one that is passed by 6.
 const PASSED_PER_WANTED: u64 = 8;
+/// Handed out by one sweep at most: some tens of megabytes, and other calls wait no longer for it than a second.
+const SWEPT_MAX: u64 = 16_384;
 /// Whoever follows many rooms asks for some of them within this time.
 const GATHER: Duration = Duration::from_millis(5);
 /// Those that read for themselves at once. Whoever comes meanwhile waits, so that many who come one after the other are found
@@ -87,7 +89,8 @@ fn together(wanted: &[((u64, u64), u64)]) -> usize {
     for (number, ((from, upto), messages)) in wanted.iter().enumerate() {
         end = end.max(*upto);
         sum += messages.min(&(upto + 1 - from.min(upto)));
-        if (end + 1).saturating_sub(*from) <= sum.saturating_mul(PASSED_PER_WANTED) {
+        let span = (end + 1).saturating_sub(*from);
+        if span <= SWEPT_MAX && span <= sum.saturating_mul(PASSED_PER_WANTED) {
             count = number + 1;
         }
     }
@@ -128,7 +131,7 @@ impl Node {
             }
             got.sequence < upto && left > 0
         };
-        let swept = self.server.consume(&self.names.log, config, u64::MAX, take).await.is_ok();
+        let swept = self.server.consume(&self.names.log, config, SWEPT_MAX, take).await.is_ok();
         if swept {
             for Finding { wanted, found, .. } in findings.into_values().flatten() {
                 wanted.found.send(Found::Page(found)).ok();
