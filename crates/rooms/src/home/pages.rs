@@ -121,7 +121,11 @@ impl Home {
     /// Whoever comes from another node may have seen there what has not come here yet: the engine knows, and is asked before
     /// anybody is told that it was lost.
     fn may_be_behind(&self, cx: &Cx<'_>, since: Position) -> bool {
-        cx.publish && matches!(&self.phase, Phase::Live(log) if since > log.head())
+        let Phase::Live(log) = &self.phase else { return false };
+        let head = log.head();
+        // Of two first epochs neither is the later one: the engine lost everything in between.
+        let later = since.epoch.counter() > head.epoch.counter();
+        cx.publish && (later || (since.epoch == head.epoch && since.offset > head.offset))
     }
 
     pub(super) fn page(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, ticket: u32, since: Position) {
@@ -338,7 +342,7 @@ impl Home {
         let (Some(end), Some(seat), Some(log)) = (end, self.seats.get(connection), self.log()) else {
             return;
         };
-        if since <= end {
+        if since <= end || !self.may_be_behind(cx, since) {
             return self.page(cx, connection, ticket, since);
         }
         let upto = log.head();
