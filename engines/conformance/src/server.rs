@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// A server that does not answer then is broken.
 const START_WITHIN: Duration = Duration::from_secs(30);
+/// Free ports that turn out not to be.
+const TRIES_MAX: u32 = 5;
 
 pub struct Server {
     program: &'static str,
@@ -23,19 +25,31 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     /// `arguments` are made from the port and the folder. Panics with the line that installs what is missing.
-    pub fn start(program: &'static str, arguments: impl FnOnce(u16, &Path) -> Vec<OsString>) -> Server {
+    pub fn start(program: &'static str, arguments: impl Fn(u16, &Path) -> Vec<OsString>) -> Server {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("kulkul-{program}-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for the server");
-        let address = free_address();
-        let arguments = arguments(address.port(), &folder);
-        let mut server = Server { program, arguments, address, folder, child: None };
-        server.begin();
-        server
+        let mut tries = 0;
+        loop {
+            std::fs::create_dir_all(&folder).expect("a folder for the server");
+            let address = free_address();
+            let (arguments, folder) = (arguments(address.port(), &folder), folder.clone());
+            let mut server = Server { program, arguments, address, folder, child: None };
+            tries += 1;
+            match server.try_begin() {
+                Ok(()) => return server,
+                // Somebody was given the port in between, or one beside it that a cluster speaks on.
+                Err(said) if tries < TRIES_MAX && said.contains("ddress already in use") => {}
+                Err(said) => panic!("{said}"),
+            }
+        }
     }
 
     /// Begins again, on the same port and what is in the folder.
     pub fn begin(&mut self) {
+        self.try_begin().unwrap_or_else(|said| panic!("{said}"));
+    }
+
+    fn try_begin(&mut self) -> Result<(), String> {
         assert!(self.child.is_none(), "it runs");
         let log = File::options().create(true).append(true).open(self.log()).expect("a log for the server");
         let mut command = Command::new(self.program);
@@ -48,11 +62,19 @@ impl Server {
         let since = Instant::now();
         while TcpStream::connect(self.address).is_err() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            let said = || std::fs::read_to_string(self.log()).unwrap_or_default();
-            assert!(ended.is_none(), "{} ended: {}", self.program, said());
-            assert!(since.elapsed() < START_WITHIN, "{} does not listen: {}", self.program, said());
+            let said = |what: &str| {
+                let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+                Err(format!("{} {what}: {log}", self.program))
+            };
+            if ended.is_some() {
+                return said("ended");
+            }
+            if since.elapsed() >= START_WITHIN {
+                return said("does not listen");
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
+        Ok(())
     }
 
     /// As by the loss of power of its process: no word to anybody, nothing flushed.

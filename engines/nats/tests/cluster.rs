@@ -33,8 +33,8 @@ impl Cluster {
             .map(|number| {
                 let name = format!("server-{number}");
                 let more = ["--server_name", &name, "--cluster_name", "test", "--cluster", &routes[number]];
-                let more = more.into_iter().chain(["--routes", &all]).map(Into::into).collect();
-                world::server_with(|_| more)
+                let more: Vec<_> = more.into_iter().chain(["--routes", &all]).map(Into::into).collect();
+                world::server_with(|_| more.clone())
             })
             .collect();
         let config = Config { replicas: 3, ..world::config(&world::url(&servers[0])) };

@@ -23,7 +23,7 @@ pub(crate) fn server() -> Server {
     server_with(|_| Vec::new())
 }
 
-pub(crate) fn server_with(more: impl FnOnce(&Path) -> Vec<OsString>) -> Server {
+pub(crate) fn server_with(more: impl Fn(&Path) -> Vec<OsString>) -> Server {
     Server::start("nats-server", |port, folder| {
         let mut arguments: Vec<OsString> =
             ["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"].map(OsString::from).into();

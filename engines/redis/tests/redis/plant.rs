@@ -34,7 +34,7 @@ pub(crate) fn start(more: &[&str]) -> Server {
             "--appendfsync",
             "always",
         ];
-        always.into_iter().map(OsString::from).chain(more).collect()
+        always.into_iter().map(OsString::from).chain(more.iter().cloned()).collect()
     })
 }
 
