@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use engine::Format;
-use vocabulary::{Check, Epoch, Key, Payload, Person, Position, Seen, UserId, Wall};
+use vocabulary::{Check, Epoch, Key, Payload, Person, Position, Record, Seen, UserId, Wall};
 
 /// Bytes that are no record or snapshot of a version known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ pub(crate) struct Written {
     pub author: Option<Person>,
     pub touches: Vec<UserId>,
     pub body: Payload,
+}
+
+impl Written {
+    pub(crate) fn at_place(self, position: Position) -> Record {
+        let Written { at, kind, author, touches, body } = self;
+        Record { position, at, kind, author, touches, body }
+    }
 }
 
 /// The bytes, and what reading them would give.

@@ -2,6 +2,7 @@
 //! It never names a socket; members are ids, and what they get leaves as deliveries.
 
 mod append;
+mod history;
 mod load;
 mod looks;
 mod pages;

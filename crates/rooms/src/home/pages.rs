@@ -1,11 +1,12 @@
-//! The past, for who was not here: joins that resume, pages for members that catch up, history on request.
+//! The past, for who was not here: joins that resume, pages for members that catch up.
 
-use engine::{Question, Read};
+use engine::{Question, Read, Stored};
 use vocabulary::{
-    Audience, Caller, ConnectionId, Delivery, HistoryFrom, Join, Joined, Page, PageEntry, Payload, Position,
-    Record, Refusal, Reply, ReplyTo, RoomId, Tick, Verdict,
+    Audience, Caller, ConnectionId, Delivery, Join, Joined, Page, PageEntry, Payload, Position, Record,
+    Refusal, Reply, RoomId, Tick, Verdict,
 };
 
+use super::history::Past;
 use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
@@ -18,24 +19,20 @@ pub(crate) struct Reader {
     /// Who asked for history is told that there is none now when this was too long ago.
     pub since: Tick,
     /// Of all that want a page one is asked for at a time: what comes for it is mostly what the others want.
-    flies: bool,
-    after: u64,
-    limit: u32,
-    want: Want,
+    pub(super) flies: bool,
+    pub(super) after: u64,
+    pub(super) limit: u32,
+    pub(super) want: Want,
 }
 
-enum Want {
+pub(super) enum Want {
     /// `ahead`: where the member stands, if the log is not known here to go that far.
     Page {
         connection: ConnectionId,
         ticket: u32,
         ahead: Option<Position>,
     },
-    History {
-        reply: ReplyTo,
-        audience: Audience,
-        upto: u64,
-    },
+    History(Past),
 }
 
 impl Reader {
@@ -44,7 +41,7 @@ impl Reader {
     }
 
     /// Waits for a page that begins in there.
-    fn is_covered(&self, records: &[engine::Stored]) -> bool {
+    fn is_covered(&self, records: &[Stored]) -> bool {
         !self.flies
             && matches!(self.want, Want::Page { ahead: None, .. })
             && records.first().is_some_and(|first| first.offset <= self.after + 1)
@@ -176,10 +173,10 @@ impl Home {
         cx.deliver(connection.shard, Delivery::Page(page));
     }
 
-    fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
+    pub(super) fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
         let Some(log) = self.log() else { return };
         let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
-        reader.flies = matches!(reader.want, Want::History { .. }) || !self.a_page_flies();
+        reader.flies = matches!(reader.want, Want::History(_)) || !self.a_page_flies();
         if reader.flies {
             cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
         }
@@ -188,50 +185,6 @@ impl Home {
 
     fn a_page_flies(&self) -> bool {
         self.readers.values().any(|reader| reader.flies && matches!(reader.want, Want::Page { .. }))
-    }
-
-    pub(super) fn history(
-        &mut self,
-        cx: &mut Cx<'_>,
-        caller: &Caller,
-        reply: ReplyTo,
-        limit: u32,
-        from: HistoryFrom,
-    ) {
-        let audience = match self.audience_of(cx, caller) {
-            Ok(audience) => audience,
-            Err(refusal) => return cx.reply(&self.id, reply, Reply::Refused(refusal)),
-        };
-        let Some(log) = self.log() else { return };
-        let head = log.head();
-        let limit = limit.clamp(1, cx.limits.history_max);
-        let (after, upto) = match from {
-            HistoryFrom::Latest => (head.offset.saturating_sub(u64::from(limit)), head.offset),
-            HistoryFrom::After(p) if p.epoch == head.epoch => {
-                (p.offset, (p.offset + u64::from(limit)).min(head.offset))
-            }
-            HistoryFrom::Before(p) if p.epoch == head.epoch => {
-                let upto = p.offset.saturating_sub(1).min(head.offset);
-                (upto.saturating_sub(u64::from(limit)), upto)
-            }
-            // A position of another epoch names nothing here.
-            HistoryFrom::Before(_) | HistoryFrom::After(_) => (head.offset, head.offset),
-        };
-        if after >= upto {
-            return cx.reply(&self.id, reply, Reply::History { entries: Vec::new(), upto: head });
-        }
-        if let Some(records) = log.ring_after(after) {
-            let within = records.take_while(|record| record.position.offset <= upto);
-            let shown = |record| entry(&self.id, log, cx, audience, record);
-            let entries = within.map(shown).filter(|entry| entry.shown.is_some()).collect();
-            return cx.reply(&self.id, reply, Reply::History { entries, upto: head });
-        }
-        // Pages are one a member; who asks for history asks as often as it likes.
-        if self.readers.len() >= cx.limits.waiting_max + self.seats.len() {
-            return cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
-        }
-        let (want, now) = (Want::History { reply, audience, upto }, cx.now.tick);
-        self.ask_for(cx, Reader { asked: now, since: now, flies: false, after, limit, want });
     }
 
     /// The engine answered a reader's question. Whoever waits for a page and finds it in there has it too.
@@ -264,66 +217,52 @@ impl Home {
     }
 
     fn read_one(&mut self, cx: &mut Cx<'_>, reader: Reader, outcome: &Read) {
-        if let Want::Page { connection, ticket, ahead: Some(since) } = reader.want {
-            return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
-        }
+        let (connection, ticket) = match reader.want {
+            Want::History(_) => return self.read_history(cx, reader, outcome),
+            Want::Page { connection, ticket, ahead: Some(since) } => {
+                return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
+            }
+            Want::Page { connection, ticket, ahead: None } => (connection, ticket),
+        };
         let Some(log) = super::Home::log(self) else { return };
         let head = log.head();
-        let records = match outcome {
-            Read::Records { records, .. } => records,
-            Read::Behind(kept) => {
-                self.kept_from = self.kept_from.max(*kept);
-                return self.read_what_is_kept(cx, reader, *kept);
-            }
-            Read::Lost => {
-                self.kept_from = self.kept_from.max(reader.after + 1);
-                return self.cannot_read(cx, reader);
-            }
-            Read::Damaged => {
-                self.past_is_damaged(cx);
-                return self.cannot_read(cx, reader);
-            }
+        let since = Position { epoch: head.epoch, offset: reader.after };
+        let Some(records) = self.found(cx, reader.after, outcome) else {
+            return self.page(cx, connection, ticket, since);
         };
+        let (Some(seat), Some(log)) = (self.seats.get(connection), super::Home::log(self)) else { return };
         // The fold may be behind what the engine gave: what is not folded is not shown.
         let new = records.iter().skip_while(|stored| stored.offset <= reader.after);
         let folded = new.take_while(|stored| stored.offset <= head.offset);
-        let (mut entries, mut size) = (Vec::new(), PageSize::default());
-        let mut upto = Position { epoch: head.epoch, offset: reader.after };
+        let (mut entries, mut size, mut upto) = (Vec::new(), PageSize::default(), since);
         for stored in folded {
             let Ok(written) = format::read_record(&stored.data) else {
                 upto.offset = stored.offset;
                 continue;
             };
-            if matches!(reader.want, Want::Page { .. }) && !size.takes(&written.body, cx.limits) {
+            if !size.takes(&written.body, cx.limits) {
                 break;
             }
             upto.offset = stored.offset;
-            let record = Record {
-                position: upto,
-                at: written.at,
-                kind: written.kind,
-                author: written.author,
-                touches: written.touches,
-                body: written.body,
-            };
-            let audience = match &reader.want {
-                Want::History { audience, .. } => *audience,
-                Want::Page { connection, .. } => match self.seats.get(*connection) {
-                    Some(seat) => seat.audience,
-                    None => return,
-                },
-            };
-            entries.push(entry(&self.id, log, cx, audience, &record));
+            entries.push(entry(&self.id, log, cx, seat.audience, &written.at_place(upto)));
         }
-        match reader.want {
-            Want::Page { connection, ticket, .. } => {
-                self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
-            }
-            Want::History { reply, upto, .. } => {
-                entries.retain(|entry| entry.shown.is_some() && entry.position.offset <= upto);
-                cx.reply(&self.id, reply, Reply::History { entries, upto: head });
-            }
+        self.send_page(cx, connection, ticket, Verdict::Resumed, entries, upto);
+    }
+
+    /// The records of an answer; none: what it says of the room is taken note of.
+    pub(super) fn found<'a>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        after: u64,
+        outcome: &'a Read,
+    ) -> Option<&'a [Stored]> {
+        match outcome {
+            Read::Records { records, .. } => return Some(records),
+            Read::Behind(kept) => self.kept_from = self.kept_from.max(*kept),
+            Read::Lost => self.kept_from = self.kept_from.max(after + 1),
+            Read::Damaged => self.past_is_damaged(cx),
         }
+        None
     }
 
     /// The engine says how far the log goes, and brings what this node had not heard of.
@@ -351,37 +290,11 @@ impl Home {
         self.send_page(cx, connection, ticket, verdict, Vec::new(), upto);
     }
 
-    /// History that reaches back beyond retention is what of it is still there.
-    fn read_what_is_kept(&mut self, cx: &mut Cx<'_>, mut reader: Reader, kept: u64) {
-        match reader.want {
-            Want::History { upto, .. } if kept < upto && reader.after < kept => {
-                reader.limit = u32::try_from(upto - kept).unwrap_or(reader.limit).min(reader.limit);
-                reader.after = kept;
-                reader.asked = cx.now.tick;
-                self.ask_for(cx, reader);
-            }
-            _ => self.cannot_read(cx, reader),
-        }
-    }
-
-    fn cannot_read(&mut self, cx: &mut Cx<'_>, reader: Reader) {
-        let Some(head) = self.log().map(Log::head) else { return };
-        match reader.want {
-            Want::Page { connection, ticket, .. } => {
-                let since = Position { epoch: head.epoch, offset: reader.after };
-                self.page(cx, connection, ticket, since);
-            }
-            Want::History { reply, .. } => {
-                cx.reply(&self.id, reply, Reply::History { entries: Vec::new(), upto: head });
-            }
-        }
-    }
-
     /// The room is read anew. Members ask for their pages again; whoever asked for history learns that there is none now.
     pub(super) fn give_up_readers(&mut self, cx: &mut Cx<'_>) {
         for reader in std::mem::take(&mut self.readers).into_values() {
-            if let Want::History { reply, .. } = reader.want {
-                cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+            if let Want::History(past) = reader.want {
+                cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
             }
         }
     }
@@ -399,8 +312,8 @@ impl Home {
             let over = reader.since + cx.limits.answer_within <= cx.now.tick;
             reader.asked = cx.now.tick;
             match reader.want {
-                Want::History { reply, .. } if over => {
-                    cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+                Want::History(past) if over => {
+                    cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 _ if reader.flies || !self.a_page_flies() => self.ask_for(cx, reader),
                 _ => drop(self.readers.insert(ticket, reader)),
@@ -409,7 +322,13 @@ impl Home {
     }
 }
 
-fn entry(room: &RoomId, log: &Log, cx: &mut Cx<'_>, audience: Audience, record: &Record) -> PageEntry {
+pub(super) fn entry(
+    room: &RoomId,
+    log: &Log,
+    cx: &mut Cx<'_>,
+    audience: Audience,
+    record: &Record,
+) -> PageEntry {
     let shown = cx.unless_panicked(room, log.fold.show(record, audience)).flatten();
     PageEntry { position: record.position, at: record.at, shown }
 }

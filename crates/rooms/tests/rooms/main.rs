@@ -2,5 +2,6 @@
 
 mod appending;
 mod desk;
+mod history;
 mod presence;
 mod resuming;

@@ -62,8 +62,11 @@ pub(crate) fn history(ask: &History) -> Result<()> {
         let query = [("room", ask.room.as_str()), ("limit", &limit.to_string()), ("before", &upto)];
         let page = server.get("/api/history", &query)?;
         let messages = page["messages"].as_array().cloned().unwrap_or_default();
-        // Records that are shown to nobody are in no page, and pages are cut by place.
-        before = before.saturating_sub(limit);
+        // A page is of so many places, and of fewer where it would be too large; records that are shown to nobody are in none.
+        before = match messages.first() {
+            Some(oldest) => place(&oldest["position"]).1,
+            None => before.saturating_sub(limit),
+        };
         left -= messages.len().min(usize::try_from(left)?) as u64;
         pages.push(messages);
     }
@@ -90,7 +93,10 @@ pub(crate) fn tail(ask: &Tail) -> Result<()> {
             out.write(message)?;
         }
         let upto = place(&page["upto"]);
-        if upto.0 != after.0 {
+        let newest = page["messages"].as_array().and_then(|messages| messages.last());
+        if let Some(newest) = newest {
+            after = place(&newest["position"]);
+        } else if upto.0 != after.0 {
             // Another epoch: what came before it is lost, and what comes is from its beginning.
             after = (upto.0, 0);
         } else if upto.1 > after.1 {
