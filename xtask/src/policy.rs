@@ -46,8 +46,8 @@ pub(crate) const EDGES: &[Edge] = &[
     },
     Edge {
         of: "crates/http-api",
-        may: &["crates/node", "crates/vocabulary"],
-        because: "a back end's question is a call, and what a room is, it need not know",
+        may: &["crates/node", "crates/protocol", "crates/vocabulary"],
+        because: "a back end's question is a call, its payload goes to clients, and what a room is, it need not know",
     },
     Edge {
         of: "sim",

@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use vocabulary::{Payload, RoomId, UserId, Wish, check_user};
+use vocabulary::{RoomId, UserId, Wish, check_user};
 
 use crate::answers::{self, Fault};
 use crate::keys::Known;
@@ -87,7 +87,11 @@ pub(crate) async fn publish(
         let says = format!("{} bytes; a payload has at most {PAYLOAD_BYTES_MAX}", payload.len());
         return Err(Fault::field("payload", says));
     }
-    let payload = Payload::copy_from_slice(payload.as_bytes());
+    if !protocol::is_readable(payload) {
+        let says = "not every reader can read it: a number beyond a double, half of a surrogate pair, or nested deeper than 64";
+        return Err(Fault::field("payload", says));
+    }
+    let payload = protocol::one_line(payload);
     let id: Option<Arc<str>> = id.map(Into::into);
     let kind = kind.map_or(KIND.into(), std::borrow::Cow::Owned);
     let wish = || Wish::Publish { kind: kind.clone(), payload: payload.clone(), id: id.clone() };

@@ -9,6 +9,7 @@ mod rooms;
 use vocabulary::{PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, Wall};
 
 pub use names::Names;
+pub use reading::{is_readable, one_line};
 pub use rooms::RoomsProtocol;
 
 /// What a client said that could not be understood, with what of it the answer can still name.

@@ -35,12 +35,12 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 
 /// Whether readers that are stricter than the grammar take it too: no half of a surrogate pair, no number beyond a
 /// double, no bottomless nesting.
-pub(crate) fn is_readable(json: &str) -> bool {
+pub fn is_readable(json: &str) -> bool {
     Readable { depth: DEPTH_MAX }.deserialize(&mut serde_json::Deserializer::from_str(json)).is_ok()
 }
 
 /// A client's JSON in one line. Inside a text a line break is escaped, so what stands bare is white space.
-pub(crate) fn one_line(json: &str) -> Payload {
+pub fn one_line(json: &str) -> Payload {
     // Without a way out of the loop, so that it looks at many bytes at a time.
     if !json.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r')) {
         return Payload::copy_from_slice(json.as_bytes());

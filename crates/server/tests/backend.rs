@@ -141,6 +141,13 @@ fn a_key_opens_what_it_says_and_a_mistake_is_named() {
             400,
             "content is required",
         ),
+        (
+            orders,
+            "POST /api/publish",
+            Some(json!({ "room": "chat:a", "payload": (0..70).fold(json!("x"), |inner, _| json!([inner])) })),
+            400,
+            "nested deeper than 64",
+        ),
         (orders, "GET /api/history?room=chat:a&limit=101", None, 400, "between 1 and 100"),
         (orders, "GET /api/history?room=chat:a&before=1-1&after=1-2", None, 400, "exclude each other"),
         (orders, "GET /api/history?room=chat:a&before=x", None, 400, "no position"),
