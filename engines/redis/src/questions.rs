@@ -184,12 +184,14 @@ impl Lane<'_> {
                 parts.doubts.borrow_mut().add(by, &room, number);
                 return Err(Fault::Doubtful(words));
             }
-            // What was not sent now may have been sent before.
-            Err(fault @ (Fault::Away | Fault::Refused(..))) => {
-                if parts.doubts.borrow_mut().holds(by, &room, number) {
+            Err(fault @ (Fault::Away | Fault::Refused(..) | Fault::Unsent(_) | Fault::Loading(_))) => {
+                let refused = matches!(fault, Fault::Refused(..));
+                // A server that was there a moment ago is waited for. And what was not sent now may have been sent before.
+                let is_away = parts.wires.is_away(slice_slot(room.slice()));
+                if !(refused || is_away) || parts.doubts.borrow_mut().holds(by, &room, number) {
                     return Err(fault);
                 }
-                if fault == Fault::Away {
+                if !refused {
                     add(&parts.counts.refused_away_total);
                 }
                 Appended::Refused
