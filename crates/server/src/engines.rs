@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::MemoryLimits;
 use engine_nats::{Credentials, Nats};
 use engine_redis::Redis;
+use identity::Algorithm;
 use link::{Deployment, Link, SameKeys};
 use node::{Engine, Open};
 use sha2::{Digest, Sha256};
@@ -94,17 +95,18 @@ fn without_password(url: &str) -> (String, Option<(String, String)>) {
 }
 
 /// Enough of each key to see whether two nodes have one in common, and nothing to find it by: 64 bits of a digest.
-fn fingerprints(settings: &Typed) -> Vec<String> {
+pub(crate) fn fingerprints(settings: &Typed) -> Vec<String> {
     let of = |what: &str, text: &str| {
         let digest = Sha256::new().chain_update(what).chain_update("\0").chain_update(text).finalize();
         digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
+    let shared = |algorithm: Algorithm, text: &str| of(&format!("kulkul secret {algorithm:?}"), text);
     let ours = match &settings.signing {
-        Signing::Secret(Hidden(text)) => Some(of("kulkul secret", text)),
+        Signing::Secret(Hidden(text)) => Some(shared(Algorithm::Hs256, text)),
         Signing::Folder | Signing::Others => None,
     };
     let keys = settings.auth.keys.iter().map(|key| match &key.proof {
-        Proof::Shared { secret: Hidden(text), .. } => of("kulkul secret", text),
+        Proof::Shared { algorithm, secret: Hidden(text) } => shared(*algorithm, text),
         Proof::Public { pem, .. } => of("kulkul public", pem),
     });
     let sets = settings.auth.key_sets.iter().map(|set| match &set.at {

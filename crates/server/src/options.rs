@@ -96,6 +96,11 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// By other nodes.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Engine::Redis(_) | Engine::Nats(_))
+    }
+
     /// Without an address, which may hold a password.
     pub(crate) fn name(&self) -> &'static str {
         match self {

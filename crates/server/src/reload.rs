@@ -1,11 +1,12 @@
 //! The config read again while the server runs: what of it holds at once, and what waits for a restart.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use link::Disagreement;
 use node::Helm;
 
 use crate::config::{self, Changes, Config};
 use crate::options::Serve;
-use crate::{gate, log, secret};
+use crate::{engines, gate, log, secret};
 
 /// What the server was started with, and what was read last.
 pub(crate) struct Read<'a> {
@@ -33,8 +34,18 @@ impl<'a> Read<'a> {
         }
     }
 
+    /// What a start would refuse: other nodes of the engine would prove this one's tokens no more.
+    fn shares_a_key(&self, new: &Config) -> Result<()> {
+        let [old, new] = [self.last(), new].map(|config| engines::fingerprints(&config.typed));
+        if self.began.typed.engine.is_shared() && !old.iter().any(|key| new.contains(key)) {
+            bail!("the keys: {}", Disagreement::Keys);
+        }
+        Ok(())
+    }
+
     fn followed(&self, typed: &Serve, dial: &log::Dial, helm: &Helm) -> Result<Config> {
         let new = config::read(typed)?;
+        self.shares_a_key(&new)?;
         let secret = secret::again(&new, &self.began.typed.data)?;
         let gate = gate::gate(&new, secret.as_ref())?;
         helm.change(|held| gate::follow(held, gate));

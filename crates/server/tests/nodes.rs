@@ -218,6 +218,21 @@ on_both! {
     a_failover_that_lost_the_tail_gives_a_reset,
 }
 
+/// A start with other keys than the nodes that are there is refused, and so is a config that is read again.
+#[test]
+fn a_node_does_not_change_to_keys_that_no_other_node_proves_tokens_by() {
+    let fleet = Fleet::on_redis();
+    let node = fleet.node();
+    let written = std::fs::read_to_string(fleet.config()).expect("its config");
+    let token = fleet.token("ana");
+    let other = written.replace("0123456789abcdef0123456789abcdef", "another secret of thirty-two bytes");
+    std::fs::write(fleet.config(), other).expect("written");
+    node.signal(Signal::SIGHUP);
+    node.until_log("its other nodes prove tokens by other keys");
+    node.until_log("the old one stays in force");
+    Client::open(&node, &format!("/ws?token={token}")).expect("let in as before");
+}
+
 /// What the nodes had seen is gone: clients are told so, and go on in a new epoch.
 #[test]
 fn a_redis_that_lost_everything_gives_a_reset_and_never_a_silent_gap() {

@@ -79,10 +79,16 @@ impl Fleet {
 
     /// `says`: what the token says, as `kulkul token` is told.
     pub(crate) fn client_with(&self, node: &Server, path: &str, says: &[&str]) -> Client {
-        let config = self.config();
-        let told = kulkul(&[&["token", "--config", &config], says].concat());
-        let token = String::from_utf8(told.stdout).expect("UTF-8");
-        Client::open(node, &format!("{path}?token={}", token.trim())).expect("let in")
+        Client::open(node, &format!("{path}?token={}", self.token_with(says))).expect("let in")
+    }
+
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.token_with(&["--user", user])
+    }
+
+    fn token_with(&self, says: &[&str]) -> String {
+        let told = kulkul(&[&["token", "--config", &self.config()], says].concat());
+        String::from_utf8(told.stdout).expect("UTF-8").trim().to_owned()
     }
 }
 
