@@ -327,11 +327,7 @@ fn the_command_line_fails_with_the_agreed_status_and_says_why() {
     let careful = careful.to_str().expect("UTF-8");
     for (args, status, says) in [
         (&["serve", "--engine", "redis://127.0.0.1"][..], 1, "prove the same tokens"),
-        (
-            &["serve", "--config", careful, "--engine", "memory"],
-            1,
-            "needs records to survive a loss of power",
-        ),
+        (&["serve", "--config", careful, "--engine", "memory"], 1, "records are to survive a loss of power"),
         (&["serve", "--engine", "postgres"], 2, "memory, disk, redis"),
         (&["serve", "--listen", "0.0.0.0:0", "--data", folder.text()], 1, "secret ="),
         (&["serve", "--config", "/nonexistent/kulkul.toml"], 1, "/nonexistent/kulkul.toml"),

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use engine::Durability;
 use identity::{Algorithm, ProvingKey};
 
 use super::Tls;
@@ -44,6 +45,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     one_secret(top, faults);
     somebody(top, faults);
     whole_tls(top, faults);
+    durable(&settings.top, faults);
     shared_engine(settings, mode, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
@@ -106,6 +108,24 @@ fn shared_engine(settings: &Settings, mode: Mode, faults: &mut Faults) {
         let says = "nodes that share an engine prove the same tokens: write a config file with a line  \
                     secret = \"…\"  (32 bytes or more, the same on every node) and start with --config FILE";
         faults.add(top.place("engine"), says);
+    }
+}
+
+/// Where the config alone says what records survive. What other engines give, they say when they are opened.
+fn durable(top: &Section, faults: &mut Faults) {
+    let text = |key: &str| top.maybe::<String>(key).unwrap_or_default();
+    let given = match (text("engine").as_str(), text("disk.sync").as_str()) {
+        ("memory", _) => Durability::None,
+        ("disk", "process") => Durability::Process,
+        _ => return,
+    };
+    let needed = Durability::ALL.into_iter().find(|it| it.name() == text("durability"));
+    if let Some(needed) = needed.filter(|needed| *needed > given) {
+        let name = needed.name();
+        let says = format!(
+            "`durability` = {name}: records are to survive {needed}, and here they survive {given}; keep them on disk, with disk.sync = \"always\" for a loss of power"
+        );
+        faults.add(top.place("durability"), says);
     }
 }
 

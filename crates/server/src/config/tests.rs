@@ -391,6 +391,21 @@ fn a_setting_without_effect_is_warned_of_and_a_shared_engine_wants_a_shared_secr
 }
 
 #[test]
+fn what_records_are_to_survive_is_compared_with_what_the_config_itself_gives() {
+    for (text, sound) in [
+        ("engine = \"memory\"\ndurability = \"process\"", false),
+        ("engine = \"disk\"\ndurability = \"power\"\n[disk]\nsync = \"process\"", false),
+        ("engine = \"disk\"\ndurability = \"process\"\n[disk]\nsync = \"process\"", true),
+        ("durability = \"power\"", true),
+        ("engine = \"memory\"", true),
+    ] {
+        let found = faults(&written(Some(text), &[]));
+        assert_eq!(found.is_empty(), sound, "{text}: {found:#?}");
+        assert!(sound || found[0].contains("are to survive"), "{text}: {found:#?}");
+    }
+}
+
+#[test]
 fn demo_mode_stays_on_this_machine_unless_accepted() {
     let open = ("KULKUL_LISTEN", "0.0.0.0:0");
     let found = faults(&written(None, &[open]));
