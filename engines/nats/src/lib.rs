@@ -119,7 +119,7 @@ async fn begin(
     let names = Names::new(&config.prefix);
     let domain = config.domain.as_deref();
     let server = Server::new(client, domain, config.replicas, config.call_within, signals.clone());
-    streams::prepare(&server, &names, &config).await?;
+    streams::prepare(&server, &names, &config, |_| {}).await?;
     let joined = streams::join(&server, &names, deployment, keys).await?;
     let (register, entries) = mpsc::channel(REGISTER_MAX);
     let (lanes, ends) = lanes::lanes();
@@ -152,11 +152,14 @@ async fn begin(
     tokio::spawn(register::keep(node.clone(), entries));
     tokio::spawn(sweep::keep(node.clone(), wanted));
     tokio::spawn(news::mend_gaps(node.clone()));
-    let back = node.clone();
+    let stands = node.clone();
     tokio::spawn(async move {
+        let mut cuts = stands.signals.cuts.subscribe();
         loop {
-            back.signals.back.notified().await;
-            back.server.is_back();
+            tokio::select! {
+                () = stands.signals.back.notified() => stands.server.is_back(),
+                _ = cuts.changed() => stands.server.tell(),
+            }
         }
     });
     Ok((node, lanes))
