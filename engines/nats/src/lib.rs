@@ -116,6 +116,10 @@ async fn begin(
     if config.replicas > 1 && !client.is_server_compatible(2, 10, 23) {
         return Err(OpenError::TooOldForReplicas { version: client.server_info().version });
     }
+    // Before, there is no `sync_interval: always`: what is declared cannot be so.
+    if config.keeps == Keeps::OnDiskSynced && !client.is_server_compatible(2, 10, 0) {
+        return Err(OpenError::TooOldToSync { version: client.server_info().version });
+    }
     let names = Names::new(&config.prefix);
     let domain = config.domain.as_deref();
     let server = Server::new(client, domain, config.replicas, config.call_within, signals.clone());
