@@ -12,7 +12,7 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use crate::pages;
+use crate::{nats_addresses, options, pages};
 
 /// What the command line alone says.
 #[derive(Clone, Copy)]
@@ -45,6 +45,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     somebody(top, faults);
     whole_tls(top, faults);
     shared_engine(settings, mode, faults);
+    nats_servers(top, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
@@ -106,6 +107,15 @@ fn shared_engine(settings: &Settings, mode: Mode, faults: &mut Faults) {
         let says = "nodes that share an engine prove the same tokens: write a config file with a line  \
                     secret = \"…\"  (32 bytes or more, the same on every node) and start with --config FILE";
         faults.add(top.place("engine"), says);
+    }
+}
+
+fn nats_servers(top: &Section, faults: &mut Faults) {
+    let engine: String = top.maybe("engine").unwrap_or_default();
+    if let Ok(options::Engine::Nats(text)) = options::engine(&engine)
+        && let Err(why) = nats_addresses::read(&text)
+    {
+        faults.add(top.place("engine"), format!("`engine`: {why}"));
     }
 }
 
