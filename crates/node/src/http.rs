@@ -55,6 +55,9 @@ const CONNECTIONS_MAX: usize = 1024;
 pub(crate) const PAGES_PER_ADDRESS_MAX: u32 = 64;
 /// Connections to the operator's listener: people, probes, and what scrapes the figures.
 const OPERATORS_MAX: usize = 64;
+/// Of those, for back ends' calls: while the engine is away each waits for its answer as long as a call may, and probes,
+/// figures and revocations find one of the other sixteen places.
+pub const CALLS_AT_ONCE_MAX: usize = OPERATORS_MAX * 3 / 4;
 /// Descriptors are used up: look again then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

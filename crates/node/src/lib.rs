@@ -46,7 +46,7 @@ pub use addresses::{Network, NotANetwork};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
-pub use http::{HttpError, figures, operator, probes, router};
+pub use http::{CALLS_AT_ONCE_MAX, HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;

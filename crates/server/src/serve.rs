@@ -85,7 +85,9 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     if config.demo {
         router = router.merge(node::figures(facts.clone()));
     }
-    let api = || -> Result<axum::Router> { Ok(http_api::router(node.desk(), backend::keys(&config)?)) };
+    let api = || -> Result<axum::Router> {
+        Ok(http_api::router(node.desk(), backend::keys(&config)?, node::CALLS_AT_ONCE_MAX))
+    };
     let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
     node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
     let operator = match settings.operator_listen {
