@@ -7,7 +7,7 @@ mod fleet;
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Instant;
 
@@ -274,5 +274,41 @@ fn a_publish_that_waits_for_a_broker_is_answered_before_the_node_ends() {
     assert!(told.contains("nothing was stored") || told.contains("resend the same id"), "{told}");
     let ended = node.wait();
     nix::sys::signal::kill(broker, Signal::SIGCONT).expect("it runs");
+    assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn a_signal_ends_a_node_that_still_waits_for_its_broker_to_load() {
+    let broker = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let engine = format!("redis://{}", broker.local_addr().expect("bound"));
+    let (asked, was_asked) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for stream in broker.incoming() {
+            let (mut stream, asked) = (stream.expect("accepted"), asked.clone());
+            std::thread::spawn(move || {
+                let mut commands = [0; 4096];
+                while stream.read(&mut commands).is_ok_and(|read| read > 0) {
+                    // More answers than questions do no harm: it is hung up on, and asked again.
+                    stream.write_all(b"-LOADING Redis is loading the dataset in memory\r\n").ok();
+                    asked.try_send(()).ok();
+                }
+            });
+        }
+    });
+    let folder = Folder::new();
+    let config = folder.path().join("kulkul.toml");
+    std::fs::write(&config, "secret = \"0123456789abcdef0123456789abcdef\"\n").expect("written");
+    let mut node = std::process::Command::new(env!("CARGO_BIN_EXE_kulkul"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--engine", &engine, "--data", folder.text()])
+        .args(["--config", config.to_str().expect("UTF-8")])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    was_asked.recv_timeout(PATIENCE).expect("it asks its broker");
+    let id = nix::unistd::Pid::from_raw(node.id() as i32);
+    nix::sys::signal::kill(id, Signal::SIGTERM).expect("it runs");
+    // Of itself it would end too, once it has waited long enough: with another status.
+    let ended = node.wait().expect("it ends");
     assert!(ended.success(), "{ended}");
 }
