@@ -7,12 +7,14 @@ mod publish;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::extract::{Query, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
-use node::Desk;
+use node::{Desk, Uncalled};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use vocabulary::{HistoryFrom, Position, RoomId, Wish};
 
 use answers::Fault;
@@ -29,14 +31,25 @@ pub(crate) struct Api {
     keys: Arc<Keys>,
 }
 
-pub fn router(desk: Desk, keys: Arc<Keys>) -> Router {
+/// `at_once_max`: calls that are read, asked and waited for, whatever becomes of them; one more is refused at once.
+pub fn router(desk: Desk, keys: Arc<Keys>, at_once_max: usize) -> Router {
+    let places = Arc::new(Semaphore::new(at_once_max));
     let api = Api { desk, keys };
     Router::new()
         .route("/api/publish", post(publish::publish))
         .route("/api/history", get(history))
         .route("/api/presence", get(presence))
         .route_layer(middleware::from_fn_with_state(api.clone(), keys::prove))
+        .route_layer(middleware::from_fn_with_state(places, find_place))
         .with_state(api)
+}
+
+/// Outermost: who sends a body slowly takes a place of calls too, and none of the others.
+async fn find_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => Fault::from(Uncalled::Busy).into_response(),
+    }
 }
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -28,23 +28,51 @@ pub enum Uncalled {
 pub(crate) struct Calls {
     next: AtomicU64,
     /// Held for a look-up.
-    waiting: Mutex<BTreeMap<u64, oneshot::Sender<Told>>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    calls: BTreeMap<u64, oneshot::Sender<Told>>,
+    /// Nobody asks any more: the node ends as soon as those who wait are answered.
+    closed: bool,
 }
 
 impl Calls {
     fn begin(&self) -> Option<(u64, oneshot::Receiver<Told>)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (send, told) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() >= WAITING_MAX {
+        let mut waiting = self.waiting();
+        if waiting.closed || waiting.calls.len() >= WAITING_MAX {
             return None;
         }
-        waiting.insert(number, send);
+        waiting.calls.insert(number, send);
         Some((number, told))
     }
 
     fn end(&self, number: u64) -> Option<oneshot::Sender<Told>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number)
+        self.waiting().calls.remove(&number)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn close(&self) {
+        self.waiting().closed = true;
+    }
+
+    /// Whoever waits is told that nobody knows what became of it.
+    pub(crate) fn give_up(&self) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        waiting.calls.clear();
+    }
+
+    /// Nobody asks any more, and nobody waits.
+    pub(crate) fn are_over(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.closed && waiting.calls.is_empty()
     }
 
     pub(crate) fn told(&self, call: CallId, told: Told) {

@@ -24,8 +24,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::census::{PagePlace, Place};
 use vocabulary::{Reply, Revocation, RoomId, Told, UserId, Wall, Wish, check_user};
@@ -55,6 +55,9 @@ const CONNECTIONS_MAX: usize = 1024;
 pub(crate) const PAGES_PER_ADDRESS_MAX: u32 = 64;
 /// Connections to the operator's listener: people, probes, and what scrapes the figures.
 const OPERATORS_MAX: usize = 64;
+/// Of those, for back ends' calls: while the engine is away each waits for its answer as long as a call may, and probes,
+/// figures and revocations find one of the other sixteen places.
+pub const CALLS_AT_ONCE_MAX: usize = OPERATORS_MAX * 3 / 4;
 /// Descriptors are used up: look again then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -66,6 +69,35 @@ pub(crate) struct ToPages(mpsc::Sender<Page>);
 
 pub(crate) struct Pages {
     incoming: Option<mpsc::Receiver<Page>>,
+    places: Arc<Places>,
+}
+
+/// Connections at a time: each keeps its place until its answer is written.
+pub(crate) struct Places {
+    free: Arc<Semaphore>,
+    /// As many as are free when nobody is there.
+    all: u32,
+}
+
+impl Places {
+    fn new(all: u32) -> Places {
+        Places { free: Arc::new(Semaphore::new(all as usize)), all }
+    }
+
+    /// One is held for whoever comes next.
+    pub(crate) fn for_operators() -> Places {
+        Places { all: OPERATORS_MAX as u32 - 1, ..Places::new(OPERATORS_MAX as u32) }
+    }
+
+    async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        self.free.clone().acquire_owned().await.ok()
+    }
+
+    /// Whoever comes meanwhile waits behind.
+    pub(crate) async fn all_free(&self) {
+        // An error would mean that nobody takes one any more.
+        self.free.acquire_many(self.all).await.ok();
+    }
 }
 
 impl ToPages {
@@ -78,15 +110,16 @@ impl ToPages {
 impl Pages {
     pub(crate) fn new() -> (Pages, ToPages) {
         let (send, incoming) = mpsc::channel(WAITING_MAX);
-        (Pages { incoming: Some(incoming) }, ToPages(send))
+        let places = Arc::new(Places::new(CONNECTIONS_MAX as u32));
+        (Pages { incoming: Some(incoming), places }, ToPages(send))
     }
 
     pub(crate) fn serve(&mut self, router: Router, handshake: Duration) {
         let Some(mut incoming) = self.incoming.take() else { return };
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = self.places.clone();
         tokio::spawn(async move {
             while let Some(page) = incoming.recv().await {
-                let Ok(place) = places.clone().acquire_owned().await else { return };
+                let Some(place) = places.take().await else { return };
                 let router = router.clone();
                 tokio::spawn(async move {
                     let address = page.address;
@@ -97,6 +130,10 @@ impl Pages {
                 });
             }
         });
+    }
+
+    pub(crate) async fn all_free(&self) {
+        self.places.all_free().await;
     }
 }
 
@@ -119,9 +156,13 @@ async fn answer(page: Page, router: Router, handshake: Duration) -> Result<(), H
 
 /// The operator's listener, until the calling runtime ends. Whoever finds no place waits in the kernel's queue; nobody keeps
 /// one for long.
-pub(crate) async fn serve_operator(listener: TcpListener, router: Router, handshake: Duration) {
-    let places = Arc::new(Semaphore::new(OPERATORS_MAX));
-    while let Ok(place) = places.clone().acquire_owned().await {
+pub(crate) async fn serve_operator(
+    listener: TcpListener,
+    router: Router,
+    handshake: Duration,
+    places: Arc<Places>,
+) {
+    while let Some(place) = places.take().await {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let router = router.clone();

@@ -46,7 +46,7 @@ pub use addresses::{Network, NotANetwork};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
-pub use http::{HttpError, figures, operator, probes, router};
+pub use http::{CALLS_AT_ONCE_MAX, HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
@@ -92,6 +92,8 @@ const GOODBYES_PER_SECOND: u32 = 2000;
 const DRAIN_WINDOW_MAX: Duration = Duration::from_secs(10);
 /// A drain that has not ended then is cut short: what runs us loses patience soon after.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
+/// What was answered at the end of a drain is still written to whoever reads it.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a node does not serve.
 #[derive(Debug)]
@@ -140,6 +142,7 @@ pub struct Node {
     desk: Desk,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
+    operators: Arc<http::Places>,
     handshake: Duration,
 }
 
@@ -214,7 +217,8 @@ impl Node {
         }
         let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
         let handshake = config.handshake;
-        Ok(Node { address, facts, mailboxes, gatekeeper, desk, threads, pages, handshake })
+        let operators = Arc::new(http::Places::for_operators());
+        Ok(Node { address, facts, mailboxes, gatekeeper, desk, threads, pages, operators, handshake })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -247,10 +251,11 @@ impl Node {
 
     /// Answers operators, in the calling runtime, until that ends.
     pub fn serve_operator(&self, listener: tokio::net::TcpListener, router: axum::Router) {
-        tokio::spawn(http::serve_operator(listener, router, self.handshake));
+        tokio::spawn(http::serve_operator(listener, router, self.handshake, self.operators.clone()));
     }
 
-    /// Unready at once, no new sockets, goodbyes spread over a window, and then the end of the threads.
+    /// Unready at once, no new sockets, goodbyes spread over a window, then answers to the back ends that wait for one, and
+    /// the end of the threads.
     pub async fn drain(self) -> Drained {
         self.facts.drain();
         let open = self.facts.health().total;
@@ -261,18 +266,26 @@ impl Node {
             if tokio::time::Instant::now() >= deadline {
                 return Drained { open: self.facts.health().total, in_time: false };
             }
+            // While somebody is here, back ends have something to say to them.
+            if self.facts.health().total == 0 {
+                self.desk.calls.close();
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.desk.calls.give_up();
+        let written = async { tokio::join!(self.operators.all_free(), self.pages.all_free()) };
+        tokio::time::timeout(LAST_ANSWERS_WITHIN, written).await.ok();
         Drained { open, in_time: true }
     }
 
     /// No more patience: everybody goes now.
-    pub fn hasten(mailboxes: &Hasten) {
-        mailboxes.0.tell_all(|control| control.drain = Some(Duration::ZERO));
+    pub fn hasten(hasten: &Hasten) {
+        hasten.calls.give_up();
+        hasten.mailboxes.tell_all(|control| control.drain = Some(Duration::ZERO));
     }
 
     pub fn hastener(&self) -> Hasten {
-        Hasten(self.mailboxes.clone())
+        Hasten { calls: self.desk.calls.clone(), mailboxes: self.mailboxes.clone() }
     }
 }
 
@@ -308,7 +321,10 @@ impl Helm {
 
 /// Cuts a drain short.
 #[derive(Clone)]
-pub struct Hasten(Arc<Mailboxes>);
+pub struct Hasten {
+    calls: Arc<Calls>,
+    mailboxes: Arc<Mailboxes>,
+}
 
 #[derive(Clone, Copy, Debug)]
 pub struct Drained {

@@ -184,7 +184,12 @@ impl Thread {
         let mut events = Events::with_capacity(EVENTS_MAX);
         let mut state = Turn::More;
         // A drained shard may still be home to rooms of members elsewhere: it goes when the node is empty.
-        while !(self.draining && self.sockets.len() == 0 && self.seat.facts.health().total == 0) {
+        // And so it may be to those that a back end waits for.
+        while !(self.draining
+            && self.sockets.len() == 0
+            && self.seat.facts.health().total == 0
+            && self.seat.calls.are_over())
+        {
             let timeout = self.timeout(state);
             match self.mail.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

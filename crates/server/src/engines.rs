@@ -12,6 +12,7 @@ use node::{Engine, Open};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Hidden, KeysAt, Proof, Signing, Typed};
+use crate::nats_addresses::{self, Addresses};
 use crate::options;
 
 /// What is the same for every engine.
@@ -27,7 +28,7 @@ pub(crate) fn engine(settings: &Typed, ground: &Ground) -> Engine {
         options::Engine::Memory => Engine::Memory(memory_limits(settings.shards, ground.budget)),
         options::Engine::Disk => Engine::Outside(disk(settings, ground)),
         options::Engine::Redis(url) => Engine::Outside(redis(url, settings, ground)),
-        options::Engine::Nats(url) => Engine::Outside(nats(url, settings, ground)),
+        options::Engine::Nats(text) => Engine::Outside(nats(text, settings, ground)),
     }
 }
 
@@ -60,19 +61,23 @@ fn redis(url: &str, settings: &Typed, ground: &Ground) -> Open {
     })
 }
 
-fn nats(url: &str, settings: &Typed, ground: &Ground) -> Open {
-    let (servers, password) = without_password(url);
+fn nats(text: &str, settings: &Typed, ground: &Ground) -> Open {
+    let Addresses { servers, user, tls } = match nats_addresses::read(text) {
+        Ok(addresses) => addresses,
+        // The config is refused with the same words before it comes to this.
+        Err(why) => return Box::new(move |_| Err(why.into())),
+    };
     let of_nats = &settings.nats;
-    let mut config = engine_nats::Config::new(&servers);
-    config.servers = servers.split(',').map(str::to_owned).collect();
+    let mut config = engine_nats::Config::new("");
+    config.servers = servers;
     config.prefix.clone_from(&settings.engine_prefix);
     config.domain.clone_from(&of_nats.domain);
-    config.credentials = match (&of_nats.credentials, password) {
+    config.credentials = match (&of_nats.credentials, user) {
         (Some(file), _) => Credentials::File(file.clone()),
         (None, Some((user, password))) => Credentials::Password { user, password },
         (None, None) => Credentials::None,
     };
-    config.tls.required = url.starts_with("tls://");
+    config.tls.required = tls;
     config.tls.authorities.clone_from(&of_nats.authorities);
     config.replicas = of_nats.replicas;
     config.keeps = of_nats.keeps;
@@ -84,14 +89,6 @@ fn nats(url: &str, settings: &Typed, ground: &Ground) -> Open {
         let link: Arc<dyn Link> = Arc::new(nats);
         Ok(link)
     })
-}
-
-/// `nats://user:password@host` as the server's address and what proves us.
-fn without_password(url: &str) -> (String, Option<(String, String)>) {
-    let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), None) };
-    let Some((user, host)) = rest.rsplit_once('@') else { return (url.to_owned(), None) };
-    let (user, password) = user.split_once(':').unwrap_or((user, ""));
-    (format!("{scheme}://{host}"), Some((user.to_owned(), password.to_owned())))
 }
 
 /// Enough of each key to see whether two nodes have one in common, and nothing to find it by: 64 bits of a digest.
@@ -121,22 +118,4 @@ fn memory_limits(shards: u16, budget: Option<u64>) -> MemoryLimits {
     let limits = MemoryLimits::default();
     let share = |budget: u64| (budget / 2 / u64::from(shards)) as usize;
     MemoryLimits { bytes_max: budget.map_or(limits.bytes_max, share), ..limits }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_part_of_where_a_server_is() {
-        let user = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
-        for (url, server, proof) in [
-            ("nats://host:4222", "nats://host:4222", None),
-            ("nats://a,nats://b", "nats://a,nats://b", None),
-            ("nats://ana:p@ss@host:4222", "nats://host:4222", user("ana", "p@ss")),
-            ("tls://ana@host", "tls://host", user("ana", "")),
-        ] {
-            assert_eq!(without_password(url), (server.to_owned(), proof), "{url}");
-        }
-    }
 }

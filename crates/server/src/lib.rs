@@ -10,6 +10,7 @@ mod engines;
 mod gate;
 mod log;
 mod memory;
+mod nats_addresses;
 mod operator;
 mod options;
 mod pages;

@@ -36,7 +36,10 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
     }
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(typed, config, dial))
+    let served = runtime.block_on(serve(typed, config, dial));
+    // A start that was given up may still wait for its engine; it ends with the process.
+    runtime.shutdown_background();
+    served
 }
 
 struct Signals {
@@ -69,7 +72,14 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let node = node_config(settings, gate, sealed.clone(), budget)?;
     let mut signals = Signals::heard(config.demo)?;
-    let mut node = Node::start(node, Arc::new(furniture)).map_err(|error| match error {
+    // It may wait long for its engine, and whoever ends the process meanwhile does not.
+    let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
+    let started = tokio::select! {
+        started = start => started.context("the start broke off")?,
+        _ = signals.terminate.recv() => return given_up(),
+        _ = signals.interrupt.recv() => return given_up(),
+    };
+    let mut node = started.map_err(|error| match error {
         StartError::Listen(error) => anyhow::Error::new(error)
             .context(format!("cannot listen on {}; is something else there? Try --listen", settings.listen)),
         StartError::Engine(error) => anyhow::anyhow!("the engine {:?}: {error}", settings.engine.name()),
@@ -85,7 +95,9 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     if config.demo {
         router = router.merge(node::figures(facts.clone()));
     }
-    let api = || -> Result<axum::Router> { Ok(http_api::router(node.desk(), backend::keys(&config)?)) };
+    let api = || -> Result<axum::Router> {
+        Ok(http_api::router(node.desk(), backend::keys(&config)?, node::CALLS_AT_ONCE_MAX))
+    };
     let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
     node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
     let operator = match settings.operator_listen {
@@ -119,6 +131,13 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         }
     }
     drained(node, &mut signals).await
+}
+
+/// Nobody was let in yet, so that nobody is to be told.
+#[expect(clippy::unnecessary_wraps, reason = "it is what the process ends with")]
+fn given_up() -> Result<()> {
+    tracing::info!("ended before it served");
+    Ok(())
 }
 
 /// With names that no other life of this node has had.

@@ -4,9 +4,13 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use support::{Client, Folder, Server, kulkul};
+use support::{Client, Folder, PATIENCE, Server, kulkul};
 
 const CONFIG: &str = r#"
 secret = "0123456789abcdef0123456789abcdef"
@@ -269,4 +273,53 @@ fn an_operator_can_ask_what_became_of_a_client() {
     }
     let wrong = format!("GET /trace?usr=1 HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\n\r\n");
     assert_eq!(server.http_at(&operator, &wrong).0, 400);
+}
+
+/// As many as the operator's listener has for calls; sixteen more are for everything else.
+const CALLS_AT_ONCE: usize = 48;
+
+#[test]
+fn calls_that_are_not_answered_yet_leave_places_for_probes_and_are_bounded_by_themselves() {
+    let server = Server::configured(&format!("{CONFIG}[websocket]\nhandshake_timeout = \"60s\"\n"));
+    let operator = server.operator.clone().expect("it has one");
+    let body = json!({ "room": "chat:general", "payload": { "content": "x" } }).to_string();
+    let key = "orders-orders-orders-orders-orders";
+    let head = format!(
+        "POST /api/publish HTTP/1.1\r\nHost: {operator}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    // Each waits for the last byte of its body, as it would wait for an engine that is away.
+    let mut waiting: Vec<TcpStream> = Vec::new();
+    for _ in 0..CALLS_AT_ONCE {
+        let mut call = TcpStream::connect(&operator).expect("listening");
+        call.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        call.write_all(format!("{head}{}", &body[..body.len() - 1]).as_bytes()).expect("taken");
+        waiting.push(call);
+    }
+    let since = Instant::now();
+    // The last of them may not have been read yet.
+    let (status, answer) = loop {
+        let whole = format!("{head}{body}");
+        let (status, answer) = server.http_whole_at(&operator, &whole);
+        if status != 200 || since.elapsed() > PATIENCE {
+            break (status, answer);
+        }
+    };
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("retry-after: 1"), "{answer}");
+    assert!(answer.contains(r#""code":"BUSY""#), "{answer}");
+    for path in ["/live", "/ready", "/metrics"] {
+        assert_eq!(ask(&server, key, &format!("GET {path}"), None).0, 200, "{path}");
+    }
+    let mut call = waiting.pop().expect("one of them");
+    call.write_all(&body.as_bytes()[body.len() - 1..]).expect("taken");
+    let mut told = String::new();
+    call.read_to_string(&mut told).expect("an answer in text");
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+    assert_eq!(
+        publish(&server, &serde_json::from_str(&body).expect("JSON")).0,
+        200,
+        "its place is free again"
+    );
 }

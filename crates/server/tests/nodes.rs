@@ -6,6 +6,8 @@ mod fleet;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Instant;
 
@@ -255,4 +257,73 @@ fn a_redis_that_lost_everything_gives_a_reset_and_never_a_silent_gap() {
     again.say(&join.to_string());
     let answer: Value = again.next_of(&["reset", "resumed", "gap"]);
     assert_eq!(answer["type"], "reset", "a position of the lost epoch");
+}
+
+/// Its back end is told at least that nobody knows, and what to do: a connection that just ends says neither.
+#[test]
+fn a_publish_that_waits_for_a_broker_is_answered_before_the_node_ends() {
+    let fleet = Fleet::on_redis();
+    let node = fleet.node();
+    let body = json!({ "room": "chat:general", "id": "o-1", "payload": { "content": "x" } }).to_string();
+    assert_eq!(node.ask_operator("POST /api/publish", &body).0, 200);
+    let broker = nix::unistd::Pid::from_raw(fleet.broker.pid().expect("it runs") as i32);
+    nix::sys::signal::kill(broker, Signal::SIGSTOP).expect("it runs");
+    let operator = node.operator.clone().expect("it has one");
+    let body = body.replace("o-1", "o-2");
+    let mut call = TcpStream::connect(&operator).expect("listening");
+    call.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let key = fleet::API_KEY;
+    let head = format!(
+        "POST /api/publish HTTP/1.1\r\nHost: {operator}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    call.write_all(head.as_bytes()).expect("taken");
+    // Who comes later is answered: the call has been read.
+    assert_eq!(node.ask_operator("GET /live", "").0, 200);
+    node.signal(Signal::SIGTERM);
+    let mut told = String::new();
+    call.read_to_string(&mut told).expect("an answer in text");
+    let status = told.split(' ').nth(1);
+    assert!(matches!(status, Some("503" | "504")), "{told}");
+    assert!(told.contains("nothing was stored") || told.contains("resend the same id"), "{told}");
+    let ended = node.wait();
+    nix::sys::signal::kill(broker, Signal::SIGCONT).expect("it runs");
+    assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn a_signal_ends_a_node_that_still_waits_for_its_broker_to_load() {
+    let broker = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let engine = format!("redis://{}", broker.local_addr().expect("bound"));
+    let (asked, was_asked) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for stream in broker.incoming() {
+            let (mut stream, asked) = (stream.expect("accepted"), asked.clone());
+            std::thread::spawn(move || {
+                let mut commands = [0; 4096];
+                while stream.read(&mut commands).is_ok_and(|read| read > 0) {
+                    // More answers than questions do no harm: it is hung up on, and asked again.
+                    stream.write_all(b"-LOADING Redis is loading the dataset in memory\r\n").ok();
+                    asked.try_send(()).ok();
+                }
+            });
+        }
+    });
+    let folder = Folder::new();
+    let config = folder.path().join("kulkul.toml");
+    std::fs::write(&config, "secret = \"0123456789abcdef0123456789abcdef\"\n").expect("written");
+    let mut node = std::process::Command::new(env!("CARGO_BIN_EXE_kulkul"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--engine", &engine, "--data", folder.text()])
+        .args(["--config", config.to_str().expect("UTF-8")])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    was_asked.recv_timeout(PATIENCE).expect("it asks its broker");
+    let id = nix::unistd::Pid::from_raw(node.id() as i32);
+    nix::sys::signal::kill(id, Signal::SIGTERM).expect("it runs");
+    // Of itself it would end too, once it has waited long enough: with another status.
+    let ended = node.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
 }

@@ -44,7 +44,9 @@ impl Node {
             Ok(outcome) => outcome,
             // It reads the room again, and hears then what is the matter.
             Err(Lack::Damaged) => Appended::Lost,
-            Err(Lack::Fault(Fault::Refused(_))) if !in_doubt => Appended::Refused,
+            Err(Lack::Fault(Fault::Refused(_) | Fault::StreamFull(_) | Fault::TooLarge(_))) if !in_doubt => {
+                Appended::Refused
+            }
             Err(Lack::Fault(Fault::NotSent)) if !in_doubt && self.server.is_shut() => Appended::Refused,
             Err(Lack::Fault(_)) => return crate::server::count(&self.counts.unanswered),
         };
@@ -123,9 +125,10 @@ impl Node {
         if let Some(due) = message.due {
             headers.insert(DUE, header_of(due));
         }
-        let subject = self.names.log_of(room);
-        let stored = self.server.publish(subject, Some(end.sequence), headers, message.encode()).await;
-        self.server.appended(&stored);
+        let (subject, body) = (self.names.log_of(room), message.encode());
+        let bytes = body.len();
+        let stored = self.server.publish(subject, Some(end.sequence), headers, body).await;
+        self.server.appended(bytes, &stored);
         stored
     }
 

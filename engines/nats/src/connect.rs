@@ -1,7 +1,7 @@
 //! The connection: how it is made secure and proven, and what is heard of it. One a node; it knows no stream.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
@@ -26,6 +26,8 @@ pub(crate) struct Signals {
     pub(crate) reconnects: AtomicU64,
     pub(crate) slow: AtomicU64,
     connected: AtomicBool,
+    /// What this connection may not do, in the server's words: the first of it.
+    denied: Mutex<Option<String>>,
 }
 
 impl Signals {
@@ -37,12 +39,27 @@ impl Signals {
             reconnects: AtomicU64::new(0),
             slow: AtomicU64::new(0),
             connected: AtomicBool::new(false),
+            denied: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn denied(&self) -> Option<String> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Told once a connection: the rest would be the same for other rooms.
+    fn is_denied(&self, what: &str) {
+        let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        if denied.is_none() {
+            tracing::warn!(what, "NATS refuses what the engine needs: permit it to the user");
+            *denied = Some(what.to_owned());
         }
     }
 
     fn hear(&self, event: &Event) {
         match event {
             Event::Connected => {
+                *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 if self.connected.swap(true, Ordering::Relaxed) {
                     count(&self.reconnects);
                     self.back.notify_one();
@@ -53,6 +70,11 @@ impl Signals {
             Event::SlowConsumer(_) | Event::ServerError(async_nats::ServerError::SlowConsumer(_)) => {
                 count(&self.slow);
                 self.gap.notify_one();
+            }
+            Event::ServerError(async_nats::ServerError::Other(what))
+                if what.to_ascii_lowercase().contains("permissions violation") =>
+            {
+                self.is_denied(what);
             }
             Event::LameDuckMode | Event::Draining | Event::ServerError(_) | Event::ClientError(_) => {}
         }

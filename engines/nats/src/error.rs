@@ -13,6 +13,7 @@ pub enum OpenError {
     Tls { servers: String, why: String },
     TooOld { version: String },
     TooOldForReplicas { version: String },
+    TooOldToSync { version: String },
     NoJetStream { why: String },
     Stream { stream: String, why: String },
     Differs { stream: String, setting: String, is: String, must: String },
@@ -52,6 +53,11 @@ impl fmt::Display for OpenError {
                 f,
                 "the NATS server is of version {version}, and before 2.10.23 replicas lose what was acked: use newer \
                  servers, or set the engine's `replicas` to 1"
+            ),
+            OpenError::TooOldToSync { version } => write!(
+                f,
+                "the NATS server is of version {version}, and before 2.10 none knows `sync_interval: always`, so that a loss \
+                 of power takes what was acked: use a newer server, or set the engine's `keeps` to \"disk\""
             ),
             OpenError::NoJetStream { why } => write!(
                 f,

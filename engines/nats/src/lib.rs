@@ -116,10 +116,14 @@ async fn begin(
     if config.replicas > 1 && !client.is_server_compatible(2, 10, 23) {
         return Err(OpenError::TooOldForReplicas { version: client.server_info().version });
     }
+    // Before, there is no `sync_interval: always`: what is declared cannot be so.
+    if config.keeps == Keeps::OnDiskSynced && !client.is_server_compatible(2, 10, 0) {
+        return Err(OpenError::TooOldToSync { version: client.server_info().version });
+    }
     let names = Names::new(&config.prefix);
     let domain = config.domain.as_deref();
     let server = Server::new(client, domain, config.replicas, config.call_within, signals.clone());
-    streams::prepare(&server, &names, &config).await?;
+    streams::prepare(&server, &names, &config, |_| {}).await?;
     let joined = streams::join(&server, &names, deployment, keys).await?;
     let (register, entries) = mpsc::channel(REGISTER_MAX);
     let (lanes, ends) = lanes::lanes();
@@ -152,11 +156,14 @@ async fn begin(
     tokio::spawn(register::keep(node.clone(), entries));
     tokio::spawn(sweep::keep(node.clone(), wanted));
     tokio::spawn(news::mend_gaps(node.clone()));
-    let back = node.clone();
+    let stands = node.clone();
     tokio::spawn(async move {
+        let mut cuts = stands.signals.cuts.subscribe();
         loop {
-            back.signals.back.notified().await;
-            back.server.is_back();
+            tokio::select! {
+                () = stands.signals.back.notified() => stands.server.is_back(),
+                _ = cuts.changed() => stands.server.tell(),
+            }
         }
     });
     Ok((node, lanes))

@@ -210,7 +210,14 @@ impl Node {
 
 /// Settings that somebody changed while we ran are for the next start to refuse.
 async fn has_streams(node: &Node) -> bool {
-    let prepared = streams::prepare(&node.server, &node.names, &node.config).await;
+    // Those of presence and soft values are gone with every restart of a single server, and are said again.
+    let made = |stream: &str| match stream == node.names.here || stream == node.names.soft {
+        true => tracing::info!(stream, "NATS had lost a stream of what is said again; it was made again"),
+        false => {
+            tracing::warn!(stream, "NATS had lost a stream and all that was in it; it was made again, empty")
+        }
+    };
+    let prepared = streams::prepare(&node.server, &node.names, &node.config, made).await;
     matches!(prepared, Ok(()) | Err(OpenError::Differs { .. }))
 }
 

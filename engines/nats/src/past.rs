@@ -122,7 +122,11 @@ impl Node {
         }
         // Untouched, or all is gone: then the deployment's record is gone too, and begins anew.
         let tag = streams::start_tag(&self.server, &self.names, &self.deployment).await?;
-        self.tag.store(tag, Ordering::Relaxed);
+        if self.tag.swap(tag, Ordering::Relaxed) != tag {
+            tracing::warn!(
+                "NATS has lost the deployment's record, and with it every room's past: all begin anew"
+            );
+        }
         let position = Position { epoch: self.first_epoch(), offset: 0 };
         let seen = Seen { position, check: Check::default() };
         Ok(End { sequence: 0, seen, epoch_sequence: 0, due: None })

@@ -135,6 +135,7 @@ impl Node {
             let body = next.encode().into();
             let stored =
                 self.server.publish(self.names.leases(), Some(sequence), HeaderMap::new(), body).await;
+            self.server.registered(&self.names.log, &stored).await;
             match stored {
                 Ok(sequence) => {
                     gone.clear();

@@ -4,8 +4,8 @@
 mod answers;
 mod walks;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
@@ -28,8 +28,20 @@ pub(crate) enum Ask {
     Leader,
 }
 
-/// A node without clients appends nothing, and would never learn that there is place again.
-const FULL_FOR: Duration = Duration::from_secs(10);
+/// What there is no place for; it is believed until something was stored there, or would be.
+enum Full {
+    Server {
+        why: String,
+    },
+    /// The log has a limit of its own, and this much was refused by it.
+    Log {
+        why: String,
+        bytes: usize,
+    },
+}
+
+/// Of a message in a file beside its body: subject, headers, checksum.
+const MESSAGE_OVERHEAD_BYTES: u64 = 512;
 
 pub(crate) struct Server {
     pub(crate) client: Client,
@@ -39,8 +51,9 @@ pub(crate) struct Server {
     /// Guards the count of failures; nothing awaits under it.
     circuit: Mutex<Circuit>,
     pub(crate) counts: Counts,
-    /// Why nothing could be appended the last time, and when that was.
-    full: Mutex<Option<(Instant, String)>>,
+    full: Mutex<Option<Full>>,
+    /// The log has the line that says so, and not yet the one that takes it back.
+    told_away: AtomicBool,
     signals: Arc<Signals>,
 }
 
@@ -73,6 +86,7 @@ impl Server {
             circuit: Mutex::new(Circuit::closed(Instant::now())),
             counts: Counts::default(),
             full: Mutex::new(None),
+            told_away: AtomicBool::new(false),
             signals,
         }
     }
@@ -92,20 +106,73 @@ impl Server {
             return Some("no connection to the NATS server".to_owned());
         }
         if self.is_shut() {
-            return Some("the NATS server does not answer what JetStream is asked".to_owned());
+            return Some(match self.signals.denied() {
+                Some(what) => {
+                    format!("the NATS server refuses what JetStream is asked: {what}; permit it to the user")
+                }
+                None => "the NATS server does not answer what JetStream is asked".to_owned(),
+            });
         }
-        let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
-        full.as_ref().filter(|(since, _)| since.elapsed() < FULL_FOR).map(|(_, why)| why.clone())
+        Some(match self.full().as_ref()? {
+            Full::Server { why } => format!(
+                "NATS refuses to store ({why}): its JetStream store is full; give it more room (max_file_store, \
+                 max_mem_store) or remove streams"
+            ),
+            Full::Log { why, .. } => format!(
+                "NATS refuses to store ({why}): the stream of the logs is full; raise its max_bytes (`nats stream edit`) \
+                 and `nats.log_bytes`"
+            ),
+        })
     }
 
-    /// What became of an append.
-    pub(crate) fn appended(&self, stored: &Result<u64, Fault>) {
-        let now = match stored {
+    fn full(&self) -> MutexGuard<'_, Option<Full>> {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of an append of so much.
+    pub(crate) fn appended(&self, bytes: usize, stored: &Result<u64, Fault>) {
+        *self.full() = match stored {
             Ok(_) => None,
-            Err(Fault::Refused(why)) => Some((Instant::now(), why.clone())),
+            Err(Fault::Refused(why)) => Some(Full::Server { why: why.clone() }),
+            Err(Fault::StreamFull(why)) => Some(Full::Log { why: why.clone(), bytes }),
             Err(_) => return,
         };
-        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        self.tell();
+    }
+
+    /// What became of the register of leases, which every node writes again and again, also one whose clients store nothing:
+    /// it lies in the same store as the logs.
+    pub(crate) async fn registered(&self, log: &str, stored: &Result<u64, Fault>) {
+        let of_log = match (stored, &*self.full()) {
+            (Ok(_), Some(Full::Log { bytes, .. })) => Some(*bytes),
+            _ => None,
+        };
+        match (stored, of_log) {
+            // The register has its place: whether the log has some too, its figures tell.
+            (Ok(_), Some(bytes)) if !self.log_has_place(log, bytes).await => return,
+            (Ok(_), _) => *self.full() = None,
+            (Err(Fault::Refused(why)), _) => *self.full() = Some(Full::Server { why: why.clone() }),
+            (Err(_), _) => return,
+        }
+        self.tell();
+    }
+
+    async fn log_has_place(&self, log: &str, bytes: usize) -> bool {
+        let Ok(told) = self.api(&format!("STREAM.INFO.{log}"), Value::Null).await else { return false };
+        let most = told["config"]["max_bytes"].as_u64().filter(|most| *most > 0);
+        let holds = told["state"]["bytes"].as_u64().unwrap_or(u64::MAX);
+        most.is_none_or(|most| holds.saturating_add(bytes as u64 + MESSAGE_OVERHEAD_BYTES) <= most)
+    }
+
+    /// One line when nothing can be stored any more, and one when it can be again, however many calls notice.
+    pub(crate) fn tell(&self) {
+        match self.away() {
+            Some(why) if !self.told_away.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(why, "NATS stores nothing");
+            }
+            None if self.told_away.swap(false, Ordering::Relaxed) => tracing::info!("NATS stores again"),
+            _ => {}
+        }
     }
 
     pub(crate) fn is_shut(&self) -> bool {
@@ -114,11 +181,15 @@ impl Server {
 
     fn succeeded(&self) {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner).succeeded(Instant::now());
+        if self.told_away.load(Ordering::Relaxed) {
+            self.tell();
+        }
     }
 
     fn failed(&self) {
         count(&self.counts.failures);
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner).failed(Instant::now(), chance());
+        self.tell();
     }
 
     fn admit(&self) -> Result<(), Fault> {
@@ -157,7 +228,7 @@ impl Server {
                 Ok(message)
             }
             Ok(Err(error)) if error.kind() == async_nats::RequestErrorKind::MaxPayloadExceeded => {
-                Err(Fault::Refused("larger than the server's max_payload".to_owned()))
+                Err(Fault::TooLarge("larger than the server's max_payload".to_owned()))
             }
             Ok(Err(error)) => {
                 self.failed();
@@ -204,7 +275,9 @@ impl Server {
         }
         let stored = self.call(subject, Some(headers), body).await.and_then(|message| acked(&message));
         match &stored {
-            Err(Fault::Refused(_)) => count(&self.counts.full),
+            Err(Fault::Refused(_) | Fault::StreamFull(_) | Fault::TooLarge(_)) => {
+                count(&self.counts.full);
+            }
             Err(Fault::Raced) => count(&self.counts.races_lost),
             _ => {}
         }

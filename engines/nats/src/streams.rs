@@ -18,14 +18,22 @@ const SOFT_BYTES_MAX: u64 = 256 << 20;
 /// Rivals for one small message, all of whom want the same.
 const ROUNDS_MAX: usize = 16;
 
-pub(crate) async fn prepare(server: &Server, names: &Names, config: &Config) -> Result<(), OpenError> {
+/// `made`: is told the name of each stream that was not there.
+pub(crate) async fn prepare(
+    server: &Server,
+    names: &Names,
+    config: &Config,
+    mut made: impl FnMut(&str),
+) -> Result<(), OpenError> {
     server.api("INFO", Value::Null).await.map_err(|fault| match fault {
         Fault::Denied { .. } => OpenError::NoJetStream { why: fault.words() },
         Fault::Unanswered(why) if why.contains("no responders") => OpenError::NoJetStream { why },
         fault => OpenError::NoAnswer { what: "JetStream".to_owned(), why: fault.words() },
     })?;
     for stream in wanted(names, config) {
-        make(server, &stream).await?;
+        if make(server, &stream).await? {
+            made(stream["name"].as_str().unwrap_or_default());
+        }
     }
     Ok(())
 }
@@ -71,13 +79,18 @@ fn wanted(names: &Names, config: &Config) -> Vec<Value> {
 /// What an operator may set as they like.
 const FREE: [&str; 1] = ["num_replicas"];
 
-async fn make(server: &Server, wanted: &Value) -> Result<(), OpenError> {
+/// Whether it was not there.
+async fn make(server: &Server, wanted: &Value) -> Result<bool, OpenError> {
     let name = wanted["name"].as_str().unwrap_or_default().to_owned();
     let refused = |fault: Fault| OpenError::Stream { stream: name.clone(), why: fault.words() };
+    let mut made = false;
     let is = match server.api(&format!("STREAM.INFO.{name}"), Value::Null).await {
         Ok(told) => told["config"].clone(),
         Err(Fault::NoStream) => match server.api(&format!("STREAM.CREATE.{name}"), wanted.clone()).await {
-            Ok(told) => told["config"].clone(),
+            Ok(told) => {
+                made = true;
+                told["config"].clone()
+            }
             // Another node was first.
             Err(Fault::Denied { .. }) => {
                 let told = server.api(&format!("STREAM.INFO.{name}"), Value::Null).await;
@@ -100,7 +113,7 @@ async fn make(server: &Server, wanted: &Value) -> Result<(), OpenError> {
             return Err(OpenError::Differs { stream: name, setting, is, must });
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Joins the deployment, or begins it.

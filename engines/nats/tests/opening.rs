@@ -102,6 +102,18 @@ fn more_replicas_than_servers_are_refused_with_a_reason() {
 }
 
 #[test]
+fn a_server_that_cannot_sync_what_it_acks_is_not_believed_to() {
+    let config = Config { keeps: Keeps::OnDiskSynced, ..world::config(&world::shared()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let client = runtime.block_on(async_nats::connect(&config.servers[0])).expect("connected");
+    if client.is_server_compatible(2, 10, 0) {
+        assert!(world::open(&config, Arc::new(Nobody)).is_ok());
+    } else {
+        says(&why(&config), &[&client.server_info().version, "sync_interval", "2.10", "\"disk\""]);
+    }
+}
+
+#[test]
 fn nodes_that_share_no_key_do_not_join() {
     let config = world::config(&world::shared());
     Desk::new(&config, A);

@@ -38,6 +38,7 @@ pub enum OpenError {
     Authorities(std::io::Error),
     Prefix,
     Unreachable { why: String },
+    Loading { why: String },
     Old { server: String, version: String },
     Cluster { server: String, is_one: bool },
     Forgets { server: String, policy: String },
@@ -64,6 +65,11 @@ impl fmt::Display for OpenError {
                     "Redis cannot be asked: {why}; see `url`, its user and password, and whether it runs"
                 )
             }
+            OpenError::Loading { why } => write!(
+                f,
+                "Redis is still loading after {} seconds ({why}): wait until it has read its files, or start again then",
+                LOADED_WITHIN.as_secs()
+            ),
             OpenError::Old { server, version } => {
                 write!(f, "{server} is Redis {version}, and {MAJOR_MIN}.0 or newer is needed: update it")
             }
@@ -233,7 +239,11 @@ async fn look_when_loaded(wires: &Wires) -> Result<(), Fault> {
 }
 
 fn unreachable_by(fault: &Fault) -> OpenError {
-    OpenError::Unreachable { why: fault.words().to_owned() }
+    let why = fault.words().to_owned();
+    match fault {
+        Fault::Loading(_) => OpenError::Loading { why },
+        _ => OpenError::Unreachable { why },
+    }
 }
 
 /// Every server that owns something must be one that keeps it; what a record survives is what it survives on the weakest.
@@ -249,6 +259,7 @@ async fn look_over(
         let info = match (&first, info) {
             (_, Ok(info)) => info,
             (Err(fault), Err(_)) => return Err(unreachable_by(fault)),
+            (Ok(()), Err(fault @ Fault::Loading(_))) => return Err(unreachable_by(&fault)),
             (Ok(()), Err(fault)) => {
                 return Err(OpenError::Unreachable { why: format!("{server}: {}", fault.words()) });
             }
@@ -293,5 +304,19 @@ async fn survives(wires: &Wires, owner: &Address, aof_enabled: &str, config: &Co
         Some("everysec" | "no") => Durability::Process,
         // It does not say.
         _ => config.durability,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_loading_is_not_said_to_need_another_password() {
+        let words = |fault: Fault| unreachable_by(&fault).to_string();
+        let loading = words(Fault::Loading("loading the dataset in memory".to_owned()));
+        assert!(loading.contains("still loading") && loading.contains("read its files"), "{loading}");
+        assert!(!loading.contains("password"), "{loading}");
+        assert!(words(Fault::Declined("WRONGPASS".to_owned())).contains("password"));
     }
 }

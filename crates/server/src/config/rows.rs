@@ -54,7 +54,14 @@ pub(super) const SERVER: &[Row] = &[
     ),
     Row::new("data", Kind::Path, options::DATA, "Folder for the server's own files."),
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),
-    Row::new("engine", Kind::Text(ENGINE), "disk", "Where rooms are kept: disk in `data`; memory forgets all when the process ends."),
+    Row::new(
+        "engine",
+        Kind::Text(ENGINE),
+        "disk",
+        "Where rooms are kept: disk in `data`; memory forgets all when the process ends. Several servers of one cluster stand \
+         with commas between them, as in nats://user:password@one:4222,nats://two:4222; user and password are for all of \
+         them, and what is no letter or digit in them is safest percent-encoded (`,` as %2C, `%` as %25).",
+    ),
     Row::new(
         "durability",
         Kind::Choice(&["none", "process", "power"]),

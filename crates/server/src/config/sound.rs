@@ -13,7 +13,7 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use crate::pages;
+use crate::{nats_addresses, options, pages};
 
 /// What the command line alone says.
 #[derive(Clone, Copy)]
@@ -47,6 +47,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     whole_tls(top, faults);
     durable(&settings.top, faults);
     shared_engine(settings, mode, faults);
+    nats_servers(top, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
@@ -126,6 +127,15 @@ fn durable(top: &Section, faults: &mut Faults) {
             "`durability` = {name}: records are to survive {needed}, and here they survive {given}; keep them on disk, with disk.sync = \"always\" for a loss of power"
         );
         faults.add(top.place("durability"), says);
+    }
+}
+
+fn nats_servers(top: &Section, faults: &mut Faults) {
+    let engine: String = top.maybe("engine").unwrap_or_default();
+    if let Ok(options::Engine::Nats(text)) = options::engine(&engine)
+        && let Err(why) = nats_addresses::read(&text)
+    {
+        faults.add(top.place("engine"), format!("`engine`: {why}"));
     }
 }
 

@@ -388,6 +388,11 @@ fn a_setting_without_effect_is_warned_of_and_a_shared_engine_wants_a_shared_secr
     assert!(!found[0].contains("pass@"), "{found:#?}");
     sound(&written(Some(&format!("{shared}\nsecret = \"0123456789abcdef0123456789abcdef\"")), &[]));
     assert_eq!(faults(&written(None, &[("KULKUL_ENGINE", "nats://host")])).len(), 1, "nor in demo mode");
+    let users =
+        "secret = \"0123456789abcdef0123456789abcdef\"\nengine = \"nats://u:pass@one,nats://u:word@two\"";
+    let found = faults(&written(Some(users), &[]));
+    assert!(found.len() == 1 && found[0].contains("different users"), "{found:#?}");
+    assert!(!found[0].contains("u:"), "{found:#?}");
 }
 
 #[test]

@@ -170,14 +170,19 @@ impl Server {
     }
 
     pub(crate) fn http_at(&self, address: &str, request: &str) -> (u16, String) {
+        let (status, answer) = self.http_whole_at(address, request);
+        (status, answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())
+    }
+
+    /// The status, and all of the answer.
+    pub(crate) fn http_whole_at(&self, address: &str, request: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(address).expect("listening");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("taken");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer in text");
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
-        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), body)
+        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), answer)
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, String) {

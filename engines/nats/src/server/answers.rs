@@ -26,8 +26,12 @@ pub(crate) enum Fault {
     Unanswered(String),
     /// Another was first: nothing was stored.
     Raced,
-    /// There is no place: nothing was stored, and soon asking again is no use.
+    /// The server has no place: nothing was stored, and soon asking again is no use.
     Refused(String),
+    /// The stream has no place, and others may.
+    StreamFull(String),
+    /// It has no place anywhere, and says nothing about what is smaller.
+    TooLarge(String),
     /// What was asked for is not there.
     Absent,
     /// Nor is the stream that would hold it.
@@ -41,7 +45,9 @@ impl Fault {
     pub(crate) fn words(&self) -> String {
         match self {
             Fault::NotSent => "there is no connection".to_owned(),
-            Fault::Unanswered(why) | Fault::Refused(why) => why.clone(),
+            Fault::Unanswered(why) | Fault::Refused(why) | Fault::StreamFull(why) | Fault::TooLarge(why) => {
+                why.clone()
+            }
             Fault::Raced => "another was first, again and again".to_owned(),
             Fault::NoStream => "there is no such stream".to_owned(),
             Fault::Absent => "it is not there".to_owned(),
@@ -70,8 +76,12 @@ const RACED: [u64; 3] = [10_071, 10_164, 10_163];
 /// No message, no consumer of that name.
 const ABSENT: [u64; 2] = [10_037, 10_014];
 const NO_STREAM: u64 = 10_059;
-/// Resources, memory, storage, a stream's own limits, a message's size.
-const FULL: [u64; 8] = [10_002, 10_023, 10_028, 10_047, 10_054, 10_077, 10_097, 10_122];
+/// Resources, memory, storage, an account's limits.
+const FULL: [u64; 5] = [10_002, 10_023, 10_028, 10_047, 10_122];
+/// The store says why in words: a stream's own limits, or what the disk said.
+const NOT_STORED: u64 = 10_077;
+/// A message's size, and that of its headers.
+const TOO_LARGE: [u64; 2] = [10_054, 10_097];
 
 pub(super) fn error_of(answer: &Value) -> Option<Fault> {
     let error = answer.get("error")?;
@@ -81,10 +91,12 @@ pub(super) fn error_of(answer: &Value) -> Option<Fault> {
         code if RACED.contains(&code) => Fault::Raced,
         code if ABSENT.contains(&code) => Fault::Absent,
         NO_STREAM => Fault::NoStream,
-        code if FULL.contains(&code) => Fault::Refused(why),
+        code if TOO_LARGE.contains(&code) => Fault::TooLarge(why),
+        _ if why.starts_with("maximum ") && why.ends_with(" exceeded") => Fault::StreamFull(why),
+        code if code == NOT_STORED || FULL.contains(&code) => Fault::Refused(why),
         // Older servers name some errors by their class alone.
         _ if why.contains("wrong last sequence") => Fault::Raced,
-        _ if why.contains("maximum bytes") || why.contains("insufficient") => Fault::Refused(why),
+        _ if why.contains("insufficient") => Fault::Refused(why),
         code => Fault::Denied { code, why },
     })
 }
