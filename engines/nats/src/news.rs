@@ -22,6 +22,9 @@ use crate::streams;
 
 /// Between two times that all shards are told to look again: each is a reading of every room.
 const GAP_PAUSE: Duration = Duration::from_millis(500);
+/// What the server was about to send when it heard of a new subscription goes to the others alone, and may be held up on a
+/// busy machine behind the answer to a question.
+const SETTLES_WITHIN: Duration = Duration::from_millis(100);
 /// While nothing can be read, telling them to is no use.
 const AWAY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -118,6 +121,7 @@ impl Node {
             // With its answer all has come that the server sent while it did not know the new ones. If none comes, we are cut
             // off, and all is looked at again.
             self.server.last(&self.names.state, &self.names.leases(), Ask::Leader).await.ok();
+            tokio::time::sleep(SETTLES_WITHIN).await;
             futures_util::future::join_all(relieved.into_iter().map(Ear::close)).await;
         }
         drop(begins);
