@@ -13,12 +13,16 @@ use crate::format;
 use crate::log::Log;
 use crate::seats::Seat;
 
+/// Pages of a room that the engine is asked for at a time. Members that come back together stand at few places; and those that
+/// stand at many must not wait for each other's way to the engine and back.
+const FLYING_MAX: usize = 4;
+
 /// A reader whose records are not in the ring; the engine was asked.
 pub(crate) struct Reader {
     pub asked: Tick,
     /// Who asked for history is told that there is none now when this was too long ago.
     pub since: Tick,
-    /// Of all that want a page one is asked for at a time: what comes for it is mostly what the others want.
+    /// Of all that want a page few are asked for at a time: what comes for one is mostly what the others want.
     pub(super) flies: bool,
     pub(super) after: u64,
     pub(super) limit: u32,
@@ -176,15 +180,23 @@ impl Home {
     pub(super) fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
         let Some(log) = self.log() else { return };
         let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
-        reader.flies = matches!(reader.want, Want::History(_)) || !self.a_page_flies();
+        reader.flies = matches!(reader.want, Want::History(_)) || self.may_fly(reader.after);
         if reader.flies {
             cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
         }
         self.readers.insert(ticket, reader);
     }
 
-    fn a_page_flies(&self) -> bool {
-        self.readers.values().any(|reader| reader.flies && matches!(reader.want, Want::Page { .. }))
+    /// From where pages are asked for just now.
+    fn flying(&self) -> Vec<u64> {
+        let fly = |reader: &&Reader| reader.flies && matches!(reader.want, Want::Page { .. });
+        self.readers.values().filter(fly).map(|reader| reader.after).take(FLYING_MAX).collect()
+    }
+
+    /// Whether one more page may be asked for, from there on: what is on its way is waited for.
+    fn may_fly(&self, after: u64) -> bool {
+        let flying = self.flying();
+        flying.len() < FLYING_MAX && !flying.contains(&after)
     }
 
     /// The engine answered a reader's question. Whoever waits for a page and finds it in there has it too.
@@ -205,15 +217,22 @@ impl Home {
         self.ask_for_next(cx);
     }
 
-    /// The next ones that wait for a page, until one has to be asked for.
+    /// The next ones that wait for a page, until enough are asked for.
     fn ask_for_next(&mut self, cx: &mut Cx<'_>) {
-        while !self.a_page_flies()
-            && let Some(epoch) = self.log().map(|log| log.head().epoch)
-            && let Some((_, reader)) = self.readers.extract_if(.., |_, reader| !reader.flies).next()
+        while let Some(epoch) = self.log().map(|log| log.head().epoch)
+            && let Some(next) = self.next_waiting()
+            && let Some(reader) = self.readers.remove(&next)
             && let Want::Page { connection, ticket, ahead } = reader.want
         {
             self.page(cx, connection, ticket, ahead.unwrap_or(Position { epoch, offset: reader.after }));
         }
+    }
+
+    fn next_waiting(&self) -> Option<u64> {
+        let flying = self.flying();
+        let waits = |(_, reader): &(&u64, &Reader)| !reader.flies && !flying.contains(&reader.after);
+        let next = self.readers.iter().find(waits).filter(|_| flying.len() < FLYING_MAX);
+        next.map(|(ticket, _)| *ticket)
     }
 
     fn read_one(&mut self, cx: &mut Cx<'_>, reader: Reader, outcome: &Read) {
@@ -315,7 +334,7 @@ impl Home {
                 Want::History(past) if over => {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
-                _ if reader.flies || !self.a_page_flies() => self.ask_for(cx, reader),
+                _ if reader.flies || self.may_fly(reader.after) => self.ask_for(cx, reader),
                 _ => drop(self.readers.insert(ticket, reader)),
             }
         }
