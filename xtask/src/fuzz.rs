@@ -143,6 +143,14 @@ impl Workshop {
         }
     }
 
+    /// SQLite's one file of C has statics of one name in several functions, which the sanitizer takes for one symbol defined
+    /// twice.
+    fn program(&self, target: &str) -> Command {
+        let mut command = Command::new(self.programs.join(target));
+        command.env("ASAN_OPTIONS", "detect_odr_violation=0");
+        command
+    }
+
     /// How many inputs were tried; or what was found, and how to see it again.
     fn run(&self, root: &Path, target: &str, seconds: u64) -> Outcome {
         let (kept, seeds) = (self.corpora.join(target), root.join("fuzz/corpus").join(target));
@@ -155,7 +163,7 @@ impl Workshop {
         }
         let log = self.corpora.join(format!("{target}.log"));
         let file = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let mut command = Command::new(self.programs.join(target));
+        let mut command = self.program(target);
         command.arg(&kept).arg(&seeds).args([MEMORY, TIME, "-print_final_stats=1"]).stderr(file);
         command.arg(format!("-max_total_time={seconds}"));
         command.arg(format!("-artifact_prefix={}/", artifacts.display()));
@@ -166,7 +174,7 @@ impl Workshop {
 
     fn again(&self, root: &Path, target: &str, input: &str) -> Outcome {
         self.chosen(Some(target))?;
-        let mut command = Command::new(self.programs.join(target));
+        let mut command = self.program(target);
         command.args([MEMORY, TIME]).arg(root.join(input)).stderr(Stdio::inherit());
         let mut program = Owned::start(command)?;
         match program.ended(Instant::now() + GRACE) {
