@@ -140,8 +140,9 @@ impl Visitor {
 
     /// Hears until something is made of a message, or nothing was within the patience.
     pub(crate) fn hear_until<T>(&mut self, mut make: impl FnMut(&Heard<'_>) -> Option<T>) -> Result<T> {
-        let until = Instant::now() + PATIENCE;
-        while let Some(text) = self.hear(until)? {
+        // A log of a million records takes its time, as long as more of it comes.
+        let last = Instant::now() + PATIENCE * 10;
+        while let Some(text) = self.hear(last.min(Instant::now() + PATIENCE))? {
             let heard: Heard<'_> = serde_json::from_str(&text).with_context(|| text.clone())?;
             if let Some(made) = make(&heard) {
                 return Ok(made);
