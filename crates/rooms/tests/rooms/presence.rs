@@ -18,6 +18,15 @@ impl Desk {
         Desk::with(Nodes::Many, Limits::default())
     }
 
+    /// And Bo is there, at the other node.
+    fn with_bo() -> Desk {
+        let mut desk = Desk::among_others();
+        let news = desk.bo_has(1);
+        desk.hear(news);
+        assert_eq!(desk.moves(), ["Bo came"]);
+        desk
+    }
+
     /// Bo's connections on the other node are that many now, and this is the news of it.
     fn bo_has(&mut self, count: u32) -> Vec<Answer> {
         self.engine_tells(ME, OTHER, Question::Present { room: room(), person: bo(), count })
@@ -84,10 +93,7 @@ fn who_comes_while_everybody_is_asked_for_stays() {
 
 #[test]
 fn who_goes_while_everybody_is_asked_for_does_not_come_back() {
-    let mut desk = Desk::among_others();
-    let news = desk.bo_has(1);
-    desk.hear(news);
-    assert_eq!(desk.moves(), ["Bo came"]);
+    let mut desk = Desk::with_bo();
     let look = desk.looks();
     let old = desk.engine_says(look);
     let news = desk.bo_has(0);
@@ -109,10 +115,7 @@ fn whose_node_ends_while_everybody_is_asked_for_does_not_come_back() {
 
 #[test]
 fn whom_an_engine_forgot_that_restarted_goes_when_nobody_says_them_again() {
-    let mut desk = Desk::among_others();
-    let news = desk.bo_has(1);
-    desk.hear(news);
-    assert_eq!(desk.moves(), ["Bo came"]);
+    let mut desk = Desk::with_bo();
     let look = desk.looks();
     desk.answer_without_anybody(look);
     assert_eq!(desk.moves(), [""; 0], "their node may be about to say them again");
@@ -124,10 +127,7 @@ fn whom_an_engine_forgot_that_restarted_goes_when_nobody_says_them_again() {
 
 #[test]
 fn whom_an_engine_forgot_that_restarted_stays_when_their_node_says_them_again() {
-    let mut desk = Desk::among_others();
-    let news = desk.bo_has(1);
-    desk.hear(news);
-    assert_eq!(desk.moves(), ["Bo came"]);
+    let mut desk = Desk::with_bo();
     let look = desk.looks();
     desk.answer_without_anybody(look);
     let news = desk.bo_has(1);
@@ -155,11 +155,8 @@ fn news_missed_while_an_answer_was_on_its_way_are_made_up_for_by_the_next() {
 
 #[test]
 fn a_leave_that_is_heard_twice_is_told_once() {
-    let mut desk = Desk::among_others();
-    let news = desk.bo_has(1);
-    desk.hear(news);
+    let mut desk = Desk::with_bo();
     let gone = desk.bo_has(0);
-    assert_eq!(desk.moves(), ["Bo came"]);
     desk.hear(gone.clone());
     assert_eq!(desk.moves(), ["Bo went"]);
     desk.hear(gone);
@@ -168,10 +165,7 @@ fn a_leave_that_is_heard_twice_is_told_once() {
 
 #[test]
 fn an_answer_to_an_older_asking_is_not_taken_for_the_answer_to_a_newer_one() {
-    let mut desk = Desk::among_others();
-    let news = desk.bo_has(1);
-    desk.hear(news);
-    assert_eq!(desk.moves(), ["Bo came"]);
+    let mut desk = Desk::with_bo();
     let first = desk.looks();
     desk.wait(Duration::from_secs(1));
     let again = desk.follow().expect("asked again");
