@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use engine::Format;
-use vocabulary::{Check, Epoch, Key, Payload, Person, Position, Record, Seen, UserId, Wall};
+use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, UserId, Wall};
+
+use crate::keys::Remembered;
+use crate::saved_keys;
 
 /// Bytes that are no record or snapshot of a version known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,24 +75,25 @@ pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
 pub(crate) struct Saved {
     pub seen: Seen,
     pub at: Wall,
-    /// Oldest first, with the time they were seen.
-    pub keys: Vec<(Wall, Key, Position)>,
+    /// Oldest first.
+    pub keys: Vec<Remembered>,
     pub app: Payload,
 }
 
-pub(crate) fn write_snapshot(format: Format, saved: &Saved) -> Payload {
-    let mut out = BytesMut::with_capacity(64 + saved.app.len() + saved.keys.len() * 48);
+pub(crate) fn write_snapshot<'a>(
+    format: Format,
+    seen: Seen,
+    at: Wall,
+    keys: impl ExactSizeIterator<Item = &'a Remembered>,
+    app: &Payload,
+) -> Payload {
+    let mut out = BytesMut::with_capacity(64 + app.len() + keys.len() * saved_keys::BYTES_EACH);
     out.put_u8(format.0);
-    put_position(&mut out, saved.seen.position);
-    out.put_u32(saved.seen.check.0);
-    out.put_i64(saved.at.0);
-    out.put_u32(saved.keys.len() as u32);
-    for (at, key, position) in &saved.keys {
-        out.put_i64(at.0);
-        put_text(&mut out, key.as_str());
-        put_position(&mut out, *position);
-    }
-    out.put_slice(&saved.app);
+    put_position(&mut out, seen.position);
+    out.put_u32(seen.check.0);
+    out.put_i64(at.0);
+    saved_keys::put(keys, &mut out);
+    out.put_slice(app);
     out.freeze()
 }
 
@@ -99,13 +103,7 @@ pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     let position = get_position(&mut input)?;
     let check = Check(input.try_get_u32().map_err(|_| Unreadable)?);
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
-    let count = input.try_get_u32().map_err(|_| Unreadable)?;
-    let mut keys = Vec::new();
-    for _ in 0..count {
-        let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
-        let key = Key::from_text(&get_text(&mut input)?);
-        keys.push((at, key, get_position(&mut input)?));
-    }
+    let keys = saved_keys::take(&mut input)?;
     Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
 }
 
@@ -145,6 +143,7 @@ fn get_position(input: &mut Bytes) -> Result<Position, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vocabulary::Key;
 
     #[test]
     fn a_record_reads_back_as_written() {
@@ -161,14 +160,11 @@ mod tests {
     #[test]
     fn a_snapshot_reads_back_as_written_with_its_keys() {
         let position = Position { epoch: Epoch::new(3, 9), offset: 17 };
-        let keys = vec![Key::client(&UserId::new("7"), "c-1"), Key::duty(position, "close")];
-        let saved = Saved {
-            seen: Seen { position, check: Check(77) },
-            at: Wall(5),
-            keys: keys.into_iter().map(|key| (Wall(1), key, position)).collect(),
-            app: Payload::from_static(b"state"),
-        };
-        assert_eq!(read_snapshot(&write_snapshot(Format::NEWEST, &saved)), Ok(saved));
+        let keys = [Key::client(&UserId::new("7"), "c-1"), Key::duty(position, "close")];
+        let keys: Vec<_> = keys.into_iter().map(|key| Remembered { key, position, at: Wall(1) }).collect();
+        let (seen, at, app) = (Seen { position, check: Check(77) }, Wall(5), Payload::from_static(b"state"));
+        let written = write_snapshot(Format::NEWEST, seen, at, keys.iter(), &app);
+        assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, app }));
     }
 
     #[test]

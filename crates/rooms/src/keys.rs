@@ -8,14 +8,25 @@ use vocabulary::{Key, Position, Wall};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
-    /// Where the command's first record stands, and its time.
-    seen: BTreeMap<Key, (Position, Wall)>,
-    order: VecDeque<(Wall, Key)>,
+    /// The number of each key in the order of their coming.
+    seen: BTreeMap<Key, u64>,
+    order: VecDeque<Remembered>,
+    /// How many were there before the first of `order`.
+    gone: u64,
+}
+
+/// A command, where its first record stands, and that record's time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    pub key: Key,
+    pub position: Position,
+    pub at: Wall,
 }
 
 impl Keys {
     pub(crate) fn get(&self, key: &Key) -> Option<(Position, Wall)> {
-        self.seen.get(key).copied()
+        let number = self.seen.get(key)?;
+        self.order.get((number - self.gone) as usize).map(|it| (it.position, it.at))
     }
 
     /// The position of a command is that of its first record, so later records of the same key change nothing.
@@ -28,30 +39,31 @@ impl Keys {
         age_max: Duration,
     ) {
         let Entry::Vacant(place) = self.seen.entry(key.clone()) else { return };
-        place.insert((position, at));
-        self.order.push_back((at, key));
-        while let Some((since, _)) = self.order.front() {
-            if self.order.len() <= keys_max && *since + age_max >= at {
+        place.insert(self.gone + self.order.len() as u64);
+        self.order.push_back(Remembered { key, position, at });
+        while let Some(oldest) = self.order.front() {
+            if self.order.len() <= keys_max && oldest.at + age_max >= at {
                 break;
             }
-            if let Some((_, oldest)) = self.order.pop_front() {
-                self.seen.remove(&oldest);
+            if let Some(oldest) = self.order.pop_front() {
+                self.seen.remove(&oldest.key);
+                self.gone += 1;
             }
         }
     }
 
-    pub(crate) fn to_saved(&self) -> Vec<(Wall, Key, Position)> {
-        let with_position = |(at, key): &(Wall, Key)| Some((*at, key.clone(), self.seen.get(key)?.0));
-        self.order.iter().filter_map(with_position).collect()
+    pub(crate) fn len(&self) -> u64 {
+        self.order.len() as u64
     }
 
-    pub(crate) fn from_saved(saved: Vec<(Wall, Key, Position)>) -> Keys {
-        let mut keys = Keys::default();
-        for (at, key, position) in saved {
-            keys.order.push_back((at, key.clone()));
-            keys.seen.insert(key, (position, at));
-        }
-        keys
+    /// Oldest first.
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &Remembered> {
+        self.order.iter()
+    }
+
+    pub(crate) fn of(remembered: Vec<Remembered>) -> Keys {
+        let numbers = remembered.iter().zip(0..).map(|(it, number)| (it.key.clone(), number));
+        Keys { seen: numbers.collect(), order: remembered.into(), gone: 0 }
     }
 }
 
@@ -75,10 +87,11 @@ mod tests {
         for number in 1..=4 {
             keys.remember(Wall(0), once(number), at(number), 3, day);
         }
-        assert_eq!(keys.get(&once(1)), None);
-        assert_eq!(keys.get(&once(2)), Some((at(2), Wall(0))));
+        assert!(keys.get(&once(1)).is_none());
+        let place = |keys: &Keys, number| keys.get(&once(number)).map(|(position, _)| position);
+        assert_eq!(place(&keys, 2), Some(at(2)));
         keys.remember(Wall(0) + day + Duration::from_millis(1), once(9), at(9), 3, day);
-        assert_eq!(keys.get(&once(4)), None, "older than a day");
-        assert_eq!(keys.get(&once(9)).map(|(position, _)| position), Some(at(9)));
+        assert!(keys.get(&once(4)).is_none(), "older than a day");
+        assert_eq!(place(&keys, 9), Some(at(9)));
     }
 }

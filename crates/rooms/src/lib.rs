@@ -10,6 +10,7 @@ mod limits;
 mod log;
 mod pipeline;
 mod presence;
+mod saved_keys;
 mod seats;
 mod soft;
 

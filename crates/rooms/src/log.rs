@@ -7,9 +7,13 @@ use app::{Applied, Fold, Host, Panicked};
 use engine::{Format, Snapshot, Stored};
 use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
 
-use crate::format::{self, Saved, Written};
+use crate::format::{self, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
+
+/// However large a snapshot is beside what was recorded, it is written when this many times the records for one have come: more
+/// would take longer to fold again than anybody should wait for a room.
+const LATE: u64 = 4;
 
 pub(crate) struct Log {
     pub fold: Box<dyn Fold>,
@@ -21,6 +25,8 @@ pub(crate) struct Log {
     /// Recorded since the last snapshot.
     fresh_records: u64,
     fresh_bytes: usize,
+    /// What the last snapshot took.
+    saved_bytes: usize,
 }
 
 /// Why there is no log to be had of what the engine holds.
@@ -59,7 +65,7 @@ impl Log {
                 let saved = format::read_snapshot(&snapshot.data).map_err(|_| Unopened::Unreadable)?;
                 let loaded = host.load(room, &saved.app).map_err(Unopened::Panicked)?;
                 let fold = loaded.map_err(|_| Unopened::Unreadable)?;
-                (fold, snapshot.seen, saved.at, Keys::from_saved(saved.keys))
+                (fold, snapshot.seen, saved.at, Keys::of(saved.keys))
             }
         };
         Ok(Log {
@@ -71,6 +77,7 @@ impl Log {
             ring_bytes: 0,
             fresh_records: 0,
             fresh_bytes: 0,
+            saved_bytes: snapshot.map_or(0, |snapshot| snapshot.data.len()),
         })
     }
 
@@ -103,7 +110,7 @@ impl Log {
         let position = Position { epoch: self.head.position.epoch, offset: stored.offset };
         self.head = Seen { position, check: self.head.check.roll(Check::hash(&stored.data)) };
         self.fresh_records += 1;
-        self.fresh_bytes += stored.data.len();
+        self.fresh_bytes += stored.key.as_str().len() + stored.data.len();
         let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
             self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
             return Ok(Grown::Foreign);
@@ -152,8 +159,12 @@ impl Log {
         (&mine.kind, &mine.author, &mine.body) != (&theirs.kind, &theirs.author, &theirs.body)
     }
 
+    /// When enough was recorded, as much as the last snapshot took, and one for every four keys: so all of them together are no
+    /// more to write than the records, and little more to put together.
     pub(crate) fn wants_snapshot(&self, limits: &Limits) -> bool {
-        self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes
+        let much = self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes;
+        let small = self.fresh_bytes < self.saved_bytes || self.fresh_records < self.keys.len() / 4;
+        much && (!small || self.fresh_records >= limits.snapshot_records * LATE)
     }
 
     /// An app that cannot be saved is tried again when as much again was recorded.
@@ -164,18 +175,19 @@ impl Log {
         if app.len() > limits.save_bytes_max {
             return Err(Unsaved::TooLarge(app.len()));
         }
-        Ok(self.snapshot_of(format, app, self.head))
+        let snapshot = self.snapshot_of(format, &app, self.head);
+        self.saved_bytes = snapshot.data.len();
+        Ok(snapshot)
     }
 
-    fn snapshot_of(&self, format: Format, app: Payload, seen: Seen) -> Snapshot {
-        let saved = Saved { seen, at: self.at, keys: self.keys.to_saved(), app };
-        Snapshot { seen, data: format::write_snapshot(format, &saved) }
+    fn snapshot_of(&self, format: Format, app: &Payload, seen: Seen) -> Snapshot {
+        Snapshot { seen, data: format::write_snapshot(format, seen, self.at, self.keys.all(), app) }
     }
 
     /// What a new epoch would start from: this state, before the first record. However large it is, without it the room
     /// could not go on.
     pub(crate) fn base_of(&self, format: Format, epoch: Epoch) -> Result<Snapshot, Panicked> {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-        Ok(self.snapshot_of(format, self.fold.save()?, seen))
+        Ok(self.snapshot_of(format, &self.fold.save()?, seen))
     }
 }
