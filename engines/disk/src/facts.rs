@@ -16,7 +16,7 @@ impl Count {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -53,7 +53,11 @@ impl Facts {
                 "Answers that refused a room because its rows are not what was written.",
                 &self.damaged,
             ),
-            figure("forgotten_total", "Records deleted behind snapshots.", &self.forgotten),
+            figure(
+                "forgotten_total",
+                "Rows deleted behind snapshots; what was stored together is one.",
+                &self.forgotten,
+            ),
             figure(
                 "journal_bytes",
                 "The journal that waits to be worked into the file.",

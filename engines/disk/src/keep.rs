@@ -7,7 +7,8 @@ use vocabulary::{Check, Incarnation, Position, RoomId, Seen};
 
 use crate::book::Book;
 use crate::reader::{Past, past};
-use crate::rows::{self, Fault, Kept, Room};
+use crate::records::{self, Kept};
+use crate::rows::{self, Fault, Room};
 use crate::writer::Staged;
 
 /// Records that are looked through for the keys of a batch whose asker is behind; whoever is further behind reads first.
@@ -67,16 +68,17 @@ fn append(book: &mut Book, by: Incarnation, name: &RoomId, batch: &Batch) -> Res
             head += 1;
             check = check.roll(Check::hash(data));
             let stored = Stored { offset: head, key: parcel.key.clone(), data: data.clone() };
-            Kept { stored: stored.clone(), check }.write(&book.connection, id)?;
-            added.push(stored);
+            added.push(Kept { stored, check });
         }
     }
+    records::add(&book.connection, id, &added)?;
     let room = book.room(name)?;
     (room.head, room.head_check) = (head, check);
     room.due = batch.due.or(room.due);
     let end = room.head();
     book.changes(name);
-    let news = Answer::Grown { room: name.clone(), epoch: end.epoch, records: added };
+    let records = added.into_iter().map(|kept| kept.stored).collect();
+    let news = Answer::Grown { room: name.clone(), epoch: end.epoch, records };
     answer(Appended::Stored { placements, head: end }, Some(news), batch.due.is_some())
 }
 
@@ -91,7 +93,7 @@ fn known(
     if seen == room.head {
         return Ok(Some(known));
     }
-    let since = Kept::after(connection, room, seen, LOOK_BACK_MAX + 1, usize::MAX)?;
+    let since = records::after(connection, room, seen, LOOK_BACK_MAX + 1, usize::MAX)?;
     if since.len() > LOOK_BACK_MAX {
         return Ok(None);
     }
@@ -121,7 +123,7 @@ fn keep(
         book.begin()?;
         rows::set_snapshot(&book.connection, id, snapshot)?;
         let base = forget_upto.min(offset).max(room.base);
-        room.base_check = Kept::check_at(&book.connection, &room, base)?;
+        room.base_check = records::check_at(&book.connection, &room, base)?;
         (room.snapshot, room.base) = (Some(offset), base);
         give_up(&book.connection, id, base)?;
         book.forgets = true;
@@ -185,7 +187,7 @@ fn give_up(connection: &Connection, room: i64, upto: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Deletes some of what was given up; how many rows. None left: the entry goes too.
+/// Deletes some of what was given up; how many rows. None left: the entry goes too. A row that reaches beyond stays whole.
 pub(crate) fn forget(connection: &Connection, most: usize) -> Result<usize, Fault> {
     let first = "SELECT room, upto FROM given_up LIMIT 1";
     let first = connection.prepare_cached(first)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));

@@ -8,6 +8,7 @@ mod facts;
 mod journal;
 mod keep;
 mod reader;
+mod records;
 mod rows;
 mod schema;
 mod writer;
@@ -46,6 +47,8 @@ pub enum OpenError {
     Taken,
     Damaged(String),
     Disagrees(Disagreement),
+    /// Laid out as this build neither reads nor writes.
+    Layout(i64),
     Sqlite(rusqlite::Error),
 }
 
@@ -62,6 +65,12 @@ impl fmt::Display for OpenError {
                 schema::FILE
             ),
             OpenError::Disagrees(why) => write!(f, "{} cannot be gone on with: {why}", schema::FILE),
+            OpenError::Layout(number) => write!(
+                f,
+                "{} has layout {number}, and this build knows {} alone: serve it with the build that wrote it, or choose another folder with `data` or --data",
+                schema::FILE,
+                schema::LAYOUT
+            ),
             OpenError::Sqlite(error) => write!(f, "{} cannot be opened: {error}", schema::FILE),
         }
     }
@@ -126,14 +135,13 @@ impl Disk {
             ),
             journal::End::Whole => {}
         }
-        let connection = schema::writer(&folder, sync)?;
+        let facts = Arc::new(Facts::default());
+        let connection = schema::writer(&folder, sync, &facts)?;
         let Deployment { start_tag, format, .. } = schema::prepare(&connection, deployment)?;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
-        let facts = Arc::new(Facts::default());
         let readers = Readers::start(&folder, first, &answers, &facts)?;
         let (send, questions) = sync_channel(QUESTIONS_MAX);
         let writer = Writer {
-            folder,
             questions,
             readers: readers.wanted(),
             answers,
@@ -145,7 +153,6 @@ impl Disk {
             company: 0,
             took: Duration::ZERO,
             mend_at: None,
-            commits: 0,
         };
         let wanted = Some(readers.wanted());
         let thread = std::thread::Builder::new().name("disk-writer".to_owned());

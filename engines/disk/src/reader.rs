@@ -12,8 +12,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use vocabulary::{Epoch, Incarnation, RoomId, Seen};
 
 use crate::facts::Facts;
-use crate::rows::{self, Fault, Kept, Room};
-use crate::{boxes, schema};
+use crate::rows::{self, Fault, Room};
+use crate::{boxes, records, schema};
 
 /// Two: a long read does not keep everybody waiting, and a disk has one head.
 const READERS: usize = 2;
@@ -175,14 +175,7 @@ impl Reader {
 }
 
 fn page(connection: &Connection, room: &Room, after: u64, limit: usize) -> Result<Vec<Stored>, Fault> {
-    let kept = Kept::after(connection, room, after, limit, ANSWER_BYTES_MAX)?;
-    // The first of a page is proven by what stands before it, the others by the first.
-    if let Some(first) = kept.first() {
-        let before = Kept::check_at(connection, room, after)?;
-        if before.roll(vocabulary::Check::hash(&first.stored.data)) != first.check {
-            return Err(Fault::Damaged);
-        }
-    }
+    let kept = records::after(connection, room, after, limit, ANSWER_BYTES_MAX)?;
     Ok(kept.into_iter().map(|kept| kept.stored).collect())
 }
 
@@ -199,7 +192,7 @@ pub(crate) fn past(connection: &Connection, room: &Room, seen: Seen) -> Result<P
         Ok(Past::Lost)
     } else if offset < room.base {
         Ok(Past::Behind)
-    } else if Kept::check_at(connection, room, offset)? == seen.check {
+    } else if records::check_at(connection, room, offset)? == seen.check {
         Ok(Past::Mine)
     } else {
         Ok(Past::Lost)

@@ -1,9 +1,9 @@
 //! Rows of the file as values, each with a sum of what it says: what does not match its sum is not what was written. It
 //! reads and writes rows; what they mean is for others.
 
-use engine::{Snapshot, Stored};
+use engine::Snapshot;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use vocabulary::{Check, Epoch, Key, Payload, Position, RoomId, Seen, Wall};
+use vocabulary::{Check, Epoch, Payload, Position, RoomId, Seen, Wall};
 
 /// What is kept of a room beside its records.
 #[derive(Clone, Debug)]
@@ -19,11 +19,6 @@ pub(crate) struct Room {
     /// Where the snapshot stands, if one is kept.
     pub(crate) snapshot: Option<u64>,
     pub(crate) due: Option<Wall>,
-}
-
-pub(crate) struct Kept {
-    pub(crate) stored: Stored,
-    pub(crate) check: Check,
 }
 
 /// A row that is not what was written, or a file that SQLite cannot make sense of.
@@ -126,92 +121,6 @@ impl Room {
             sum.update(&[u8::from(number.is_some())]);
             sum.update(&number.unwrap_or_default().to_le_bytes());
         }
-        sum.finalize()
-    }
-}
-
-const ADD_RECORD: &str =
-    "INSERT INTO log (room, place, rolled, key, data, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const RECORDS: &str =
-    "SELECT place, rolled, key, data, sum FROM log WHERE room = ?1 AND place > ?2 ORDER BY place LIMIT ?3";
-const CHECK: &str = "SELECT place, rolled, key, data, sum FROM log WHERE room = ?1 AND place = ?2";
-
-impl Kept {
-    pub(crate) fn write(&self, connection: &Connection, room: i64) -> Result<(), Fault> {
-        let Stored { offset, key, data } = &self.stored;
-        let place = offset.cast_signed();
-        let values = params![room, place, self.check.0, key.as_str(), &data[..], self.sum(room)];
-        connection.prepare_cached(ADD_RECORD)?.insert(values)?;
-        Ok(())
-    }
-
-    fn read(row: &Row<'_>, room: i64) -> Result<Option<Kept>, rusqlite::Error> {
-        let Ok(key) = std::str::from_utf8(row.get_ref(2)?.as_bytes()?) else { return Ok(None) };
-        let stored = Stored {
-            offset: row.get::<_, i64>(0)?.cast_unsigned(),
-            key: Key::from_text(key),
-            data: Payload::copy_from_slice(row.get_ref(3)?.as_bytes()?),
-        };
-        let kept = Kept { stored, check: Check(row.get(1)?) };
-        let sum: u32 = row.get(4)?;
-        Ok((sum == kept.sum(room)).then_some(kept))
-    }
-
-    /// Records after an offset without a hole: as many as the limits allow and the log has, up to its end.
-    pub(crate) fn after(
-        connection: &Connection,
-        room: &Room,
-        after: u64,
-        limit: usize,
-        bytes_max: usize,
-    ) -> Result<Vec<Kept>, Fault> {
-        let Some(id) = room.id else { return Ok(Vec::new()) };
-        let mut select = connection.prepare_cached(RECORDS)?;
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = select.query(params![id, after.cast_signed(), most])?;
-        let (mut kept, mut bytes): (Vec<Kept>, usize) = (Vec::new(), 0);
-        while let Some(row) = rows.next()? {
-            let record = Kept::read(row, id)?.ok_or(Fault::Damaged)?;
-            let before = kept.last().map_or(after, |last| last.stored.offset);
-            let rolls = kept
-                .last()
-                .is_none_or(|last| last.check.roll(Check::hash(&record.stored.data)) == record.check);
-            if record.stored.offset != before + 1 || !rolls {
-                return Err(Fault::Damaged);
-            }
-            bytes += record.stored.data.len();
-            kept.push(record);
-            if bytes >= bytes_max {
-                return Ok(kept);
-            }
-        }
-        let expected = limit.min(usize::try_from(room.head.saturating_sub(after)).unwrap_or(usize::MAX));
-        if kept.len() < expected { Err(Fault::Damaged) } else { Ok(kept) }
-    }
-
-    /// The rolling check after a record. Only for offsets from the base to the end.
-    pub(crate) fn check_at(connection: &Connection, room: &Room, offset: u64) -> Result<Check, Fault> {
-        if offset == room.head {
-            return Ok(room.head_check);
-        }
-        if offset == room.base {
-            return Ok(room.base_check);
-        }
-        let id = room.id.ok_or(Fault::Damaged)?;
-        let mut select = connection.prepare_cached(CHECK)?;
-        let found =
-            select.query_row(params![id, offset.cast_signed()], |row| Kept::read(row, id)).optional()?;
-        Ok(found.flatten().ok_or(Fault::Damaged)?.check)
-    }
-
-    fn sum(&self, room: i64) -> u32 {
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&room.to_le_bytes());
-        sum.update(&self.stored.offset.to_le_bytes());
-        sum.update(&self.check.0.to_le_bytes());
-        sum.update(&self.stored.key.as_str().len().to_le_bytes());
-        sum.update(self.stored.key.as_str().as_bytes());
-        sum.update(&self.stored.data);
         sum.finalize()
     }
 }

@@ -2,12 +2,15 @@
 //! room.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use link::{Deployment, SameKeys};
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::OpenError;
+use crate::facts::Facts;
 
 pub(crate) const FILE: &str = "rooms.db";
 
@@ -32,10 +35,7 @@ CREATE TABLE IF NOT EXISTS log (
     id INTEGER PRIMARY KEY,
     room INTEGER NOT NULL,
     place INTEGER NOT NULL,
-    rolled INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    data BLOB NOT NULL,
-    sum INTEGER NOT NULL
+    data BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS log_place ON log (room, place);
 CREATE TABLE IF NOT EXISTS snapshot (
@@ -47,6 +47,9 @@ CREATE TABLE IF NOT EXISTS snapshot (
 );
 CREATE TABLE IF NOT EXISTS given_up (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL);
 ";
+
+/// Of the tables, kept as the file's `user_version`. The first had a row for each record.
+pub(crate) const LAYOUT: i64 = 2;
 
 /// What was committed and is not worked into the file yet.
 pub(crate) fn journal(folder: &Path) -> PathBuf {
@@ -70,11 +73,13 @@ const BUSY_WITHIN: Duration = Duration::from_secs(2);
 /// Pages kept in memory, in KiB: the upper levels of the index of any file that fits one machine.
 const WRITER_CACHE_KIB: i64 = 32 << 10;
 const READER_CACHE_KIB: i64 = 8 << 10;
-/// The journal is cut back to this when it was emptied, so that one burst does not keep its place for ever.
-const JOURNAL_BYTES: i64 = 64 << 20;
+/// The journal is cut back to this when it begins anew, so that one burst does not keep its place for ever.
+const JOURNAL_BYTES: i64 = 16 << 20;
+/// In front of each page in the journal.
+const FRAME_HEAD_BYTES: u64 = 24;
 
-pub(crate) fn writer(folder: &Path, sync: Sync) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open(folder.join(FILE))?;
+pub(crate) fn writer(folder: &Path, sync: Sync, facts: &Arc<Facts>) -> Result<Connection, rusqlite::Error> {
+    let mut connection = Connection::open(folder.join(FILE))?;
     connection.busy_timeout(BUSY_WITHIN)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     let level = match sync {
@@ -86,6 +91,12 @@ pub(crate) fn writer(folder: &Path, sync: Sync) -> Result<Connection, rusqlite::
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
+    let facts = facts.clone();
+    connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
+        facts.journal_bytes.set(u64::from(pages.unsigned_abs()) * (page + FRAME_HEAD_BYTES));
+        Ok(())
+    }))?;
     Ok(connection)
 }
 
@@ -99,7 +110,12 @@ pub(crate) fn reader(folder: &Path) -> Result<Connection, rusqlite::Error> {
 
 /// Makes what is missing, and compares what is there with what this build can go on with. The deployment as it is now.
 pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<Deployment, OpenError> {
-    connection.execute_batch(TABLES)?;
+    let layout: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let is_new = !connection.table_exists(None, "room")?;
+    if !is_new && layout != LAYOUT {
+        return Err(OpenError::Layout(layout));
+    }
+    connection.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT"))?;
     let kept: Option<String> =
         connection.query_row("SELECT line FROM deployment", [], |row| row.get(0)).optional()?;
     let now = match kept {

@@ -2,7 +2,6 @@
 //! the disk has it: nobody is answered before, and a commit costs the same for one as for hundreds.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -18,25 +17,24 @@ use crate::clock::Clock;
 use crate::facts::Facts;
 use crate::reader::{Wanted, What};
 use crate::rows::Fault;
-use crate::{boxes, keep, schema};
+use crate::{boxes, keep};
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
 const GROUP_MAX: usize = 1024;
 /// A slow disk makes nobody wait longer for company than this.
 const GATHER_MAX: Duration = Duration::from_millis(2);
-/// Records that are deleted in one commit, of those that nobody will ask for: a moment's work.
-const FORGET_MAX: usize = 512;
+/// Rows that are deleted in one commit, of those that nobody will ask for: a moment's work.
+const FORGET_MAX: usize = 256;
+/// And for each that is stored, so that a log under load does not grow by what was given up, nor the backlog last.
+const FORGET_EACH: usize = 2;
 /// After a write that failed, between two looks at whether the disk takes writes again.
 const MEND_EVERY: Duration = Duration::from_secs(1);
 /// With nothing to do: the journal is worked in, and what was given up is deleted.
 const IDLE: Duration = Duration::from_millis(200);
 /// A journal of this size is worked in at once, so that reading it stays quick and the disk does not fill with it.
 const JOURNAL_BYTES_MAX: u64 = 8 << 20;
-/// Between two looks at how large it is, while there is no pause.
-const COMMITS_A_LOOK: u32 = 64;
 
 pub(crate) struct Writer {
-    pub(crate) folder: PathBuf,
     pub(crate) questions: Receiver<Asked>,
     pub(crate) readers: SyncSender<Wanted>,
     pub(crate) answers: Arc<dyn Answers>,
@@ -50,7 +48,6 @@ pub(crate) struct Writer {
     pub(crate) took: Duration,
     /// A write failed: until then nothing is written.
     pub(crate) mend_at: Option<Tick>,
-    pub(crate) commits: u32,
 }
 
 /// What is told once the commit is on the disk.
@@ -79,13 +76,20 @@ impl Writer {
             let now = self.clock.now();
             self.volatile.tick(now);
             match first {
-                Ok(asked) => self.group(now, asked),
+                Ok(asked) => {
+                    self.group(now, asked);
+                    // Nobody's answer waits for that.
+                    self.tell();
+                    if self.mend_at.is_none() {
+                        self.tidy(false);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => self.rest(now),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.tell();
         }
-        if let Err(error) = self.empty_journal() {
+        if let Err(error) = self.work_in("TRUNCATE") {
             tracing::warn!(%error, "the disk's journal could not be emptied; the next start does it");
         }
     }
@@ -113,25 +117,21 @@ impl Writer {
         self.store_all(now, stores);
     }
 
-    /// All that waits; and where more came together before, what comes within a moment that is short beside a commit. Askers that
-    /// were answered together ask again together, but not at once: without the moment their questions would fall into two
-    /// commits, and each of them would wait for both.
+    /// All that waits; and where more came together before, what follows on its heels. Askers that were answered together ask
+    /// again together, but not at once: without the moment their questions would fall into two commits, and each of them would
+    /// wait for both.
     fn gathered(&mut self, first: Asked) -> Vec<Asked> {
-        let until = Instant::now() + (self.took / 4).min(GATHER_MAX);
+        let began = Instant::now();
+        let pause = self.took / 4;
         let mut gathered = vec![first];
-        while gathered.len() < GROUP_MAX {
-            if let Ok(asked) = self.questions.try_recv() {
-                gathered.push(asked);
-                continue;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if gathered.len() >= self.company || left.is_zero() {
+        loop {
+            let before = gathered.len();
+            gathered.extend(self.questions.try_iter().take(GROUP_MAX - before));
+            let all = gathered.len() >= self.company.min(GROUP_MAX) || began.elapsed() + pause > GATHER_MAX;
+            if all || (gathered.len() == before && before > 1) {
                 break;
             }
-            match self.questions.recv_timeout(left) {
-                Ok(asked) => gathered.push(asked),
-                Err(_) => break,
-            }
+            std::thread::sleep(pause);
         }
         self.company = gathered.len().max(self.company - self.company.div_ceil(8));
         gathered
@@ -216,8 +216,7 @@ impl Writer {
         if self.mend_at.is_some() {
             return Err(Fault::Sqlite(rusqlite::Error::InvalidQuery));
         }
-        let staged: Result<Vec<Staged>, Fault> =
-            stores.iter().map(|asked| keep::store(&mut self.book, asked)).collect();
+        let staged = self.staged(stores);
         let began = Instant::now();
         let stored = staged.and_then(|staged| Ok((staged, self.book.commit()?)));
         match stored {
@@ -226,10 +225,6 @@ impl Writer {
                 if committed {
                     self.took = began.elapsed();
                     self.facts.commits.add(1);
-                    self.commits += 1;
-                    if self.commits.is_multiple_of(COMMITS_A_LOOK) {
-                        self.tidy(false);
-                    }
                 }
                 Ok(staged)
             }
@@ -238,6 +233,14 @@ impl Writer {
                 Err(fault)
             }
         }
+    }
+
+    fn staged(&mut self, stores: &[Asked]) -> Result<Vec<Staged>, Fault> {
+        let staged = stores.iter().map(|asked| keep::store(&mut self.book, asked));
+        let staged = staged.collect::<Result<Vec<Staged>, Fault>>()?;
+        let rows = staged.iter().filter(|it| matches!(it, Staged::Appended { news: Some(_), .. })).count();
+        self.forget((rows * FORGET_EACH).min(FORGET_MAX))?;
+        Ok(staged)
     }
 
     fn stored(&mut self, staged: Vec<Staged>) {
@@ -308,7 +311,7 @@ impl Writer {
         if self.mend_at.is_none_or(|at| now.tick < at) {
             return;
         }
-        match self.empty_journal() {
+        match self.work_in("TRUNCATE") {
             Ok(()) => self.mend_at = None,
             Err(error) => {
                 tracing::debug!(%error, "the disk does not take writes yet");
@@ -317,10 +320,16 @@ impl Writer {
         }
     }
 
-    fn empty_journal(&self) -> Result<(), rusqlite::Error> {
-        let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let busy: i64 = self.book.connection.query_row(empty, [], |row| row.get(0))?;
-        if busy == 0 { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+    /// Works the journal into the file. It begins anew in the place that it has (RESTART): a commit that need not make it longer
+    /// is a quarter sooner on the disk. Or in no place (TRUNCATE): what the file held was looked through, and nothing of it is left.
+    fn work_in(&self, how: &str) -> Result<(), rusqlite::Error> {
+        let work_in = format!("PRAGMA wal_checkpoint({how})");
+        let busy: i64 = self.book.connection.query_row(&work_in, [], |row| row.get(0))?;
+        if busy != 0 {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        self.facts.journal_bytes.set(0);
+        Ok(())
     }
 
     fn rest(&mut self, now: Now) {
@@ -330,22 +339,31 @@ impl Writer {
         }
     }
 
-    /// Works the journal in, and deletes some of what was given up. Nobody waits for either.
-    fn tidy(&mut self, idle: bool) {
-        if self.book.forgets {
-            match keep::forget(&self.book.connection, FORGET_MAX) {
-                Ok(forgotten) => {
-                    self.facts.forgotten.add(forgotten as u64);
-                    self.book.forgets = forgotten > 0;
-                }
-                Err(fault) => tracing::debug!(?fault, "what was given up is deleted another time"),
-            }
+    /// Deletes some of what was given up. Where that is damaged it stays: nobody asks for it.
+    fn forget(&mut self, most: usize) -> Result<(), Fault> {
+        if !self.book.forgets || most == 0 {
+            return Ok(());
         }
-        let bytes = std::fs::metadata(schema::journal(&self.folder)).map_or(0, |file| file.len());
-        self.facts.journal_bytes.set(bytes);
+        match keep::forget(&self.book.connection, most) {
+            Ok(forgotten) => {
+                self.facts.forgotten.add(forgotten as u64);
+                self.book.forgets = forgotten > 0;
+            }
+            Err(Fault::Damaged) => self.book.forgets = false,
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    /// Works the journal in; with nothing else to do, it deletes what was given up. Nobody waits for either.
+    fn tidy(&mut self, idle: bool) {
+        if idle && let Err(fault) = self.forget(FORGET_MAX) {
+            tracing::debug!(?fault, "what was given up is deleted another time");
+        }
+        let bytes = self.facts.journal_bytes.get();
         if bytes > JOURNAL_BYTES_MAX || (idle && bytes > 0 && !self.book.forgets) {
             // A reader that holds it makes this come to nothing; there is a next time.
-            self.empty_journal().ok();
+            self.work_in("RESTART").ok();
         }
     }
 

@@ -54,14 +54,16 @@ impl Drop for Folder {
 conformance::tests!(conformance::Wired::new(super::Folder::new()));
 conformance::restart_tests!(conformance::Wired::new(super::Folder::new()));
 
+struct Nobody;
+
+impl Answers for Nobody {
+    fn put(&self, _: vocabulary::Incarnation, _: engine::Answer) -> Result<(), Box<engine::Answer>> {
+        Ok(())
+    }
+}
+
 #[test]
 fn a_folder_is_served_by_one_process() {
-    struct Nobody;
-    impl Answers for Nobody {
-        fn put(&self, _: vocabulary::Incarnation, _: engine::Answer) -> Result<(), Box<engine::Answer>> {
-            Ok(())
-        }
-    }
     let mut folder = Folder::new();
     let held = folder.open(Arc::new(Nobody));
     let deployment = Deployment::of_this_build(7, Vec::new());
@@ -69,4 +71,24 @@ fn a_folder_is_served_by_one_process() {
     let refused = Disk::open(again, &deployment, Arc::new(Nobody)).err().expect("it is taken");
     assert!(refused.to_string().contains("another process serves this data folder"), "{refused}");
     drop(held);
+}
+
+#[test]
+fn a_file_with_another_layout_is_refused_and_left_as_it_is() {
+    let mut folder = Folder::new();
+    drop(folder.open(Arc::new(Nobody)));
+    folder.1 = None;
+    let file = rusqlite::Connection::open(folder.0.join("rooms.db")).expect("the file");
+    file.pragma_update(None, "user_version", 1).expect("its layout");
+    drop(file);
+    let deployment = Deployment::of_this_build(7, Vec::new());
+    let config = Config { folder: folder.0.clone(), sync: Sync::Always, lease: folder.lease() };
+    let refused = Disk::open(config, &deployment, Arc::new(Nobody)).err().expect("another layout");
+    assert!(
+        refused.to_string().starts_with("rooms.db has layout 1, and this build knows 2 alone"),
+        "{refused}"
+    );
+    let file = rusqlite::Connection::open(folder.0.join("rooms.db")).expect("the file");
+    let layout: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("its layout");
+    assert_eq!(layout, 1);
 }
