@@ -1,19 +1,25 @@
 //! An hour of what happened to connections, bounded: so that "why did this client not get that message" has an answer.
 
+mod event;
+mod ring;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vocabulary::{Happening, Position, Traced, Wall, Why};
+use vocabulary::{Traced, Wall};
 
-/// Of one shard: one or two hundred bytes each, some megabytes in all. A storm of reconnects shortens the hour.
-const EVENTS_MAX: usize = 50_000;
+use event::{Event, What};
+use ring::Ring;
+
+/// Of one shard: some 60 bytes each, so fifty thousand and more. A storm of reconnects shortens the hour.
+const BYTES_MAX: usize = 4 << 20;
 const KEPT: Duration = Duration::from_secs(3600);
 
 /// Written by a shard's thread, read by an operator; held for a moment by either.
 #[derive(Default)]
-pub(crate) struct Trace(Mutex<VecDeque<Traced>>);
+pub(crate) struct Trace(Mutex<Ring>);
 
 /// What an operator asks for; nothing given means all.
 #[derive(Default, serde::Deserialize)]
@@ -32,82 +38,61 @@ impl Wanted {
         self.limit.unwrap_or(LIMIT).min(LIMIT_MAX)
     }
 
-    fn is_met_by(&self, traced: &Traced) -> bool {
-        let of_user = match &self.user {
-            Some(user) => traced.user.as_ref().is_some_and(|it| it.as_str() == user),
-            None => true,
-        };
-        let of_room = match (&self.room, room(&traced.what)) {
-            (Some(wanted), Some(room)) => room == wanted,
-            // How a connection ended concerns all its rooms.
-            _ => true,
-        };
+    fn is_met_by(&self, event: &Event<'_>) -> bool {
+        let of_user = self.user.as_deref().is_none_or(|user| user == event.user);
+        // How a connection ended concerns all its rooms.
+        let of_room = self.room.as_deref().is_none_or(|room| event.room.is_empty() || room == event.room);
         of_user && of_room
     }
 }
 
 impl Trace {
-    pub(crate) fn put(&self, traced: Traced) {
-        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |events: &VecDeque<Traced>| events.len() >= EVENTS_MAX;
-        while full(&events) || events.front().is_some_and(|oldest| oldest.at + KEPT < traced.at) {
-            events.pop_front();
-        }
-        events.push_back(traced);
+    pub(crate) fn put(&self, traced: &Traced) {
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.put(&Event::of(traced), BYTES_MAX, KEPT);
     }
 
     /// The newest that are wanted.
     pub(crate) fn find(&self, wanted: &Wanted) -> Vec<(Wall, Value)> {
-        let events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = events.iter().rev().filter(|traced| wanted.is_met_by(traced));
-        let mut found: Vec<_> = found.take(wanted.most()).map(|traced| (traced.at, shown(traced))).collect();
-        found.reverse();
-        found
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = VecDeque::new();
+        for event in ring.all().filter(|event| wanted.is_met_by(event)) {
+            found.push_back((event.at, shown(&event)));
+            if found.len() > wanted.most() {
+                found.pop_front();
+            }
+        }
+        found.into()
     }
 }
 
-fn room(what: &Happening) -> Option<&str> {
-    match what {
-        Happening::Joined { room, .. }
-        | Happening::Behind { room, .. }
-        | Happening::Live { room, .. }
-        | Happening::Left { room, .. } => Some(room.as_str()),
-        Happening::Closed { .. } | Happening::Ended => None,
-    }
-}
-
-fn shown(traced: &Traced) -> Value {
-    let Traced { at, connection, user, what } = traced;
-    let connection = format!("{}-{}-{}", connection.shard.0, connection.slot, connection.generation);
-    let place = |cursor: &Position| Value::from(cursor.to_string());
-    let mut value = match what {
-        Happening::Joined { how, cursor, .. } => {
-            json!({ "what": "joined", "how": how, "cursor": place(cursor) })
-        }
-        Happening::Behind { cursor, .. } => json!({ "what": "behind", "cursor": place(cursor) }),
-        Happening::Live { cursor, .. } => json!({ "what": "live", "cursor": place(cursor) }),
-        Happening::Left { cursor, why, .. } => {
-            let why = match why {
-                Why::Asked => "asked".to_owned(),
-                Why::ConnectionEnded => "connection ended".to_owned(),
-                Why::Refused(code) => format!("refused: {code:?}"),
-            };
-            json!({ "what": "left", "why": why, "cursor": cursor.as_ref().map(place) })
-        }
-        Happening::Closed { code, words } => json!({ "what": "closed", "code": code, "why": words }),
-        Happening::Ended => json!({ "what": "ended" }),
+fn shown(event: &Event<'_>) -> Value {
+    let Event { at, connection, what, cursor, code, user, room, why } = event;
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let mut value = json!({
+        "at": at.to_string(),
+        "connection": format!("{}-{}-{}", connection.shard.0, connection.slot, connection.generation),
+        "user": text(user),
+        "room": text(room),
+        "what": what.word(),
+    });
+    let more = match what {
+        What::Joined => json!({ "how": why, "cursor": cursor.map(|it| it.to_string()) }),
+        What::Behind | What::Live => json!({ "cursor": cursor.map(|it| it.to_string()) }),
+        What::Left => json!({ "why": why, "cursor": cursor.map(|it| it.to_string()) }),
+        What::Closed => json!({ "code": code, "why": why }),
+        What::Ended => json!({}),
     };
-    value["at"] = at.to_string().into();
-    value["connection"] = connection.into();
-    value["user"] = user.as_ref().map(|user| user.as_str()).into();
-    value["room"] = room(what).into();
+    if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
+        value.extend(more);
+    }
     value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocabulary::{ConnectionId, RoomId, ShardId, UserId};
+    use vocabulary::{Code, ConnectionId, Happening, Position, RoomId, ShardId, UserId, Why};
 
     fn traced(at: i64, user: &str, what: Happening) -> Traced {
         let connection = ConnectionId { shard: ShardId(0), slot: 1, generation: 2 };
@@ -121,7 +106,7 @@ mod tests {
     #[test]
     fn an_hour_is_kept_and_found_by_user_and_by_room() {
         let trace = Trace::default();
-        trace.put(traced(0, "1", behind("old")));
+        trace.put(&traced(0, "1", behind("old")));
         let hour = i64::try_from(KEPT.as_millis()).expect("an hour");
         for (user, what) in [
             ("1", behind("a")),
@@ -129,7 +114,7 @@ mod tests {
             ("1", behind("b")),
             ("1", Happening::Closed { code: 4410, words: "too slow".into() }),
         ] {
-            trace.put(traced(hour + 1, user, what));
+            trace.put(&traced(hour + 1, user, what));
         }
         let found = |user: Option<&str>, room: Option<&str>, limit| {
             let wanted = Wanted { user: user.map(str::to_owned), room: room.map(str::to_owned), limit };
@@ -139,5 +124,35 @@ mod tests {
         assert_eq!(found(None, None, None), ["behind", "behind", "behind", "closed"], "the oldest is over");
         assert_eq!(found(Some("1"), Some("chat:a"), None), ["behind", "closed"]);
         assert_eq!(found(Some("1"), None, Some(1)), ["closed"], "the newest");
+    }
+
+    #[test]
+    fn everything_that_happened_reads_back_and_the_oldest_goes_first() {
+        let room = RoomId::new("chat", "gr\u{fc}n");
+        let cursor = Position { epoch: vocabulary::Epoch::new(3, 9), offset: 17 };
+        let happenings = [
+            Happening::Joined { room: room.clone(), how: "live", cursor },
+            Happening::Behind { room: room.clone(), cursor },
+            Happening::Live { room: room.clone(), cursor },
+            Happening::Left { room: room.clone(), cursor: Some(cursor), why: Why::Asked },
+            Happening::Left { room, cursor: None, why: Why::Refused(Code::NotInRoom) },
+            Happening::Closed { code: 4410, words: "too slow".into() },
+            Happening::Ended,
+        ];
+        let traced: Vec<Traced> = happenings.into_iter().map(|what| traced(5, "7", what)).collect();
+        let events: Vec<Event<'_>> = traced.iter().map(Event::of).collect();
+        let mut ring = Ring::default();
+        for event in &events {
+            ring.put(event, 10_000, KEPT);
+        }
+        assert_eq!(ring.all().collect::<Vec<_>>(), events);
+        let mut small = Ring::default();
+        for event in events.iter().cycle().take(1000) {
+            small.put(event, 200, KEPT);
+        }
+        let kept = small.all().collect::<Vec<_>>();
+        assert!(!kept.is_empty() && kept.len() < events.len(), "{}", kept.len());
+        let newest = events.iter().cycle().take(1000).skip(1000 - kept.len());
+        assert!(kept.iter().eq(newest), "the newest, in order");
     }
 }

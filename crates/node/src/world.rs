@@ -71,7 +71,7 @@ impl World for Outside<'_> {
     }
 
     fn traced(&mut self, traced: Traced) {
-        self.facts.trace.put(traced);
+        self.facts.trace.put(&traced);
     }
 
     /// It leaves with the next turn.
