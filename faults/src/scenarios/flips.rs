@@ -63,13 +63,19 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
 
     let mut random = Random::new(seed ^ 5);
     let flips = Flips { site, launch: &launch, history: &history };
-    let made = flips.make(&emptied, (DATABASE, 0.0..1.0), of_file, &mut random, &mut outcome)?;
+    let file = launch.data.join(DATABASE).display().to_string();
+    let all = 0..emptied.get(&file).with_context(|| format!("no file {DATABASE}"))?.len();
+    let made = flips.make(&emptied, (DATABASE, all), of_file, &mut random, &mut outcome)?;
     tell(&mut outcome, &made, ["file: same", "file: room refused", "file: no start", "file: shorter"]);
     outcome.must(!made.contains_key(&Made::Shorter), || {
         "a flipped bit made a log shorter, and nothing was said".to_owned()
     });
     // A flip in the last commits cannot be told from the loss of power while they were written.
-    let made = flips.make(&with_journal, (JOURNAL, 0.01..0.5), of_journal, &mut random, &mut outcome)?;
+    let journal = launch.data.join(JOURNAL).display().to_string();
+    let live = with_journal.get(&journal).and_then(|bytes| live(bytes)).context("no journal")?;
+    outcome.figure("journal KiB", live >> 10);
+    let early = live / 100..live / 2;
+    let made = flips.make(&with_journal, (JOURNAL, early), of_journal, &mut random, &mut outcome)?;
     tell(
         &mut outcome,
         &made,
@@ -79,6 +85,18 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
         "a flipped bit in the journal made a log shorter, and nothing was said".to_owned()
     });
     Ok(outcome)
+}
+
+/// A journal is written over from its start each time that it was worked into the file. What stands behind the last frame with
+/// its salts is left of the one before.
+fn live(journal: &[u8]) -> Option<usize> {
+    const HEAD: usize = 32;
+    const FRAME_HEAD: usize = 24;
+    let page = u32::from_be_bytes(journal.get(8..12)?.try_into().ok()?) as usize;
+    let salts = journal.get(16..24)?;
+    let frames = journal.get(HEAD..)?.chunks_exact(FRAME_HEAD + page);
+    let ours = frames.take_while(|frame| frame.get(8..16) == Some(salts)).count();
+    Some(HEAD + ours * (FRAME_HEAD + page))
 }
 
 fn tell(outcome: &mut Outcome, made: &BTreeMap<Made, usize>, names: [&'static str; 4]) {
@@ -98,17 +116,16 @@ impl Flips<'_> {
     fn make(
         &self,
         image: &Image,
-        (name, part): (&str, Range<f64>),
+        (name, part): (&str, Range<usize>),
         count: usize,
         random: &mut Random,
         outcome: &mut Outcome,
     ) -> Result<BTreeMap<Made, usize>> {
         let path = self.launch.data.join(name).display().to_string();
-        let bytes = image.get(&path).with_context(|| format!("no file {name}"))?.len() as u64;
-        ensure!(bytes > 0, "{name} is empty");
+        let (from, to) = (part.start as u64, part.end as u64);
+        ensure!(from < to, "{name} is empty");
         let mut made: BTreeMap<Made, usize> = BTreeMap::new();
         for number in 0..count {
-            let (from, to) = ((bytes as f64 * part.start) as u64, (bytes as f64 * part.end) as u64);
             let (byte, bit) = (from + random.below(to - from), random.below(8));
             let mut image = image.clone();
             if let Some(content) = image.get_mut(&path) {
