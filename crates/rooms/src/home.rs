@@ -2,6 +2,7 @@
 //! It never names a socket; members are ids, and what they get leaves as deliveries.
 
 mod append;
+mod arrive;
 mod history;
 mod load;
 mod looks;
@@ -103,7 +104,7 @@ pub(crate) struct Home {
     told: Vec<RecordNews>,
     pipeline: Pipeline,
     /// Records that came before their turn, and the end of the log as far as anybody said.
-    arrived: BTreeMap<u64, append::Arrived>,
+    arrived: BTreeMap<u64, arrive::Arrived>,
     known_end: u64,
     /// A read for what is missing is on its way since then.
     fetching: Option<Tick>,

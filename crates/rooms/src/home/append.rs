@@ -1,33 +1,17 @@
 //! Commands become records: decided when their turn comes, stored in batches, told when they come back.
 
-use app::{Action, Applied, Decision, Presence, Soft};
-use engine::{Appended, Batch, Parcel, Placement, Question, Read, Stored};
-use vocabulary::{Caller, Epoch, Key, Position, Refusal, Reply, Wall};
+use app::{Action, Decision, Presence, Soft};
+use engine::{Appended, Batch, Parcel, Placement, Question, Stored};
+use vocabulary::{Caller, Key, Position, Refusal, Reply, Wall};
 
-use super::load::FETCH;
-use super::{Home, LoadStep, Loading, Phase, waiter};
+use super::arrive::Arrived;
+use super::{Home, Phase, waiter};
 use crate::cx::Cx;
 use crate::format::{self, Written};
-use crate::log::Grown;
 use crate::pipeline::{Flight, Pending, Waiter};
 
 /// Due by anybody's clock: the writer's own may be an hour ahead of the steward's.
 pub(super) const AT_ONCE: Wall = Wall(0);
-/// Records that came before their turn are kept for a while; beyond this a read brings them again.
-const ARRIVED_MAX: usize = 1000;
-
-/// A record that waits for those before it.
-pub(super) struct Arrived {
-    stored: Stored,
-    /// What its bytes say, where it was this room that wrote them.
-    written: Option<Written>,
-}
-
-impl Arrived {
-    pub(super) fn all(records: Vec<Stored>) -> Vec<Arrived> {
-        records.into_iter().map(|stored| Arrived { stored, written: None }).collect()
-    }
-}
 
 /// What became of one command when its turn came.
 enum Turn {
@@ -311,148 +295,6 @@ impl Home {
         self.pump(cx);
     }
 
-    /// News of records, in whatever order; only the next one is ever applied.
-    pub(crate) fn grown(&mut self, cx: &mut Cx<'_>, epoch: Epoch, records: Vec<Stored>) {
-        let end = Position { epoch, offset: records.last().map_or(0, |stored| stored.offset) };
-        match self.log() {
-            Some(log) if log.head().epoch == epoch => {
-                // The engine lost what this node saw, and others have gone on from before it: what it says to a look decides.
-                if !self.looks.is_waiting() && records.iter().any(|stored| log.contradicts(stored)) {
-                    self.look_again(cx);
-                }
-                self.arrive(cx, end, Arrived::all(records));
-            }
-            Some(log) if log.head().epoch < epoch => self.reload(cx, None),
-            Some(_) => {}
-            None => self.hear_end(cx, end),
-        }
-    }
-
-    /// The log goes on to there, by somebody's word that brings no records.
-    fn hear_end(&mut self, cx: &mut Cx<'_>, end: Position) {
-        match &mut self.phase {
-            Phase::Loading(Loading { step: LoadStep::Reading(log), .. }) if log.head().epoch == end.epoch => {
-                self.known_end = self.known_end.max(end.offset);
-            }
-            Phase::Loading(loading @ Loading { step: LoadStep::Following, .. }) => {
-                loading.heard = loading.heard.max(Some(end));
-            }
-            _ => {}
-        }
-        self.arrive(cx, end, Vec::new());
-    }
-
-    /// Records in the log's order, with or without holes.
-    pub(super) fn arrive(&mut self, cx: &mut Cx<'_>, end: Position, records: Vec<Arrived>) {
-        // A quarantined room stays as it is: what it does not apply it must not ask for.
-        let Phase::Live(log) = &self.phase else { return };
-        let head = log.head();
-        if end.epoch != head.epoch {
-            if end.epoch > head.epoch {
-                self.reload(cx, None);
-            }
-            return;
-        }
-        self.known_end = self.known_end.max(end.offset);
-        self.apply_arrived(cx, records);
-        let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
-        if !behind && self.pipeline.flight.is_none() {
-            self.refuse_orphans(cx);
-        }
-        if behind {
-            self.fetch(cx);
-        } else if self.pipeline.waiting.front().is_some_and(|front| front.guarded) {
-            self.pump(cx);
-        }
-    }
-
-    fn apply_arrived(&mut self, cx: &mut Cx<'_>, records: Vec<Arrived>) {
-        let whole = self.apply_in_order(cx, records.into_iter());
-        self.tell_told(cx);
-        if let Err(panicked) = whole {
-            self.refold(cx, panicked);
-        }
-    }
-
-    fn apply_in_order(
-        &mut self,
-        cx: &mut Cx<'_>,
-        mut records: std::vec::IntoIter<Arrived>,
-    ) -> Result<(), app::Panicked> {
-        loop {
-            let Phase::Live(log) = &mut self.phase else { return Ok(()) };
-            let next = log.head().offset + 1;
-            while records.as_slice().first().is_some_and(|first| first.stored.offset < next) {
-                records.next();
-            }
-            let found = match records.as_slice().first() {
-                Some(first) if first.stored.offset == next => records.next(),
-                _ => self.arrived.remove(&next),
-            };
-            let Some(Arrived { stored, written }) = found else {
-                self.keep_for_later(next, records);
-                return Ok(());
-            };
-            let key = stored.key.clone();
-            cx.counts.records_applied += 1;
-            match log.grow(stored, written, cx.limits)? {
-                Grown::Record(record, applied) => {
-                    if applied == Applied::Unknown {
-                        cx.counts.records_unknown += 1;
-                    }
-                    let waiters = self.waiters_of(&key);
-                    self.tell_record(cx, &record, waiters);
-                }
-                Grown::Foreign => {
-                    cx.counts.records_unknown += 1;
-                    let place = (log.head(), log.at());
-                    let waiters = self.waiters_of(&key);
-                    self.tell_told(cx);
-                    self.tell_waiters(cx, place, waiters);
-                }
-            }
-            self.stewarded.state_changed();
-        }
-    }
-
-    fn keep_for_later(&mut self, next: u64, records: impl Iterator<Item = Arrived>) {
-        if !self.arrived.is_empty() {
-            self.arrived = self.arrived.split_off(&next);
-        }
-        let places = ARRIVED_MAX - self.arrived.len().min(ARRIVED_MAX);
-        self.arrived.extend(records.take(places).map(|record| (record.stored.offset, record)));
-    }
-
-    /// The waiters of a command are told with its first record.
-    fn waiters_of(&mut self, key: &Key) -> Vec<Waiter> {
-        self.pipeline.take(key)
-    }
-
-    /// The app panicked on a record: fold once more from the snapshot, and if that panics too, freeze the room.
-    fn refold(&mut self, cx: &mut Cx<'_>, panicked: app::Panicked) {
-        cx.panicked(&self.id, panicked);
-        self.reload(cx, None);
-    }
-
-    pub(super) fn fetch(&mut self, cx: &mut Cx<'_>) {
-        let Phase::Live(log) = &self.phase else { return };
-        if self.fetching.is_some() {
-            return;
-        }
-        let head = log.head();
-        self.fetching = Some(cx.now.tick);
-        let (room, limit) = (self.id.clone(), cx.limits.ring_records_max as u32);
-        cx.ask(Question::Read { room, epoch: head.epoch, after: head.offset, limit, ticket: FETCH });
-    }
-
-    pub(crate) fn read(&mut self, cx: &mut Cx<'_>, ticket: u64, outcome: Read) {
-        if ticket == FETCH {
-            self.fetched(cx, outcome);
-        } else {
-            self.read_for(cx, ticket, outcome);
-        }
-    }
-
     /// The room was read anew: what was in flight is answered if it survived, and goes again if it did not.
     pub(super) fn settle_flight(&mut self, cx: &mut Cx<'_>) {
         let Some(log) = super::Home::log(self) else { return };
@@ -501,7 +343,7 @@ impl Home {
     }
 
     /// Whoever waits for a record that is neither stored nor on its way any more: the engine had it, and lost it.
-    fn refuse_orphans(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn refuse_orphans(&mut self, cx: &mut Cx<'_>) {
         for key in self.pipeline.orphans() {
             self.refuse_key(cx, &key, &Refusal::unconfirmed());
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
 use vocabulary::{Command, Delivery, Epoch, Incarnation, Position, Refusal, Seen, Tick};
 
-use super::append::Arrived;
+use super::arrive::Arrived;
 use super::looks::Waiting;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
