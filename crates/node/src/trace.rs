@@ -57,12 +57,13 @@ impl Trace {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut found = VecDeque::new();
         for event in ring.all().filter(|event| wanted.is_met_by(event)) {
-            found.push_back((event.at, shown(&event)));
-            if found.len() > wanted.most() {
+            if found.len() >= wanted.most() {
                 found.pop_front();
             }
+            found.push_back(event);
         }
-        found.into()
+        // The shard waits meanwhile: only what is asked for is put into words.
+        found.iter().map(|event| (event.at, shown(event))).collect()
     }
 }
 

@@ -29,6 +29,11 @@ impl Ring {
             }
             self.bytes.drain(..LENGTH + length);
         }
+        // Doubled as it grows, and never to more than it may hold.
+        let most = self.bytes.capacity().saturating_mul(2).min(bytes_max);
+        if self.bytes.len() + more > self.bytes.capacity() && most >= self.bytes.len() + more {
+            self.bytes.reserve_exact(most - self.bytes.len());
+        }
         self.bytes.extend((self.fresh.len() as u16).to_le_bytes());
         self.bytes.extend(&self.fresh);
     }
