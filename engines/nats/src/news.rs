@@ -75,18 +75,26 @@ impl Node {
 
     pub(crate) async fn hear_slices(self: &Arc<Self>, slices: &BTreeSet<Slice>) -> Result<(), Fault> {
         let (mut relieved, mut begins) = (Vec::new(), Vec::new());
+        let mut heard_all = Ok(());
         for slice in slices {
             if lock(&self.heard).slices.contains_key(slice) {
                 continue;
             }
-            let (ear, begin) = self.subscribe(self.names.news_of_slice(*slice)).await?;
+            let (ear, begin) = match self.subscribe(self.names.news_of_slice(*slice)).await {
+                Ok(subscribed) => subscribed,
+                // Those that were heard one by one so far are let go with care all the same.
+                Err(fault) => {
+                    heard_all = Err(fault);
+                    break;
+                }
+            };
             begins.push(begin);
             let mut heard = lock(&self.heard);
             heard.slices.insert(*slice, ear);
             relieved.extend(heard.rooms.extract_if(|room, _| room.slice() == *slice).map(|(_, ear)| ear));
         }
         self.relieve(relieved, begins).await;
-        Ok(())
+        heard_all
     }
 
     /// Their rooms that are followed here are heard one by one before the slices are not.

@@ -64,6 +64,7 @@ impl Server {
         }
         Ok(page)
     }
+
     /// One message after the other; and whether that is all of them.
     async fn walk(
         &self,
