@@ -18,13 +18,16 @@ pub struct Guarantees {
     pub news: News,
 }
 
-/// How records and snapshots are written, and what engines keep beside them. A build reads its newest and all before it.
+/// How records and snapshots are written, and what engines keep beside them. A build reads its newest, and all before it down to
+/// its oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Format(pub u8);
 
 impl Format {
+    /// The first wrote the keys of a snapshot one by one. No release did.
+    pub const OLDEST: Format = Format(2);
     /// What stands for the next one is a number that none will have.
-    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 1 });
+    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 2 });
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,10 +107,10 @@ pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
 }
 
-/// The layout is the same in all that there are.
+/// The layout is the same in all that are read.
 fn read_format(input: &mut Bytes) -> Result<(), Unreadable> {
     match input.try_get_u8() {
-        Ok(format) if (1..=Format::NEWEST.0).contains(&format) => Ok(()),
+        Ok(format) if (Format::OLDEST.0..=Format::NEWEST.0).contains(&format) => Ok(()),
         _ => Err(Unreadable),
     }
 }
@@ -167,6 +167,30 @@ mod tests {
         assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, app }));
     }
 
+    /// What lies in logs: other bytes for the same are another format.
+    #[test]
+    fn a_record_and_a_snapshot_of_format_2_are_these_bytes() {
+        let author = Person { id: UserId::new("7"), name: "Ana".into() };
+        let touches = vec![UserId::new("8")];
+        let draft = app::Draft { kind: "message", body: Payload::from_static(b"hi"), touches };
+        let (record, _) = write_record(Format(2), Wall(42), Some(&author), draft);
+        let expected = b"\x02\0\0\0\0\0\0\0\x2a\0\x07message\0\x017\0\x03Ana\0\x01\0\x018hi";
+        assert_eq!(&record[..], expected);
+        let at = |offset| Position { epoch: Epoch(9), offset };
+        let key = |id: &str, offset| Remembered {
+            key: Key::client(&UserId::new("7"), id),
+            position: at(offset),
+            at: Wall(300),
+        };
+        let keys = [key("c-1", 17), key("c-2", 18)];
+        let seen = Seen { position: at(18), check: Check(77) };
+        let snapshot =
+            write_snapshot(Format(2), seen, Wall(300), keys.iter(), &Payload::from_static(b"state"));
+        let head = b"\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x12\0\0\0\x4d\0\0\0\0\0\0\x01\x2c\0\0\0\x02";
+        let keys = b"\xd8\x04\x12\x22\0\x0eclient 1 7 c-1\0\0\x02\x0d\x012";
+        assert_eq!(snapshot[..], [&head[..], keys, b"state"].concat());
+    }
+
     #[test]
     fn cut_or_foreign_bytes_are_unreadable_and_do_not_panic() {
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: vec![] };
@@ -175,6 +199,6 @@ mod tests {
             assert_eq!(read_record(&whole.slice(..cut)), Err(Unreadable), "cut at {cut}");
         }
         assert_eq!(read_record(&Payload::from_static(b"\xff")), Err(Unreadable));
-        assert_eq!(read_snapshot(&Payload::from_static(b"\x01abc")), Err(Unreadable));
+        assert_eq!(read_snapshot(&Payload::from_static(b"\x02abc")), Err(Unreadable));
     }
 }

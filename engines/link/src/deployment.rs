@@ -30,6 +30,7 @@ pub enum SameKeys {
 pub enum Disagreement {
     Slices { kept: u16 },
     Newer { kept: Format },
+    Older { kept: Format },
     Keys,
     Unreadable,
 }
@@ -47,6 +48,9 @@ impl Deployment {
         }
         if kept.format > self.format {
             return Err(Disagreement::Newer { kept: kept.format });
+        }
+        if kept.format < Format::OLDEST {
+            return Err(Disagreement::Older { kept: kept.format });
         }
         let strangers = !self.keys.iter().any(|key| kept.keys.contains(key));
         if keys == SameKeys::Must && strangers && !(self.keys.is_empty() && kept.keys.is_empty()) {
@@ -69,6 +73,13 @@ impl fmt::Display for Disagreement {
                 kept.0,
                 Format::NEWEST.0
             ),
+            Disagreement::Older { kept } => write!(
+                f,
+                "it is written in format {}, and this build reads from {} on: use the build that wrote it, or begin anew in another \
+                 folder, database or prefix",
+                kept.0,
+                Format::OLDEST.0
+            ),
             Disagreement::Keys => f.write_str(
                 "its other nodes prove tokens by other keys: give every node the same `secret` (or `auth` keys); to change one, \
                  configure the old and the new on all of them first",
@@ -80,7 +91,7 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// One line: `kulkul-deployment format=1 slices=1024 start=7 keys=a,b`.
+/// One line: `kulkul-deployment format=2 slices=1024 start=7 keys=a,b`.
 impl fmt::Display for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Deployment { slices, format, start_tag, keys } = self;
@@ -148,10 +159,17 @@ mod tests {
             ),
             (
                 "an older format",
-                with(&["a"]),
-                Deployment { format: Format(0), ..kept },
+                Deployment { format: Format(9), ..with(&["a"]) },
+                Deployment { format: Format::OLDEST, ..kept.clone() },
                 SameKeys::Must,
                 Ok(3),
+            ),
+            (
+                "a format that is too old",
+                with(&["a"]),
+                Deployment { format: Format(1), ..kept },
+                SameKeys::Must,
+                Err(Disagreement::Older { kept: Format(1) }),
             ),
         ] {
             assert_eq!(mine.joins(&kept, keys).map(|joined| joined.start_tag), expected, "{name}");
@@ -160,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_build_that_joins_writes_the_format_that_is_kept() {
-        let kept = Deployment { format: Format(0), ..with(&["a"]) };
-        assert_eq!(with(&["a"]).joins(&kept, SameKeys::Must).map(|joined| joined.format), Ok(Format(0)));
+        let kept = Deployment { format: Format::OLDEST, ..with(&["a"]) };
+        let newer = Deployment { format: Format(9), ..with(&["a"]) };
+        assert_eq!(newer.joins(&kept, SameKeys::Must).map(|joined| joined.format), Ok(Format::OLDEST));
     }
 }
