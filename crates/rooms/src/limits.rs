@@ -27,7 +27,7 @@ pub struct Limits {
     /// The resend promise.
     pub keys_max: usize,
     pub key_age_max: Duration,
-    /// A snapshot when this much was recorded since the last, and as much as that took.
+    /// A snapshot when this much was recorded since the last and it is worth it (`log.rs`).
     pub snapshot_records: u64,
     pub snapshot_bytes: usize,
     /// The app's part of a snapshot: what one question to an engine may carry, and a node read of each of its rooms.

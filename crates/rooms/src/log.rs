@@ -11,8 +11,8 @@ use crate::format::{self, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
 
-/// However large a snapshot is beside what was recorded, it is written when this many times the records for one have come: more
-/// would take longer to fold again than anybody should wait for a room.
+/// However large a snapshot is, it is written when this many times the records or bytes for one have come: more would take longer
+/// to fold again than anybody should wait for a room.
 const LATE: u64 = 4;
 
 pub(crate) struct Log {
@@ -22,11 +22,29 @@ pub(crate) struct Log {
     keys: Keys,
     ring: VecDeque<Record>,
     ring_bytes: usize,
-    /// Recorded since the last snapshot.
-    fresh_records: u64,
-    fresh_bytes: usize,
+    fresh: Fresh,
     /// What the last snapshot took.
     saved_bytes: usize,
+}
+
+/// Recorded since the last snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fresh {
+    records: u64,
+    bytes: usize,
+}
+
+impl Fresh {
+    /// When enough was recorded: as much as the last snapshot took, and a record for every four keys. So snapshots are no more
+    /// to write than records are, and little more to put together.
+    fn is_snapshot_due(self, saved_bytes: usize, keys: u64, limits: &Limits) -> bool {
+        let Fresh { records, bytes } = self;
+        let enough = records >= limits.snapshot_records || bytes >= limits.snapshot_bytes;
+        let worth_it = bytes >= saved_bytes && records >= keys / 4;
+        let late = records >= limits.snapshot_records * LATE
+            || bytes >= limits.snapshot_bytes.max(saved_bytes) * LATE as usize;
+        (enough && worth_it) || late
+    }
 }
 
 /// Why there is no log to be had of what the engine holds.
@@ -75,8 +93,7 @@ impl Log {
             keys,
             ring: VecDeque::new(),
             ring_bytes: 0,
-            fresh_records: 0,
-            fresh_bytes: 0,
+            fresh: Fresh::default(),
             saved_bytes: snapshot.map_or(0, |snapshot| snapshot.data.len()),
         })
     }
@@ -109,8 +126,8 @@ impl Log {
         debug_assert_eq!(stored.offset, self.head.position.offset + 1, "a log grows in order");
         let position = Position { epoch: self.head.position.epoch, offset: stored.offset };
         self.head = Seen { position, check: self.head.check.roll(Check::hash(&stored.data)) };
-        self.fresh_records += 1;
-        self.fresh_bytes += stored.key.as_str().len() + stored.data.len();
+        self.fresh.records += 1;
+        self.fresh.bytes += stored.key.as_str().len() + stored.data.len();
         let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
             self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
             return Ok(Grown::Foreign);
@@ -159,18 +176,13 @@ impl Log {
         (&mine.kind, &mine.author, &mine.body) != (&theirs.kind, &theirs.author, &theirs.body)
     }
 
-    /// When enough was recorded, as much as the last snapshot took, and one for every four keys: so all of them together are no
-    /// more to write than the records, and little more to put together.
     pub(crate) fn wants_snapshot(&self, limits: &Limits) -> bool {
-        let much = self.fresh_records >= limits.snapshot_records || self.fresh_bytes >= limits.snapshot_bytes;
-        let small = self.fresh_bytes < self.saved_bytes || self.fresh_records < self.keys.len() / 4;
-        much && (!small || self.fresh_records >= limits.snapshot_records * LATE)
+        self.fresh.is_snapshot_due(self.saved_bytes, self.keys.len(), limits)
     }
 
     /// An app that cannot be saved is tried again when as much again was recorded.
     pub(crate) fn snapshot(&mut self, format: Format, limits: &Limits) -> Result<Snapshot, Unsaved> {
-        self.fresh_records = 0;
-        self.fresh_bytes = 0;
+        self.fresh = Fresh::default();
         let app = self.fold.save().map_err(Unsaved::Panicked)?;
         if app.len() > limits.save_bytes_max {
             return Err(Unsaved::TooLarge(app.len()));
@@ -189,5 +201,32 @@ impl Log {
     pub(crate) fn base_of(&self, format: Format, epoch: Epoch) -> Result<Snapshot, Panicked> {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
         Ok(self.snapshot_of(format, &self.fold.save()?, seen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_due_when_it_is_worth_it_and_at_the_latest_when_reading_would_take_long() {
+        let limits = Limits::default();
+        let (k, many) = (1 << 10, 10_000);
+        for (what, records, bytes, saved_bytes, keys, due) in [
+            ("too little", 999, 255 * k, 0, 0, false),
+            ("a thousand records", 1000, 50 * k, 0, 0, true),
+            ("few, and large", 4, 256 * k, 0, 0, true),
+            ("less than the last one took", 1000, 90 * k, 91 * k, 0, false),
+            ("as much", 1000, 91 * k, 91 * k, 0, true),
+            ("many keys to put together", 2499, 400 * k, 90 * k, many, false),
+            ("a record for every four", 2500, 400 * k, 90 * k, many, true),
+            ("late by records", 4000, 50 * k, 800 * k, many, true),
+            ("late by bytes", 32, 1024 * k, 90 * k, many, true),
+            ("late beside a large one", 32, 2048 * k, 512 * k, many, true),
+            ("not yet", 32, 2047 * k, 512 * k, many, false),
+        ] {
+            let fresh = Fresh { records, bytes };
+            assert_eq!(fresh.is_snapshot_due(saved_bytes, keys, &limits), due, "{what}");
+        }
     }
 }

@@ -150,7 +150,6 @@ impl Home {
         }
     }
 
-    /// The command's own sender, and whoever sent the same id again meanwhile.
     /// Nothing is appended any more.
     pub(super) fn refuse_waiting(&mut self, cx: &mut Cx<'_>) {
         while let Some(pending) = self.pipeline.pop() {
@@ -159,6 +158,7 @@ impl Home {
         }
     }
 
+    /// The command's own sender, and whoever sent the same id again meanwhile.
     fn refuse_with_waiters(&mut self, cx: &mut Cx<'_>, pending: &Pending, refusal: Refusal) {
         if matches!(pending.act.caller, Caller::Duty { .. }) {
             self.stewarded.duty_was_nothing(cx.now.tick);

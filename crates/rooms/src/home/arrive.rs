@@ -3,14 +3,13 @@
 
 use app::Applied;
 use engine::{Question, Read, Stored};
-use vocabulary::{Epoch, Key, Position};
+use vocabulary::{Epoch, Position};
 
 use super::load::FETCH;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
 use crate::format::Written;
 use crate::log::Grown;
-use crate::pipeline::Waiter;
 
 /// Records that came before their turn are kept for a while; beyond this a read brings them again.
 const ARRIVED_MAX: usize = 1000;
@@ -118,13 +117,13 @@ impl Home {
                     if applied == Applied::Unknown {
                         cx.counts.records_unknown += 1;
                     }
-                    let waiters = self.waiters_of(&key);
+                    let waiters = self.pipeline.take(&key);
                     self.tell_record(cx, &record, waiters);
                 }
                 Grown::Foreign => {
                     cx.counts.records_unknown += 1;
                     let place = (log.head(), log.at());
-                    let waiters = self.waiters_of(&key);
+                    let waiters = self.pipeline.take(&key);
                     self.tell_told(cx);
                     self.tell_waiters(cx, place, waiters);
                 }
@@ -139,11 +138,6 @@ impl Home {
         }
         let places = ARRIVED_MAX - self.arrived.len().min(ARRIVED_MAX);
         self.arrived.extend(records.take(places).map(|record| (record.stored.offset, record)));
-    }
-
-    /// The waiters of a command are told with its first record.
-    fn waiters_of(&mut self, key: &Key) -> Vec<Waiter> {
-        self.pipeline.take(key)
     }
 
     /// The app panicked on a record: fold once more from the snapshot, and if that panics too, freeze the room.
