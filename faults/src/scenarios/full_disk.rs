@@ -24,6 +24,9 @@ const MOUNT: &str = r#"secret=$(cat "$0/secret") && mount -t tmpfs -o "$1,mode=0
 printf %s "$secret" > "$0/secret" && shift && exec "$@""#;
 /// What docs/protocol.md has for a message that could not be stored.
 const REFUSED: &str = "BUSY";
+/// What is left of the journal's place is less than a commit of the crowd's, which found none.
+const SMALL_BYTES: usize = 4000;
+const SMALL_MAX: usize = 30;
 const FAILING: &str = "kulkul_engine_failing";
 const SHOWS_WITHIN: Duration = Duration::from_secs(20);
 
@@ -99,13 +102,30 @@ fn go_on(node: &Node, signer: &Signer, rooms: u16, outcome: &mut Outcome) -> Res
     sees.hear_until(|heard| (heard.kind == "user_joined" && heard.payload.id == Some("comes")).then_some(()))
         .context("presence stands still")?;
     comes.hear_until(|heard| (heard.kind == "room_info").then_some(()))?;
-    // Not a message of the crowd's, so it must not be stored: it has no id to be found by, and the log would show it.
-    comes.say(r#"{"type":"send_message","room":"r0","id":"x-1","payload":{"content":"for nobody"}}"#)?;
-    let code = comes.hear_until(|heard| {
-        (heard.id == Some("x-1")).then(|| heard.payload.code.unwrap_or("an ack").to_owned())
-    })?;
+    let code = last_answer(&mut comes)?;
     outcome.must(code == REFUSED, || format!("a message to a full disk is answered with {code}"));
     Ok(())
+}
+
+/// What a message is answered with when the journal's place is used up too: as long as a small one finds some, it is stored. They
+/// are none of the crowd's, so they have a room of their own.
+fn last_answer(visitor: &mut Visitor) -> Result<String> {
+    visitor.say(r#"{"type":"join_room","id":"j1","payload":{"room_id":"full"}}"#)?;
+    let content = "x".repeat(SMALL_BYTES);
+    let mut code = String::new();
+    for number in 0..SMALL_MAX {
+        let id = format!("x-{number}");
+        visitor.say(&format!(
+            r#"{{"type":"send_message","room":"full","id":"{id}","payload":{{"content":"{content}"}}}}"#
+        ))?;
+        code = visitor.hear_until(|heard| {
+            (heard.id == Some(&id)).then(|| heard.payload.code.unwrap_or("an ack").to_owned())
+        })?;
+        if code == REFUSED {
+            break;
+        }
+    }
+    Ok(code)
 }
 
 fn within_a_small_folder(data: &Path) -> Vec<OsString> {
