@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::{Asked, Stored};
 use rusqlite::Connection;
-use vocabulary::{Epoch, RoomId};
+use vocabulary::{Check, Epoch, Key, Payload, RoomId};
 
+use crate::keep;
+use crate::records::{self, Kept};
 use crate::rows::{Fault, Room};
+use crate::writer::Staged;
 
 pub(crate) struct Book {
     pub(crate) connection: Connection,
@@ -16,14 +20,34 @@ pub(crate) struct Book {
     touched: BTreeSet<RoomId>,
     changed: BTreeSet<RoomId>,
     open: bool,
+    /// The newest row of all, with those of the commit that is open.
+    pub(crate) newest: i64,
+    stored_newest: i64,
     /// Something was given up and is not all deleted; a life before this one may have left something.
-    pub(crate) forgets: bool,
+    forgets: bool,
+    /// Rooms are gone through in the order of their ids, up to this one so far; and once more, because there is something new.
+    forgetting: i64,
+    again: bool,
+    /// Rooms of whose rows some are damaged: what they gave up is not looked at any more.
+    spoilt: BTreeSet<i64>,
 }
 
 impl Book {
-    pub(crate) fn new(connection: Connection, first: Epoch) -> Book {
-        let (rooms, touched, changed) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Book { connection, first, rooms, touched, changed, open: false, forgets: true }
+    pub(crate) fn new(connection: Connection, first: Epoch, newest: i64) -> Book {
+        Book {
+            connection,
+            first,
+            rooms: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            open: false,
+            newest,
+            stored_newest: newest,
+            forgets: true,
+            forgetting: 0,
+            again: false,
+            spoilt: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn room(&mut self, name: &RoomId) -> Result<&mut Room, Fault> {
@@ -61,6 +85,64 @@ impl Book {
         room.id.ok_or(Fault::Damaged)
     }
 
+    pub(crate) fn stage(&mut self, stores: &[Asked]) -> Result<Vec<Staged>, Fault> {
+        stores.iter().map(|asked| keep::store(self, asked)).collect()
+    }
+
+    /// Whether a room that was not there before could be stored now.
+    pub(crate) fn takes_new_rooms(&self) -> bool {
+        let tried = || -> Result<(), Fault> {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            let mut room = Room::untouched(self.first);
+            // A name that none has.
+            room.write(&self.connection, &RoomId::new("", ""))?;
+            let stored = Stored { offset: 1, key: Key::once(0, 0), data: Payload::new() };
+            let one = Kept { stored, check: Check::default() };
+            records::add(&self.connection, room.id.unwrap_or_default(), &one, std::slice::from_ref(&one))?;
+            Ok(())
+        }();
+        self.connection.execute_batch("ROLLBACK").ok();
+        !matches!(tried, Err(Fault::Damaged))
+    }
+
+    /// Something is not needed any more.
+    pub(crate) fn gives_up(&mut self) {
+        (self.forgets, self.again) = (true, true);
+    }
+
+    pub(crate) fn has_forgotten(&self) -> bool {
+        !self.forgets
+    }
+
+    /// Deletes some of what was given up, one room after the other: how many rows. The end of a room's counts like one.
+    pub(crate) fn forget(&mut self, most: usize) -> Result<usize, Fault> {
+        let (mut gone, mut left) = (0, most);
+        while self.forgets && left > 0 {
+            let Some((room, upto)) = keep::given_up(&self.connection, self.forgetting)? else {
+                self.forgetting = 0;
+                self.forgets = std::mem::take(&mut self.again);
+                continue;
+            };
+            if self.spoilt.contains(&room) {
+                self.forgetting = room;
+                continue;
+            }
+            let (rows, is_all) =
+                keep::forget(&self.connection, room, upto, self.newest, left).inspect_err(|fault| {
+                    if let Fault::Damaged = fault {
+                        self.spoilt.insert(room);
+                    }
+                })?;
+            gone += rows;
+            left = left.saturating_sub(rows);
+            if is_all {
+                self.forgetting = room;
+                left = left.saturating_sub(1);
+            }
+        }
+        Ok(gone)
+    }
+
     /// Whether there was anything to be committed.
     pub(crate) fn commit(&mut self) -> Result<bool, Fault> {
         for name in std::mem::take(&mut self.changed) {
@@ -71,6 +153,7 @@ impl Book {
         if self.open {
             self.connection.execute_batch("COMMIT")?;
         }
+        self.stored_newest = self.newest;
         Ok(std::mem::take(&mut self.open))
     }
 
@@ -81,9 +164,12 @@ impl Book {
             self.connection.execute_batch("ROLLBACK").ok();
         }
         self.changed.clear();
+        self.newest = self.stored_newest;
         for name in std::mem::take(&mut self.touched) {
             self.rooms.remove(&name);
         }
+        // What was forgotten is there again.
+        self.gives_up();
     }
 
     /// After a commit: rooms that nobody follows are read from the file when they are needed.

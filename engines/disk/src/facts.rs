@@ -33,9 +33,15 @@ pub(crate) struct Facts {
     pub(crate) journal_bytes: Count,
     /// The last write failed and none has succeeded since: what the file says is looked at before it is trusted again.
     pub(crate) failing: AtomicBool,
+    /// What every room is written to is damaged: it stays so until the file is another.
+    pub(crate) damaged_all: AtomicBool,
 }
 
 impl Facts {
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed) || self.damaged_all.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let figure = |name, help, count: &Count| Figure { name, help, value: count.get() };
         vec![
@@ -63,11 +69,7 @@ impl Facts {
                 "The journal that waits to be worked into the file.",
                 &self.journal_bytes,
             ),
-            Figure {
-                name: "failing",
-                help: "1 while writes fail.",
-                value: u64::from(self.failing.load(Ordering::Relaxed)),
-            },
+            Figure { name: "failing", help: "1 while writes fail.", value: u64::from(self.is_failing()) },
         ]
     }
 }

@@ -11,6 +11,8 @@ const FRAME_HEADER_BYTES: usize = 24;
 /// Its last bit says in which order the words of a sum are read.
 const MAGIC: u32 = 0x377f_0682;
 const PAGE_BYTES_MAX: usize = 64 << 10;
+/// What a file is made with, where a journal does not say it.
+const PAGE_BYTES: usize = 4096;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Sum(u32, u32);
@@ -55,25 +57,29 @@ pub(crate) fn end(path: &Path) -> io::Result<End> {
     };
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut header = [0; HEADER_BYTES];
-    if filled(&mut file, &mut header)? < HEADER_BYTES || big(&header, 0) & !1 != MAGIC {
-        return Ok(End::Whole);
-    }
-    let order = big(&header, 0) & 1 == 1;
-    let page = big(&header, 8) as usize;
-    let begins = Sum(0, 0).over(&header[..24], order);
     // Of a journal that was never begun nothing was answered.
-    if begins != Sum::written(&header[24..]) || !page.is_power_of_two() || page > PAGE_BYTES_MAX {
+    if filled(&mut file, &mut header)? < HEADER_BYTES || header == [0; HEADER_BYTES] {
         return Ok(End::Whole);
     }
-    let mut frame = vec![0; FRAME_HEADER_BYTES + page];
-    let (mut before, mut ended, mut torn, mut commits_behind) = (begins, false, false, 0);
+    let big_words = big(&header, 0) & 1 == 1;
+    let begins = Sum(0, 0).over(&header[..24], big_words);
+    let page = big(&header, 8) as usize;
+    let is_page = page.is_power_of_two() && page <= PAGE_BYTES_MAX;
+    let sound = big(&header, 0) & !1 == MAGIC && begins == Sum::written(&header[24..]) && is_page;
+    // It was written and synced before the first frame: if it does not match, SQLite passes over all of them.
+    let order = if sound { big_words } else { cfg!(target_endian = "big") };
+    let mut frame = vec![0; FRAME_HEADER_BYTES + if is_page { page } else { PAGE_BYTES }];
+    let mut salts = sound.then(|| header[16..24].to_vec());
+    let (mut before, mut ended, mut torn, mut commits_behind) = (begins, !sound, !sound, 0);
     loop {
         let read = filled(&mut file, &mut frame)?;
+        let salts: &[u8] = salts.get_or_insert_with(|| frame[8..16].to_vec());
+        let of_this_journal = frame[8..16] == *salts;
         if read < frame.len() {
-            torn |= read > 0;
+            // A journal that began anew where a longer one was ends in a piece of that.
+            torn |= read > 0 && (read < 16 || of_this_journal);
             break;
         }
-        let of_this_journal = frame[8..16] == header[16..24];
         let whole = of_this_journal
             && before.over(&frame[..8], order).over(&frame[FRAME_HEADER_BYTES..], order)
                 == Sum::written(&frame[16..24]);
@@ -125,6 +131,37 @@ mod tests {
         let copy = folder.join("copy-wal");
         std::fs::copy(folder.join("a.db-wal"), &copy).expect("copied");
         copy
+    }
+
+    #[test]
+    fn a_bit_of_the_header_is_damage_and_a_journal_that_begins_anew_is_whole() {
+        let path = journal("header");
+        let whole = std::fs::read(&path).expect("read");
+        for bit in 0..HEADER_BYTES * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &flipped).expect("written");
+            assert_eq!(end(&path).expect("readable"), End::Damaged, "bit {bit}");
+        }
+        let file = path.with_file_name("a.db");
+        let connection = Connection::open(&file).expect("opened");
+        let insert = |number: u32| {
+            connection.execute("INSERT INTO t VALUES (?1)", [number]).expect("a row");
+        };
+        let journal = || std::fs::read(path.with_file_name("a.db-wal")).expect("read");
+        (10..20).for_each(insert);
+        let first = journal();
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).expect("worked in");
+        insert(20);
+        let anew = journal();
+        assert!(anew.len() == first.len() && anew != first, "in the place that it had");
+        // As long as the limit lets it be, which is no whole number of frames.
+        for length in [anew.len(), anew.len() - 100, anew.len() - FRAME_HEADER_BYTES - 4096 + 20] {
+            std::fs::write(&path, &anew[..length]).expect("written");
+            assert_eq!(end(&path).expect("readable"), End::Whole, "{length} bytes");
+        }
+        drop(connection);
+        std::fs::remove_dir_all(path.parent().expect("a folder")).ok();
     }
 
     #[test]

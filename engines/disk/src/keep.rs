@@ -71,7 +71,9 @@ fn append(book: &mut Book, by: Incarnation, name: &RoomId, batch: &Batch) -> Res
             added.push(Kept { stored, check });
         }
     }
-    records::add(&book.connection, id, &added)?;
+    if let Some(last) = added.last() {
+        book.newest = records::add(&book.connection, id, last, &added)?;
+    }
     let room = book.room(name)?;
     (room.head, room.head_check) = (head, check);
     room.due = batch.due.or(room.due);
@@ -124,9 +126,11 @@ fn keep(
         rows::set_snapshot(&book.connection, id, snapshot)?;
         let base = forget_upto.min(offset).max(room.base);
         room.base_check = records::check_at(&book.connection, &room, base)?;
+        if base > room.base {
+            give_up(&book.connection, id, base)?;
+            book.gives_up();
+        }
         (room.snapshot, room.base) = (Some(offset), base);
-        give_up(&book.connection, id, base)?;
-        book.forgets = true;
         *book.room(name)? = room.clone();
         book.changes(name);
     }
@@ -161,7 +165,7 @@ fn begin_epoch(
     if let Some(id) = room.id {
         book.connection.prepare_cached("DELETE FROM room WHERE id = ?1")?.execute(params![id])?;
         give_up(&book.connection, id, i64::MAX.cast_unsigned())?;
-        book.forgets = true;
+        book.gives_up();
     }
     let Seen { position: Position { offset, .. }, check } = base.seen;
     let fresh = Room {
@@ -187,20 +191,32 @@ fn give_up(connection: &Connection, room: i64, upto: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Deletes some of what was given up; how many rows. None left: the entry goes too. A row that reaches beyond stays whole.
-pub(crate) fn forget(connection: &Connection, most: usize) -> Result<usize, Fault> {
-    let first = "SELECT room, upto FROM given_up LIMIT 1";
-    let first = connection.prepare_cached(first)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
-    let Some((room, upto)): Option<(i64, i64)> = first.optional()? else { return Ok(0) };
-    let delete = "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE room = ?1 AND place <= ?2 LIMIT ?3)";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let gone = connection.prepare_cached(delete)?.execute(params![room, upto, most])?;
-    if gone == 0 {
-        if upto == i64::MAX {
-            connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
-        }
-        connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
+/// What is given up of the next room behind one: up to where.
+pub(crate) fn given_up(connection: &Connection, behind: i64) -> Result<Option<(i64, i64)>, Fault> {
+    let next = "SELECT room, upto FROM given_up WHERE room > ?1 ORDER BY room LIMIT 1";
+    let mut next = connection.prepare_cached(next)?;
+    Ok(next.query_row(params![behind], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// Deletes some of it: how many rows, and whether that was all. A row that reaches beyond stays whole, and so does the newest of
+/// all rows, whosever it is: by it the log is known to be as far as it had got.
+pub(crate) fn forget(
+    connection: &Connection,
+    room: i64,
+    upto: i64,
+    newest: i64,
+    most: usize,
+) -> Result<(usize, bool), Fault> {
+    let delete = "DELETE FROM log WHERE id IN \
+                  (SELECT id FROM log WHERE room = ?1 AND place <= ?2 AND id < ?4 LIMIT ?3)";
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let gone = connection.prepare_cached(delete)?.execute(params![room, upto, limit, newest])?;
+    if gone == most {
+        return Ok((gone, false));
     }
-    // The entry's own end counts as one: there may be others.
-    Ok(gone.max(1))
+    if upto == i64::MAX {
+        connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
+    }
+    connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
+    Ok((gone, true))
 }

@@ -7,6 +7,7 @@ mod clock;
 mod facts;
 mod journal;
 mod keep;
+mod reach;
 mod reader;
 mod records;
 mod rows;
@@ -17,7 +18,6 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use vocabulary::Epoch;
 use book::Book;
 use clock::Clock;
 use facts::Facts;
+use reach::{Reach, Told};
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
 use writer::Writer;
@@ -42,7 +43,8 @@ pub struct Config {
 /// Why the file cannot be served.
 #[derive(Debug)]
 pub enum OpenError {
-    Folder(std::io::Error),
+    Folder(PathBuf, std::io::Error),
+    Threads(std::io::Error),
     /// Another process has it.
     Taken,
     Damaged(String),
@@ -55,7 +57,12 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::Folder(error) => write!(f, "the data folder cannot be used: {error}"),
+            OpenError::Folder(folder, error) => write!(
+                f,
+                "the data folder {} cannot be used: {error}. Let this user write there, or choose another with `data` or --data",
+                folder.display()
+            ),
+            OpenError::Threads(error) => write!(f, "the disk's threads cannot be started: {error}"),
             OpenError::Taken => f.write_str(
                 "another process serves this data folder: stop it, or choose another folder with `data` or --data",
             ),
@@ -80,13 +87,22 @@ impl std::error::Error for OpenError {}
 
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> OpenError {
-        OpenError::Folder(error)
+        OpenError::Threads(error)
     }
 }
 
 impl From<Disagreement> for OpenError {
     fn from(why: Disagreement) -> OpenError {
         OpenError::Disagrees(why)
+    }
+}
+
+impl From<rows::Fault> for OpenError {
+    fn from(fault: rows::Fault) -> OpenError {
+        match fault {
+            rows::Fault::Damaged => OpenError::Damaged("a row is not what was written".to_owned()),
+            rows::Fault::Sqlite(error) => error.into(),
+        }
     }
 }
 
@@ -119,15 +135,16 @@ impl Disk {
         answers: Arc<dyn Answers>,
     ) -> Result<Disk, OpenError> {
         let Config { folder, sync, lease } = config;
-        std::fs::create_dir_all(&folder)?;
+        let unusable = |error| OpenError::Folder(folder.clone(), error);
+        std::fs::create_dir_all(&folder).map_err(unusable)?;
         let lock = lock(&folder)?;
-        match journal::end(&schema::journal(&folder))? {
+        match journal::end(&schema::journal(&folder)).map_err(unusable)? {
             journal::End::Damaged if sync == Sync::Always => {
                 return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
             }
             journal::End::Torn if sync == Sync::Always => tracing::warn!(
                 folder = %folder.display(),
-                "the last write was cut off when the process or the power ended; nobody was answered for it, and it is dropped"
+                "the last write is cut off and dropped: nobody was answered for it, if the process or the power ended in its midst"
             ),
             journal::End::Damaged | journal::End::Torn => tracing::warn!(
                 folder = %folder.display(),
@@ -136,8 +153,27 @@ impl Disk {
             journal::End::Whole => {}
         }
         let facts = Arc::new(Facts::default());
+        let (mut reach, told) = Reach::open(&folder).map_err(unusable)?;
+        schema::must_be_there(&folder, told)?;
         let connection = schema::writer(&folder, sync, &facts)?;
-        let Deployment { start_tag, format, .. } = schema::prepare(&connection, deployment)?;
+        let mut now = schema::prepare(&connection, deployment)?;
+        let newest = records::newest(&connection)?;
+        let is_another = match told {
+            Told::Nothing => newest > 0,
+            Told::Torn => false,
+            Told::Newest(told) => told > newest,
+        };
+        if is_another {
+            tracing::warn!(
+                folder = %folder.display(),
+                "rooms.db does not reach as far as it did, or was not here before: it was put back from a backup, or its last writes were lost. Every room begins a new epoch, and whoever comes back is told so by `reset`"
+            );
+            now.start_tag = deployment.start_tag;
+            schema::begin_epochs(&connection, &now)?;
+        }
+        reach.tell(newest);
+        reach.sync(&folder).map_err(unusable)?;
+        let Deployment { start_tag, format, .. } = now;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
         let readers = Readers::start(&folder, first, &answers, &facts)?;
         let (send, questions) = sync_channel(QUESTIONS_MAX);
@@ -149,10 +185,12 @@ impl Disk {
             clock: Clock::begin(),
             lease,
             volatile: Volatile::new(lease),
-            book: Book::new(connection, first),
+            reach,
+            book: Book::new(connection, first, newest),
             company: 0,
             took: Duration::ZERO,
             mend_at: None,
+            held: 0,
         };
         let wanted = Some(readers.wanted());
         let thread = std::thread::Builder::new().name("disk-writer".to_owned());
@@ -203,7 +241,7 @@ impl Link for Disk {
     }
 
     fn condition(&self) -> Condition {
-        if self.facts.failing.load(Ordering::Relaxed) {
+        if self.facts.is_failing() {
             Condition::Away { why: "the disk takes no writes".to_owned() }
         } else {
             Condition::Serving
@@ -231,10 +269,12 @@ impl Drop for Disk {
 
 /// One process a folder: two writers would give one place twice.
 fn lock(folder: &Path) -> Result<File, OpenError> {
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+    let unusable = |error| OpenError::Folder(folder.to_owned(), error);
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
+    let file = file.map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Taken),
-        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+        Err(std::fs::TryLockError::Error(error)) => Err(unusable(error)),
     }
 }

@@ -21,15 +21,18 @@ const AT: &str = "SELECT place, data FROM log WHERE room = ?1 AND place >= ?2 OR
 /// Of the sum, the rolled check, and how long key and data are.
 const HEAD_BYTES: usize = 16;
 
-/// As one row; they follow each other.
-pub(crate) fn add(connection: &Connection, room: i64, records: &[Kept]) -> Result<(), Fault> {
-    let Some(last) = records.last() else { return Ok(()) };
+/// The newest of all rows; zero: there is none.
+pub(crate) fn newest(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("SELECT coalesce(max(id), 0) FROM log", [], |row| row.get(0))
+}
+
+/// As one row; they follow each other. Which row it is.
+pub(crate) fn add(connection: &Connection, room: i64, last: &Kept, records: &[Kept]) -> Result<i64, Fault> {
     let mut data = Vec::with_capacity(records.iter().map(Kept::bytes).sum());
     for record in records {
         record.put(room, &mut data);
     }
-    connection.prepare_cached(ADD)?.insert(params![room, last.stored.offset.cast_signed(), data])?;
-    Ok(())
+    Ok(connection.prepare_cached(ADD)?.insert(params![room, last.stored.offset.cast_signed(), data])?)
 }
 
 /// Records after an offset without a hole: as many as the limits allow and the log has, up to its end. Each is proven by the one

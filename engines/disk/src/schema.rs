@@ -8,9 +8,12 @@ use std::time::Duration;
 use link::{Deployment, SameKeys};
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use vocabulary::RoomId;
 
 use crate::OpenError;
 use crate::facts::Facts;
+use crate::reach::Told;
+use crate::rows::{self, Room};
 
 pub(crate) const FILE: &str = "rooms.db";
 
@@ -128,6 +131,46 @@ pub(crate) fn prepare(connection: &Connection, mine: &Deployment) -> Result<Depl
     Ok(now)
 }
 
+/// What was there before is not begun anew in silence.
+pub(crate) fn must_be_there(folder: &Path, reach: Told) -> Result<(), OpenError> {
+    let bytes = |path: PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes(folder.join(FILE)) > 0 {
+        return Ok(());
+    }
+    let what = if bytes(journal(folder)) > 0 {
+        "it is empty or gone, and its journal rooms.db-wal is not"
+    } else if reach != Told::Nothing && reach != Told::Newest(0) {
+        "it is empty or gone, and held rooms before; if they are to begin anew, remove the file `reach` beside it too"
+    } else {
+        return Ok(());
+    };
+    Err(OpenError::Damaged(what.to_owned()))
+}
+
+/// A new epoch for every room, with the log that it has: who knows more of the old one is told, and nobody is told that two
+/// records have one place.
+pub(crate) fn begin_epochs(connection: &Connection, now: &Deployment) -> Result<(), OpenError> {
+    let mut rooms = connection.prepare(rows::ROOMS)?;
+    let all = rooms.query_map([], |row| Ok((row.get::<_, String>(1)?, Room::read(row)?)))?;
+    let all = all.collect::<Result<Vec<_>, _>>()?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for (name, room) in all {
+        // They were looked through a moment ago.
+        let Some((name, mut room)) = RoomId::from_full(&name).zip(room) else { continue };
+        let snapshot = rows::snapshot(connection, &room);
+        room.epoch = room.epoch.next(now.start_tag);
+        room.write(connection, &name)?;
+        // A snapshot that is damaged is found to be when its room is read.
+        if let (Ok(Some(mut snapshot)), Some(id)) = (snapshot, room.id) {
+            snapshot.seen.position.epoch = room.epoch;
+            rows::set_snapshot(connection, id, &snapshot)?;
+        }
+    }
+    connection.execute("UPDATE deployment SET line = ?1", params![now.to_string()])?;
+    connection.execute_batch("COMMIT")?;
+    Ok(())
+}
+
 /// Every other row is looked at when its room is read. A room that is not found would be taken for one that never was, so
 /// the list of rooms must be whole before anybody asks for one.
 fn look_through_rooms(connection: &Connection) -> Result<(), OpenError> {
@@ -135,10 +178,10 @@ fn look_through_rooms(connection: &Connection) -> Result<(), OpenError> {
     if verdict != "ok" {
         return Err(OpenError::Damaged(verdict));
     }
-    let mut rooms = connection.prepare(crate::rows::ROOMS)?;
-    let mut rows = rooms.query([])?;
-    while let Some(row) = rows.next()? {
-        if crate::rows::Room::read(row)?.is_none() {
+    let mut rooms = connection.prepare(rows::ROOMS)?;
+    let mut found = rooms.query([])?;
+    while let Some(row) = found.next()? {
+        if Room::read(row)?.is_none() {
             let id: i64 = row.get(0)?;
             return Err(OpenError::Damaged(format!("row {id} of the list of rooms does not match its sum")));
         }

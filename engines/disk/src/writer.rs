@@ -13,25 +13,27 @@ use rusqlite::params;
 use vocabulary::{Incarnation, Now, RoomId, Slice, Tick};
 
 use crate::book::Book;
+use crate::boxes;
 use crate::clock::Clock;
 use crate::facts::Facts;
+use crate::reach::Reach;
 use crate::reader::{Wanted, What};
 use crate::rows::Fault;
-use crate::{boxes, keep};
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
 const GROUP_MAX: usize = 1024;
 /// A slow disk makes nobody wait longer for company than this.
 const GATHER_MAX: Duration = Duration::from_millis(2);
-/// Rows that are deleted in one commit, of those that nobody will ask for: a moment's work.
-const FORGET_MAX: usize = 256;
-/// And for each that is stored, so that a log under load does not grow by what was given up, nor the backlog last.
+/// Rows that are deleted for each that is stored, so that a log under load does not grow by what was given up, nor the backlog
+/// last.
 const FORGET_EACH: usize = 2;
+/// And in a pause, in one commit: a moment's work.
+const FORGET_IDLE: usize = 256;
 /// After a write that failed, between two looks at whether the disk takes writes again.
 const MEND_EVERY: Duration = Duration::from_secs(1);
 /// With nothing to do: the journal is worked in, and what was given up is deleted.
 const IDLE: Duration = Duration::from_millis(200);
-/// A journal of this size is worked in at once, so that reading it stays quick and the disk does not fill with it.
+/// A journal that has grown by this is worked in at once, so that reading it stays quick and the disk does not fill with it.
 const JOURNAL_BYTES_MAX: u64 = 8 << 20;
 
 pub(crate) struct Writer {
@@ -43,11 +45,14 @@ pub(crate) struct Writer {
     pub(crate) lease: Duration,
     pub(crate) volatile: Volatile,
     pub(crate) book: Book,
+    pub(crate) reach: Reach,
     /// How many questions came together of late, and how long the last commit took.
     pub(crate) company: usize,
     pub(crate) took: Duration,
     /// A write failed: until then nothing is written.
     pub(crate) mend_at: Option<Tick>,
+    /// So long the journal was when it was last worked in, if a reader kept it from being begun anew.
+    pub(crate) held: u64,
 }
 
 /// What is told once the commit is on the disk.
@@ -80,8 +85,10 @@ impl Writer {
                     self.group(now, asked);
                     // Nobody's answer waits for that.
                     self.tell();
-                    if self.mend_at.is_none() {
-                        self.tidy(false);
+                    if self.mend_at.is_none()
+                        && let Err(fault) = self.tidy(false)
+                    {
+                        self.failed(now, &fault, &[]);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => self.rest(now),
@@ -89,7 +96,7 @@ impl Writer {
             }
             self.tell();
         }
-        if let Err(error) = self.work_in("TRUNCATE") {
+        if let Err(error) = self.empty_journal() {
             tracing::warn!(%error, "the disk's journal could not be emptied; the next start does it");
         }
     }
@@ -223,6 +230,7 @@ impl Writer {
             Ok((staged, committed)) => {
                 self.book.let_go(|room| self.volatile.is_followed(room));
                 if committed {
+                    self.reach.tell(self.book.newest);
                     self.took = began.elapsed();
                     self.facts.commits.add(1);
                 }
@@ -236,17 +244,26 @@ impl Writer {
     }
 
     fn staged(&mut self, stores: &[Asked]) -> Result<Vec<Staged>, Fault> {
-        let staged = stores.iter().map(|asked| keep::store(&mut self.book, asked));
-        let staged = staged.collect::<Result<Vec<Staged>, Fault>>()?;
+        let staged = self.book.stage(stores)?;
         let rows = staged.iter().filter(|it| matches!(it, Staged::Appended { news: Some(_), .. })).count();
-        self.forget((rows * FORGET_EACH).min(FORGET_MAX))?;
-        Ok(staged)
+        match self.forget(rows * FORGET_EACH) {
+            // They have nothing to do with it, and SQLite takes no more of a transaction that has met damage.
+            Err(Fault::Damaged) => {
+                self.book.undo();
+                self.book.stage(stores)
+            }
+            forgotten => forgotten.map(|()| staged),
+        }
     }
 
-    fn stored(&mut self, staged: Vec<Staged>) {
+    fn takes_writes(&self) {
         if self.facts.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("the disk takes writes again");
         }
+    }
+
+    fn stored(&mut self, staged: Vec<Staged>) {
+        self.takes_writes();
         for one in staged {
             match one {
                 Staged::Appended { by, room, number, outcome, news, due } => {
@@ -279,7 +296,7 @@ impl Writer {
         let refused = match fault {
             Fault::Damaged => {
                 self.facts.damaged.add(1);
-                tracing::error!("a room was not written to: its rows are not what was stored");
+                self.tell_damage(stores);
                 true
             }
             Fault::Sqlite(_) if self.mend_at.is_some() => true,
@@ -305,13 +322,30 @@ impl Writer {
         }
     }
 
+    /// Of one room, or of what all rooms are written to.
+    fn tell_damage(&self, stores: &[Asked]) {
+        if !self.book.takes_new_rooms() {
+            if !self.facts.damaged_all.swap(true, Ordering::Relaxed) {
+                tracing::error!(
+                    "rooms.db is damaged where all rooms are written to: nothing is accepted. Restore the data folder from a backup"
+                );
+            }
+            return;
+        }
+        for Asked { question, .. } in stores {
+            if let Question::Append { room, .. } = question {
+                tracing::error!(%room, "a room was not written to: its rows are not what was stored");
+            }
+        }
+    }
+
     /// After a failed write nobody knows which pages of the journal reached the disk. What it holds of finished commits is
     /// worked into the file, synced there, and the journal begins anew: only then is it written to again.
     fn mend(&mut self, now: Now) {
         if self.mend_at.is_none_or(|at| now.tick < at) {
             return;
         }
-        match self.work_in("TRUNCATE") {
+        match self.empty_journal() {
             Ok(()) => self.mend_at = None,
             Err(error) => {
                 tracing::debug!(%error, "the disk does not take writes yet");
@@ -320,51 +354,71 @@ impl Writer {
         }
     }
 
-    /// Works the journal into the file. It begins anew in the place that it has (RESTART): a commit that need not make it longer
-    /// is a quarter sooner on the disk. Or in no place (TRUNCATE): what the file held was looked through, and nothing of it is left.
-    fn work_in(&self, how: &str) -> Result<(), rusqlite::Error> {
-        let work_in = format!("PRAGMA wal_checkpoint({how})");
-        let busy: i64 = self.book.connection.query_row(&work_in, [], |row| row.get(0))?;
+    /// Works the journal into the file, and cuts it to nothing: it holds nothing then of what may have been half written.
+    fn empty_journal(&mut self) -> Result<(), rusqlite::Error> {
+        let empty = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy: i64 = self.book.connection.query_row(empty, [], |row| row.get(0))?;
         if busy != 0 {
             return Err(rusqlite::Error::InvalidQuery);
         }
         self.facts.journal_bytes.set(0);
+        self.held = 0;
         Ok(())
     }
 
     fn rest(&mut self, now: Now) {
         self.mend(now);
-        if self.mend_at.is_none() {
-            self.tidy(true);
+        if self.mend_at.is_some() {
+            return;
+        }
+        let forgotten = match self.forget(FORGET_IDLE) {
+            Ok(()) | Err(Fault::Damaged) => Ok(()),
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = forgotten.and_then(|()| self.tidy(true)).and_then(|()| self.try_again()) {
+            self.failed(now, &fault, &[]);
         }
     }
 
-    /// Deletes some of what was given up. Where that is damaged it stays: nobody asks for it.
-    fn forget(&mut self, most: usize) -> Result<(), Fault> {
-        if !self.book.forgets || most == 0 {
-            return Ok(());
-        }
-        match keep::forget(&self.book.connection, most) {
-            Ok(forgotten) => {
-                self.facts.forgotten.add(forgotten as u64);
-                self.book.forgets = forgotten > 0;
-            }
-            Err(Fault::Damaged) => self.book.forgets = false,
-            Err(fault) => return Err(fault),
+    /// Who is not ready may be sent nothing that could show that it is.
+    fn try_again(&mut self) -> Result<(), Fault> {
+        if self.facts.failing.load(Ordering::Relaxed) {
+            self.book.connection.execute("UPDATE deployment SET line = line", [])?;
+            self.takes_writes();
         }
         Ok(())
     }
 
-    /// Works the journal in; with nothing else to do, it deletes what was given up. Nobody waits for either.
-    fn tidy(&mut self, idle: bool) {
-        if idle && let Err(fault) = self.forget(FORGET_MAX) {
-            tracing::debug!(?fault, "what was given up is deleted another time");
+    /// Deletes some of what was given up. What is damaged of it stays where it is: nobody asks for it.
+    fn forget(&mut self, most: usize) -> Result<(), Fault> {
+        let forgotten = self.book.forget(most);
+        if let Err(Fault::Damaged) = forgotten {
+            self.facts.damaged.add(1);
+            tracing::error!(
+                "rows that were given up are damaged: they are not deleted, and take their place"
+            );
         }
+        self.facts.forgotten.add(forgotten? as u64);
+        Ok(())
+    }
+
+    /// Works the journal into the file, as far as no reader needs it as it was; the next commit begins it anew in the place it has,
+    /// if none does. A commit that need not make it longer is a quarter sooner on the disk. No answer waits for this.
+    fn tidy(&mut self, idle: bool) -> Result<(), Fault> {
         let bytes = self.facts.journal_bytes.get();
-        if bytes > JOURNAL_BYTES_MAX || (idle && bytes > 0 && !self.book.forgets) {
-            // A reader that holds it makes this come to nothing; there is a next time.
-            self.work_in("RESTART").ok();
+        let grown = bytes.saturating_sub(self.held);
+        if bytes == 0 || (grown <= JOURNAL_BYTES_MAX && !(idle && self.book.has_forgotten())) {
+            return Ok(());
         }
+        let work_in = "PRAGMA wal_checkpoint(PASSIVE)";
+        let pages = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
+        self.held = bytes;
+        let (all, done): (i64, i64) = self.book.connection.query_row(work_in, [], pages)?;
+        if all == done {
+            self.facts.journal_bytes.set(0);
+            self.held = 0;
+        }
+        Ok(())
     }
 
     fn tell(&mut self) {
