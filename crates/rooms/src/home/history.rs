@@ -115,6 +115,8 @@ impl Home {
         let Reader { since, after, want: Want::History(mut past), .. } = reader else { return };
         let Some(records) = self.found(cx, after, outcome) else {
             return match outcome {
+                // A page with less in it would read as if nothing more had been said; `found` has put it down.
+                Read::Damaged => cx.reply(&self.id, past.reply, Reply::Refused(self.appends_nothing())),
                 // What reaches back beyond retention is what of it is still there.
                 Read::Behind(kept) if after < *kept && *kept < past.upto => {
                     self.ask_for_past(cx, since, *kept, past)

@@ -279,9 +279,15 @@ impl Home {
             Read::Records { records, .. } => return Some(records),
             Read::Behind(kept) => self.kept_from = self.kept_from.max(*kept),
             Read::Lost => self.kept_from = self.kept_from.max(after + 1),
+            // Known already, and in the log: as often as anybody asks it is the same damage.
+            Read::Damaged if self.is_known_as_damaged() => {}
             Read::Damaged => self.past_is_damaged(cx),
         }
         None
+    }
+
+    fn is_known_as_damaged(&self) -> bool {
+        matches!(self.phase, Phase::Quarantined(..)) && self.kept_from == u64::MAX
     }
 
     /// The engine says how far the log goes, and brings what this node had not heard of.

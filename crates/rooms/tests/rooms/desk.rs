@@ -8,9 +8,9 @@ use app::{Action, App, Applied, Decision, Room, UnknownFormat};
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
-    Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, HistoryFrom, Incarnation,
-    Join, Key, Now, Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown, Standing, Tag,
-    Tick, User, UserId, Wall,
+    Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Failure, HistoryFrom,
+    Incarnation, Join, Key, Now, Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown,
+    Standing, Tag, Tick, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded.
@@ -64,6 +64,8 @@ pub(crate) struct Desk {
     pub(crate) now: Now,
     pub(crate) asked: VecDeque<Question>,
     pub(crate) told: Vec<Delivery>,
+    /// For the log.
+    pub(crate) failed: Vec<Failure>,
 }
 
 impl Desk {
@@ -86,8 +88,8 @@ impl Desk {
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-        let (asked, told) = (VecDeque::new(), Vec::new());
-        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told }
+        let (asked, told, failed) = (VecDeque::new(), Vec::new(), Vec::new());
+        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told, failed }
     }
 
     pub(crate) fn join(&mut self) {
@@ -146,6 +148,7 @@ impl Desk {
                 Effect::Ask(Question::Attend { .. }) => {}
                 Effect::Ask(question) => self.asked.push_back(question),
                 Effect::Deliver(_, delivery) => self.told.push(delivery),
+                Effect::Failed(failure) => self.failed.push(failure),
                 other => panic!("{other:?}"),
             }
         }

@@ -2,18 +2,25 @@
 
 use engine::{Answer, Nodes, Question, Read};
 use rooms::Limits;
-use vocabulary::{Asker, Caller, Command, Delivery, Epoch, HistoryFrom, Position, Reply, ReplyTo, Tag};
+use vocabulary::{
+    Asker, Caller, Code, Command, Delivery, Epoch, Failed, HistoryFrom, Position, Reply, ReplyTo, Tag,
+};
 
 use crate::desk::{ANA, Desk, ana, room};
 
-/// What a desk's Ana is told of the past: the bytes of each message, and by how many readings.
-fn told_of_the_past(from: HistoryFrom) -> (Vec<u64>, usize) {
+/// Five records of Ana's, of which memory holds the newest.
+fn five_records() -> Desk {
     let mut desk = Desk::with(Nodes::One, Limits { ring_records_max: 1, ..Limits::default() });
     for id in ["a", "b", "c", "d", "e"] {
         desk.say_at_length(id, 200 << 10);
         desk.carry_all();
     }
     desk.told.clear();
+    desk
+}
+
+/// What Ana is told of the past, and by how many readings; `engine` says something else in the place of what it would.
+fn asked(desk: &mut Desk, from: HistoryFrom, engine: impl Fn(u64, &mut Read)) -> (Reply, usize) {
     let tag = Tag { id: Some("h".into()), full_name: false };
     let (caller, reply) = (
         Caller::Connection { id: ANA, user: ana() },
@@ -22,28 +29,66 @@ fn told_of_the_past(from: HistoryFrom) -> (Vec<u64>, usize) {
     desk.command(Command::History { room: room(), caller, reply, limit: 5, from });
     let mut readings = 0;
     while let Some(read) = desk.take(|question| matches!(question, Question::Read { .. })) {
+        let Question::Read { after, .. } = read else { continue };
         readings += 1;
         let mut answers = desk.engine_says(read);
         for answer in &mut answers {
-            // As much as this engine gives at once.
-            if let Answer::Read { outcome: Read::Records { records, .. }, .. } = answer {
-                records.truncate(2);
+            if let Answer::Read { outcome, .. } = answer {
+                engine(after, outcome);
             }
         }
         desk.hear(answers);
     }
-    let told = desk.told.iter().find_map(|delivery| match delivery {
-        Delivery::Reply { reply: Reply::History { entries, .. }, .. } => Some(entries),
+    let told = desk.told.drain(..).find_map(|delivery| match delivery {
+        Delivery::Reply { reply, .. } => Some(reply),
         _ => None,
     });
-    let told = told.expect("an answer").iter().map(|entry| entry.position.offset).collect();
-    (told, readings)
+    (told.expect("an answer"), readings)
+}
+
+fn offsets(reply: &Reply) -> Vec<u64> {
+    let Reply::History { entries, .. } = reply else { panic!("{reply:?}") };
+    entries.iter().map(|entry| entry.position.offset).collect()
+}
+
+fn position(offset: u64) -> Position {
+    Position { epoch: Epoch::new(Epoch::FIRST_COUNTER, 7), offset }
+}
+
+/// As much as this engine gives at once.
+fn two_at_once(_: u64, read: &mut Read) {
+    if let Read::Records { records, .. } = read {
+        records.truncate(2);
+    }
 }
 
 #[test]
 fn history_that_does_not_fit_is_what_is_nearest_to_where_it_is_asked_from() {
-    assert_eq!(told_of_the_past(HistoryFrom::Latest), (vec![4, 5], 3));
-    let position = |offset| Position { epoch: Epoch::new(Epoch::FIRST_COUNTER, 7), offset };
-    assert_eq!(told_of_the_past(HistoryFrom::Before(position(5))), (vec![3, 4], 2));
-    assert_eq!(told_of_the_past(HistoryFrom::After(position(0))), (vec![1, 2], 2));
+    for (from, told, readings) in [
+        (HistoryFrom::Latest, vec![4, 5], 3),
+        (HistoryFrom::Before(position(5)), vec![3, 4], 2),
+        (HistoryFrom::After(position(0)), vec![1, 2], 2),
+    ] {
+        let (reply, read) = asked(&mut five_records(), from, two_at_once);
+        assert_eq!((offsets(&reply), read), (told, readings), "{from:?}");
+    }
+}
+
+#[test]
+fn a_past_that_is_damaged_is_refused_with_the_reference_that_stands_in_the_log_once() {
+    let mut desk = five_records();
+    let damaged = |after, read: &mut Read| {
+        if after < 3 {
+            *read = Read::Damaged;
+        }
+    };
+    for _ in 0..2 {
+        let (reply, _) = asked(&mut desk, HistoryFrom::Latest, damaged);
+        let Reply::Refused(refusal) = reply else { panic!("{reply:?}") };
+        let [failure] = &desk.failed[..] else { panic!("{:?}", desk.failed) };
+        assert_eq!((refusal.code, refusal.reference), (Code::Internal, Some(Box::new(failure.reference))));
+        assert_eq!((&failure.what, &failure.room), (&Failed::Damaged, &room()));
+    }
+    let (reply, _) = asked(&mut desk, HistoryFrom::After(position(3)), damaged);
+    assert_eq!(offsets(&reply), [4, 5], "what is not damaged is told");
 }
