@@ -6,8 +6,10 @@ use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use node::Uncalled;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use vocabulary::{Code, PageEntry, Payload, Person, Position, Refusal, Reply, RoomId, Told, Wall};
+use vocabulary::{Code, PageEntry, Payload, Person, Position, Refusal, Reply, RoomId, Told, UserId, Wall};
 
 /// Why there is no answer of the kind that was asked for.
 #[derive(Debug)]
@@ -46,11 +48,6 @@ impl Fault {
 
     fn unexpected() -> Fault {
         Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "Internal server error")
-    }
-
-    /// For a place among others.
-    pub(crate) fn into_body(self) -> Value {
-        self.body
     }
 }
 
@@ -107,29 +104,93 @@ impl IntoResponse for Fault {
 }
 
 /// What was stored, or done without a record.
-pub(crate) fn of_publish(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Value, Fault> {
+#[derive(Serialize)]
+pub(crate) struct Published {
+    room: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Place>,
+    timestamp: String,
+    reply: Option<Box<RawValue>>,
+}
+
+pub(crate) fn of_publish(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Published, Fault> {
+    let published = |stored: Option<Position>, at: Wall, reply: Option<&Payload>| Published {
+        room: room.as_str().to_owned(),
+        message_id: stored.map(|position| position.to_string()),
+        position: stored.map(Place::from),
+        timestamp: at.to_string(),
+        reply: reply.and_then(raw).map(ToOwned::to_owned),
+    };
     match told? {
-        Told::Stored { position, at, reply } => Ok(json!({
-            "room": room.as_str(),
-            "message_id": position.to_string(),
-            "position": positioned(position),
-            "timestamp": at.to_string(),
-            "reply": raw(reply.as_ref()),
-        })),
-        Told::Reply { reply: Reply::Done(reply), at } => {
-            Ok(json!({ "room": room.as_str(), "timestamp": at.to_string(), "reply": raw(reply.as_ref()) }))
-        }
+        Told::Stored { position, at, reply } => Ok(published(Some(position), at, reply.as_ref())),
+        Told::Reply { reply: Reply::Done(reply), at } => Ok(published(None, at, reply.as_ref())),
         Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
         Told::Reply { .. } => Err(Fault::unexpected()),
+    }
+}
+
+/// What came of one user of many.
+#[derive(Serialize)]
+pub(crate) struct OfUser {
+    user: String,
+    #[serde(flatten)]
+    result: Outcome,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Published(Published),
+    Refused(Value),
+}
+
+impl OfUser {
+    pub(crate) fn new(user: &UserId, result: Result<Published, Fault>) -> OfUser {
+        let result = match result {
+            Ok(published) => Outcome::Published(published),
+            Err(fault) => Outcome::Refused(fault.body),
+        };
+        OfUser { user: user.as_str().to_owned(), result }
+    }
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    room: &'a str,
+    messages: Vec<Message<'a>>,
+    upto: Place,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: String,
+    position: Place,
+    timestamp: String,
+    sender: Option<Value>,
+    payload: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    epoch: String,
+    offset: u64,
+}
+
+impl From<Position> for Place {
+    fn from(position: Position) -> Place {
+        Place { epoch: position.epoch.to_string(), offset: position.offset }
     }
 }
 
 pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
     match told? {
         Told::Reply { reply: Reply::History { entries, upto }, .. } => {
-            let messages: Vec<Value> = entries.iter().filter_map(message).collect();
-            let body = json!({ "room": room.as_str(), "messages": messages, "upto": positioned(upto) });
-            Ok(Json(body).into_response())
+            let messages = entries.iter().filter_map(message).collect();
+            Ok(Json(Page { room: room.as_str(), messages, upto: upto.into() }).into_response())
         }
         Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
         _ => Err(Fault::unexpected()),
@@ -147,31 +208,23 @@ pub(crate) fn of_presence(room: &RoomId, told: Result<Told, Uncalled>) -> Result
     }
 }
 
-fn message(entry: &PageEntry) -> Option<Value> {
+fn message(entry: &PageEntry) -> Option<Message<'_>> {
     let shown = entry.shown.as_ref()?;
-    Some(json!({
-        "type": shown.kind,
-        "id": entry.position.to_string(),
-        "position": positioned(entry.position),
-        "timestamp": stamp(entry.at),
-        "sender": shown.sender.as_ref().map(person),
-        "payload": raw(Some(&shown.payload)),
-    }))
+    Some(Message {
+        kind: shown.kind,
+        id: entry.position.to_string(),
+        position: entry.position.into(),
+        timestamp: entry.at.to_string(),
+        sender: shown.sender.as_ref().map(person),
+        payload: raw(&shown.payload),
+    })
 }
 
 fn person(person: &Person) -> Value {
     json!({ "id": person.id.as_str(), "name": &*person.name })
 }
 
-fn positioned(position: Position) -> Value {
-    json!({ "epoch": position.epoch.to_string(), "offset": position.offset })
-}
-
-fn stamp(at: Wall) -> String {
-    at.to_string()
-}
-
-/// A payload that an app made: JSON, as it is.
-fn raw(payload: Option<&Payload>) -> Value {
-    payload.and_then(|payload| serde_json::from_slice(payload).ok()).unwrap_or(Value::Null)
+/// A payload that an app made: JSON, as it is, to the last digit.
+fn raw(payload: &Payload) -> Option<&RawValue> {
+    serde_json::from_slice(payload).ok()
 }

@@ -10,12 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use vocabulary::{RoomId, UserId, Wish, check_user};
 
-use crate::answers::{self, Fault};
+use crate::answers::{self, Fault, OfUser};
 use crate::keys::Known;
 use crate::{Api, Scope, named_room};
 
@@ -43,6 +42,11 @@ struct Publish<'a> {
     id: Option<String>,
     #[serde(borrow)]
     payload: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Results {
+    results: Vec<OfUser>,
 }
 
 enum To {
@@ -120,13 +124,11 @@ pub(crate) async fn publish(
                 async move {
                     let room = user.inbox();
                     let told = desk.call(name, room.clone(), wish).await;
-                    let mut result = answers::of_publish(&room, told).unwrap_or_else(Fault::into_body);
-                    result["user"] = user.as_str().into();
-                    result
+                    OfUser::new(&user, answers::of_publish(&room, told))
                 }
             };
-            let results: Vec<Value> = stream::iter(users).map(one).buffered(AT_ONCE).collect().await;
-            Ok(Json(json!({ "results": results })).into_response())
+            let results = stream::iter(users).map(one).buffered(AT_ONCE).collect().await;
+            Ok(Json(Results { results }).into_response())
         }
     }
 }

@@ -29,17 +29,20 @@ scopes = ["everybody"]
 "#;
 
 fn ask(server: &Server, key: &str, request: &str, body: Option<&Value>) -> (u16, Value) {
+    let (status, answer) = ask_in_text(server, key, request, &body.map(Value::to_string).unwrap_or_default());
+    (status, serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
+}
+
+fn ask_in_text(server: &Server, key: &str, request: &str, body: &str) -> (u16, String) {
     let operator = server.operator.clone().expect("it has one");
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let (status, answer) = server.http_at(
+    server.http_at(
         &operator,
         &format!(
             "{request} HTTP/1.1\r\nHost: {operator}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ),
-    );
-    (status, serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
+    )
 }
 
 fn publish(server: &Server, body: &Value) -> (u16, Value) {
@@ -163,6 +166,20 @@ fn a_key_opens_what_it_says_and_a_mistake_is_named() {
     }
     let (status, _) = server.get("/api/history?room=chat:a");
     assert_eq!(status, 404, "clients' listener knows nothing of it");
+}
+
+/// No number of ours holds these, and no order of ours is theirs.
+const EXACT: &str = r#"{"z":123456789012345678901234567890,"price":1.10,"content":"x","a":[1e2,-0.0]}"#;
+
+#[test]
+fn a_payload_is_read_back_as_it_was_written_to_the_last_digit() {
+    let server = Server::configured(CONFIG);
+    let key = "orders-orders-orders-orders-orders";
+    let body = format!(r#"{{"room":"chat:general","payload":{EXACT}}}"#);
+    let (status, told) = ask_in_text(&server, key, "POST /api/publish", &body);
+    assert_eq!(status, 200, "{told}");
+    let (_, history) = ask_in_text(&server, key, "GET /api/history?room=chat:general", "");
+    assert!(history.contains(&format!(r#""payload":{EXACT}"#)), "{history}");
 }
 
 /// The process ends without a word, and another one serves the same folder.
