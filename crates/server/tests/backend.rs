@@ -1,6 +1,8 @@
 //! Back ends: what they publish reaches clients, by keys that open what they say and nothing else; and what was stored is
 //! there after a kill.
 
+#[path = "backend/commands.rs"]
+mod commands;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
@@ -258,6 +260,11 @@ fn the_commands_publish_and_read_as_a_back_end_does() {
     let (_, out, _) = run(&["history", "chat:general", "--json"]);
     let first: Value = serde_json::from_str(out.lines().next().expect("a line")).expect("JSON");
     assert_eq!(first["payload"]["content"], "n 1");
+    run(&["publish", "--room", "chat:exact", EXACT]);
+    for args in [["history", "chat:exact", "--limit=9"], ["history", "chat:exact", "--json"]] {
+        let (_, out, _) = run(&args);
+        assert!(out.contains(EXACT), "{out}");
+    }
     let (status, _, error) = run(&["publish", "--room", "general", "{}"]);
     assert!(status == Some(1) && error.contains("chat:general"), "{error}");
     let (status, _, error) = run(&["publish", "--room", "chat:a", "{content}"]);

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use http_api::Scope;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{self, Hidden};
@@ -42,33 +44,64 @@ impl Server {
         Ok(Server { agent, url: url.trim_end_matches('/').to_owned(), key })
     }
 
-    pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Unheard> {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {}", self.key));
         let said = query.iter().fold(request, |request, (name, value)| request.query(name, value)).call();
         self.heard(said)
     }
 
-    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Unheard> {
         let request = self.agent.post(format!("{}{path}", self.url));
         let request = request.header("authorization", format!("Bearer {}", self.key));
         let request = request.header("content-type", "application/json");
-        self.heard(request.send(body.to_string()))
+        let body = serde_json::to_string(body).map_err(|error| Unheard::Refused(error.into()))?;
+        self.heard(request.send(body))
     }
 
-    fn heard(&self, said: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value> {
-        let unreached = || format!("{} does not answer; is it serving there? Say where with --url", self.url);
-        let mut response = said.with_context(unreached)?;
-        let text = response.body_mut().read_to_string().with_context(unreached)?;
-        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    fn heard<T: DeserializeOwned>(
+        &self,
+        said: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, Unheard> {
+        let unreached = |error: ureq::Error| {
+            let says = format!("{} does not answer; is it serving there? Say where with --url", self.url);
+            Unheard::NotNow(anyhow::Error::from(error).context(says))
+        };
+        let mut response = said.map_err(unreached)?;
+        let text = response.body_mut().read_to_string().map_err(unreached)?;
+        let status = response.status().as_u16();
         if response.status().is_success() {
-            return Ok(body);
+            let read = serde_json::from_str(&text).with_context(|| format!("{} is no Kulkul", self.url));
+            return read.map_err(Unheard::Refused);
         }
-        let error = body["error"].as_str().map_or_else(|| body.to_string(), str::to_owned);
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let says = body["error"].as_str().map_or_else(|| body.to_string(), str::to_owned);
         let field = body["field"].as_str().map(|field| format!("`{field}`: ")).unwrap_or_default();
-        if response.status() == 401 {
-            bail!("{} does not know this key; is it the server of this config or data folder?", self.url);
-        }
-        bail!("{field}{error}")
+        let found = body["ref"].as_str().map(|reference| format!(" (ref {reference})")).unwrap_or_default();
+        let refusal = anyhow!("{field}{says}{found}");
+        Err(match status {
+            401 => Unheard::Refused(anyhow!(
+                "{} does not know this key; is it the server of this config or data folder?",
+                self.url
+            )),
+            502..=504 => Unheard::NotNow(refusal),
+            _ => Unheard::Refused(refusal),
+        })
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Unheard {
+    /// Nobody is there, or it is busy: later it may be otherwise.
+    NotNow(anyhow::Error),
+    /// It will not be otherwise.
+    Refused(anyhow::Error),
+}
+
+impl From<Unheard> for anyhow::Error {
+    fn from(why: Unheard) -> anyhow::Error {
+        let (Unheard::NotNow(error) | Unheard::Refused(error)) = why;
+        error
     }
 }

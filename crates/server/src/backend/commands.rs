@@ -1,42 +1,63 @@
 //! `kulkul publish`, `kulkul history`, `kulkul tail`.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http_api::Scope;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::ask::Server;
+use super::ask::{Server, Unheard};
 use crate::options::{History, Publish, Tail};
 
 /// A page, as large as the API gives them.
 const PAGE: u64 = 100;
 /// Between two looks of `tail` at a quiet room.
 const LOOK: Duration = Duration::from_millis(500);
+/// Between two tries of `tail` at a server that is away.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    everybody: bool,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    /// As it was typed: through a number of ours, 1.10 would be sent as 1.1.
+    payload: &'a RawValue,
+}
 
 pub(crate) fn publish(ask: &Publish) -> Result<()> {
-    let payload: Value = serde_json::from_str(&ask.payload)
+    let payload: &RawValue = serde_json::from_str(&ask.payload)
         .with_context(|| format!("PAYLOAD {:?} is not JSON; quote it for the shell", ask.payload))?;
-    let mut body = json!({ "payload": payload });
+    let (kind, id) = (ask.kind.as_deref(), ask.id.as_deref());
+    let mut body = Body { room: None, user: None, users: None, everybody: ask.all, kind, id, payload };
     match (&ask.room, &ask.user[..]) {
-        _ if ask.all => body["everybody"] = true.into(),
-        (Some(room), _) => body["room"] = room.as_str().into(),
-        (None, [user]) => body["user"] = user.as_str().into(),
-        (None, users) => body["users"] = users.into(),
-    }
-    for (name, value) in [("type", &ask.kind), ("id", &ask.id)] {
-        if let Some(value) = value {
-            body[name] = value.as_str().into();
-        }
+        _ if ask.all => {}
+        (Some(room), _) => body.room = Some(room),
+        (None, [user]) => body.user = Some(user),
+        (None, users) => body.users = Some(users),
     }
     let scope = if ask.all { Scope::Everybody } else { Scope::Publish };
-    let told = Server::of(&ask.server, scope)?.post("/api/publish", &body)?;
+    let told: Box<RawValue> = Server::of(&ask.server, scope)?.post("/api/publish", &body)?;
+    let raw = told.get();
+    let told: Value = serde_json::from_str(raw)?;
     let mut out = std::io::stdout().lock();
     let results = told["results"].as_array().map_or(std::slice::from_ref(&told), Vec::as_slice);
     let failed = results.iter().filter(|result| !result["error"].is_null()).count();
     if ask.server.json {
-        writeln!(out, "{told}")?;
+        writeln!(out, "{raw}")?;
     } else {
         for result in results {
             let whose = result["user"].as_str().or(result["room"].as_str()).unwrap_or_default();
@@ -52,27 +73,66 @@ pub(crate) fn publish(ask: &Publish) -> Result<()> {
     Ok(())
 }
 
+/// A page of messages, each as the server wrote it.
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Box<RawValue>>,
+    upto: Place,
+}
+
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+struct Place {
+    epoch: String,
+    offset: u64,
+}
+
+impl Place {
+    fn of(message: &RawValue) -> Result<Place> {
+        #[derive(Deserialize)]
+        struct Placed {
+            position: Place,
+        }
+        Ok(serde_json::from_str::<Placed>(message.get())?.position)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.epoch, self.offset)
+    }
+}
+
 pub(crate) fn history(ask: &History) -> Result<()> {
     let server = Server::of(&ask.server, Scope::History)?;
-    let newest = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
-    let (epoch, end) = place(&newest["upto"]);
-    let (mut pages, mut before, mut left) = (Vec::new(), end + 1, ask.limit);
-    while left > 0 && before > 1 {
-        let (limit, upto) = (left.min(PAGE), format!("{epoch}-{before}"));
+    let newest: Page = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
+    let (mut pages, mut left) = (Vec::new(), ask.limit);
+    let mut before = Place { offset: newest.upto.offset + 1, ..newest.upto };
+    let mut failed = None;
+    while left > 0 && before.offset > 1 {
+        let (limit, upto) = (left.min(PAGE), before.to_string());
         let query = [("room", ask.room.as_str()), ("limit", &limit.to_string()), ("before", &upto)];
-        let page = server.get("/api/history", &query)?;
-        let messages = page["messages"].as_array().cloned().unwrap_or_default();
-        // A page is of so many places, and of fewer where it would be too large; records that are shown to nobody are in none.
-        before = match messages.first() {
-            Some(oldest) => place(&oldest["position"]).1,
-            None => before.saturating_sub(limit),
+        let page = match server.get::<Page>("/api/history", &query) {
+            Ok(page) => page.messages,
+            Err(why) => {
+                failed = Some(why);
+                break;
+            }
         };
-        left -= messages.len().min(usize::try_from(left)?) as u64;
-        pages.push(messages);
+        // A page is of so many places, and of fewer where it would be too large; records that are shown to nobody are in none.
+        before.offset = match page.first() {
+            Some(oldest) => Place::of(oldest)?.offset,
+            None => before.offset.saturating_sub(limit),
+        };
+        left -= page.len().min(usize::try_from(left)?) as u64;
+        pages.push(page);
     }
     let mut out = Lines::new(ask.server.json);
     for message in pages.iter().rev().flatten() {
         out.write(message)?;
+    }
+    if let Some(why) = failed {
+        let says = format!("{} has no more to read before {before}", ask.room);
+        return Err(anyhow::Error::from(why).context(says));
     }
     if pages.iter().all(Vec::is_empty) && !ask.server.json {
         eprintln!("{} holds no messages", ask.room);
@@ -82,33 +142,61 @@ pub(crate) fn history(ask: &History) -> Result<()> {
 
 pub(crate) fn tail(ask: &Tail) -> Result<()> {
     let server = Server::of(&ask.server, Scope::History)?;
-    let now = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
-    let mut after = place(&now["upto"]);
+    let now: Page = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
+    let mut after = now.upto;
     let mut out = Lines::new(ask.server.json);
+    let mut pause = None;
     loop {
-        let from = format!("{}-{}", after.0, after.1);
+        let from = after.to_string();
         let query = [("room", ask.room.as_str()), ("limit", &PAGE.to_string()), ("after", &from)];
-        let page = server.get("/api/history", &query)?;
-        for message in page["messages"].as_array().into_iter().flatten() {
+        let page: Page = match server.get("/api/history", &query) {
+            Ok(page) => page,
+            // Servers are restarted, and whoever watches a room goes on from where it was.
+            Err(Unheard::NotNow(why)) => {
+                let wait = pause.map_or(LOOK, |pause: Duration| (pause * 2).min(PAUSE_MAX));
+                if pause.is_none() {
+                    eprintln!("{why:#}; trying again");
+                }
+                pause = Some(wait);
+                std::thread::sleep(wait);
+                continue;
+            }
+            Err(Unheard::Refused(why)) => return Err(why),
+        };
+        if pause.take().is_some() {
+            eprintln!("it answers again; going on after {after}");
+        }
+        for message in &page.messages {
             out.write(message)?;
         }
-        let upto = place(&page["upto"]);
-        let newest = page["messages"].as_array().and_then(|messages| messages.last());
-        if let Some(newest) = newest {
-            after = place(&newest["position"]);
-        } else if upto.0 != after.0 {
+        let upto = page.upto;
+        if let Some(newest) = page.messages.last() {
+            after = Place::of(newest)?;
+        } else if upto.epoch != after.epoch {
             // Another epoch: what came before it is lost, and what comes is from its beginning.
-            after = (upto.0, 0);
-        } else if upto.1 > after.1 {
-            after.1 = upto.1.min(after.1 + PAGE);
+            after = Place { offset: 0, ..upto };
+        } else if upto.offset > after.offset {
+            after.offset = upto.offset.min(after.offset + PAGE);
         } else {
             std::thread::sleep(LOOK);
         }
     }
 }
 
-fn place(position: &Value) -> (String, u64) {
-    (position["epoch"].as_str().unwrap_or("0").to_owned(), position["offset"].as_u64().unwrap_or(0))
+#[derive(Deserialize)]
+struct Message<'a> {
+    id: String,
+    timestamp: String,
+    #[serde(rename = "type")]
+    kind: String,
+    sender: Option<Sender>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Sender {
+    name: String,
 }
 
 struct Lines {
@@ -122,26 +210,34 @@ impl Lines {
         Lines { json, coloured }
     }
 
-    fn write(&mut self, message: &Value) -> Result<()> {
+    fn write(&mut self, message: &RawValue) -> Result<()> {
         let mut out = std::io::stdout().lock();
         if self.json {
             writeln!(out, "{message}")?;
             return Ok(out.flush()?);
         }
         let (dim, bold, plain) = if self.coloured { ("\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-        let text = |value: &Value| value.as_str().unwrap_or_default().replace(char::is_control, " ");
-        let who = match text(&message["sender"]["name"]) {
-            name if name.is_empty() => text(&message["type"]),
-            name => name,
-        };
-        let (at, id, payload) = (text(&message["timestamp"]), text(&message["id"]), &message["payload"]);
-        let content = match payload["content"].as_str() {
-            Some(content) if payload.as_object().is_some_and(|it| it.len() == 1) => {
-                content.replace(char::is_control, " ")
-            }
-            _ => payload.to_string(),
-        };
+        let Message { id, timestamp, kind, sender, payload } = serde_json::from_str(message.get())?;
+        let who = sender.map(|sender| sender.name).filter(|name| !name.is_empty()).unwrap_or(kind);
+        let (at, id, who) = (printable(&timestamp), printable(&id), printable(&who));
+        let content = printable(&content(payload).unwrap_or_else(|| payload.get().to_owned()));
         writeln!(out, "{dim}{at}  {id}{plain}  {bold}{who}{plain}  {content}")?;
         Ok(out.flush()?)
     }
+}
+
+/// No message moves the cursor of whoever reads it.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Of a payload that is nothing but a text.
+fn content(payload: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Only {
+        content: String,
+    }
+    let only = payload.get().starts_with('{').then(|| serde_json::from_str::<Only>(payload.get()));
+    only?.ok().map(|only| only.content)
 }

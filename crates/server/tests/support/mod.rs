@@ -130,6 +130,12 @@ impl Server {
         Server::run(Folder::new(), &[("KULKUL_LOG", "warn")], &[&always, args].concat())
     }
 
+    /// The same, where another one was before.
+    pub(crate) fn on_at(data: &Folder, address: &str) -> Server {
+        let args = ["--listen", address, "--data", data.text()];
+        Server::run(Folder::new(), &[("KULKUL_LOG", "warn")], &args)
+    }
+
     fn run(folder: Folder, variables: &[(&str, &str)], args: &[&str]) -> Server {
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
