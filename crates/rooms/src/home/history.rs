@@ -117,8 +117,9 @@ impl Home {
             return match outcome {
                 // A page with less in it would read as if nothing more had been said; `found` has put it down.
                 Read::Damaged => cx.reply(&self.id, past.reply, Reply::Refused(self.appends_nothing())),
-                // What reaches back beyond retention is what of it is still there.
-                Read::Behind(kept) if after < *kept && *kept < past.upto => {
+                // What reaches back beyond retention is what of it is still there. Not so where it is to follow a
+                // position: nothing would say that what comes next is not what follows it.
+                Read::Behind(kept) if past.newest && after < *kept && *kept < past.upto => {
                     self.ask_for_past(cx, since, *kept, past)
                 }
                 _ => past.tell(&self.id, cx),

@@ -75,6 +75,27 @@ fn history_that_does_not_fit_is_what_is_nearest_to_where_it_is_asked_from() {
 }
 
 #[test]
+fn what_is_asked_for_behind_a_place_follows_it_or_is_not_told() {
+    let forgotten = |after, read: &mut Read| {
+        if after < 3 {
+            *read = Read::Behind(3);
+        }
+    };
+    for (from, told) in [
+        (HistoryFrom::After(position(3)), vec![4, 5]),
+        (HistoryFrom::After(position(2)), vec![]),
+        (HistoryFrom::Before(position(5)), vec![4]),
+        (HistoryFrom::Before(position(4)), vec![]),
+        (HistoryFrom::Latest, vec![4, 5]),
+    ] {
+        let (reply, _) = asked(&mut five_records(), from, forgotten);
+        assert_eq!(offsets(&reply), told, "{from:?}");
+        let Reply::History { upto, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!(upto, position(5), "and where the log ends, all the same");
+    }
+}
+
+#[test]
 fn a_past_that_is_damaged_is_refused_with_the_reference_that_stands_in_the_log_once() {
     let mut desk = five_records();
     let damaged = |after, read: &mut Read| {
