@@ -3,12 +3,12 @@
 mod event;
 mod ring;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vocabulary::{Traced, Wall};
+use vocabulary::{ConnectionId, Traced, Wall};
 
 use event::{Event, What};
 use ring::Ring;
@@ -38,10 +38,13 @@ impl Wanted {
         self.limit.unwrap_or(LIMIT).min(LIMIT_MAX)
     }
 
-    fn is_met_by(&self, event: &Event<'_>) -> bool {
+    /// `there`: the connections of which something is told in the room that is asked about. How those ended concerns the room;
+    /// what has no room otherwise is of strangers, and they are many.
+    fn is_met_by(&self, event: &Event<'_>, there: &HashSet<ConnectionId>) -> bool {
         let of_user = self.user.as_deref().is_none_or(|user| user == event.user);
-        // How a connection ended concerns all its rooms.
-        let of_room = self.room.as_deref().is_none_or(|room| event.room.is_empty() || room == event.room);
+        let of_room = self.room.as_deref().is_none_or(|room| {
+            room == event.room || (event.room.is_empty() && there.contains(&event.connection))
+        });
         of_user && of_room
     }
 }
@@ -55,8 +58,14 @@ impl Trace {
     /// The newest that are wanted.
     pub(crate) fn find(&self, wanted: &Wanted) -> Vec<(Wall, Value)> {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = match &wanted.room {
+            Some(room) => {
+                ring.all().filter(|event| room == event.room).map(|event| event.connection).collect()
+            }
+            None => HashSet::new(),
+        };
         let mut found = VecDeque::new();
-        for event in ring.all().filter(|event| wanted.is_met_by(event)) {
+        for event in ring.all().filter(|event| wanted.is_met_by(event, &there)) {
             if found.len() >= wanted.most() {
                 found.pop_front();
             }
@@ -93,7 +102,7 @@ fn shown(event: &Event<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocabulary::{Code, ConnectionId, Happening, Position, RoomId, ShardId, UserId, Why};
+    use vocabulary::{Code, Happening, Position, RoomId, ShardId, UserId, Why};
 
     fn traced(at: i64, user: &str, what: Happening) -> Traced {
         let connection = ConnectionId { shard: ShardId(0), slot: 1, generation: 2 };
@@ -125,6 +134,25 @@ mod tests {
         assert_eq!(found(None, None, None), ["behind", "behind", "behind", "closed"], "the oldest is over");
         assert_eq!(found(Some("1"), Some("chat:a"), None), ["behind", "closed"]);
         assert_eq!(found(Some("1"), None, Some(1)), ["closed"], "the newest");
+    }
+
+    #[test]
+    fn a_room_is_told_of_how_its_own_members_ended_and_not_of_strangers() {
+        let trace = Trace::default();
+        let of = |slot, what| {
+            let connection = ConnectionId { slot, ..traced(0, "1", Happening::Ended).connection };
+            trace.put(&Traced { connection, ..traced(0, "1", what) });
+        };
+        of(1, behind("quiet"));
+        of(1, Happening::Ended);
+        for slot in 2..500 {
+            of(slot, behind("loud"));
+            of(slot, Happening::Closed { code: 4410, words: "too slow".into() });
+        }
+        let wanted = Wanted { room: Some("chat:quiet".to_owned()), ..Wanted::default() };
+        let told = trace.find(&wanted);
+        let words: Vec<_> = told.iter().map(|(_, event)| (&event["connection"], &event["what"])).collect();
+        assert_eq!(words, [(&json!("0-1-2"), &json!("behind")), (&json!("0-1-2"), &json!("ended"))]);
     }
 
     #[test]
