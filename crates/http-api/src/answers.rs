@@ -1,9 +1,9 @@
 //! What a room's home said, as a status and a body.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::http::StatusCode;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use node::Uncalled;
 use serde::Serialize;
@@ -34,6 +34,23 @@ impl Fault {
         Fault::field("body", says)
     }
 
+    pub(crate) fn unread(error: &BytesRejection, bytes_max: usize) -> Fault {
+        let says = match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => format!("the body has more than {bytes_max} bytes"),
+            _ => error.body_text(),
+        };
+        Fault { status: error.status(), ..Fault::body(says) }
+    }
+
+    pub(crate) fn not_found(path: &str) -> Fault {
+        Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no {path:?}"))
+    }
+
+    pub(crate) fn method(method: &Method) -> Fault {
+        let says = format!("{method} is not asked here");
+        Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", says)
+    }
+
     pub(crate) fn query(error: &QueryRejection) -> Fault {
         Fault::field("query", error.body_text())
     }
@@ -44,6 +61,15 @@ impl Fault {
 
     pub(crate) fn unproven() -> Fault {
         Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required")
+    }
+
+    /// By that room.
+    fn refused(room: &RoomId, refusal: &Refusal) -> Fault {
+        let mut fault = Fault::from(refusal);
+        if *refusal == Refusal::no_app(room) {
+            fault.body["field"] = "room".into();
+        }
+        fault
     }
 
     fn unexpected() -> Fault {
@@ -69,6 +95,15 @@ impl From<&Refusal> for Fault {
             Code::App(code) => (StatusCode::CONFLICT, code),
         };
         let mut fault = Fault::new(status, code, refusal.text.clone());
+        let field = match refusal.code {
+            Code::UnknownType => Some("type"),
+            Code::MissingRoom => Some("room"),
+            Code::InvalidPayload => Some("payload"),
+            _ => None,
+        };
+        if let Some(field) = field {
+            fault.body["field"] = field.into();
+        }
         fault.retry_after_ms = refusal.retry_after_ms;
         if let Some(millis) = refusal.retry_after_ms {
             fault.body["retry_after_ms"] = millis.into();
@@ -126,7 +161,7 @@ pub(crate) fn of_publish(room: &RoomId, told: Result<Told, Uncalled>) -> Result<
     match told? {
         Told::Stored { position, at, reply } => Ok(published(Some(position), at, reply.as_ref())),
         Told::Reply { reply: Reply::Done(reply), at } => Ok(published(None, at, reply.as_ref())),
-        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         Told::Reply { .. } => Err(Fault::unexpected()),
     }
 }
@@ -192,7 +227,7 @@ pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<
             let messages = entries.iter().filter_map(message).collect();
             Ok(Json(Page { room: room.as_str(), messages, upto: upto.into() }).into_response())
         }
-        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         _ => Err(Fault::unexpected()),
     }
 }
@@ -203,7 +238,7 @@ pub(crate) fn of_presence(room: &RoomId, told: Result<Told, Uncalled>) -> Result
             let users: Vec<Value> = users.iter().map(person).collect();
             Ok(Json(json!({ "room": room.as_str(), "count": count, "users": users })).into_response())
         }
-        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::from(&refusal)),
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         _ => Err(Fault::unexpected()),
     }
 }

@@ -7,10 +7,11 @@ mod publish;
 
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router, middleware};
 use node::{Desk, Uncalled};
 use serde::Deserialize;
@@ -36,11 +37,13 @@ pub fn router(desk: Desk, keys: Arc<Keys>, at_once_max: usize) -> Router {
     let places = Arc::new(Semaphore::new(at_once_max));
     let api = Api { desk, keys };
     Router::new()
-        .route("/api/publish", post(publish::publish))
+        .route("/api/publish", post(publish::publish).layer(DefaultBodyLimit::max(publish::BODY_BYTES_MAX)))
         .route("/api/history", get(history))
         .route("/api/presence", get(presence))
         .route_layer(middleware::from_fn_with_state(api.clone(), keys::prove))
         .route_layer(middleware::from_fn_with_state(places, find_place))
+        .route("/api/{*rest}", any(async |uri: Uri| Fault::not_found(uri.path())))
+        .method_not_allowed_fallback(async |method: Method| Fault::method(&method))
         .with_state(api)
 }
 
@@ -107,10 +110,10 @@ pub(crate) fn named_room(name: &str) -> Result<RoomId, Fault> {
     let room = room.ok_or_else(|| {
         Fault::field("room", format!("{name:?} names no app; write it in front, as in \"chat:{name}\""))
     })?;
-    match vocabulary::check_name(room.name()) {
+    // An inbox has its user's name, which is any text.
+    let check = if room.app() == "user" { vocabulary::check_user } else { vocabulary::check_name };
+    match check(room.name()) {
         Ok(()) => Ok(room),
-        // An inbox has its user's name, which is any text.
-        Err(_) if room.app() == "user" && vocabulary::check_user(room.name()).is_ok() => Ok(room),
         Err(error) => Err(Fault::field("room", format!("{name:?}: the name {error}"))),
     }
 }

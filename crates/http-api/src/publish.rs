@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -25,6 +26,10 @@ const USERS_MAX: usize = 1000;
 /// Of them at a time, so that one request does not fill the places for calls.
 const AT_ONCE: usize = 32;
 const ID_BYTES_MAX: usize = 128;
+/// Apps' words are short, and one that none knows is repeated in the refusal.
+const KIND_BYTES_MAX: usize = 64;
+/// The largest payload and a thousand users of the longest ids, and as much again for however they are written.
+pub(crate) const BODY_BYTES_MAX: usize = 2 << 20;
 const KIND: &str = "send_message";
 const ONE_TARGET: &str = "say exactly one of `room`, `user`, `users` and `everybody`";
 
@@ -59,11 +64,16 @@ pub(crate) async fn publish(
     State(api): State<Api>,
     Extension(known): Extension<Known>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Fault> {
+    let body = body.map_err(|error| Fault::unread(&error, BODY_BYTES_MAX))?;
     let said = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         return Err(Fault::field("Content-Type", "the body must be application/json"));
+    }
+    // A list would do for the parser, field by field, in an order that nobody wrote down.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Fault::body("the body must be a JSON object"));
     }
     let publish: Publish<'_> =
         serde_json::from_slice(&body).map_err(|error| Fault::body(error.to_string()))?;
@@ -85,6 +95,14 @@ pub(crate) async fn publish(
         && !(1..=ID_BYTES_MAX).contains(&id.len())
     {
         return Err(Fault::field("id", format!("{} bytes; an id has 1 to {ID_BYTES_MAX}", id.len())));
+    }
+    if let Some(kind) = &kind
+        && kind.len() > KIND_BYTES_MAX
+    {
+        return Err(Fault::field(
+            "type",
+            format!("{} bytes; a type has at most {KIND_BYTES_MAX}", kind.len()),
+        ));
     }
     let payload = payload.get();
     if payload.len() > PAYLOAD_BYTES_MAX {

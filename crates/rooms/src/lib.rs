@@ -20,8 +20,8 @@ use std::rc::Rc;
 use app::Host;
 use engine::{Answer, Asked, Guarantees, News, Nodes, Question};
 use vocabulary::{
-    Code, Command, ConnectionId, Delivery, Durability, Incarnation, Now, Parting, Payload, Refusal, Reply,
-    RoomId, SLICES, Slice, StepId, Tick, UserId,
+    Command, ConnectionId, Delivery, Durability, Incarnation, Now, Parting, Payload, Refusal, Reply, RoomId,
+    SLICES, Slice, StepId, Tick, UserId,
 };
 
 use claims::Claims;
@@ -343,7 +343,7 @@ impl Rooms {
             return Ok(());
         }
         let Some((host, rules)) = self.apps.0.get(room.app()).cloned() else {
-            return Err(Refusal::new(Code::InvalidPayload, format!("no app serves the room {room}")));
+            return Err(Refusal::no_app(room));
         };
         if self.homes.len() >= self.config.limits.rooms_max {
             self.counts.rooms_refused += 1;

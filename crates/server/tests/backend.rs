@@ -170,6 +170,38 @@ fn a_key_opens_what_it_says_and_a_mistake_is_named() {
     assert_eq!(status, 404, "clients' listener knows nothing of it");
 }
 
+#[test]
+fn a_refusal_is_json_and_says_what_of_the_request_is_to_blame() {
+    let server = Server::configured(CONFIG);
+    let publish = "POST /api/publish";
+    let long = "x".repeat(100_000);
+    for (request, body, status, field, says) in [
+        (publish, r#"["chat:a",null,null,false,null,null,{}]"#.to_owned(), 400, "body", "a JSON object"),
+        (publish, r#"{"room":"nothing:a","payload":{}}"#.to_owned(), 400, "room", "no app serves"),
+        (publish, r#"{"room":"chat:a","type":"dance","payload":{}}"#.to_owned(), 400, "type", "dance"),
+        (
+            publish,
+            format!(r#"{{"room":"chat:a","type":"{long}","payload":{{}}}}"#),
+            400,
+            "type",
+            "100000 bytes; a type has at most 64",
+        ),
+        (publish, r#"{"room":"chat:a","payload":{"content":5}}"#.to_owned(), 400, "payload", "content"),
+        (publish, r#"{"user":"a\u0001","payload":{}}"#.to_owned(), 400, "user", "no control characters"),
+        (publish, r#"{"room":"user:a\u0001","payload":{}}"#.to_owned(), 400, "room", "no control characters"),
+        (publish, " ".repeat((2 << 20) + 1), 413, "body", "more than 2097152 bytes"),
+        ("GET /api/nothing", String::new(), 404, "", "/api/nothing"),
+        ("DELETE /api/publish", String::new(), 405, "", "DELETE"),
+    ] {
+        let (got, answer) = ask_in_text(&server, "orders-orders-orders-orders-orders", request, &body);
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{request}: {answer}"));
+        assert_eq!((got, answer["field"].as_str().unwrap_or("")), (status, field), "{request}: {answer}");
+        let error = answer["error"].as_str().expect("words");
+        assert!(error.contains(says) && error.len() < 200, "{request}: {answer}");
+        assert!(answer["code"].is_string(), "{answer}");
+    }
+}
+
 /// No number of ours holds these, and no order of ours is theirs.
 const EXACT: &str = r#"{"z":123456789012345678901234567890,"price":1.10,"content":"x","a":[1e2,-0.0]}"#;
 

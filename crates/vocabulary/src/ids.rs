@@ -58,6 +58,8 @@ pub enum NameError {
     Empty,
     TooLong,
     Character,
+    /// Of a user's id.
+    Control,
 }
 
 impl fmt::Display for NameError {
@@ -66,6 +68,7 @@ impl fmt::Display for NameError {
             NameError::Empty => "must not be empty",
             NameError::TooLong => "must be at most 128 bytes",
             NameError::Character => "may hold only A-Z a-z 0-9 _ . : -",
+            NameError::Control => "may hold no control characters",
         })
     }
 }
@@ -85,7 +88,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
 pub fn check_user(id: &str) -> Result<(), NameError> {
     match id.len() {
         0 => Err(NameError::Empty),
-        1..=NAME_BYTES_MAX if id.chars().any(char::is_control) => Err(NameError::Character),
+        1..=NAME_BYTES_MAX if id.chars().any(char::is_control) => Err(NameError::Control),
         1..=NAME_BYTES_MAX => Ok(()),
         _ => Err(NameError::TooLong),
     }

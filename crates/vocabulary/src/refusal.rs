@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::Reference;
+use crate::{Reference, RoomId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -46,6 +46,10 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal { code, text: text.into(), retry_after_ms: None, reference: None }
+    }
+
+    pub fn no_app(room: &RoomId) -> Refusal {
+        Refusal::new(Code::InvalidPayload, format!("no app serves the room {room}"))
     }
 
     pub fn busy(retry_after_ms: u32) -> Refusal {
