@@ -128,7 +128,10 @@ fn keys(source: &node::KeySource) -> Finding {
 fn engine(engine: &Engine) -> Finding {
     match engine {
         Engine::Memory => Finding::fine("engine", "memory: always there, and empty after a restart"),
-        Engine::Disk => Finding::fine("engine", "disk: lives in the data folder, and outlives the process"),
+        Engine::Disk => Finding::fine(
+            "engine",
+            "disk: lives in the data folder, and outlives the process; its file is tried when the server starts, and not here",
+        ),
         Engine::Redis(_) | Engine::Nats(_) => {
             Finding::warn("engine", "cannot tell whether it answers", "start it before this server")
         }
