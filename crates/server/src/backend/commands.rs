@@ -131,7 +131,7 @@ pub(crate) fn history(ask: &History) -> Result<()> {
         out.write(message)?;
     }
     if let Some(why) = failed {
-        let says = format!("{} has no more to read before {before}", ask.room);
+        let says = format!("what {} holds before {before} cannot be read", ask.room);
         return Err(anyhow::Error::from(why).context(says));
     }
     if pages.iter().all(Vec::is_empty) && !ask.server.json {
