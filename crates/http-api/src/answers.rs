@@ -42,8 +42,9 @@ impl Fault {
         Fault { status: error.status(), ..Fault::body(says) }
     }
 
-    pub(crate) fn not_found(path: &str) -> Fault {
-        Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no {path:?}"))
+    pub(crate) fn not_found() -> Fault {
+        let says = "not found: there are /api/publish, /api/history and /api/presence";
+        Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", says)
     }
 
     pub(crate) fn method(method: &Method) -> Fault {

@@ -8,7 +8,7 @@ mod publish;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::{Method, Uri};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -42,7 +42,7 @@ pub fn router(desk: Desk, keys: Arc<Keys>, at_once_max: usize) -> Router {
         .route("/api/presence", get(presence))
         .route_layer(middleware::from_fn_with_state(api.clone(), keys::prove))
         .route_layer(middleware::from_fn_with_state(places, find_place))
-        .route("/api/{*rest}", any(async |uri: Uri| Fault::not_found(uri.path())))
+        .route("/api/{*rest}", any(async || Fault::not_found()))
         .method_not_allowed_fallback(async |method: Method| Fault::method(&method))
         .with_state(api)
 }

@@ -190,7 +190,7 @@ fn a_refusal_is_json_and_says_what_of_the_request_is_to_blame() {
         (publish, r#"{"user":"a\u0001","payload":{}}"#.to_owned(), 400, "user", "no control characters"),
         (publish, r#"{"room":"user:a\u0001","payload":{}}"#.to_owned(), 400, "room", "no control characters"),
         (publish, " ".repeat((2 << 20) + 1), 413, "body", "more than 2097152 bytes"),
-        ("GET /api/nothing", String::new(), 404, "", "/api/nothing"),
+        ("GET /api/nothing", String::new(), 404, "", "/api/publish"),
         ("DELETE /api/publish", String::new(), 405, "", "DELETE"),
     ] {
         let (got, answer) = ask_in_text(&server, "orders-orders-orders-orders-orders", request, &body);

@@ -146,9 +146,12 @@ pub(crate) fn tail(ask: &Tail) -> Result<()> {
     let mut after = now.upto;
     let mut out = Lines::new(ask.server.json);
     let mut pause = None;
+    // Nothing followed: up to there it is looked at from the other end, for what of it is still kept.
+    let mut stretch: Option<u64> = None;
     loop {
-        let from = after.to_string();
-        let query = [("room", ask.room.as_str()), ("limit", &PAGE.to_string()), ("after", &from)];
+        let (side, offset) = stretch.map_or(("after", after.offset), |end| ("before", end + 1));
+        let from = Place { offset, ..after.clone() }.to_string();
+        let query = [("room", ask.room.as_str()), ("limit", &PAGE.to_string()), (side, &from)];
         let page: Page = match server.get("/api/history", &query) {
             Ok(page) => page,
             // Servers are restarted, and whoever watches a room goes on from where it was.
@@ -166,17 +169,22 @@ pub(crate) fn tail(ask: &Tail) -> Result<()> {
         if pause.take().is_some() {
             eprintln!("it answers again; going on after {after}");
         }
+        if stretch.is_some() && !page.messages.is_empty() {
+            eprintln!("not all that came after {after} is still kept");
+        }
         for message in &page.messages {
             out.write(message)?;
         }
-        let upto = page.upto;
+        let (upto, looked) = (page.upto, stretch.take());
         if let Some(newest) = page.messages.last() {
             after = Place::of(newest)?;
         } else if upto.epoch != after.epoch {
             // Another epoch: what came before it is lost, and what comes is from its beginning.
             after = Place { offset: 0, ..upto };
+        } else if let Some(end) = looked {
+            after.offset = end;
         } else if upto.offset > after.offset {
-            after.offset = upto.offset.min(after.offset + PAGE);
+            stretch = Some(upto.offset.min(after.offset + PAGE));
         } else {
             std::thread::sleep(LOOK);
         }

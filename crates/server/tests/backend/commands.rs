@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -34,15 +34,16 @@ fn answering(answers: Vec<(u16, Value)>) -> String {
     address
 }
 
+fn message(offset: u64) -> Value {
+    json!({
+        "type": "new_message", "id": format!("7-{offset}"), "position": { "epoch": "7", "offset": offset },
+        "timestamp": "2026-01-01T10:00:00.123Z", "sender": null, "payload": { "content": "whole" },
+    })
+}
+
 #[test]
 fn history_that_ends_in_damage_is_printed_as_far_as_it_is_whole_and_is_a_failure() {
     let upto = json!({ "epoch": "7", "offset": 150 });
-    let message = |offset: u64| {
-        json!({
-            "type": "new_message", "id": format!("7-{offset}"), "position": { "epoch": "7", "offset": offset },
-            "timestamp": "2026-01-01T10:00:00.123Z", "sender": null, "payload": { "content": "whole" },
-        })
-    };
     let damaged = json!({ "error": "Internal server error", "code": "INTERNAL_ERROR", "ref": "9f3c-2-17" });
     let address = answering(vec![
         (200, json!({ "messages": [message(150)], "upto": upto })),
@@ -59,13 +60,62 @@ fn history_that_ends_in_damage_is_printed_as_far_as_it_is_whole_and_is_a_failure
     }
 }
 
-/// A command that runs, and is ended with the test.
-struct Running(Child);
+/// `kulkul tail` of a room, and what it prints; it is ended with the test.
+struct Tail {
+    child: Child,
+    out: Receiver<String>,
+    error: Receiver<String>,
+}
 
-impl Drop for Running {
+impl Tail {
+    fn of(room: &str, here: &[&str]) -> Tail {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kulkul"));
+        command.args(["tail", room]).args(here).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let out = lines(child.stdout.take().expect("piped"));
+        let error = lines(child.stderr.take().expect("piped"));
+        Tail { child, out, error }
+    }
+}
+
+impl Drop for Tail {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = sync_channel(64);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+#[test]
+fn a_tail_that_lost_its_place_says_so_and_goes_on_with_what_is_kept() {
+    let page = |messages: Vec<Value>| {
+        (200, json!({ "messages": messages, "upto": { "epoch": "7", "offset": 180 } }))
+    };
+    let address = answering(vec![
+        (200, json!({ "messages": [message(50)], "upto": { "epoch": "7", "offset": 50 } })),
+        // After 50; then what is kept before 151; then after that.
+        page(vec![]),
+        page((140..=150).map(message).collect()),
+        page((151..=180).map(message).collect()),
+    ]);
+    let (folder, url) = (Folder::new(), format!("http://{address}"));
+    let tail = Tail::of("chat:a", &["--data", folder.text(), "--url", &url]);
+    let said = tail.error.recv_timeout(PATIENCE).expect("it says so");
+    assert!(said.contains("after 7-50"), "{said}");
+    for offset in 140..=180 {
+        let line = tail.out.recv_timeout(PATIENCE).expect("a message");
+        assert!(line.contains(&format!("7-{offset} ")), "{line}");
     }
 }
 
@@ -75,22 +125,7 @@ fn a_tail_says_that_the_server_went_and_goes_on_when_another_is_there() {
     let server = Server::on(&folder, &[]);
     let (address, url) = (server.address.clone(), format!("http://{}", server.address));
     let here = ["--data", folder.text(), "--url", &url];
-    let mut tail = Command::new(env!("CARGO_BIN_EXE_kulkul"));
-    tail.args(["tail", "chat:general"]).args(here).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut tail = Running(tail.spawn().expect("the binary runs"));
-    let lines = |stream: Box<dyn Read + Send>| {
-        let (send, lines) = sync_channel(64);
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        lines
-    };
-    let out = lines(Box::new(tail.0.stdout.take().expect("piped")));
-    let error = lines(Box::new(tail.0.stderr.take().expect("piped")));
+    let Tail { out, error, .. } = &Tail::of("chat:general", &here);
     let publish = |text: &str| {
         let payload = json!({ "content": text }).to_string();
         let told = kulkul(&[&["publish", "--room", "chat:general", &payload], &here[..]].concat());
