@@ -91,28 +91,8 @@ pub(crate) async fn publish(
         }
         _ => return Err(Fault::field("room", ONE_TARGET)),
     };
-    if let Some(id) = &id
-        && !(1..=ID_BYTES_MAX).contains(&id.len())
-    {
-        return Err(Fault::field("id", format!("{} bytes; an id has 1 to {ID_BYTES_MAX}", id.len())));
-    }
-    if let Some(kind) = &kind
-        && kind.len() > KIND_BYTES_MAX
-    {
-        return Err(Fault::field(
-            "type",
-            format!("{} bytes; a type has at most {KIND_BYTES_MAX}", kind.len()),
-        ));
-    }
     let payload = payload.get();
-    if payload.len() > PAYLOAD_BYTES_MAX {
-        let says = format!("{} bytes; a payload has at most {PAYLOAD_BYTES_MAX}", payload.len());
-        return Err(Fault::field("payload", says));
-    }
-    if !protocol::is_readable(payload) {
-        let says = "not every reader can read it: a number beyond a double, half of a surrogate pair, or nested deeper than 64";
-        return Err(Fault::field("payload", says));
-    }
+    check(id.as_deref(), kind.as_deref(), payload)?;
     let payload = protocol::one_line(payload);
     let id: Option<Arc<str>> = id.map(Into::into);
     let kind = kind.map_or(KIND.into(), std::borrow::Cow::Owned);
@@ -149,6 +129,32 @@ pub(crate) async fn publish(
             Ok(Json(Results { results }).into_response())
         }
     }
+}
+
+/// What holds whomever it is for.
+fn check(id: Option<&str>, kind: Option<&str>, payload: &str) -> Result<(), Fault> {
+    if let Some(id) = id
+        && !(1..=ID_BYTES_MAX).contains(&id.len())
+    {
+        return Err(Fault::field("id", format!("{} bytes; an id has 1 to {ID_BYTES_MAX}", id.len())));
+    }
+    if let Some(kind) = kind
+        && kind.len() > KIND_BYTES_MAX
+    {
+        return Err(Fault::field(
+            "type",
+            format!("{} bytes; a type has at most {KIND_BYTES_MAX}", kind.len()),
+        ));
+    }
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        let says = format!("{} bytes; a payload has at most {PAYLOAD_BYTES_MAX}", payload.len());
+        return Err(Fault::field("payload", says));
+    }
+    if !protocol::is_readable(payload) {
+        let says = "not every reader can read it: a number beyond a double, half of a surrogate pair, or nested deeper than 64";
+        return Err(Fault::field("payload", says));
+    }
+    Ok(())
 }
 
 fn inbox(field: &'static str, user: &str) -> Result<UserId, Fault> {
