@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use vocabulary::{Check, Incarnation, Key, Seen};
+use vocabulary::{Check, Epoch, Incarnation, Key, Seen};
 
 use crate::message::{Body, Due, Message};
 
@@ -11,6 +11,8 @@ use crate::message::{Body, Due, Message};
 const RECENT_RECORDS_MAX: usize = 64;
 /// The same news come twice while a subscription takes another's place.
 const TWICE_MAX: usize = 16;
+/// Places in a room's past at which somebody reads on: some dozens of readers, and a kilobyte or two.
+const MARKS_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct End {
@@ -39,6 +41,14 @@ pub(crate) struct Noted {
     pub(crate) records: Vec<(Key, Check)>,
 }
 
+/// A place up to which somebody has read, and a sequence at or before the message that holds what comes after it.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    epoch: Epoch,
+    offset: u64,
+    sequence: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) followers: BTreeSet<Incarnation>,
@@ -47,6 +57,9 @@ pub(crate) struct Book {
     recent: VecDeque<Noted>,
     records: usize,
     heard: VecDeque<u64>,
+    /// The newest last. They are of the past, which appends do not change, so they outlive `recent`. A stream that was put
+    /// back to what it was earlier, and went on otherwise, makes them wrong.
+    marks: VecDeque<Mark>,
 }
 
 impl Book {
@@ -111,10 +124,25 @@ impl Book {
         (check == Some(seen.check)).then_some((end, since))
     }
 
-    /// The newest message that is known to begin at or before an offset.
-    pub(crate) fn sequence_before(&self, offset: u64) -> Option<(u64, u64)> {
-        let mut known = self.recent.iter().map(|noted| (noted.before.position.offset, noted.sequence));
-        known.rfind(|(first, _)| *first <= offset)
+    /// The last place at or before an offset of which a sequence is known: at or before the message that comes next there.
+    pub(crate) fn sequence_before(&self, epoch: Epoch, offset: u64) -> Option<(u64, u64)> {
+        let recent = self.recent.iter().map(|noted| (noted.before.position.offset, noted.sequence));
+        let marks = self.marks.iter().filter(|mark| mark.epoch == epoch);
+        let known = recent.chain(marks.map(|mark| (mark.offset, mark.sequence)));
+        known.filter(|(at, _)| *at <= offset).max()
+    }
+
+    pub(crate) fn mark(&mut self, epoch: Epoch, offset: u64, sequence: u64) {
+        self.marks.retain(|mark| (mark.epoch, mark.offset) != (epoch, offset));
+        self.marks.push_back(Mark { epoch, offset, sequence });
+        if self.marks.len() > MARKS_MAX {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Whether there were any.
+    pub(crate) fn forget_marks(&mut self) -> bool {
+        !std::mem::take(&mut self.marks).is_empty()
     }
 
     pub(crate) fn is_heard_first(&mut self, sequence: u64) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::Stored;
 use vocabulary::{Check, Position, RoomId, Seen};
 
-use crate::book::End;
+use crate::book::{Book, End};
 use crate::message::{Body, Message};
 use crate::node::{Node, count_damaged, lock};
 use crate::pointer::Pointer;
@@ -176,17 +176,43 @@ impl Node {
         offset: u64,
         records_max: usize,
     ) -> Result<After, Lack> {
+        let mut found = self.try_after(room, standing, offset, records_max).await?;
+        // What was read before may have led to a wrong place.
+        if found.is_none() && lock(&self.rooms).get_mut(room).is_some_and(Book::forget_marks) {
+            found = self.try_after(room, standing, offset, records_max).await?;
+        }
+        let (after, next) = found.ok_or_else(|| count_damaged(self))?;
+        if let Some(book) = lock(&self.rooms).get_mut(room) {
+            let epoch = standing.end.seen.position.epoch;
+            // Whoever has no place for all of it reads on from within.
+            book.mark(epoch, offset, after.sequence);
+            book.mark(epoch, after.records.last().map_or(offset, |last| last.offset), next);
+        }
+        Ok(after)
+    }
+
+    /// Besides, a sequence from which to read on. None: what is there does not follow the offset.
+    async fn try_after(
+        &self,
+        room: &RoomId,
+        standing: &Standing,
+        offset: u64,
+        records_max: usize,
+    ) -> Result<Option<(After, u64)>, Lack> {
         let (end, subject) = (standing.end, self.names.log_of(room));
         let (mut read_to, mut from) = self.start(room, standing, offset).await?;
         let mut after: Option<After> = None;
-        let (mut last, mut bytes) = (None, 0);
+        let (mut last, mut bytes, mut next) = (None, 0, from);
         'pages: loop {
-            // A message has one record at least.
             let missing = end.seen.position.offset.saturating_sub(read_to);
             let wanted = (offset.saturating_add(records_max as u64)).saturating_sub(read_to).min(missing);
-            let most = (wanted as usize).clamp(1, ANSWER_RECORDS_MAX);
+            // A message has one record at least.
+            let messages = missing.min((end.sequence + 1).saturating_sub(from));
+            // Where they are spread otherwise, what is missing then is asked for as if each of them had one.
+            let most = if after.is_none() { share_of(messages, wanted, missing) } else { wanted };
+            let most = (most as usize).clamp(1, ANSWER_RECORDS_MAX);
             let upto = (from, end.sequence);
-            let mut page = self.page(&subject, upto, missing, most, ANSWER_BYTES_MAX).await?;
+            let mut page = self.page(&subject, upto, messages, most, ANSWER_BYTES_MAX).await?;
             if page.is_empty() {
                 // Or the server that was asked lags behind.
                 page.extend(self.server.next(&self.names.log, &subject, from).await?);
@@ -224,19 +250,22 @@ impl Node {
                     }
                     bytes += stored.data.len();
                     after.records.push(stored);
+                    next = sequence;
                 }
+                next = sequence + 1;
             }
             if last.is_some_and(|last| last.position.offset >= end.seen.position.offset) {
                 break;
             }
         }
         // What is there is true; what should follow it is asked for next, and missed then.
-        after.ok_or_else(|| count_damaged(self))
+        Ok(after.map(|after| (after, next)))
     }
 
     /// A sequence at or a little before the message that holds the record after an offset, and the offset before what is
     /// there.
     async fn start(&self, room: &RoomId, standing: &Standing, offset: u64) -> Result<(u64, u64), Fault> {
+        let epoch = standing.end.seen.position.epoch;
         let mut known = (0, standing.end.epoch_sequence);
         if (known.0..=offset).contains(&standing.hint.0) && standing.hint.1 > 0 {
             known = standing.hint;
@@ -251,7 +280,7 @@ impl Node {
                 }
             }
         }
-        let noted = lock(&self.rooms).get(room).and_then(|book| book.sequence_before(offset));
+        let noted = lock(&self.rooms).get(room).and_then(|book| book.sequence_before(epoch, offset));
         known = noted.filter(|noted| noted.0 >= known.0).unwrap_or(known);
         if offset - known.0 <= NEAR_RECORDS {
             return Ok(known);
@@ -284,5 +313,29 @@ impl Node {
             }
         }
         Ok(low)
+    }
+}
+
+/// The messages that hold so many of the records, if they are spread evenly: the first of them is perhaps read in part.
+fn share_of(messages: u64, wanted: u64, records: u64) -> u64 {
+    let share = (u128::from(messages) * u128::from(wanted)).div_ceil(u128::from(records.max(1)));
+    u64::try_from(share).unwrap_or(u64::MAX).saturating_add(1).min(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_takes_no_more_messages_than_hold_its_records() {
+        for (name, messages, wanted, records, expected) in [
+            ("a record each", 1000, 64, 1000, 64),
+            ("twenty each", 50, 64, 1000, 5),
+            ("all in one", 1, 64, 1000, 2),
+            ("one", 1000, 1, 1000, 1),
+            ("nothing is there", 0, 0, 0, 0),
+        ] {
+            assert_eq!(share_of(messages, wanted, records), expected, "{name}");
+        }
     }
 }

@@ -131,7 +131,9 @@ impl Node {
             }
             got.sequence < upto && left > 0
         };
-        let swept = self.server.consume(&self.names.log, config, SWEPT_MAX, take).await.is_ok();
+        // What is pulled comes whole: never more than lies between.
+        let most = SWEPT_MAX.min((upto + 1).saturating_sub(from));
+        let swept = self.server.consume(&self.names.log, config, most, take).await.is_ok();
         if swept {
             for Finding { wanted, found, .. } in findings.into_values().flatten() {
                 wanted.found.send(Found::Page(found)).ok();

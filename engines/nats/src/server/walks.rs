@@ -46,9 +46,10 @@ impl Server {
             return Ok(Vec::new());
         };
         let rest = (first.sequence + 1, upto);
+        let more_max = messages_max.saturating_sub(1);
         let (mut bytes, mut page) = (first.data.len(), vec![first]);
         let spans = spans(rest, messages.map(|messages| messages.saturating_sub(1)), messages_max as u64);
-        let walks = spans.iter().map(|span| self.walk(stream, subject, *span, messages_max, bytes_max));
+        let walks = spans.iter().map(|span| self.walk(stream, subject, *span, more_max, bytes_max));
         for walked in join_all(walks).await {
             let (part, whole) = walked?;
             for got in part {
