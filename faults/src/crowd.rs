@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::client::{Client, Meant};
 use crate::history::{Epochs, History, Log, Room};
@@ -314,15 +314,27 @@ impl Crowd {
         self.come_back(slot, now + wait_ms + delay);
     }
 
-    /// The logs are read by somebody new, and everybody has so long to hear what is in them.
+    /// The logs are read by somebody new, and everybody has so long to hear what is in them. Meanwhile everybody goes on
+    /// hearing: whoever takes nothing for long is sent away, and comes back to a log that has what was never pushed.
     pub(crate) fn history(
         mut self,
-        read: impl FnOnce(&mut Epochs) -> Result<BTreeMap<Room, Log>>,
+        read: impl FnOnce(&mut Epochs) -> Result<BTreeMap<Room, Log>> + Send,
     ) -> Result<History> {
         self.pace = 0;
-        let mut epochs = std::mem::take(&mut self.epochs);
-        let logs = read(&mut epochs)?;
-        self.epochs = epochs;
+        let (mut logs, read) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let mut epochs = Epochs::default();
+                anyhow::Ok((read(&mut epochs)?, epochs))
+            });
+            while !reading.is_finished() {
+                self.turn(Duration::from_millis(5))?;
+            }
+            reading.join().map_err(|_| anyhow!("the reading of the logs broke off"))?
+        })?;
+        // Whoever came new gave the epochs numbers of its own.
+        for log in logs.values_mut() {
+            log.epoch = log.epoch.map(|epoch| self.epochs.named(read.text(epoch)));
+        }
         self.until(HEARD_WITHIN, |crowd| crowd.clients.iter().all(|client| client.has_heard(&logs)))?;
         let live: Vec<bool> = self.live_at.iter().map(Option::is_some).collect();
         let diaries = self.clients.into_iter().zip(live).map(|(mut client, live)| {
@@ -341,7 +353,40 @@ fn asked_to_wait(words: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use anyhow::ensure;
+
     use super::*;
+    use crate::front::PATIENCE;
+    use crate::peer::Peer;
+
+    const INFO: &str = r#"{"type":"room_info","id":"j0","room":"r0","payload":{"room_id":"r0","users":[],"count":1},"position":{"epoch":"1a","offset":1}}"#;
+
+    #[test]
+    fn everybody_goes_on_hearing_while_the_logs_are_read() -> Result<()> {
+        let (listener, port) = Peer::listen();
+        let (begin, begins) = sync_channel(1);
+        let server = std::thread::spawn(move || {
+            let mut peer = Peer::admit(&listener);
+            peer.say(INFO);
+            begins.recv_timeout(PATIENCE).is_ok() && peer.answers_a_ping()
+        });
+        let plan = Plan { clients: 1, rooms: 1, rooms_each: 1, pace: 0, seed: 1, base_ms: 1, cap_ms: 1 };
+        let mut crowd = Crowd::new(plan, &[port], &Signer::of_text("a secret")?)?;
+        crowd.arrive(1000);
+        assert!(crowd.until(PATIENCE, |crowd| crowd.live() == 1)?);
+        let history = crowd.history(move |epochs| {
+            begin.send(())?;
+            ensure!(server.join().is_ok_and(|answered| answered), "a ping is not answered");
+            // In another order than the clients heard of them.
+            let (_, epoch) = (epochs.named("2b"), epochs.named("1a"));
+            let records = vec![(1, crate::history::STRANGE)];
+            Ok(BTreeMap::from([(0, Log { epoch: Some(epoch), records })]))
+        })?;
+        assert_eq!(history.logs[&0].epoch.map(|epoch| history.epochs.text(epoch)), Some("1a"));
+        Ok(())
+    }
 
     #[test]
     fn a_goodbye_says_how_long_to_wait() {

@@ -87,8 +87,12 @@ impl Visitor {
             for event in self.decoder.feed(&mut Inflater::default(), &mut self.scratch[..count]) {
                 match event {
                     Ok(Event::Text(text)) => self.heard.push_back(text.into_owned()),
+                    // Whoever reads for longer than a minute and says nothing is taken for gone.
+                    Ok(Event::Ping(payload)) => {
+                        self.stream.write_all(&frame::masked(frame::Opcode::Pong, MASK, &payload))?;
+                    }
                     Ok(Event::Close(close)) => self.ended = Some(format!("{close:?}")),
-                    Ok(_) => {}
+                    Ok(Event::Pong(_) | Event::Binary(_)) => {}
                     Err(violation) => self.ended = Some(violation.to_string()),
                 }
             }
@@ -141,14 +145,15 @@ impl Visitor {
     /// Hears until something is made of a message, or nothing was within the patience.
     pub(crate) fn hear_until<T>(&mut self, mut make: impl FnMut(&Heard<'_>) -> Option<T>) -> Result<T> {
         // A log of a million records takes its time, as long as more of it comes.
-        let last = Instant::now() + PATIENCE * 10;
+        let began = Instant::now();
+        let last = began + PATIENCE * 10;
         while let Some(text) = self.hear(last.min(Instant::now() + PATIENCE))? {
             let heard: Heard<'_> = serde_json::from_str(&text).with_context(|| text.clone())?;
             if let Some(made) = make(&heard) {
                 return Ok(made);
             }
         }
-        bail!("waited {} s in vain", PATIENCE.as_secs())
+        bail!("waited {} s in vain", began.elapsed().as_secs())
     }
 }
 
@@ -232,4 +237,25 @@ pub(crate) fn metric(address: &str, name: &str) -> Result<u64> {
     let value: f64 =
         line.and_then(|value| value.trim().parse().ok()).with_context(|| format!("no {name}"))?;
     Ok(value as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Peer;
+
+    #[test]
+    fn who_only_reads_answers_pings() -> Result<()> {
+        let (listener, port) = Peer::listen();
+        let server = std::thread::spawn(move || {
+            let mut peer = Peer::admit(&listener);
+            let answered = peer.answers_a_ping();
+            peer.say("answered");
+            answered
+        });
+        let mut visitor = Visitor::come(port, "a token")?;
+        let heard = visitor.hear(Instant::now() + PATIENCE * 2)?;
+        assert_eq!((server.join().ok(), heard.as_deref()), (Some(true), Some("answered")));
+        Ok(())
+    }
 }

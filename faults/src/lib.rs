@@ -16,6 +16,8 @@ pub mod history;
 mod image;
 mod node;
 mod outcome;
+#[cfg(test)]
+mod peer;
 mod presence;
 mod random;
 mod report;

@@ -9,6 +9,7 @@ use super::kills::must_be_whole;
 use super::{Site, gathered, judged};
 use crate::broker::Kind;
 use crate::crowd::Plan;
+use crate::history::Event;
 use crate::outcome::Outcome;
 
 const CONFIG: &str = "[limits]\nmessages_per_second = 1000000\nburst = 1000000\n";
@@ -31,7 +32,10 @@ pub(crate) fn run(site: &Site<'_>, on: Kind) -> Result<Outcome> {
     let seconds = began.elapsed().as_secs_f64();
     outcome.figure("a second", format!("{:.0}", crowd.figures.acked as f64 / seconds));
     outcome.figure("seconds", format!("{seconds:.1}"));
-    judged(crowd, fleet.ports()[0], &fleet.signer, plan.rooms, &mut outcome)?;
+    let history = judged(crowd, fleet.ports()[0], &fleet.signer, plan.rooms, &mut outcome)?;
     must_be_whole(&mut outcome);
+    // Who comes back has what it missed from the log, and nobody would see that it was never told.
+    let ended = history.count(|event| event == Event::Ended);
+    outcome.must(ended == 0, || format!("{ended} sockets ended, and nothing was done to them"));
     Ok(outcome)
 }
