@@ -35,6 +35,8 @@ const MEND_EVERY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_millis(200);
 /// A journal that has grown by this is worked in at once, so that reading it stays quick and the disk does not fill with it.
 const JOURNAL_BYTES_MAX: u64 = 8 << 20;
+/// And by this, where a reader kept it from being begun anew: most of them read for a moment.
+const JOURNAL_HELD_BYTES_MAX: u64 = 1 << 20;
 
 pub(crate) struct Writer {
     pub(crate) questions: Receiver<Asked>,
@@ -406,8 +408,8 @@ impl Writer {
     /// if none does. A commit that need not make it longer is a quarter sooner on the disk. No answer waits for this.
     fn tidy(&mut self, idle: bool) -> Result<(), Fault> {
         let bytes = self.facts.journal_bytes.get();
-        let grown = bytes.saturating_sub(self.held);
-        if bytes == 0 || (grown <= JOURNAL_BYTES_MAX && !(idle && self.book.has_forgotten())) {
+        let most = if self.held > 0 { self.held + JOURNAL_HELD_BYTES_MAX } else { JOURNAL_BYTES_MAX };
+        if bytes == 0 || (bytes <= most && !(idle && self.book.has_forgotten())) {
             return Ok(());
         }
         let work_in = "PRAGMA wal_checkpoint(PASSIVE)";
