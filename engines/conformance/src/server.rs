@@ -28,6 +28,8 @@ impl Server {
     pub fn start(program: &'static str, arguments: impl Fn(u16, &Path) -> Vec<OsString>) -> Server {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("kulkul-{program}-{}-{number}", std::process::id()));
+        // Left by a process that was killed and had the same number.
+        std::fs::remove_dir_all(&folder).ok();
         let mut tries = 0;
         loop {
             std::fs::create_dir_all(&folder).expect("a folder for the server");

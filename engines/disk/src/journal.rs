@@ -120,6 +120,8 @@ mod tests {
     /// A database with a journal of ten commits, as a kill leaves it.
     fn journal(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("kulkul-journal-{name}-{}", std::process::id()));
+        // Left by a process that was killed and had the same number.
+        std::fs::remove_dir_all(&folder).ok();
         std::fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("a.db");
         let connection = Connection::open(&path).expect("opened");

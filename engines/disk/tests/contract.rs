@@ -19,7 +19,10 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl Folder {
     fn new() -> Folder {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Folder(std::env::temp_dir().join(format!("kulkul-disk-{}-{number}", std::process::id())), None)
+        let path = std::env::temp_dir().join(format!("kulkul-disk-{}-{number}", std::process::id()));
+        // Left by a process that was killed and had the same number.
+        std::fs::remove_dir_all(&path).ok();
+        Folder(path, None)
     }
 }
 

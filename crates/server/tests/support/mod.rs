@@ -40,6 +40,8 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("kulkul-test-{}-{number}", std::process::id()));
+        // Left by a process that was killed and had the same number.
+        std::fs::remove_dir_all(&path).ok();
         std::fs::create_dir_all(&path).expect("a temporary folder");
         Folder(path)
     }
