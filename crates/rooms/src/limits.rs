@@ -74,7 +74,7 @@ impl Default for Limits {
             history_max: 100,
             keys_max: 10_000,
             key_age_max: Duration::from_secs(24 * 3600),
-            snapshot_records: 1000,
+            snapshot_records: 400,
             snapshot_bytes: 256 << 10,
             save_bytes_max: 1 << 20,
             rooms_max: 100_000,

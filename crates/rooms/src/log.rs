@@ -213,14 +213,14 @@ mod tests {
         let limits = Limits::default();
         let (k, many) = (1 << 10, 10_000);
         for (what, records, bytes, saved_bytes, keys, due) in [
-            ("too little", 999, 255 * k, 0, 0, false),
-            ("a thousand records", 1000, 50 * k, 0, 0, true),
+            ("too little", 399, 255 * k, 0, 0, false),
+            ("enough records", 400, 50 * k, 0, 0, true),
             ("few, and large", 4, 256 * k, 0, 0, true),
-            ("less than the last one took", 1000, 90 * k, 91 * k, 0, false),
-            ("as much", 1000, 91 * k, 91 * k, 0, true),
-            ("many keys to put together", 2499, 400 * k, 90 * k, many, false),
-            ("a record for every four", 2500, 400 * k, 90 * k, many, true),
-            ("late by records", 4000, 50 * k, 800 * k, many, true),
+            ("less than the last one took", 400, 90 * k, 91 * k, 0, false),
+            ("as much", 400, 91 * k, 91 * k, 0, true),
+            ("many keys to put together", 1599, 250 * k, 90 * k, many, false),
+            ("a record for every four", 1500, 250 * k, 90 * k, 6000, true),
+            ("late by records", 1600, 50 * k, 800 * k, many, true),
             ("late by bytes", 32, 1024 * k, 90 * k, many, true),
             ("late beside a large one", 32, 2048 * k, 512 * k, many, true),
             ("not yet", 32, 2047 * k, 512 * k, many, false),
