@@ -16,7 +16,7 @@ use axum::{Extension, Router, middleware};
 use node::{Desk, Uncalled};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use vocabulary::{HistoryFrom, Position, RoomId, Wish};
+use vocabulary::{HistoryFrom, Position, RoomId, UserId, Wish};
 
 use answers::Fault;
 use keys::Known;
@@ -111,7 +111,8 @@ pub(crate) fn named_room(name: &str) -> Result<RoomId, Fault> {
         Fault::field("room", format!("{name:?} names no app; write it in front, as in \"chat:{name}\""))
     })?;
     // An inbox has its user's name, which is any text.
-    let check = if room.app() == "user" { vocabulary::check_user } else { vocabulary::check_name };
+    let is_inbox = UserId::new(room.name()).inbox() == room;
+    let check = if is_inbox { vocabulary::check_user } else { vocabulary::check_name };
     match check(room.name()) {
         Ok(()) => Ok(room),
         Err(error) => Err(Fault::field("room", format!("{name:?}: the name {error}"))),

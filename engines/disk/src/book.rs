@@ -6,6 +6,7 @@ use engine::{Asked, Stored};
 use rusqlite::Connection;
 use vocabulary::{Check, Epoch, Key, Payload, RoomId};
 
+use crate::given_up::GivenUp;
 use crate::keep;
 use crate::records::{self, Kept};
 use crate::rows::{Fault, Room};
@@ -23,13 +24,7 @@ pub(crate) struct Book {
     /// The newest row of all, with those of the commit that is open.
     pub(crate) newest: i64,
     stored_newest: i64,
-    /// Something was given up and is not all deleted; a life before this one may have left something.
-    forgets: bool,
-    /// Rooms are gone through in the order of their ids, up to this one so far; and once more, because there is something new.
-    forgetting: i64,
-    again: bool,
-    /// Rooms of whose rows some are damaged: what they gave up is not looked at any more.
-    spoilt: BTreeSet<i64>,
+    pub(crate) given_up: GivenUp,
 }
 
 impl Book {
@@ -43,10 +38,7 @@ impl Book {
             open: false,
             newest,
             stored_newest: newest,
-            forgets: true,
-            forgetting: 0,
-            again: false,
-            spoilt: BTreeSet::new(),
+            given_up: GivenUp::default(),
         }
     }
 
@@ -91,56 +83,25 @@ impl Book {
 
     /// Whether a room that was not there before could be stored now.
     pub(crate) fn takes_new_rooms(&self) -> bool {
-        let tried = || -> Result<(), Fault> {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            let mut room = Room::untouched(self.first);
-            // A name that none has.
-            room.write(&self.connection, &RoomId::new("", ""))?;
-            let stored = Stored { offset: 1, key: Key::once(0, 0), data: Payload::new() };
-            let one = Kept { stored, check: Check::default() };
-            records::add(&self.connection, room.id.unwrap_or_default(), &one, std::slice::from_ref(&one))?;
-            Ok(())
-        }();
+        let tried = self.try_new_room();
         self.connection.execute_batch("ROLLBACK").ok();
         !matches!(tried, Err(Fault::Damaged))
     }
 
-    /// Something is not needed any more.
-    pub(crate) fn gives_up(&mut self) {
-        (self.forgets, self.again) = (true, true);
+    fn try_new_room(&self) -> Result<(), Fault> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let mut room = Room::untouched(self.first);
+        // A name that none has.
+        room.write(&self.connection, &RoomId::new("", ""))?;
+        let stored = Stored { offset: 1, key: Key::once(0, 0), data: Payload::new() };
+        let one = Kept { stored, check: Check::default() };
+        records::add(&self.connection, room.id.unwrap_or_default(), &one, std::slice::from_ref(&one))?;
+        Ok(())
     }
 
-    pub(crate) fn has_forgotten(&self) -> bool {
-        !self.forgets
-    }
-
-    /// Deletes some of what was given up, one room after the other: how many rows. The end of a room's counts like one.
+    /// Deletes some of what was given up: how many rows.
     pub(crate) fn forget(&mut self, most: usize) -> Result<usize, Fault> {
-        let (mut gone, mut left) = (0, most);
-        while self.forgets && left > 0 {
-            let Some((room, upto)) = keep::given_up(&self.connection, self.forgetting)? else {
-                self.forgetting = 0;
-                self.forgets = std::mem::take(&mut self.again);
-                continue;
-            };
-            if self.spoilt.contains(&room) {
-                self.forgetting = room;
-                continue;
-            }
-            let (rows, is_all) =
-                keep::forget(&self.connection, room, upto, self.newest, left).inspect_err(|fault| {
-                    if let Fault::Damaged = fault {
-                        self.spoilt.insert(room);
-                    }
-                })?;
-            gone += rows;
-            left = left.saturating_sub(rows);
-            if is_all {
-                self.forgetting = room;
-                left = left.saturating_sub(1);
-            }
-        }
-        Ok(gone)
+        self.given_up.delete(&self.connection, self.newest, most)
     }
 
     /// Whether there was anything to be committed.
@@ -168,8 +129,8 @@ impl Book {
         for name in std::mem::take(&mut self.touched) {
             self.rooms.remove(&name);
         }
-        // What was forgotten is there again.
-        self.gives_up();
+        // What was deleted is there again.
+        self.given_up.looks_again();
     }
 
     /// After a commit: rooms that nobody follows are read from the file when they are needed.

@@ -1,11 +1,12 @@
 //! What each question that stores something does to the rows. Nothing of it counts before the commit.
 
 use engine::{Answer, Appended, Asked, Batch, Placement, Question, Snapshot, Stored};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use vocabulary::{Check, Incarnation, Position, RoomId, Seen};
 
 use crate::book::Book;
+use crate::given_up;
 use crate::reader::{Past, past};
 use crate::records::{self, Kept};
 use crate::rows::{self, Fault, Room};
@@ -127,8 +128,7 @@ fn keep(
         let base = forget_upto.min(offset).max(room.base);
         room.base_check = records::check_at(&book.connection, &room, base)?;
         if base > room.base {
-            give_up(&book.connection, id, base)?;
-            book.gives_up();
+            book.given_up.add(&book.connection, id, base)?;
         }
         (room.snapshot, room.base) = (Some(offset), base);
         *book.room(name)? = room.clone();
@@ -164,8 +164,7 @@ fn begin_epoch(
     book.begin()?;
     if let Some(id) = room.id {
         book.connection.prepare_cached("DELETE FROM room WHERE id = ?1")?.execute(params![id])?;
-        give_up(&book.connection, id, i64::MAX.cast_unsigned())?;
-        book.gives_up();
+        book.given_up.add(&book.connection, id, given_up::ALL)?;
     }
     let Seen { position: Position { offset, .. }, check } = base.seen;
     let fresh = Room {
@@ -183,40 +182,4 @@ fn begin_epoch(
     rows::set_snapshot(&book.connection, id, base)?;
     book.changes(name);
     answer(new, true)
-}
-
-fn give_up(connection: &Connection, room: i64, upto: u64) -> Result<(), Fault> {
-    let insert = "INSERT INTO given_up VALUES (?1, ?2) ON CONFLICT (room) DO UPDATE SET upto = ?2";
-    connection.prepare_cached(insert)?.execute(params![room, upto.cast_signed()])?;
-    Ok(())
-}
-
-/// What is given up of the next room behind one: up to where.
-pub(crate) fn given_up(connection: &Connection, behind: i64) -> Result<Option<(i64, i64)>, Fault> {
-    let next = "SELECT room, upto FROM given_up WHERE room > ?1 ORDER BY room LIMIT 1";
-    let mut next = connection.prepare_cached(next)?;
-    Ok(next.query_row(params![behind], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-}
-
-/// Deletes some of it: how many rows, and whether that was all. A row that reaches beyond stays whole, and so does the newest of
-/// all rows, whosever it is: by it the log is known to be as far as it had got.
-pub(crate) fn forget(
-    connection: &Connection,
-    room: i64,
-    upto: i64,
-    newest: i64,
-    most: usize,
-) -> Result<(usize, bool), Fault> {
-    let delete = "DELETE FROM log WHERE id IN \
-                  (SELECT id FROM log WHERE room = ?1 AND place <= ?2 AND id < ?4 LIMIT ?3)";
-    let limit = i64::try_from(most).unwrap_or(i64::MAX);
-    let gone = connection.prepare_cached(delete)?.execute(params![room, upto, limit, newest])?;
-    if gone == most {
-        return Ok((gone, false));
-    }
-    if upto == i64::MAX {
-        connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
-    }
-    connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
-    Ok((gone, true))
 }

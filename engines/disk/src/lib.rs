@@ -5,11 +5,13 @@ mod book;
 mod boxes;
 mod clock;
 mod facts;
+mod given_up;
 mod journal;
 mod keep;
 mod reach;
 mod reader;
 mod records;
+mod rest;
 mod rows;
 mod schema;
 mod writer;
@@ -29,7 +31,7 @@ use vocabulary::Epoch;
 use book::Book;
 use clock::Clock;
 use facts::Facts;
-use reach::{Reach, Told};
+use reach::Reach;
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
 use writer::Writer;
@@ -158,12 +160,7 @@ impl Disk {
         let connection = schema::writer(&folder, sync, &facts)?;
         let mut now = schema::prepare(&connection, deployment)?;
         let newest = records::newest(&connection)?;
-        let is_another = match told {
-            Told::Nothing => newest > 0,
-            Told::Torn => false,
-            Told::Newest(told) => told > newest,
-        };
-        if is_another {
+        if told.is_of_another(newest) {
             tracing::warn!(
                 folder = %folder.display(),
                 "rooms.db does not reach as far as it did, or was not here before: it was put back from a backup, or its last writes were lost. Every room begins a new epoch, and whoever comes back is told so by `reset`"

@@ -23,6 +23,17 @@ pub(crate) enum Told {
     Newest(i64),
 }
 
+impl Told {
+    /// Whether the log whose newest row that is, is not the one that was told of: something of that is missing.
+    pub(crate) fn is_of_another(self, newest: i64) -> bool {
+        match self {
+            Told::Nothing => newest > 0,
+            Told::Torn => false,
+            Told::Newest(told) => told > newest,
+        }
+    }
+}
+
 impl Reach {
     pub(crate) fn open(folder: &Path) -> io::Result<(Reach, Told)> {
         let file =
@@ -68,6 +79,20 @@ fn read(bytes: [u8; 16]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_another_where_it_is_shorter_or_nobody_told_of_it() {
+        for (told, newest, another) in [
+            (Told::Nothing, 0, false),
+            (Told::Nothing, 1, true),
+            (Told::Torn, 1, false),
+            (Told::Newest(7), 6, true),
+            (Told::Newest(7), 7, false),
+            (Told::Newest(7), 8, false),
+        ] {
+            assert_eq!(told.is_of_another(newest), another, "{told:?}, {newest}");
+        }
+    }
 
     #[test]
     fn a_number_reads_back_and_a_flipped_bit_does_not() {

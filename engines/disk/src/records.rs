@@ -97,7 +97,7 @@ fn take_all(data: &Payload, room: i64, last: u64) -> Option<Vec<Kept>> {
     while !rest.is_empty() {
         parts.push(Part::take(&mut rest)?);
     }
-    let first = (last + 1).checked_sub(parts.len() as u64)?;
+    let first = last.checked_add(1)?.checked_sub(parts.len() as u64)?;
     let whole = |(part, offset): (Part, u64)| part.at(room, offset);
     parts.into_iter().zip(first..).map(whole).collect()
 }

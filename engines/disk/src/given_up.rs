@@ -1,0 +1,107 @@
+//! Rows that nobody will ask for: which they are stands in a table with the snapshot that took their place, and they are deleted
+//! bit by bit. It decides nothing about what is given up.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::rows::Fault;
+
+/// Up to where a room that is no more gives up, its snapshot with it.
+pub(crate) const ALL: u64 = i64::MAX.cast_unsigned();
+
+pub(crate) struct GivenUp {
+    /// Not all is deleted; a life before this one may have left something.
+    some: bool,
+    /// Rooms are gone through in the order of their ids, up to this one so far; and once more, because there is something new.
+    upto: i64,
+    again: bool,
+    /// Rooms of whose rows some are damaged: theirs are not looked at any more.
+    spoilt: BTreeSet<i64>,
+}
+
+impl Default for GivenUp {
+    fn default() -> GivenUp {
+        GivenUp { some: true, upto: 0, again: false, spoilt: BTreeSet::new() }
+    }
+}
+
+impl GivenUp {
+    pub(crate) fn add(&mut self, connection: &Connection, room: i64, upto: u64) -> Result<(), Fault> {
+        let insert = "INSERT INTO given_up VALUES (?1, ?2) ON CONFLICT (room) DO UPDATE SET upto = ?2";
+        connection.prepare_cached(insert)?.execute(params![room, upto.cast_signed()])?;
+        self.looks_again();
+        Ok(())
+    }
+
+    pub(crate) fn looks_again(&mut self) {
+        (self.some, self.again) = (true, true);
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        !self.some
+    }
+
+    /// Deletes some, one room after the other: how many rows. The end of a room's counts like one.
+    pub(crate) fn delete(
+        &mut self,
+        connection: &Connection,
+        newest: i64,
+        most: usize,
+    ) -> Result<usize, Fault> {
+        let (mut gone, mut left) = (0, most);
+        while self.some && left > 0 {
+            let Some((room, upto)) = next(connection, self.upto)? else {
+                self.upto = 0;
+                self.some = std::mem::take(&mut self.again);
+                continue;
+            };
+            if self.spoilt.contains(&room) {
+                self.upto = room;
+                continue;
+            }
+            let deleted = delete(connection, room, upto, newest, left);
+            if let Err(Fault::Damaged) = deleted {
+                self.spoilt.insert(room);
+            }
+            let (rows, is_all) = deleted?;
+            gone += rows;
+            left = left.saturating_sub(rows);
+            if is_all {
+                self.upto = room;
+                left = left.saturating_sub(1);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// What the next room behind one has given up: up to where.
+fn next(connection: &Connection, behind: i64) -> Result<Option<(i64, i64)>, Fault> {
+    let next = "SELECT room, upto FROM given_up WHERE room > ?1 ORDER BY room LIMIT 1";
+    let mut next = connection.prepare_cached(next)?;
+    Ok(next.query_row(params![behind], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// How many rows, and whether that was all. A row that reaches beyond stays whole, and so does the newest of all rows, whosever
+/// it is: by it the log is known to be as far as it had got.
+fn delete(
+    connection: &Connection,
+    room: i64,
+    upto: i64,
+    newest: i64,
+    most: usize,
+) -> Result<(usize, bool), Fault> {
+    let delete = "DELETE FROM log WHERE id IN \
+                  (SELECT id FROM log WHERE room = ?1 AND place <= ?2 AND id < ?4 LIMIT ?3)";
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let gone = connection.prepare_cached(delete)?.execute(params![room, upto, limit, newest])?;
+    if gone == most {
+        return Ok((gone, false));
+    }
+    if upto.cast_unsigned() == ALL {
+        connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
+    }
+    connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
+    Ok((gone, true))
+}
