@@ -58,7 +58,7 @@ pub(crate) fn end(path: &Path) -> io::Result<End> {
     let mut file = BufReader::with_capacity(1 << 20, file);
     let mut header = [0; HEADER_BYTES];
     // Of a journal that was never begun nothing was answered.
-    if filled(&mut file, &mut header)? < HEADER_BYTES || header == [0; HEADER_BYTES] {
+    if filled(&mut file, &mut header)? < HEADER_BYTES {
         return Ok(End::Whole);
     }
     let big_words = big(&header, 0) & 1 == 1;
@@ -145,6 +145,10 @@ mod tests {
             std::fs::write(&path, &flipped).expect("written");
             assert_eq!(end(&path).expect("readable"), End::Damaged, "bit {bit}");
         }
+        let mut zeros = whole.clone();
+        zeros[..HEADER_BYTES].fill(0);
+        std::fs::write(&path, &zeros).expect("written");
+        assert_eq!(end(&path).expect("readable"), End::Damaged, "zeros in front of commits");
         let file = path.with_file_name("a.db");
         let connection = Connection::open(&file).expect("opened");
         let insert = |number: u32| {
