@@ -1,0 +1,67 @@
+//! A file that is not the one that was served last, or is gone: nobody goes on in an epoch that somebody knows with other records.
+
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
+mod support;
+
+use engine::{Question, Snapshot};
+use support::{Asker, Folder, room};
+use vocabulary::{Payload, Seen};
+
+#[test]
+fn a_file_that_was_put_back_from_a_backup_begins_new_epochs_with_the_log_it_has() {
+    let folder = Folder::new();
+    let asker = Asker::open(&folder, 7).expect("a new folder");
+    let old = asker.append(&room("a"), asker.start(&room("a")), "one");
+    let snapshot = Snapshot { seen: old, data: Payload::from_static(b"state") };
+    asker.ask(Question::Store { room: room("a"), snapshot, forget_upto: 0 });
+    drop(asker);
+    let backup = std::fs::read(folder.0.join("rooms.db")).expect("the file");
+
+    let asker = Asker::open(&folder, 8).expect("the same file");
+    let loaded = asker.load(&room("a"));
+    assert_eq!(
+        (loaded.head, loaded.snapshot.map(|it| it.seen)),
+        (old.position, Some(old)),
+        "nothing was lost"
+    );
+    asker.append(&room("a"), old, "two");
+    drop(asker);
+    std::fs::write(folder.0.join("rooms.db"), &backup).expect("put back");
+
+    let asker = Asker::open(&folder, 9).expect("the backup");
+    let loaded = asker.load(&room("a"));
+    let epoch = loaded.head.epoch;
+    assert_eq!((epoch.counter(), loaded.head.offset), (old.position.epoch.counter() + 1, 1));
+    assert_eq!(loaded.snapshot.map(|it| (it.seen.position, it.data)), Some((loaded.head, "state".into())));
+    let again = asker.append(&room("a"), Seen { position: loaded.head, check: old.check }, "another two");
+    drop(asker);
+    let asker = Asker::open(&folder, 10).expect("the same file");
+    assert_eq!(asker.load(&room("a")).head, again.position, "and goes on in it");
+    drop(asker);
+
+    std::fs::write(folder.0.join("rooms.db"), &backup).expect("put back again");
+    let asker = Asker::open(&folder, 11).expect("the backup");
+    assert_ne!(asker.load(&room("a")).head.epoch, epoch, "not in one that somebody knows with other records");
+    drop(asker);
+    std::fs::write(folder.0.join("rooms.db"), &backup).expect("put into another folder");
+    std::fs::remove_file(folder.0.join("reach")).expect("which has no other file");
+    let asker = Asker::open(&folder, 12).expect("the backup");
+    assert_eq!(asker.load(&room("a")).head.epoch.counter(), epoch.counter());
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_begun_anew_in_silence() {
+    let folder = Folder::new();
+    let asker = Asker::open(&folder, 7).expect("a new folder");
+    asker.append(&room("a"), asker.start(&room("a")), "one");
+    drop(asker);
+    std::fs::write(folder.0.join("rooms.db"), "").expect("emptied");
+    let refused = Asker::open(&folder, 7).err().expect("refused").to_string();
+    assert!(refused.contains("held rooms before; if they are to begin anew"), "{refused}");
+    std::fs::remove_file(folder.0.join("reach")).expect("its last word");
+    std::fs::write(folder.0.join("rooms.db-wal"), [1; 5000]).expect("a journal");
+    let refused = Asker::open(&folder, 7).err().expect("refused").to_string();
+    assert!(refused.contains("its journal rooms.db-wal is not"), "{refused}");
+    std::fs::remove_file(folder.0.join("rooms.db-wal")).expect("the journal");
+    assert_eq!(Asker::open(&folder, 7).expect("a new file").load(&room("a")).head.offset, 0);
+}
