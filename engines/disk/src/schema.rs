@@ -51,8 +51,9 @@ CREATE TABLE IF NOT EXISTS snapshot (
 CREATE TABLE IF NOT EXISTS given_up (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL);
 ";
 
-/// Of the tables, kept as the file's `user_version`. The first had a row for each record.
-pub(crate) const LAYOUT: i64 = 2;
+/// Of the tables, kept as the file's `user_version`. The first had a row for each record, the second the epoch in the sums of
+/// snapshots.
+pub(crate) const LAYOUT: i64 = 3;
 
 /// What was committed and is not worked into the file yet.
 pub(crate) fn journal(folder: &Path) -> PathBuf {
@@ -148,7 +149,7 @@ pub(crate) fn must_be_there(folder: &Path, reach: Told) -> Result<(), OpenError>
 }
 
 /// A new epoch for every room, with the log that it has: who knows more of the old one is told, and nobody is told that two
-/// records have one place.
+/// records have one place. Nothing but the list of rooms is read for it: other damage is found when its room is.
 pub(crate) fn begin_epochs(connection: &Connection, now: &Deployment) -> Result<(), OpenError> {
     let mut rooms = connection.prepare(rows::ROOMS)?;
     let all = rooms.query_map([], |row| Ok((row.get::<_, String>(1)?, Room::read(row)?)))?;
@@ -157,14 +158,8 @@ pub(crate) fn begin_epochs(connection: &Connection, now: &Deployment) -> Result<
     for (name, room) in all {
         // They were looked through a moment ago.
         let Some((name, mut room)) = RoomId::from_full(&name).zip(room) else { continue };
-        let snapshot = rows::snapshot(connection, &room);
         room.epoch = room.epoch.next(now.start_tag);
         room.write(connection, &name)?;
-        // A snapshot that is damaged is found to be when its room is read.
-        if let (Ok(Some(mut snapshot)), Some(id)) = (snapshot, room.id) {
-            snapshot.seen.position.epoch = room.epoch;
-            rows::set_snapshot(connection, id, &snapshot)?;
-        }
     }
     connection.execute("UPDATE deployment SET line = ?1", params![now.to_string()])?;
     connection.execute_batch("COMMIT")?;

@@ -44,7 +44,7 @@ fn a_file_with_another_layout_is_refused_and_left_as_it_is() {
     let config = Config { folder: folder.0.clone(), sync: Sync::Always, lease: folder.lease() };
     let refused = Disk::open(config, &deployment, Arc::new(Nobody)).err().expect("another layout");
     assert!(
-        refused.to_string().starts_with("rooms.db has layout 1, and this build knows 2 alone"),
+        refused.to_string().starts_with("rooms.db has layout 1, and this build knows 3 alone"),
         "{refused}"
     );
     let file = rusqlite::Connection::open(folder.0.join("rooms.db")).expect("the file");

@@ -9,9 +9,6 @@ use link::{Condition, Link};
 use support::{Asker, Folder, room};
 use vocabulary::{Payload, RoomId, Seen};
 
-/// What a page of rows begins with.
-const LEAF: u8 = 13;
-
 /// A room with rows that fill pages of their own, one with a small one; and what turns the pages of the first into nothing.
 fn damaged(folder: &Folder) -> Seen {
     let asker = Asker::open(folder, 7).expect("a new folder");
@@ -22,19 +19,11 @@ fn damaged(folder: &Folder) -> Seen {
     asker.append(&room("between"), asker.start(&room("between")), &"b".repeat(3000));
     let small = asker.append(&room("small"), asker.start(&room("small")), "one");
     drop(asker);
-    let path = folder.0.join("rooms.db");
-    let file = rusqlite::Connection::open(&path).expect("the file");
+    let file = rusqlite::Connection::open(folder.0.join("rooms.db")).expect("the file");
     let given_up = "INSERT INTO given_up SELECT id, 20 FROM room WHERE name = 'chat:large'";
     assert_eq!(file.execute(given_up, []).expect("given up"), 1);
     drop(file);
-    let mut bytes = std::fs::read(&path).expect("the file");
-    for page in bytes
-        .chunks_mut(4096)
-        .filter(|page| page[0] == LEAF && page.windows(1000).any(|it| it == [b'a'; 1000]))
-    {
-        page.fill(0);
-    }
-    std::fs::write(&path, bytes).expect("damaged");
+    folder.without_pages_of(b'a');
     small
 }
 

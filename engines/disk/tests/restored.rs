@@ -3,9 +3,9 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
-use engine::{Question, Snapshot};
+use engine::{Answer, Followed, Loaded, Question, Snapshot};
 use support::{Asker, Folder, room};
-use vocabulary::{Payload, Seen};
+use vocabulary::{Epoch, Payload, Seen};
 
 #[test]
 fn a_file_that_was_put_back_from_a_backup_begins_new_epochs_with_the_log_it_has() {
@@ -64,4 +64,27 @@ fn a_file_that_is_gone_is_not_begun_anew_in_silence() {
     assert!(refused.contains("its journal rooms.db-wal is not"), "{refused}");
     std::fs::remove_file(folder.0.join("rooms.db-wal")).expect("the journal");
     assert_eq!(Asker::open(&folder, 7).expect("a new file").load(&room("a")).head.offset, 0);
+}
+
+#[test]
+fn a_damaged_snapshot_keeps_no_file_from_beginning_new_epochs() {
+    let folder = Folder::new();
+    let asker = Asker::open(&folder, 7).expect("a new folder");
+    // Each on a page of its own.
+    for name in ["a", "b", "c"] {
+        let seen = asker.append(&room(name), asker.start(&room(name)), "one");
+        let snapshot = Snapshot { seen, data: name.repeat(3000).into() };
+        asker.ask(Question::Store { room: room(name), snapshot, forget_upto: 0 });
+    }
+    drop(asker);
+    folder.without_pages_of(b'a');
+    std::fs::remove_file(folder.0.join("reach")).expect("put into another folder");
+    let asker = Asker::open(&folder, 8).expect("the list of rooms is whole");
+    for name in ["b", "c"] {
+        let Loaded { head, snapshot, .. } = asker.load(&room(name));
+        assert_eq!(head.epoch, Epoch::new(2, 8));
+        assert_eq!(snapshot.map(|it| (it.seen.position, it.data)), Some((head, name.repeat(3000).into())));
+    }
+    let follow = Question::Follow { room: room("a"), seen: None, ticket: 1 };
+    assert!(matches!(asker.ask(follow), Answer::Followed { outcome: Followed::Damaged, .. }));
 }
