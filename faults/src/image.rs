@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use crate::random::Random;
 use crate::trace::{Call, What};
 
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
 /// Files by their paths.
 pub(crate) type Image = BTreeMap<String, Vec<u8>>;
 
@@ -13,7 +16,7 @@ pub(crate) type Image = BTreeMap<String, Vec<u8>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unsynced {
     Nothing,
-    /// Each write or not, and some of them only in part, as a disk is free to do.
+    /// Each write or not, and some of them only in part, as a disk is free to do: up to the end of one of its sectors.
     Some,
 }
 
@@ -53,13 +56,19 @@ pub(crate) fn at(
 fn apply(image: &mut Image, what: &What, share: usize) {
     match what {
         What::Write { file, offset, bytes } => {
+            let offset = *offset as usize;
+            let end = match share {
+                100 => offset + bytes.len(),
+                share => (offset + bytes.len() * share / 100) / SECTOR_BYTES * SECTOR_BYTES,
+            };
+            if end <= offset {
+                return;
+            }
             let content = image.entry(file.clone()).or_default();
-            let bytes = &bytes[..bytes.len() * share / 100];
-            let end = *offset as usize + bytes.len();
             if content.len() < end {
                 content.resize(end, 0);
             }
-            content[*offset as usize..end].copy_from_slice(bytes);
+            content[offset..end].copy_from_slice(&bytes[..end - offset]);
         }
         What::Truncate { file, length } => {
             image.entry(file.clone()).or_default().resize(*length as usize, 0);
@@ -91,6 +100,26 @@ mod tests {
         for (line, expected) in [(2, &b""[..]), (5, b"AB"), (7, b"AB"), (9, b"ABCDEF")] {
             let image = at(&calls, &Image::new(), line, Unsynced::Nothing, random);
             assert_eq!(image.get("a").map_or(&b""[..], Vec::as_slice), expected, "line {line}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_is_torn_ends_with_a_sector() {
+        for (offset, length, share, expected) in [
+            (0, 2000, 100, 2000),
+            (0, 2000, 60, 1024),
+            (0, 512, 99, 0),
+            (24, 4096, 50, 2048),
+            (1000, 32, 50, 0),
+            (1000, 32, 90, 1024),
+        ] {
+            let mut image = Image::new();
+            apply(&mut image, &write(0, 0, offset, &vec![1; length]).what, share);
+            assert_eq!(
+                image.get("a").map_or(0, Vec::len),
+                expected,
+                "{share} % of {length} bytes at {offset}"
+            );
         }
     }
 }
