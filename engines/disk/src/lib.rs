@@ -31,7 +31,7 @@ use vocabulary::Epoch;
 use book::Book;
 use clock::Clock;
 use facts::Facts;
-use reach::Reach;
+use reach::{Reach, Told, Word};
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
 use writer::Writer;
@@ -155,22 +155,24 @@ impl Disk {
             journal::End::Whole => {}
         }
         let facts = Arc::new(Facts::default());
-        let (mut reach, told) = Reach::open(&folder).map_err(unusable)?;
+        let (reach, told) = reach::before(&folder).map_err(unusable)?;
         schema::must_be_there(&folder, told)?;
         let connection = schema::writer(&folder, sync, &facts)?;
         let mut now = schema::prepare(&connection, deployment)?;
         let newest = records::newest(&connection)?;
-        if told.is_of_another(newest) {
-            tracing::warn!(
-                folder = %folder.display(),
-                "rooms.db does not reach as far as it did, or was not here before: it was put back from a backup, or its last writes were lost. Every room begins a new epoch, and whoever comes back is told so by `reset`"
-            );
+        if told.is_of_another(Word { newest, start_tag: now.start_tag }) {
+            // Of a folder in which nothing ever was there is nothing to say.
+            if told != Told::Nothing || newest > 0 {
+                tracing::warn!(
+                    folder = %folder.display(),
+                    "rooms.db is not what was served here last: it was put back from a backup, or its last writes were lost. Every room begins a new epoch, and whoever comes back is told so by `reset`"
+                );
+            }
             now.start_tag = deployment.start_tag;
             schema::begin_epochs(&connection, &now)?;
         }
-        reach.tell(newest);
-        reach.sync(&folder).map_err(unusable)?;
         let Deployment { start_tag, format, .. } = now;
+        let reach = Reach::begin(reach, &folder, Word { newest, start_tag }).map_err(unusable)?;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
         let readers = Readers::start(&folder, first, &answers, &facts)?;
         let (send, questions) = sync_channel(QUESTIONS_MAX);

@@ -1,5 +1,6 @@
-//! How far the log had got, in a file of its own: a `rooms.db` that reaches less far is an older one, put back from a backup, or one
-//! that lost its last writes. It is written behind each commit and not synced then, so it never says more than was stored.
+//! How far the log had got, and which one it was, in a file of its own: a `rooms.db` that reaches less far, or begins its epochs with
+//! another tag, is not the one that was served here last, or lost its last writes. It is written behind each commit and not
+//! synced then, so it never says more than was stored.
 
 use std::fs::File;
 use std::io;
@@ -10,70 +11,109 @@ pub(crate) const FILE: &str = "reach";
 
 pub(crate) struct Reach {
     file: File,
-    told: i64,
+    word: Word,
+    /// The last word was lost, and whoever reads the log knows it.
+    unheard: bool,
+}
+
+/// What is told of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Its newest row.
+    pub(crate) newest: i64,
+    /// Drawn whenever its rooms begin new epochs: two files with one tag are one log, and the newer one reaches further.
+    pub(crate) start_tag: u32,
 }
 
 /// What was told when the file was last open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// There was no such file.
+    /// There was no such file, or nothing in it.
     Nothing,
-    /// It was written to when the power went.
+    /// Nothing that was ever told. The whole of it is in one sector, which a disk writes whole.
     Torn,
-    Newest(i64),
+    Word(Word),
 }
 
 impl Told {
-    /// Whether the log whose newest row that is, is not the one that was told of: something of that is missing.
-    pub(crate) fn is_of_another(self, newest: i64) -> bool {
+    /// Whether that log is not known to be the one that was told of, with all that it had: something of that may be missing.
+    pub(crate) fn is_of_another(self, found: Word) -> bool {
         match self {
-            Told::Nothing => newest > 0,
-            Told::Torn => false,
-            Told::Newest(told) => told > newest,
+            Told::Nothing | Told::Torn => true,
+            Told::Word(told) => told.start_tag != found.start_tag || told.newest > found.newest,
+        }
+    }
+
+    pub(crate) fn held_rooms(self) -> bool {
+        match self {
+            Told::Nothing => false,
+            Told::Torn => true,
+            Told::Word(told) => told.newest > 0,
         }
     }
 }
 
-impl Reach {
-    pub(crate) fn open(folder: &Path) -> io::Result<(Reach, Told)> {
-        let file =
-            File::options().create(true).truncate(false).read(true).write(true).open(folder.join(FILE))?;
-        let mut bytes = [0; 16];
-        let told = match file.read_exact_at(&mut bytes, 0) {
-            Ok(()) => read(bytes).map_or(Told::Torn, Told::Newest),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Told::Nothing,
-            Err(error) => return Err(error),
-        };
-        Ok((Reach { file, told: -1 }, told))
-    }
+/// The file, and what it says from before.
+pub(crate) fn before(folder: &Path) -> io::Result<(File, Told)> {
+    let file = File::options().create(true).truncate(false).read(true).write(true).open(folder.join(FILE))?;
+    let mut bytes = [0; WORD_BYTES];
+    let told = match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => read(bytes).map_or(Told::Torn, Told::Word),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            if file.metadata()?.len() == 0 {
+                Told::Nothing
+            } else {
+                Told::Torn
+            }
+        }
+        Err(error) => return Err(error),
+    };
+    Ok((file, told))
+}
 
-    /// The file is there after a loss of power too, with what was told so far or since.
-    pub(crate) fn sync(&self, folder: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        File::open(folder)?.sync_all()
+impl Reach {
+    /// What is said first is there after a loss of power too, or what was said since.
+    pub(crate) fn begin(file: File, folder: &Path, word: Word) -> io::Result<Reach> {
+        file.write_all_at(&written(word), 0)?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        Ok(Reach { file, word, unheard: false })
     }
 
     /// The row that is the log's newest now. A word that is lost is made up for by the next.
     pub(crate) fn tell(&mut self, newest: i64) {
-        if newest == self.told {
+        let word = Word { newest, ..self.word };
+        if word == self.word {
             return;
         }
-        match self.file.write_all_at(&written(newest), 0) {
-            Ok(()) => self.told = newest,
-            Err(error) => tracing::debug!(%error, "how far the log has got was not put down"),
+        match self.file.write_all_at(&written(word), 0) {
+            Ok(()) => (self.word, self.unheard) = (word, false),
+            Err(error) => {
+                if !std::mem::replace(&mut self.unheard, true) {
+                    tracing::warn!(%error, "the file `reach` takes no writes: an older rooms.db that is put back now may be taken for this one");
+                }
+            }
         }
     }
 }
 
-/// Twice, once turned over: half of it is no number.
-fn written(newest: i64) -> [u8; 16] {
-    let (number, turned) = (newest.to_le_bytes(), (!newest).to_le_bytes());
-    std::array::from_fn(|at| if at < 8 { number[at] } else { turned[at - 8] })
+const WORD_BYTES: usize = 16;
+
+fn written(word: Word) -> [u8; WORD_BYTES] {
+    let mut bytes = [0; WORD_BYTES];
+    bytes[..8].copy_from_slice(&word.newest.to_le_bytes());
+    bytes[8..12].copy_from_slice(&word.start_tag.to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..12]);
+    bytes[12..].copy_from_slice(&sum.to_le_bytes());
+    bytes
 }
 
-fn read(bytes: [u8; 16]) -> Option<i64> {
-    let [a, b] = [0, 8].map(|at| i64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte])));
-    (a == !b && a >= 0).then_some(a)
+fn read(bytes: [u8; WORD_BYTES]) -> Option<Word> {
+    let word = Word {
+        newest: i64::from_le_bytes(bytes[..8].try_into().ok()?),
+        start_tag: u32::from_le_bytes(bytes[8..12].try_into().ok()?),
+    };
+    (written(word) == bytes).then_some(word)
 }
 
 #[cfg(test)]
@@ -81,29 +121,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_another_where_it_is_shorter_or_nobody_told_of_it() {
-        for (told, newest, another) in [
-            (Told::Nothing, 0, false),
-            (Told::Nothing, 1, true),
-            (Told::Torn, 1, false),
-            (Told::Newest(7), 6, true),
-            (Told::Newest(7), 7, false),
-            (Told::Newest(7), 8, false),
+    fn a_log_is_another_unless_it_is_known_to_be_the_same_and_no_shorter() {
+        let word = |newest, start_tag| Word { newest, start_tag };
+        for (told, found, another) in [
+            (Told::Nothing, word(0, 1), true),
+            (Told::Torn, word(1, 1), true),
+            (Told::Word(word(7, 1)), word(6, 1), true),
+            (Told::Word(word(7, 1)), word(7, 1), false),
+            (Told::Word(word(7, 1)), word(8, 1), false),
+            (Told::Word(word(7, 1)), word(8, 2), true),
         ] {
-            assert_eq!(told.is_of_another(newest), another, "{told:?}, {newest}");
+            assert_eq!(told.is_of_another(found), another, "{told:?}, {found:?}");
         }
     }
 
     #[test]
-    fn a_number_reads_back_and_a_flipped_bit_does_not() {
-        for number in [0, 1, 77, i64::MAX] {
-            assert_eq!(read(written(number)), Some(number));
-            for bit in 0..128 {
-                let mut bytes = written(number);
+    fn a_word_reads_back_and_a_flipped_bit_does_not() {
+        for newest in [0, 1, 77, i64::MAX] {
+            let word = Word { newest, start_tag: 0xfeed };
+            assert_eq!(read(written(word)), Some(word));
+            for bit in 0..WORD_BYTES * 8 {
+                let mut bytes = written(word);
                 bytes[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(read(bytes), None, "{number}, bit {bit}");
+                assert_eq!(read(bytes), None, "{newest}, bit {bit}");
             }
         }
-        assert_eq!(read([0; 16]), None);
+        assert_eq!(read([0; WORD_BYTES]), None);
+    }
+
+    #[test]
+    fn a_file_that_is_empty_says_nothing_and_one_that_is_cut_off_is_torn() {
+        let folder = std::env::temp_dir().join(format!("kulkul-reach-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let told = |bytes: &[u8]| {
+            std::fs::write(folder.join(FILE), bytes).expect("written");
+            before(&folder).expect("opened").1
+        };
+        let word = Word { newest: 7, start_tag: 1 };
+        let whole = written(word);
+        assert_eq!(told(&whole), Told::Word(word));
+        assert_eq!(told(&[]), Told::Nothing);
+        for length in 1..WORD_BYTES {
+            assert_eq!(told(&whole[..length]), Told::Torn, "{length} bytes");
+        }
+        std::fs::remove_dir_all(&folder).ok();
     }
 }

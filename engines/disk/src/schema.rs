@@ -140,7 +140,7 @@ pub(crate) fn must_be_there(folder: &Path, reach: Told) -> Result<(), OpenError>
     }
     let what = if bytes(journal(folder)) > 0 {
         "it is empty or gone, and its journal rooms.db-wal is not"
-    } else if reach != Told::Nothing && reach != Told::Newest(0) {
+    } else if reach.held_rooms() {
         "it is empty or gone, and held rooms before; if they are to begin anew, remove the file `reach` beside it too"
     } else {
         return Ok(());

@@ -5,7 +5,7 @@ mod support;
 
 use engine::{Answer, Followed, Loaded, Question, Snapshot};
 use support::{Asker, Folder, room};
-use vocabulary::{Epoch, Payload, Seen};
+use vocabulary::{Check, Epoch, Payload, Seen};
 
 #[test]
 fn a_file_that_was_put_back_from_a_backup_begins_new_epochs_with_the_log_it_has() {
@@ -47,6 +47,90 @@ fn a_file_that_was_put_back_from_a_backup_begins_new_epochs_with_the_log_it_has(
     std::fs::remove_file(folder.0.join("reach")).expect("which has no other file");
     let asker = Asker::open(&folder, 12).expect("the backup");
     assert_eq!(asker.load(&room("a")).head.epoch.counter(), epoch.counter());
+}
+
+impl Folder {
+    fn put_in(&self, backup: &[u8]) {
+        std::fs::write(self.0.join("rooms.db"), backup).expect("put in");
+    }
+
+    fn backup(&self) -> Vec<u8> {
+        std::fs::read(self.0.join("rooms.db")).expect("the file")
+    }
+}
+
+/// So many records more in the room; what was seen then.
+fn says(asker: &Asker, name: &str, count: u64) -> Seen {
+    let Loaded { head, records, .. } = asker.load(&room(name));
+    let roll = |check: Check, data| check.roll(Check::hash(data));
+    let check = records.iter().fold(Check::default(), |check, one| roll(check, &one.data));
+    (0..count).fold(Seen { position: head, check }, |seen, _| asker.append(&room(name), seen, "one"))
+}
+
+#[test]
+fn a_file_that_another_life_of_the_folder_knows_nothing_of_begins_new_epochs() {
+    let first = Folder::new();
+    let asker = Asker::open(&first, 7).expect("a new folder");
+    let old = says(&asker, "a", 5);
+    drop(asker);
+    let backup = first.backup();
+
+    let served_once = Folder::new();
+    drop(Asker::open(&served_once, 8).expect("a new folder"));
+    served_once.put_in(&backup);
+    let asker = Asker::open(&served_once, 9).expect("the backup");
+    assert_eq!(asker.load(&room("a")).head.epoch, Epoch::new(2, 9));
+    drop(asker);
+
+    let began_anew = Folder::new();
+    let asker = Asker::open(&began_anew, 8).expect("a new folder");
+    says(&asker, "b", 3);
+    drop(asker);
+    began_anew.put_in(&backup);
+    let asker = Asker::open(&began_anew, 9).expect("the backup");
+    assert_eq!(asker.load(&room("a")).head.epoch, Epoch::new(2, 9));
+    let untouched = asker.load(&room("c")).head.epoch;
+    assert_eq!(untouched, Epoch::new(1, 9), "and no room is in one that was lost");
+    drop(asker);
+
+    let asker = Asker::open(&first, 10).expect("the same file");
+    assert_eq!(asker.load(&room("a")).head, old.position, "what is where it was goes on");
+}
+
+#[test]
+fn a_newer_backup_after_an_older_one_begins_new_epochs_though_it_reaches_further() {
+    let folder = Folder::new();
+    let mut backups = Vec::new();
+    for start_tag in [7, 8, 9] {
+        let asker = Asker::open(&folder, start_tag).expect("the same file");
+        says(&asker, "a", 10);
+        drop(asker);
+        backups.push(folder.backup());
+    }
+    folder.put_in(&backups[0]);
+    let asker = Asker::open(&folder, 10).expect("the older one");
+    assert_eq!(says(&asker, "a", 2).position.epoch, Epoch::new(2, 10));
+    drop(asker);
+    folder.put_in(&backups[1]);
+    let asker = Asker::open(&folder, 11).expect("the newer one");
+    let head = asker.load(&room("a")).head;
+    assert_eq!((head.epoch, head.offset), (Epoch::new(2, 11), 20));
+}
+
+#[test]
+fn a_file_beside_a_spoilt_reach_begins_new_epochs() {
+    for spoil in [|bytes: &mut Vec<u8>| bytes.truncate(9), |bytes: &mut Vec<u8>| bytes[0] ^= 1] {
+        let folder = Folder::new();
+        let asker = Asker::open(&folder, 7).expect("a new folder");
+        says(&asker, "a", 1);
+        drop(asker);
+        let reach = folder.0.join("reach");
+        let mut bytes = std::fs::read(&reach).expect("the file");
+        spoil(&mut bytes);
+        std::fs::write(&reach, bytes).expect("spoilt");
+        let asker = Asker::open(&folder, 8).expect("the same file");
+        assert_eq!(asker.load(&room("a")).head.epoch, Epoch::new(2, 8));
+    }
 }
 
 #[test]
