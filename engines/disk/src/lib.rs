@@ -31,7 +31,7 @@ use vocabulary::Epoch;
 use book::Book;
 use clock::Clock;
 use facts::Facts;
-use reach::{Reach, Told, Word};
+use reach::{Boot, Reach, Told, Word};
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
 use writer::Writer;
@@ -140,27 +140,25 @@ impl Disk {
         let unusable = |error| OpenError::Folder(folder.clone(), error);
         std::fs::create_dir_all(&folder).map_err(unusable)?;
         let lock = lock(&folder)?;
+        let (reach, told) = reach::before(&folder).map_err(unusable)?;
+        let boot = Boot::now();
+        let forgotten = told.is_forgotten(boot);
         match journal::end(&schema::journal(&folder)).map_err(unusable)? {
-            journal::End::Damaged if sync == Sync::Always => {
-                return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned()));
-            }
-            journal::End::Torn if sync == Sync::Always => tracing::warn!(
+            // Commits that were not synced come to the disk in any order, or not at all.
+            _ if forgotten => {}
+            journal::End::Damaged => return Err(OpenError::Damaged(schema::JOURNAL_DAMAGED.to_owned())),
+            journal::End::Torn => tracing::warn!(
                 folder = %folder.display(),
                 "the last write is cut off and dropped: nobody was answered for it, if the process or the power ended in its midst"
-            ),
-            journal::End::Damaged | journal::End::Torn => tracing::warn!(
-                folder = %folder.display(),
-                "the last writes were cut off when the process or the power ended, and are dropped; disk.sync = \"process\" may have answered them"
             ),
             journal::End::Whole => {}
         }
         let facts = Arc::new(Facts::default());
-        let (reach, told) = reach::before(&folder).map_err(unusable)?;
         schema::must_be_there(&folder, told)?;
         let connection = schema::writer(&folder, sync, &facts)?;
         let mut now = schema::prepare(&connection, deployment)?;
         let newest = records::newest(&connection)?;
-        if told.is_of_another(Word { newest, start_tag: now.start_tag }) {
+        if forgotten || told.is_of_another(newest, now.start_tag) {
             // Of a folder in which nothing ever was there is nothing to say.
             if told != Told::Nothing || newest > 0 {
                 tracing::warn!(
@@ -172,7 +170,12 @@ impl Disk {
             schema::begin_epochs(&connection, &now)?;
         }
         let Deployment { start_tag, format, .. } = now;
-        let reach = Reach::begin(reach, &folder, Word { newest, start_tag }).map_err(unusable)?;
+        let memory = match sync {
+            Sync::Process => Some(boot),
+            // A life before this one may have left something in it.
+            Sync::Always => told.memory().filter(|_| !forgotten),
+        };
+        let reach = Reach::begin(reach, &folder, Word { newest, start_tag, memory }).map_err(unusable)?;
         let first = Epoch::new(Epoch::FIRST_COUNTER, start_tag);
         let readers = Readers::start(&folder, first, &answers, &facts)?;
         let (send, questions) = sync_channel(QUESTIONS_MAX);

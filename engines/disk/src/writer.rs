@@ -89,8 +89,11 @@ impl Writer {
             }
             self.tell();
         }
-        if let Err(error) = self.empty_journal() {
-            tracing::warn!(%error, "the disk's journal could not be emptied; the next start does it");
+        match self.empty_journal() {
+            Ok(()) => self.reach.end(),
+            Err(error) => {
+                tracing::warn!(%error, "the disk's journal could not be emptied; the next start does it")
+            }
         }
     }
 
