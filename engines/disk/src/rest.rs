@@ -1,6 +1,9 @@
 //! What the writer does when nobody waits: it works the journal into the file, deletes what was given up, and looks whether a disk
 //! that failed takes writes again.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -51,7 +54,7 @@ impl Writer {
         if self.mend_at.is_some() {
             return;
         }
-        let forgotten = match self.forget(FORGET_IDLE) {
+        let forgotten = match self.forget_in_one_commit() {
             Ok(()) | Err(Fault::Damaged) => Ok(()),
             Err(fault) => Err(fault),
         };
@@ -67,6 +70,18 @@ impl Writer {
             self.takes_writes();
         }
         Ok(())
+    }
+
+    fn forget_in_one_commit(&mut self) -> Result<(), Fault> {
+        if self.book.given_up.is_gone() {
+            return Ok(());
+        }
+        let begun = self.book.begin();
+        let done = begun.and_then(|()| self.forget(FORGET_IDLE)).and_then(|()| self.book.commit());
+        if done.is_err() {
+            self.book.undo();
+        }
+        done.map(drop)
     }
 
     /// Deletes some of what was given up. What is damaged of it stays where it is: nobody asks for it.
