@@ -18,11 +18,13 @@ pub(crate) struct GivenUp {
     again: bool,
     /// Rooms of whose rows some are damaged: theirs are not looked at any more.
     spoilt: BTreeSet<i64>,
+    /// Which rooms there are cannot be read: nothing is deleted as long as we live.
+    lost: bool,
 }
 
 impl Default for GivenUp {
     fn default() -> GivenUp {
-        GivenUp { some: true, upto: 0, again: false, spoilt: BTreeSet::new() }
+        GivenUp { some: true, upto: 0, again: false, spoilt: BTreeSet::new(), lost: false }
     }
 }
 
@@ -35,11 +37,15 @@ impl GivenUp {
     }
 
     pub(crate) fn looks_again(&mut self) {
-        (self.some, self.again) = (true, true);
+        (self.some, self.again) = (!self.lost, !self.lost);
     }
 
     pub(crate) fn is_gone(&self) -> bool {
         !self.some
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Deletes some, one room after the other: how many rows. The end of a room's counts like one.
@@ -51,7 +57,11 @@ impl GivenUp {
     ) -> Result<usize, Fault> {
         let (mut gone, mut left) = (0, most);
         while self.some && left > 0 {
-            let Some((room, upto)) = next(connection, self.upto)? else {
+            let next = next(connection, self.upto);
+            if let Err(Fault::Damaged) = next {
+                (self.some, self.lost) = (false, true);
+            }
+            let Some((room, upto)) = next? else {
                 self.upto = 0;
                 self.some = std::mem::take(&mut self.again);
                 continue;

@@ -1,9 +1,6 @@
 //! What the writer does when nobody waits: it works the journal into the file, deletes what was given up, and looks whether a disk
 //! that failed takes writes again.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -89,9 +86,15 @@ impl Writer {
         let forgotten = self.book.forget(most);
         if let Err(Fault::Damaged) = forgotten {
             self.facts.damaged.add(1);
-            tracing::error!(
-                "rows that were given up are damaged: they are not deleted, and take their place"
-            );
+            if self.book.given_up.is_lost() {
+                tracing::error!(
+                    "the list of what was given up is damaged: nothing is deleted any more, and rooms.db grows. Restore the data folder from a backup"
+                );
+            } else {
+                tracing::error!(
+                    "rows that were given up are damaged: they are not deleted, and take their place"
+                );
+            }
         }
         self.facts.forgotten.add(forgotten? as u64);
         Ok(())

@@ -1,6 +1,9 @@
 //! The one thread that writes. It takes all questions that wait, puts what they store into one commit, and answers when
 //! the disk has it: nobody is answered before, and a commit costs the same for one as for hundreds.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

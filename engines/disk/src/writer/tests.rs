@@ -1,20 +1,16 @@
-//! Pauses of a writer that nobody asks, one after the other as a test says: no thread, no clock.
+//! A writer without a thread: what it is asked, and when it pauses, is as a test says.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
 
-use engine::{Answer, Volatile};
-use link::{Answers, Deployment};
-use vocabulary::{Epoch, Incarnation};
+use engine::{Batch, Parcel};
+use link::Deployment;
+use rusqlite::Connection;
+use vocabulary::{Check, Epoch, Key, Payload, Position, Seen, ShardId};
 
 use super::*;
-use crate::book::Book;
-use crate::clock::Clock;
-use crate::facts::Facts;
-use crate::reach::{self, Reach, Word};
+use crate::reach::{self, Word};
 use crate::{Sync, records, schema};
 
 struct Nobody;
@@ -25,7 +21,7 @@ impl Answers for Nobody {
     }
 }
 
-/// A writer that nobody asks, on a file of its own.
+/// A writer on a file of its own.
 struct Desk {
     folder: PathBuf,
     writer: Writer,
@@ -37,10 +33,10 @@ impl Desk {
         Desk::spoilt(rows, |_| ())
     }
 
-    fn spoilt(rows: &str, spoil: impl Fn(&PathBuf)) -> Desk {
+    fn spoilt(rows: &str, spoil: impl Fn(&Path)) -> Desk {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("kulkul-rest-{}-{number}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("kulkul-writer-{}-{number}", std::process::id()));
         // Left by a process that was killed and had the same number.
         std::fs::remove_dir_all(&folder).ok();
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -80,6 +76,21 @@ impl Desk {
         self.writer.rest(now);
     }
 
+    /// Stores one record in a room that nobody has written to.
+    fn append(&mut self, name: &str) {
+        let position = Position { epoch: Epoch::new(Epoch::FIRST_COUNTER, 7), offset: 0 };
+        let parcel = Parcel { key: Key::once(1, 1), records: vec![Payload::from_static(b"one")] };
+        let seen = Seen { position, check: Check::default() };
+        let batch = Batch { number: 1, seen, guarded: false, parcels: vec![parcel], due: None };
+        self.ask(Question::Append { room: RoomId::new("chat", name), batch });
+    }
+
+    fn ask(&mut self, question: Question) {
+        let by = Incarnation { node: 1, shard: ShardId(0), life: 1 };
+        let now = self.writer.clock.now();
+        self.writer.group(now, Asked { by, question });
+    }
+
     fn count(&self, of: &str) -> i64 {
         let select = format!("SELECT count(*) FROM {of}");
         self.writer.book.connection.query_row(&select, [], |row| row.get(0)).expect("a number")
@@ -94,12 +105,12 @@ impl Drop for Desk {
     }
 }
 
-/// A row and its end of each of a hundred rooms, and one row that nobody gave up.
+/// A row and its end of each of a hundred rooms, and one row that nobody gave up; none has an id that a new room gets.
 const GIVEN_UP: &str = "
 WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 100)
-INSERT INTO log (room, place, data) SELECT n, 1, x'' FROM number;
+INSERT INTO log (room, place, data) SELECT 1000 + n, 1, x'' FROM number;
 INSERT INTO given_up SELECT room, 1 FROM log;
-INSERT INTO log (room, place, data) VALUES (101, 1, x'');
+INSERT INTO log (room, place, data) VALUES (2000, 1, x'');
 ";
 
 #[test]
@@ -117,4 +128,32 @@ fn what_is_deleted_in_a_pause_is_one_commit() {
     assert_eq!(commits.load(Ordering::Relaxed), 1);
     desk.rest();
     assert_eq!(commits.load(Ordering::Relaxed), 1, "and none where nothing is left");
+}
+
+/// Turns the page into nothing with which that table or index begins.
+fn without_root_of(name: &str) -> impl Fn(&Path) {
+    move |file| {
+        let select = "SELECT rootpage FROM sqlite_master WHERE name = ?1";
+        let connection = Connection::open(file).expect("the file");
+        let page =
+            connection.query_row(select, [name], |row| row.get::<_, u32>(0)).expect("it is there") as usize;
+        drop(connection);
+        let mut bytes = std::fs::read(file).expect("the file");
+        bytes[(page - 1) * 4096..page * 4096].fill(0);
+        std::fs::write(file, bytes).expect("damaged");
+    }
+}
+
+#[test]
+fn a_damaged_list_of_what_was_given_up_is_met_once() {
+    let mut desk = Desk::spoilt(GIVEN_UP, without_root_of("given_up"));
+    for name in ["a", "b", "c"] {
+        desk.rest();
+        desk.append(name);
+    }
+    desk.rest();
+    let facts = &desk.writer.facts;
+    assert_eq!((facts.damaged.get(), facts.records.get()), (1, 3));
+    assert_eq!(facts.journal_bytes.get(), 0, "the journal is worked in");
+    assert!(!facts.is_failing());
 }
