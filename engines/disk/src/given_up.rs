@@ -18,13 +18,15 @@ pub(crate) struct GivenUp {
     again: bool,
     /// Rooms of whose rows some are damaged: theirs are not looked at any more.
     spoilt: BTreeSet<i64>,
+    /// One of them is the newest of all rows, and goes when another one is.
+    waits: Option<i64>,
     /// Which rooms there are cannot be read: nothing is deleted as long as we live.
     lost: bool,
 }
 
 impl Default for GivenUp {
     fn default() -> GivenUp {
-        GivenUp { some: true, upto: 0, again: false, spoilt: BTreeSet::new(), lost: false }
+        GivenUp { some: true, upto: 0, again: false, spoilt: BTreeSet::new(), waits: None, lost: false }
     }
 }
 
@@ -40,6 +42,7 @@ impl GivenUp {
         (self.some, self.again) = (!self.lost, !self.lost);
     }
 
+    /// Whether there is nothing to be deleted now.
     pub(crate) fn is_gone(&self) -> bool {
         !self.some
     }
@@ -55,6 +58,9 @@ impl GivenUp {
         newest: i64,
         most: usize,
     ) -> Result<usize, Fault> {
+        if self.waits.take_if(|waits| *waits < newest).is_some() {
+            self.looks_again();
+        }
         let (mut gone, mut left) = (0, most);
         while self.some && left > 0 {
             let next = next(connection, self.upto);
@@ -74,10 +80,13 @@ impl GivenUp {
             if let Err(Fault::Damaged) = deleted {
                 self.spoilt.insert(room);
             }
-            let (rows, is_all) = deleted?;
+            let (rows, rest) = deleted?;
             gone += rows;
             left = left.saturating_sub(rows);
-            if is_all {
+            if let Left::Newest = rest {
+                self.waits = Some(newest);
+            }
+            if let Left::Nothing | Left::Newest = rest {
                 self.upto = room;
                 left = left.saturating_sub(1);
             }
@@ -93,7 +102,14 @@ fn next(connection: &Connection, behind: i64) -> Result<Option<(i64, i64)>, Faul
     Ok(next.query_row(params![behind], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// How many rows, and whether that was all. A row that reaches beyond stays whole, and so does the newest of all rows, whosever
+/// What is still there of what a room gave up.
+enum Left {
+    Nothing,
+    Newest,
+    More,
+}
+
+/// How many rows, and what is left. A row that reaches beyond stays whole, and so does the newest of all rows, whosever
 /// it is: by it the log is known to be as far as it had got.
 fn delete(
     connection: &Connection,
@@ -101,17 +117,20 @@ fn delete(
     upto: i64,
     newest: i64,
     most: usize,
-) -> Result<(usize, bool), Fault> {
+) -> Result<(usize, Left), Fault> {
     let delete = "DELETE FROM log WHERE id IN \
                   (SELECT id FROM log WHERE room = ?1 AND place <= ?2 AND id < ?4 LIMIT ?3)";
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let gone = connection.prepare_cached(delete)?.execute(params![room, upto, limit, newest])?;
     if gone == most {
-        return Ok((gone, false));
+        return Ok((gone, Left::More));
     }
     if upto.cast_unsigned() == ALL {
         connection.prepare_cached("DELETE FROM snapshot WHERE room = ?1")?.execute(params![room])?;
     }
-    connection.prepare_cached("DELETE FROM given_up WHERE room = ?1")?.execute(params![room])?;
-    Ok((gone, true))
+    // As long as the newest row is one of them it is still to be deleted.
+    let end = "DELETE FROM given_up WHERE room = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM log WHERE room = ?1 AND place <= ?2)";
+    let is_end = connection.prepare_cached(end)?.execute(params![room, upto])? == 1;
+    Ok((gone, if is_end { Left::Nothing } else { Left::Newest }))
 }

@@ -157,3 +157,17 @@ fn a_damaged_list_of_what_was_given_up_is_met_once() {
     assert_eq!(facts.journal_bytes.get(), 0, "the journal is worked in");
     assert!(!facts.is_failing());
 }
+
+#[test]
+fn the_newest_row_of_all_goes_when_another_one_is() {
+    let mut desk = Desk::with(
+        "INSERT INTO log (room, place, data) VALUES (1000, 1, x''), (1000, 2, x'');
+         INSERT INTO given_up VALUES (1000, 2);",
+    );
+    desk.rest();
+    assert_eq!((desk.count("log"), desk.count("given_up")), (1, 1));
+    assert_eq!(desk.writer.facts.journal_bytes.get(), 0, "nothing waits for that");
+    desk.append("a");
+    desk.rest();
+    assert_eq!((desk.count("log"), desk.count("given_up")), (1, 0));
+}
