@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use engine::{Asked, Durability, Format, Guarantees, News, Nodes, Question, Volatile};
 use link::{Answers, Condition, Deployment, Disagreement, Figure, Link};
-use vocabulary::Epoch;
+use vocabulary::{Epoch, Tick};
 
 use book::Book;
 use clock::Clock;
@@ -192,6 +192,7 @@ impl Disk {
             company: 0,
             took: Duration::ZERO,
             mend_at: None,
+            rest_at: Tick(0) + rest::PAUSE,
             held: 0,
         };
         let wanted = Some(readers.wanted());

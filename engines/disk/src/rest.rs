@@ -9,6 +9,8 @@ use vocabulary::Now;
 use crate::rows::Fault;
 use crate::writer::Writer;
 
+/// So long after the last commit there is a pause, and between two of them.
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// Rows that are deleted in a pause, in one commit: a moment's work.
 const FORGET_IDLE: usize = 256;
 /// After a write that failed, between two looks at whether the disk takes writes again.
@@ -47,7 +49,7 @@ impl Writer {
     }
 
     pub(crate) fn rest(&mut self, now: Now) {
-        self.mend(now);
+        self.rest_at = now.tick + PAUSE;
         if self.mend_at.is_some() {
             return;
         }

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::facts::Facts;
 use crate::reach::Reach;
 use crate::reader::{Wanted, What};
+use crate::rest::PAUSE;
 use crate::rows::Fault;
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
@@ -30,8 +31,7 @@ const GATHER_MAX: Duration = Duration::from_millis(2);
 /// Rows that are deleted for each that is stored, so that a log under load does not grow by what was given up, nor the backlog
 /// last.
 const FORGET_EACH: usize = 2;
-/// With nothing to do: the journal is worked in, and what was given up is deleted.
-const IDLE: Duration = Duration::from_millis(200);
+
 pub(crate) struct Writer {
     pub(crate) questions: Receiver<Asked>,
     pub(crate) readers: SyncSender<Wanted>,
@@ -47,6 +47,8 @@ pub(crate) struct Writer {
     pub(crate) took: Duration,
     /// A write failed: until then nothing is written.
     pub(crate) mend_at: Option<Tick>,
+    /// With nothing stored until then there is a pause.
+    pub(crate) rest_at: Tick,
     /// So long the journal was when it was last worked in, if a reader kept it from being begun anew.
     pub(crate) held: u64,
 }
@@ -73,24 +75,12 @@ pub(crate) enum Staged {
 impl Writer {
     pub(crate) fn run(mut self) {
         loop {
-            let first = self.questions.recv_timeout(self.patience());
-            let now = self.clock.now();
-            self.volatile.tick(now);
-            match first {
-                Ok(asked) => {
-                    self.group(now, asked);
-                    // Nobody's answer waits for that.
-                    self.tell();
-                    if self.mend_at.is_none()
-                        && let Err(fault) = self.tidy(false)
-                    {
-                        self.failed(now, &fault, &[]);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => self.rest(now),
+            let asked = match self.questions.recv_timeout(self.patience()) {
+                Ok(asked) => Some(asked),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
-            }
-            self.tell();
+            };
+            self.turn(asked);
         }
         match self.empty_journal() {
             Ok(()) => self.reach.end(),
@@ -100,15 +90,36 @@ impl Writer {
         }
     }
 
+    /// What is asked; and a pause, whatever is asked that stores nothing: presence never ends.
+    fn turn(&mut self, asked: Option<Asked>) {
+        let now = self.clock.now();
+        self.volatile.tick(now);
+        self.mend(now);
+        if let Some(asked) = asked {
+            self.group(now, asked);
+            // Nobody's answer waits for that.
+            self.tell();
+            if self.mend_at.is_none()
+                && let Err(fault) = self.tidy(false)
+            {
+                self.failed(now, &fault, &[]);
+            }
+        }
+        if now.tick >= self.rest_at {
+            self.rest(now);
+        }
+        self.tell();
+    }
+
     fn patience(&self) -> Duration {
         let now = self.clock.now().tick;
         let next = self.volatile.next_deadline().into_iter().chain(self.mend_at).min();
-        next.map_or(IDLE, |at| at.since(now)).clamp(Duration::from_millis(1), IDLE)
+        let next = next.map_or(self.rest_at, |at| at.min(self.rest_at));
+        next.since(now).max(Duration::from_millis(1))
     }
 
     /// The first and all that wait behind it.
     fn group(&mut self, now: Now, first: Asked) {
-        self.mend(now);
         let mut stores = Vec::new();
         for asked in self.gathered(first) {
             self.volatile.begin(asked.by);
@@ -231,6 +242,7 @@ impl Writer {
                 if committed {
                     self.reach.tell(self.book.newest);
                     self.took = began.elapsed();
+                    self.rest_at = self.clock.now().tick + PAUSE;
                     self.facts.commits.add(1);
                 }
                 Ok(staged)

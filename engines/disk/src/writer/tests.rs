@@ -66,6 +66,7 @@ impl Desk {
             company: 0,
             took: Duration::ZERO,
             mend_at: None,
+            rest_at: Tick(u64::MAX),
             held: 0,
         };
         Desk { folder, writer }
@@ -78,23 +79,30 @@ impl Desk {
 
     /// Stores one record in a room that nobody has written to.
     fn append(&mut self, name: &str) {
-        let position = Position { epoch: Epoch::new(Epoch::FIRST_COUNTER, 7), offset: 0 };
-        let parcel = Parcel { key: Key::once(1, 1), records: vec![Payload::from_static(b"one")] };
-        let seen = Seen { position, check: Check::default() };
-        let batch = Batch { number: 1, seen, guarded: false, parcels: vec![parcel], due: None };
-        self.ask(Question::Append { room: RoomId::new("chat", name), batch });
+        self.ask(one_record(name));
     }
 
     fn ask(&mut self, question: Question) {
-        let by = Incarnation { node: 1, shard: ShardId(0), life: 1 };
         let now = self.writer.clock.now();
-        self.writer.group(now, Asked { by, question });
+        self.writer.group(now, asked(question));
     }
 
     fn count(&self, of: &str) -> i64 {
         let select = format!("SELECT count(*) FROM {of}");
         self.writer.book.connection.query_row(&select, [], |row| row.get(0)).expect("a number")
     }
+}
+
+fn one_record(name: &str) -> Question {
+    let position = Position { epoch: Epoch::new(Epoch::FIRST_COUNTER, 7), offset: 0 };
+    let parcel = Parcel { key: Key::once(1, 1), records: vec![Payload::from_static(b"one")] };
+    let seen = Seen { position, check: Check::default() };
+    let batch = Batch { number: 1, seen, guarded: false, parcels: vec![parcel], due: None };
+    Question::Append { room: RoomId::new("chat", name), batch }
+}
+
+fn asked(question: Question) -> Asked {
+    Asked { by: Incarnation { node: 1, shard: ShardId(0), life: 1 }, question }
 }
 
 impl Drop for Desk {
@@ -170,4 +178,17 @@ fn the_newest_row_of_all_goes_when_another_one_is() {
     desk.append("a");
     desk.rest();
     assert_eq!((desk.count("log"), desk.count("given_up")), (1, 0));
+}
+
+#[test]
+fn there_is_a_pause_whatever_is_asked_that_stores_nothing() {
+    let mut desk = Desk::with("");
+    desk.writer.facts.failing.store(true, Ordering::Relaxed);
+    desk.writer.rest_at = Tick(0);
+    desk.writer.turn(Some(asked(Question::Unfollow { room: RoomId::new("chat", "a") })));
+    assert!(!desk.writer.facts.is_failing(), "it was looked whether the disk takes writes");
+    assert!(desk.writer.rest_at > Tick(0), "and some time later again");
+    desk.writer.rest_at = Tick(0);
+    desk.writer.turn(Some(asked(one_record("a"))));
+    assert!(desk.writer.facts.journal_bytes.get() > 0, "who stores waits for no pause");
 }
