@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vocabulary::Now;
 
-use crate::rows::Fault;
+use crate::rows::{Fault, is_full};
 use crate::writer::Writer;
 
 /// So long after the last commit there is a pause, and between two of them.
@@ -57,8 +57,18 @@ impl Writer {
             Ok(()) | Err(Fault::Damaged) => Ok(()),
             Err(fault) => Err(fault),
         };
-        if let Err(fault) = forgotten.and_then(|()| self.tidy(true)).and_then(|()| self.try_again()) {
-            self.failed(now, &fault, &[]);
+        let done = forgotten.and_then(|()| self.tidy(true)).and_then(|()| self.try_again());
+        self.in_passing(now, done);
+    }
+
+    /// What nobody waits for may find no room where what somebody sends still does: whether it does says the next commit alone.
+    pub(crate) fn in_passing(&mut self, now: Now, done: Result<(), Fault>) {
+        match done {
+            Ok(()) => {}
+            Err(Fault::Sqlite(error)) if is_full(&error) => {
+                self.facts.write_failures.add(1);
+            }
+            Err(fault) => self.failed(now, &fault, &[]),
         }
     }
 

@@ -46,6 +46,11 @@ pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
+/// Of what was written nothing is stored, and nothing is in doubt: there was no room for it.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
 pub(crate) const ROOMS: &str =
     "SELECT id, name, epoch, head, head_check, base, base_check, snapshot, due, sum FROM room";
 const ROOM: &str = "SELECT id, name, epoch, head, head_check, base, base_check, snapshot, due, sum FROM room WHERE name = ?1";

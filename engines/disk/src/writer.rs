@@ -22,7 +22,7 @@ use crate::facts::Facts;
 use crate::reach::Reach;
 use crate::reader::{Wanted, What};
 use crate::rest::PAUSE;
-use crate::rows::Fault;
+use crate::rows::{Fault, is_full};
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
 const GROUP_MAX: usize = 1024;
@@ -99,10 +99,9 @@ impl Writer {
             self.group(now, asked);
             // Nobody's answer waits for that.
             self.tell();
-            if self.mend_at.is_none()
-                && let Err(fault) = self.tidy(false)
-            {
-                self.failed(now, &fault, &[]);
+            if self.mend_at.is_none() {
+                let tidied = self.tidy(false);
+                self.in_passing(now, tidied);
             }
         }
         if now.tick >= self.rest_at {
@@ -312,7 +311,7 @@ impl Writer {
             }
             Fault::Sqlite(_) if self.mend_at.is_some() => true,
             Fault::Sqlite(error) => {
-                let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+                let full = is_full(error);
                 if !self.facts.failing.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "Failed to store on the disk: nothing is accepted until it can be");
                 }

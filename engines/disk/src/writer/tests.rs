@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 
 use engine::{Batch, Parcel};
 use link::Deployment;
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use vocabulary::{Check, Epoch, Key, Payload, Position, Seen, ShardId};
 
 use super::*;
@@ -178,6 +178,23 @@ fn the_newest_row_of_all_goes_when_another_one_is() {
     desk.append("a");
     desk.rest();
     assert_eq!((desk.count("log"), desk.count("given_up")), (1, 0));
+}
+
+#[test]
+fn what_finds_no_room_in_passing_says_nothing_of_what_is_sent() {
+    let mut desk = Desk::with("");
+    let now = desk.writer.clock.now();
+    let full = || Err(Fault::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None)));
+    desk.writer.in_passing(now, full());
+    assert!(!desk.writer.facts.is_failing(), "what is sent may find some");
+    assert_eq!(desk.writer.facts.write_failures.get(), 1);
+    if let Err(fault) = full() {
+        desk.writer.failed(now, &fault, &[]);
+    }
+    desk.writer.in_passing(now, full());
+    assert!(desk.writer.facts.is_failing(), "what was sent found none");
+    desk.append("a");
+    assert!(!desk.writer.facts.is_failing(), "and finds some again");
 }
 
 #[test]
