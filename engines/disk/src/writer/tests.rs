@@ -209,3 +209,23 @@ fn there_is_a_pause_whatever_is_asked_that_stores_nothing() {
     desk.writer.turn(Some(asked(one_record("a"))));
     assert!(desk.writer.facts.journal_bytes.get() > 0, "who stores waits for no pause");
 }
+
+#[test]
+fn damage_of_what_all_rooms_are_written_to_is_told_from_that_of_one() {
+    let mut desk = Desk::with("");
+    desk.append("a");
+    desk.writer.book.connection.execute("DELETE FROM log", []).expect("its rows");
+    desk.append("a");
+    let facts = &desk.writer.facts;
+    assert_eq!((facts.refused.get(), facts.damaged.get(), facts.is_failing()), (1, 1, false));
+    desk.append("b");
+    assert_eq!(desk.writer.facts.records.get(), 2, "another room is written to");
+    assert_eq!(desk.count("room"), 2, "and the one that was tried is not there");
+
+    let mut desk = Desk::spoilt("", without_root_of("log_place"));
+    desk.append("a");
+    let facts = &desk.writer.facts;
+    assert_eq!((facts.refused.get(), facts.damaged.get(), facts.is_failing()), (1, 1, true));
+    desk.rest();
+    assert!(desk.writer.facts.is_failing(), "it stays so");
+}
