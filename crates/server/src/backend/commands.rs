@@ -1,6 +1,5 @@
 //! `kulkul publish`, `kulkul history`, `kulkul tail`.
 
-use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ask::{Server, Unheard};
+use super::pages::{Place, Room};
+use super::watch::Watch;
 use crate::options::{History, Publish, Tail};
 
-/// A page, as large as the API gives them.
-const PAGE: u64 = 100;
 /// Between two looks of `tail` at a quiet room.
 const LOOK: Duration = Duration::from_millis(500);
 /// Between two tries of `tail` at a server that is away.
@@ -73,58 +72,24 @@ pub(crate) fn publish(ask: &Publish) -> Result<()> {
     Ok(())
 }
 
-/// A page of messages, each as the server wrote it.
-#[derive(Deserialize)]
-struct Page {
-    messages: Vec<Box<RawValue>>,
-    upto: Place,
-}
-
-#[derive(Clone, Deserialize, PartialEq, Eq)]
-struct Place {
-    epoch: String,
-    offset: u64,
-}
-
-impl Place {
-    fn of(message: &RawValue) -> Result<Place> {
-        #[derive(Deserialize)]
-        struct Placed {
-            position: Place,
-        }
-        Ok(serde_json::from_str::<Placed>(message.get())?.position)
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.epoch, self.offset)
-    }
-}
-
 pub(crate) fn history(ask: &History) -> Result<()> {
     let server = Server::of(&ask.server, Scope::History)?;
-    let newest: Page = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
+    let room = Room { server: &server, name: &ask.room };
     let (mut pages, mut left) = (Vec::new(), ask.limit);
-    let mut before = Place { offset: newest.upto.offset + 1, ..newest.upto };
+    let newest = room.newest(1)?.upto;
+    let mut before = Place { offset: newest.offset + 1, ..newest };
     let mut failed = None;
     while left > 0 && before.offset > 1 {
-        let (limit, upto) = (left.min(PAGE), before.to_string());
-        let query = [("room", ask.room.as_str()), ("limit", &limit.to_string()), ("before", &upto)];
-        let page = match server.get::<Page>("/api/history", &query) {
-            Ok(page) => page.messages,
+        match room.before(&mut before, left) {
+            Ok(page) => {
+                left -= page.len().min(usize::try_from(left)?) as u64;
+                pages.push(page);
+            }
             Err(why) => {
                 failed = Some(why);
                 break;
             }
-        };
-        // A page is of so many places, and of fewer where it would be too large; records that are shown to nobody are in none.
-        before.offset = match page.first() {
-            Some(oldest) => Place::of(oldest)?.offset,
-            None => before.offset.saturating_sub(limit),
-        };
-        left -= page.len().min(usize::try_from(left)?) as u64;
-        pages.push(page);
+        }
     }
     let mut out = Lines::new(ask.server.json);
     for message in pages.iter().rev().flatten() {
@@ -142,18 +107,13 @@ pub(crate) fn history(ask: &History) -> Result<()> {
 
 pub(crate) fn tail(ask: &Tail) -> Result<()> {
     let server = Server::of(&ask.server, Scope::History)?;
-    let now: Page = server.get("/api/history", &[("room", &ask.room), ("limit", "1")])?;
-    let mut after = now.upto;
+    let mut watch = Watch::begin(Room { server: &server, name: &ask.room })?;
     let mut out = Lines::new(ask.server.json);
     let mut pause = None;
-    // Nothing followed: up to there it is looked at from the other end, for what of it is still kept.
-    let mut stretch: Option<u64> = None;
     loop {
-        let (side, offset) = stretch.map_or(("after", after.offset), |end| ("before", end + 1));
-        let from = Place { offset, ..after.clone() }.to_string();
-        let query = [("room", ask.room.as_str()), ("limit", &PAGE.to_string()), (side, &from)];
-        let page: Page = match server.get("/api/history", &query) {
-            Ok(page) => page,
+        let after = watch.after.clone();
+        let news = match watch.look() {
+            Ok(news) => news,
             // Servers are restarted, and whoever watches a room goes on from where it was.
             Err(Unheard::NotNow(why)) => {
                 let wait = pause.map_or(LOOK, |pause: Duration| (pause * 2).min(PAUSE_MAX));
@@ -169,24 +129,9 @@ pub(crate) fn tail(ask: &Tail) -> Result<()> {
         if pause.take().is_some() {
             eprintln!("it answers again; going on after {after}");
         }
-        if stretch.is_some() && !page.messages.is_empty() {
-            eprintln!("not all that came after {after} is still kept");
-        }
-        for message in &page.messages {
-            out.write(message)?;
-        }
-        let (upto, looked) = (page.upto, stretch.take());
-        if let Some(newest) = page.messages.last() {
-            after = Place::of(newest)?;
-        } else if upto.epoch != after.epoch {
-            // Another epoch: what came before it is lost, and what comes is from its beginning.
-            after = Place { offset: 0, ..upto };
-        } else if let Some(end) = looked {
-            after.offset = end;
-        } else if upto.offset > after.offset {
-            stretch = Some(upto.offset.min(after.offset + PAGE));
-        } else {
-            std::thread::sleep(LOOK);
+        match news {
+            Some(news) => news.iter().try_for_each(|message| out.write(message))?,
+            None => std::thread::sleep(LOOK),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod ask;
 mod commands;
+mod pages;
+mod watch;
 
 use std::sync::Arc;
 

@@ -41,6 +41,36 @@ fn message(offset: u64) -> Value {
     })
 }
 
+/// A page of a room whose log ends there.
+fn page(messages: impl Iterator<Item = Value>, epoch: &str, upto: u64) -> (u16, Value) {
+    let messages: Vec<Value> = messages.collect();
+    (200, json!({ "messages": messages, "upto": { "epoch": epoch, "offset": upto } }))
+}
+
+fn stored(epoch: &str, offset: u64, minute: u64) -> Value {
+    let mut message = message(offset);
+    message["id"] = format!("{epoch}-{offset}").into();
+    message["position"]["epoch"] = epoch.into();
+    message["timestamp"] = format!("2026-01-01T10:{minute:02}:00.000Z").into();
+    message
+}
+
+#[test]
+fn history_of_a_room_that_begins_a_new_epoch_meanwhile_is_a_failure() {
+    let address = answering(vec![
+        page((150..=150).map(message), "7", 150),
+        page((51..=150).map(message), "7", 150),
+        page([].into_iter(), "8", 3),
+    ]);
+    let (folder, url) = (Folder::new(), format!("http://{address}"));
+    let output = kulkul(&["history", "chat:a", "--limit", "200", "--data", folder.text(), "--url", &url]);
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((out.lines().count(), output.status.code()), (100, Some(1)), "{out}{error}");
+    for says in ["before 7-51", "a new epoch of chat:a began", "8-3"] {
+        assert!(error.contains(says), "{error}");
+    }
+}
+
 #[test]
 fn history_that_ends_in_damage_is_printed_as_far_as_it_is_whole_and_is_a_failure() {
     let upto = json!({ "epoch": "7", "offset": 150 });
@@ -78,6 +108,21 @@ impl Tail {
     }
 }
 
+impl Tail {
+    /// Of a room of which a server says that, and then no more.
+    fn that_is_told(folder: &Folder, answers: Vec<(u16, Value)>) -> Tail {
+        let url = format!("http://{}", answering(answers));
+        Tail::of("chat:a", &["--data", folder.text(), "--url", &url])
+    }
+
+    fn prints(&self, all: impl Iterator<Item = String>) {
+        for expected in all {
+            let line = self.out.recv_timeout(PATIENCE).expect("a message");
+            assert!(line.contains(&expected), "{expected}: {line}");
+        }
+    }
+}
+
 impl Drop for Tail {
     fn drop(&mut self) {
         self.child.kill().ok();
@@ -99,23 +144,53 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 
 #[test]
 fn a_tail_that_lost_its_place_says_so_and_goes_on_with_what_is_kept() {
-    let page = |messages: Vec<Value>| {
-        (200, json!({ "messages": messages, "upto": { "epoch": "7", "offset": 180 } }))
-    };
-    let address = answering(vec![
-        (200, json!({ "messages": [message(50)], "upto": { "epoch": "7", "offset": 50 } })),
-        // After 50; then what is kept before 151; then after that.
-        page(vec![]),
-        page((140..=150).map(message).collect()),
-        page((151..=180).map(message).collect()),
-    ]);
-    let (folder, url) = (Folder::new(), format!("http://{address}"));
-    let tail = Tail::of("chat:a", &["--data", folder.text(), "--url", &url]);
+    let none = || [].into_iter();
+    let folder = Folder::new();
+    let tail = Tail::that_is_told(
+        &folder,
+        vec![
+            page((50..=50).map(message), "7", 50),
+            // After 50; then what is kept before 151, in pages of what is not too much; then after that.
+            page(none(), "7", 180),
+            page((145..=150).map(message), "7", 180),
+            page((140..=144).map(message), "7", 180),
+            page(none(), "7", 180),
+            page((151..=180).map(message), "7", 180),
+        ],
+    );
     let said = tail.error.recv_timeout(PATIENCE).expect("it says so");
     assert!(said.contains("after 7-50"), "{said}");
-    for offset in 140..=180 {
-        let line = tail.out.recv_timeout(PATIENCE).expect("a message");
-        assert!(line.contains(&format!("7-{offset} ")), "{line}");
+    tail.prints((140..=180).map(|offset| format!("7-{offset} ")));
+}
+
+#[test]
+fn a_tail_goes_on_in_a_new_epoch_with_what_is_new_alone() {
+    let none = || [].into_iter();
+    let put_back = |offset| stored("8", offset, if offset > 38 { offset + 2 } else { offset });
+    let new = |offset| stored("8", offset, 41);
+    for (what, upto, pages, expected) in [
+        (
+            "a log that was put back as it was two records before, and went on",
+            45,
+            vec![page((43..=45).map(put_back), "8", 45), page((1..=42).map(put_back), "8", 45)],
+            39..=46,
+        ),
+        ("a log that begins in it", 2, vec![page((1..=2).map(new), "8", 2)], 1..=3),
+        (
+            "a log of which no more is kept",
+            507,
+            vec![page((507..=507).map(new), "8", 507), page(none(), "8", 507)],
+            507..=508,
+        ),
+    ] {
+        let mut answers = vec![page([stored("7", 40, 40)].into_iter(), "7", 40), page(none(), "8", upto)];
+        answers.extend(pages);
+        answers.push(page([new(upto + 1)].into_iter(), "8", upto + 1));
+        let folder = Folder::new();
+        let tail = Tail::that_is_told(&folder, answers);
+        let said = tail.error.recv_timeout(PATIENCE).expect("it says so");
+        assert!(said.contains("chat:a began a new epoch"), "{what}: {said}");
+        tail.prints(expected.map(|offset| format!("8-{offset} ")));
     }
 }
 
