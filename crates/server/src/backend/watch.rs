@@ -1,4 +1,5 @@
-//! What is new in a room since the last look: each message once, whatever became of the log in between. It prints no message.
+//! What is new in a room since the last look, each message once. Where a new epoch begins, what was stored within the very millisecond of
+//! the last known message is taken for known: only the time tells what was put back from what is new. It prints no message.
 
 use anyhow::Result;
 use serde_json::value::RawValue;
