@@ -52,7 +52,13 @@ impl App for Chat {
         State::default()
     }
 
-    fn admit(&self, _state: &State, _caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(
+        &self,
+        _now: Now,
+        _state: &State,
+        _caller: &Caller,
+        _join: &Payload,
+    ) -> Result<Audience, Refusal> {
         Ok(Audience::default())
     }
 
@@ -98,6 +104,7 @@ impl App for Chat {
             payload: record.body.clone(),
             sender: record.author.clone(),
             class: Class::Record,
+            lasting: true,
         })
     }
 
@@ -111,6 +118,7 @@ impl App for Chat {
             payload: Payload::from_static(payload),
             sender: Some(Person { id, name: name.into() }),
             class: Class::Signal,
+            lasting: false,
         })
     }
 

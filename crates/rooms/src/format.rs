@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use engine::Format;
-use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, UserId, Wall};
+use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, Touched, UserId, Wall};
 
 use crate::keys::Remembered;
 use crate::saved_keys;
+
+/// In place of a number of users: a record touches a few, or all.
+const EVERYBODY: u16 = u16::MAX;
 
 /// Bytes that are no record or snapshot of a version known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub(crate) struct Written {
     pub at: Wall,
     pub kind: Cow<'static, str>,
     pub author: Option<Person>,
-    pub touches: Vec<UserId>,
+    pub touches: Touched,
     pub body: Payload,
 }
 
@@ -46,9 +49,12 @@ pub(crate) fn write_record(
     put_text(&mut out, kind);
     put_text(&mut out, author.map_or("", |person| person.id.as_str()));
     put_text(&mut out, author.map_or("", |person| &person.name));
-    out.put_u16(touches.len() as u16);
-    for user in &touches {
-        put_text(&mut out, user.as_str());
+    match &touches {
+        Touched::Everybody => out.put_u16(EVERYBODY),
+        Touched::Users(users) => {
+            out.put_u16(users.len() as u16);
+            users.iter().for_each(|user| put_text(&mut out, user.as_str()));
+        }
     }
     out.put_slice(&body);
     let data = out.freeze();
@@ -65,8 +71,12 @@ pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
     let name = get_text(&mut input)?;
     let author = (!id.is_empty()).then(|| Person { id: UserId::new(&id), name });
     let count = input.try_get_u16().map_err(|_| Unreadable)?;
-    let touches = (0..count).map(|_| get_text(&mut input).map(|id| UserId::new(&id)));
-    let touches = touches.collect::<Result<_, _>>()?;
+    let touches = if count == EVERYBODY {
+        Touched::Everybody
+    } else {
+        let users = (0..count).map(|_| get_text(&mut input).map(|id| UserId::new(&id)));
+        Touched::Users(users.collect::<Result<_, _>>()?)
+    };
     Ok(Written { at, kind, author, touches, body: input })
 }
 
@@ -151,10 +161,13 @@ mod tests {
         let draft = app::Draft {
             kind: "message",
             body: Payload::from_static(b"{\"content\":\"hi\"}"),
-            touches: vec![UserId::new("8")],
+            touches: Touched::Users(vec![UserId::new("8")]),
         };
-        let (data, written) = write_record(Format::NEWEST, Wall(42), Some(&author), draft);
-        assert_eq!(read_record(&data), Ok(written));
+        for touches in [draft.touches.clone(), Touched::NOBODY, Touched::Everybody] {
+            let draft = app::Draft { touches, ..draft.clone() };
+            let (data, written) = write_record(Format::NEWEST, Wall(42), Some(&author), draft);
+            assert_eq!(read_record(&data), Ok(written));
+        }
     }
 
     #[test]
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn a_record_and_a_snapshot_of_format_2_are_these_bytes() {
         let author = Person { id: UserId::new("7"), name: "Ana".into() };
-        let touches = vec![UserId::new("8")];
+        let touches = Touched::Users(vec![UserId::new("8")]);
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"hi"), touches };
         let (record, _) = write_record(Format(2), Wall(42), Some(&author), draft);
         let expected = b"\x02\0\0\0\0\0\0\0\x2a\0\x07message\0\x017\0\x03Ana\0\x01\0\x018hi";
@@ -193,7 +206,8 @@ mod tests {
 
     #[test]
     fn cut_or_foreign_bytes_are_unreadable_and_do_not_panic() {
-        let draft = app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: vec![] };
+        let draft =
+            app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: Touched::NOBODY };
         let (whole, _) = write_record(Format::NEWEST, Wall(1), None, draft);
         for cut in 0..whole.len() - 1 {
             assert_eq!(read_record(&whole.slice(..cut)), Err(Unreadable), "cut at {cut}");

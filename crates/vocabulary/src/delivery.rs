@@ -146,8 +146,8 @@ pub enum Reply {
     History {
         entries: Vec<PageEntry>,
         upto: Position,
-        /// There is more in the direction that was asked for.
-        more: bool,
+        /// There may be more: where to go on from.
+        next: Option<Position>,
     },
 }
 

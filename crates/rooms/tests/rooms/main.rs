@@ -5,3 +5,4 @@ mod desk;
 mod history;
 mod presence;
 mod resuming;
+mod subjects;
