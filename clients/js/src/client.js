@@ -9,8 +9,8 @@ import { Inbox } from "./inbox.js";
 import { FRAME_BYTES_MAX, Outgoing } from "./outgoing.js";
 import { Refusal } from "./refusal.js";
 
-/** @import { Link, LiveRoom } from "./room.js" */
-/** @import { ClientEvents, Clock, Frame, Options, Person, Position, Status } from "./types.js" */
+/** @import { LiveRoom } from "./room.js" */
+/** @import { ClientEvents, Clock, Frame, Link, Options, Person, Position, Status } from "./types.js" */
 
 /** What the protocol allows in one `resume`. */
 const JOINS_MAX = 100;

@@ -29,6 +29,13 @@ export class People {
     if (this.here.delete(id)) this.count -= 1;
   }
 
+  /** @param {"user_joined" | "user_left" | "online_users"} type @param {any} payload */
+  hear(type, payload) {
+    if (type === "user_joined") this.came(payload);
+    else if (type === "user_left") this.went(payload);
+    else this.take(payload);
+  }
+
   get list() {
     return Array.from(this.here, ([id, name]) => ({ id, name }));
   }

@@ -196,3 +196,18 @@ export interface InboxEvents {
   marks: Mark[];
   channels: Channel[];
 }
+
+/** What a room needs of its client. */
+export interface Link {
+  clock: Clock;
+  outgoing: import("./outgoing.js").Outgoing;
+  me(): Person | null;
+  /** Sends the join, if there is a connection. */
+  enter(room: import("./room.js").LiveRoom): void;
+  /** Sends what may be lost. */
+  say(frame: Frame): boolean;
+  /** A room's state is another. */
+  told(): void;
+  mark(room: import("./room.js").LiveRoom, upto: Position): Promise<unknown>;
+  messagesMax: number;
+}
