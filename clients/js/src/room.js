@@ -358,8 +358,8 @@ export class LiveRoom extends Emitter {
   }
 
   #awaitQuiet() {
-    this.#link.clock.clearTimeout(this.#quiet);
-    this.#quiet = this.#link.clock.setTimeout(() => this.#current(), CAUGHT_UP_MS);
+    this.#link.clock.cancel(this.#quiet);
+    this.#quiet = this.#link.clock.later(() => this.#current(), CAUGHT_UP_MS);
   }
 
   #current() {
@@ -369,7 +369,7 @@ export class LiveRoom extends Emitter {
 
   /** What holds only while we are in it. */
   #away() {
-    this.#link.clock.clearTimeout(this.#quiet);
+    this.#link.clock.cancel(this.#quiet);
     this.#upto = null;
     this.#unread.lost();
     this.#typing.clear();
@@ -387,7 +387,7 @@ export class LiveRoom extends Emitter {
   /** @param {RoomState} state @param {Refusal | null} error */
   #become(state, error) {
     this.error = error;
-    if (state !== "catching-up") this.#link.clock.clearTimeout(this.#quiet);
+    if (state !== "catching-up") this.#link.clock.cancel(this.#quiet);
     if (state === this.state) return;
     this.state = state;
     this.emit("state", state);

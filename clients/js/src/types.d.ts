@@ -139,8 +139,8 @@ export interface Options {
 
 export interface Clock {
   now(): number;
-  setTimeout(work: () => void, ms: number): any;
-  clearTimeout(timer: any): void;
+  later(work: () => void, ms: number): any;
+  cancel(timer: any): void;
   /** 0 up to 1. */
   random(): number;
 }

@@ -151,7 +151,8 @@ pub(crate) fn node(root: &Path, say: impl Fn(&str)) -> Result<(PathBuf, String),
     packages(&home, say)?;
     let node = home.join("node_modules/.bin/node");
     let version = answer(&node, &["--version"]);
-    let version = version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
+    let version =
+        version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
     Ok((node, version))
 }
 
