@@ -119,7 +119,8 @@ test("the inbox knows the rooms one belongs to, and the direct ones with message
   await second.inbox.open();
   await until(() => second.inbox.channels.length === 2, second.inbox);
   const channels = await second.inbox.getChannels();
-  assert.deepEqual(channels.map(({ room_id }) => room_id).sort(), ["chat:club", direct.name]);
+  assert.deepEqual(channels.map(({ room_id }) => room_id).sort(), ["chat:club", `chat:${direct.name}`]);
+  assert.equal(second.room(channels.find(({ room_id }) => room_id.includes("direct")).room_id), second.direct("7"));
 });
 
 test("what was read on one device is read on the other, also by who comes later", async (t) => {
