@@ -12,7 +12,7 @@ import { newRoom, settings } from "./moderation.js";
 import { SAMPLES, addressed, between, isDirect, learn, nameOf } from "./names.js";
 import { People } from "./people.js";
 import { Rooms } from "./rooms.js";
-import { MESSAGES_MAX, Timeline, moderates } from "./timeline.js";
+import { Timeline, moderates } from "./timeline.js";
 import { ofOutside, ofRefusal, ofStatus } from "./words.js";
 
 /** @typedef {import("../client/index.js").Room} Room */
@@ -96,7 +96,7 @@ function enter() {
 
   const address = new URL("../ws", import.meta.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  const client = new Kulkul(address.href, { token: tokens(), user: me, messagesMax: MESSAGES_MAX });
+  const client = new Kulkul(address.href, { token: tokens(), user: me });
   const drawers = new Drawers();
   const announcer = new Announcer(me);
   let room = /** @type {Room | null} */ (null);

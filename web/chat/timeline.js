@@ -16,8 +16,8 @@ const AHEAD_PX = 700;
 const TOGETHER_MS = 300_000;
 /** Pages that are read to find one message. */
 const SEARCH_PAGES_MAX = 20;
-/** What the client keeps of a room; see chat.js. */
-export const MESSAGES_MAX = 3000;
+/** What the client lets a room grow to by reading back; see its `messagesMax`. */
+const MESSAGES_MAX = 5000;
 
 const DAY = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const MODERATES = new Set(["owner", "moderator", "warden"]);

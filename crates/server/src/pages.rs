@@ -57,7 +57,22 @@ const PAGES: &[Page] = &[
     web!("chat/rooms.js"),
     web!("chat/timeline.js"),
     web!("chat/words.js"),
-    CLIENT_ROWS
+    client!("backoff.js"),
+    client!("chat.js"),
+    client!("client.js"),
+    client!("closes.js"),
+    client!("codec.js"),
+    client!("compat.js"),
+    client!("connection.js"),
+    client!("emitter.js"),
+    client!("inbox.js"),
+    client!("index.js"),
+    client!("messages.js"),
+    client!("outgoing.js"),
+    client!("people.js"),
+    client!("refusal.js"),
+    client!("room.js"),
+    client!("tokens.js"),
 ];
 
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
