@@ -33,14 +33,19 @@ async function isThere() {
   }
 }
 
-/** Asked for at first, and again whenever the server takes no connection with the last one. */
+/** Asked for at first, and again after every try that came to no connection: a browser does not say why it did not. */
 function tokens() {
-  let asked = 0;
-  return async () => {
-    const { now } = identity;
-    if (!now || identity.ended() || (asked > REFUSALS_MAX && (await isThere()))) throw new Refusal("TOKEN_ENDED", "the token has ended");
-    asked += 1;
-    return now.token;
+  let refusals = -1;
+  return {
+    async give() {
+      const { now } = identity;
+      if (refusals < 0 || (await isThere())) refusals += 1;
+      if (!now || identity.ended() || refusals > REFUSALS_MAX) throw new Refusal("TOKEN_ENDED", "the token has ended");
+      return now.token;
+    },
+    taken() {
+      refusals = -1;
+    },
   };
 }
 
@@ -96,7 +101,8 @@ function enter() {
 
   const address = new URL("../ws", import.meta.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  const client = new Kulkul(address.href, { token: tokens(), user: me });
+  const source = tokens();
+  const client = new Kulkul(address.href, { token: () => source.give(), user: me });
   const drawers = new Drawers();
   const announcer = new Announcer(me);
   let room = /** @type {Room | null} */ (null);
@@ -143,6 +149,7 @@ function enter() {
   }
 
   function tellStatus() {
+    if (client.state === "open") source.taken();
     const { short, words, does, remedy } = ofStatus(client.status, byWish);
     const state = client.status.state;
     $("room-head").dataset.state = state;
@@ -252,6 +259,7 @@ function enter() {
   tellStatus();
   void rooms.begin().then(() => rooms.soon());
   show();
+  $("say").focus();
 }
 
 /** In the list of messages: arrows go through it, letters do what the signs beside a message do. @param {KeyboardEvent} event @param {Timeline} timeline @param {Composer} composer */

@@ -192,7 +192,7 @@ export class Composer {
   check() {
     const { room } = this;
     if (!room) return;
-    const out = room.state === "refused" || room.state === "away";
+    const out = room.state === "refused";
     const hindrance = out ? "" : this.hindrance(room);
     const words = this.problem || hindrance;
     if ($("note").textContent !== words) tell("note", words);
