@@ -64,7 +64,7 @@ export class Kulkul extends Emitter {
     const { queueMax = 500, messagesMax = 500, pace = { perSecond: 16, burst: 32 } } = options;
     this.#outgoing = new Outgoing(this.#clock, { queueMax, pace }, {
       send: (text) => this.#connection.send(text),
-      isReady: ({ room }) => this.#isReady(room),
+      isReady: ({ room, id, lane }) => this.#connection.isOpen && (id === lane || this.#isReady(room)),
       rejoin: ({ room }) => this.#rejoin(room),
       silent: () => this.#connection.cut(),
     });
@@ -221,7 +221,7 @@ export class Kulkul extends Emitter {
   /** @param {string} name */
   #isReady(name) {
     const room = this.#rooms.get(this.#key(name));
-    return this.#connection.isOpen && (!room?.isWanted || room.isJoined);
+    return !room?.isWanted || room.isJoined;
   }
 
   /** @param {string} name */

@@ -77,8 +77,9 @@ export class Connection {
   /** For good, until `connect`. */
   disconnect() {
     this.#end();
-    this.#drop();
+    const opened = this.#drop();
     this.#tell({ state: "offline", attempt: 0, retryInMs: null, words: "" });
+    if (opened) this.ears.lost();
   }
 
   /** As the network would do it; comes back by itself. */
@@ -174,7 +175,6 @@ export class Connection {
         // It was closed already.
       }
     }
-    if (opened) this.ears.lost();
     return opened;
   }
 
@@ -183,10 +183,11 @@ export class Connection {
     const opened = this.#drop();
     const back = CLOSES[code]?.back ?? "yes";
     this.status = { ...this.status, code, words };
-    if (back === "no") return this.#refuse(code, words || CLOSES[code].words);
     if (back === "new token") this.tokens.ended();
     else if (!opened) this.tokens.suspect();
-    this.#later(retryAfter(words));
+    if (back === "no") this.#refuse(code, words || CLOSES[code].words);
+    else this.#later(retryAfter(words));
+    if (opened) this.ears.lost();
   }
 
   /** @param {number} named the server's own delay */

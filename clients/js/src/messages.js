@@ -53,7 +53,9 @@ export class Messages {
     this.keep = this.max;
     this.position = upto;
     for (const frame of view) this.#place(messageOf(frame));
-    this.from = this.list.length > 0 ? this.list[0].position.offset : upto.offset + 1;
+    // What stands in a view from before the epoch has no place in its log.
+    const first = this.list.find((message) => message.position.epoch === upto.epoch);
+    this.from = first ? first.position.offset : upto.offset + 1;
     this.more = this.from > 1;
   }
 
@@ -69,7 +71,8 @@ export class Messages {
     if (frame.type === "new_message") {
       const known = this.#byId.has(frame.id ?? "");
       const message = messageOf(frame, clientId);
-      this.#place(message);
+      if (known) this.#put(message);
+      else this.#place(message);
       this.#trim();
       return { kind: known ? "changed" : "added", message };
     }
@@ -121,18 +124,24 @@ export class Messages {
     while (this.list.length > this.keep) {
       const gone = /** @type {Message} */ (this.list.shift());
       this.#byId.delete(gone.id);
-      this.from = this.list[0].position.offset;
+      if (gone.position.epoch === this.position?.epoch) this.from = gone.position.offset + 1;
       this.more = true;
     }
   }
 
   /** @param {Message} message */
   #place(message) {
+    const { epoch, offset } = message.position;
+    const isLater = (/** @type {Message} */ { position }) => position.epoch === epoch && position.offset > offset;
     let at = this.list.length;
-    while (at > 0 && this.list[at - 1].position.offset > message.position.offset) at -= 1;
-    const same = at > 0 && this.list[at - 1].id === message.id;
-    if (same) this.list[at - 1] = message;
-    else this.list.splice(at, 0, message);
+    while (at > 0 && isLater(this.list[at - 1])) at -= 1;
+    this.list.splice(at, 0, message);
+    this.#byId.set(message.id, message);
+  }
+
+  /** In place of what it was. @param {Message} message */
+  #put(message) {
+    this.list[this.list.findLastIndex(({ id }) => id === message.id)] = message;
     this.#byId.set(message.id, message);
   }
 
@@ -144,9 +153,11 @@ export class Messages {
   #change(frame, only) {
     const { message_id, user_id } = frame.payload ?? {};
     if (frame.type === "user_erased") {
-      const theirs = this.list.filter(({ sender, position }) => sender?.id === user_id && !isNewer(frame.position, position));
+      const { epoch, offset } = /** @type {Position} */ (frame.position);
+      const isBefore = (/** @type {Position} */ position) => position.epoch !== epoch || position.offset <= offset;
+      const theirs = this.list.filter(({ sender, position }) => sender?.id === user_id && isBefore(position));
       for (const message of theirs) {
-        if (!only || only.has(message.id)) this.#place({ ...message, payload: { content: "", changes: { erased: true } } });
+        if (!only || only.has(message.id)) this.#put({ ...message, payload: { content: "", changes: { erased: true } } });
       }
       return theirs.length > 0 ? { kind: "replaced", why: "erased" } : null;
     }
@@ -154,7 +165,7 @@ export class Messages {
     const payload = held && (!only || only.has(held.id)) && changed(held.payload, frame);
     if (!held || !payload) return null;
     const message = { ...held, payload };
-    this.#place(message);
+    this.#put(message);
     return { kind: "changed", message };
   }
 }
@@ -167,7 +178,7 @@ export class Messages {
  * @returns {MessagePayload | null}
  */
 function changed(payload, frame) {
-  const { changes: before = {}, ...plain } = payload;
+  const { changes: before = {}, ...plain } = payload ?? {};
   if (before.deleted || before.erased) return null;
   const { message_id: _, reaction, changes, ...edited } = frame.payload;
   if (frame.type === "message_deleted") return { content: "", changes: { deleted: true } };
@@ -195,6 +206,6 @@ function changed(payload, frame) {
 
 /** @param {Frame} frame @param {string} [clientId] @returns {Message} */
 export function messageOf({ id = "", payload, sender, timestamp = "", position }, clientId) {
-  const message = { id, payload: payload ?? {}, sender, timestamp, position: position ?? { epoch: "", offset: 0 } };
+  const message = { id, payload, sender, timestamp, position: position ?? { epoch: "", offset: 0 } };
   return clientId === undefined ? message : { ...message, clientId };
 }

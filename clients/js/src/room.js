@@ -356,7 +356,7 @@ export class LiveRoom extends Emitter {
         if (frame.sender && frame.sender.id !== this.#link.me()?.id) this.#typing.take(frame.sender, payload.typing === true);
         return true;
       default:
-        return frame.position ? this.#record(/** @type {any} */ (frame)) : false;
+        return !frame.position || this.#record(/** @type {any} */ (frame));
     }
   }
 
