@@ -9,7 +9,7 @@ use protocol::{Item, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall};
+use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall, Word};
 
 const NAME_BYTES_MAX: usize = 128;
 const ID_BYTES_MAX: usize = 128;
@@ -20,11 +20,15 @@ const OFFSET_MAX: u64 = 1 << 53;
 /// A name to which the reader that we compare with gives a meaning of its own.
 const OF_THE_OTHER_READER: &str = "$serde_json::private";
 
+fn word(app: &str, name: &str) -> Option<Word> {
+    (app == "chat" && name == "edit_message").then(|| Word::of_members("edit_message"))
+}
+
 fuzz_target!(|text: &str| {
     if text.contains(OF_THE_OTHER_READER) {
         return;
     }
-    let names = Names { app: "chat", is_app: &|app| app == "chat" || app == "board" };
+    let names = Names { app: "chat", is_app: &|app| app == "chat" || app == "board", word: &word };
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {

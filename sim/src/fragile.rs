@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use app::{Action, App, Applied, Decision, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat};
+use app::{
+    Action, App, Applied, Decision, Duties, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat,
+};
 use serde_json::{Value, json};
 use vocabulary::{Audience, Caller, Class, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
 
@@ -33,7 +35,7 @@ impl App for Fragile {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { duties: true, ..Needs::default() }
+        Needs { duties: Duties::Always, ..Needs::default() }
     }
 
     fn start(&self, room: &RoomId) -> State {
@@ -41,7 +43,13 @@ impl App for Fragile {
         State::default()
     }
 
-    fn admit(&self, state: &State, _caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(
+        &self,
+        _now: Now,
+        state: &State,
+        _caller: &Caller,
+        _join: &Payload,
+    ) -> Result<Audience, Refusal> {
         state.hold("admit");
         Ok(Audience::default())
     }
@@ -89,13 +97,13 @@ impl App for Fragile {
     fn show(&self, state: &State, record: &Record, _audience: Audience) -> Option<Shown> {
         state.hold("show");
         let (payload, sender) = (record.body.clone(), record.author.clone());
-        Some(Shown { kind: "new_message", payload, sender, class: Class::Record })
+        Some(Shown { kind: "new_message", payload, sender, class: Class::Record, lasting: true })
     }
 
     fn glimpse(&self, state: &State, _change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
         state.hold("glimpse");
         let payload = Payload::from_static(b"{}");
-        Some(Shown { kind: "user_typing", payload, sender: None, class: Class::Signal })
+        Some(Shown { kind: "user_typing", payload, sender: None, class: Class::Signal, lasting: false })
     }
 
     fn view(&self, state: &State, _audience: Audience) -> Payload {

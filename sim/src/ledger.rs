@@ -99,7 +99,9 @@ fn read(key: Key, data: &Payload) -> Entry {
         text
     };
     let (kind, author, _name) = (text(), text(), text());
-    let touches = u16::from_be_bytes([rest[0], rest[1]]);
+    // The highest number stands for everybody.
+    let touches =
+        Some(u16::from_be_bytes([rest[0], rest[1]])).filter(|count| *count != u16::MAX).unwrap_or(0);
     rest = &rest[2..];
     for _ in 0..touches {
         let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));

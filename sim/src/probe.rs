@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use app::{
-    Action, App, Applied, Decision, Draft, Duty, Needs, Room, SoftChange, SoftDraft, Step, UnknownFormat,
+    Action, App, Applied, Decision, Draft, Duties, Duty, Needs, Room, SoftChange, SoftDraft, Step,
+    UnknownFormat,
 };
 use serde_json::{Value, json};
 use vocabulary::{
     Audience, Caller, Class, Code, Epoch, Now, Payload, Person, Position, Record, Refusal, RoomId, Shown,
-    UserId, Wall,
+    Touched, UserId, Wall,
 };
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +60,7 @@ impl Probe {
             Some("whisper") => record("whispered"),
             Some("order") => record("ordered"),
             Some("ban") => {
-                let touches = vec![UserId::new(&item)];
+                let touches = Touched::Users(vec![UserId::new(&item)]);
                 let draft = Draft { kind: "banned", body: body(&with_user), touches };
                 Ok(Decision { records: vec![draft], ..Decision::default() })
             }
@@ -78,14 +79,14 @@ impl App for Probe {
     type State = State;
 
     fn needs(&self) -> Needs {
-        Needs { duties: true, presence_duties: true, ..Needs::default() }
+        Needs { duties: Duties::Always, presence_duties: true, ..Needs::default() }
     }
 
     fn start(&self, _room: &RoomId) -> State {
         State::default()
     }
 
-    fn admit(&self, state: &State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(&self, _now: Now, state: &State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal> {
         let user = caller.user();
         let id = user.map(|user| user.person.id.as_str()).unwrap_or_default();
         let role = user.and_then(|user| user.role.as_deref());
@@ -121,9 +122,10 @@ impl App for Probe {
                 Ok(Decision::record("settled", body(&json!({"order": step.position.to_string()}))))
             }
             _ if action.kind != "send_message" => Ok(Decision::nothing()),
-            Caller::Connection { .. } | Caller::Api { .. } => {
-                Probe::asked(room.state, caller, &parse(action.payload))
-            }
+            Caller::Connection { .. }
+            | Caller::Visitor { .. }
+            | Caller::Api { .. }
+            | Caller::Source { .. } => Probe::asked(room.state, caller, &parse(action.payload)),
         }
     }
 
@@ -178,14 +180,20 @@ impl App for Probe {
             _ => "new_message",
         };
         let (payload, sender) = (record.body.clone(), record.author.clone());
-        Some(Shown { kind, payload, sender, class: Class::Record })
+        Some(Shown { kind, payload, sender, class: Class::Record, lasting: true })
     }
 
     fn glimpse(&self, _state: &State, change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
         let id = UserId::new(change.key.strip_prefix("place/")?);
         let name = id.to_string().into();
         let payload = change.value.cloned().unwrap_or_else(|| Payload::from_static(b"{}"));
-        Some(Shown { kind: "placed", payload, sender: Some(Person { id, name }), class: change.class })
+        Some(Shown {
+            kind: "placed",
+            payload,
+            sender: Some(Person { id, name }),
+            class: change.class,
+            lasting: false,
+        })
     }
 
     fn view(&self, state: &State, _audience: Audience) -> Payload {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shard::Announcement;
-use vocabulary::{Call, CallId, Failure, Now, Revocation, RoomId, ShardId, Tick, Told, Wall, Wish};
+use vocabulary::{By, Call, CallId, Failure, Now, Revocation, RoomId, ShardId, Tick, Told, Wall, Wish};
 use websocket::Inflater;
 
 use crate::engine::{Cut, Engine, LinkId, Way};
@@ -232,7 +232,7 @@ impl World {
             return false;
         }
         let shard = room.slice().home(self.scenario.shards);
-        let call = Call { id: CallId { shard, number }, key: key.into(), room, wish };
+        let call = Call { id: CallId { shard, number }, by: By::Key(key.into()), room, wish };
         self.nodes[node].cells[usize::from(shard.0)].sockets.push_back(AtSocket::Called(call));
         self.wake_all(node);
         true

@@ -20,17 +20,21 @@ impl App for Inbox {
         State(room.clone())
     }
 
-    fn admit(&self, state: &State, caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(&self, _now: Now, state: &State, caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
         match caller {
-            Caller::Connection { user, .. } if user.person.id.as_str() == state.0.name() => {
+            Caller::Connection { user, .. } | Caller::Visitor { user }
+                if user.person.id.as_str() == state.0.name() =>
+            {
                 Ok(Audience::default())
             }
-            Caller::Connection { .. } => {
+            Caller::Connection { .. } | Caller::Visitor { .. } => {
                 Err(Refusal::new(Code::Forbidden, "an inbox is open to its own user alone"))
             }
-            Caller::Api { .. } | Caller::Duty { .. } | Caller::Step(_) | Caller::Outcome { .. } => {
-                Ok(Audience::default())
-            }
+            Caller::Api { .. }
+            | Caller::Source { .. }
+            | Caller::Duty { .. }
+            | Caller::Step(_)
+            | Caller::Outcome { .. } => Ok(Audience::default()),
         }
     }
 
@@ -60,6 +64,7 @@ impl App for Inbox {
             payload: record.body.clone(),
             sender: None,
             class: Class::Record,
+            lasting: true,
         })
     }
 

@@ -66,7 +66,13 @@ impl App for System {
         State::default()
     }
 
-    fn admit(&self, _state: &State, caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(
+        &self,
+        _now: Now,
+        _state: &State,
+        caller: &Caller,
+        _join: &Payload,
+    ) -> Result<Audience, Refusal> {
         match caller {
             Caller::Connection { .. } => {
                 Err(Refusal::new(Code::Forbidden, "the server's own room is open to no client"))
@@ -121,7 +127,7 @@ impl App for System {
             ANNOUNCED => ANNOUNCED,
             _ => return None,
         };
-        Some(Shown { kind, payload: record.body.clone(), sender: None, class: Class::Record })
+        Some(Shown { kind, payload: record.body.clone(), sender: None, class: Class::Record, lasting: true })
     }
 
     /// All that is revoked, for a node that begins.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vocabulary::{Class, Payload, Position, RoomId, UserId};
+use vocabulary::{Class, Payload, Position, RoomId, Touched};
 
 /// What `decide` wants to happen. The records of one decision are stored together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Decision {
     pub soft: Vec<SoftDraft>,
     /// Sent to the caller with the ack, or alone if nothing is recorded.
     pub reply: Option<Payload>,
+    /// Something is to be done from now on, or at another time: of an app that has duties only sometimes, the steward is to look.
+    pub wakes: bool,
 }
 
 /// A record before it has a place and a time.
@@ -20,8 +22,8 @@ pub struct Decision {
 pub struct Draft {
     pub kind: &'static str,
     pub body: Payload,
-    /// Users whose membership this record may change.
-    pub touches: Vec<UserId>,
+    /// Whose membership this record may change.
+    pub touches: Touched,
 }
 
 /// A soft value to publish; `value: None` ends it early.
@@ -58,11 +60,25 @@ impl Decision {
     }
 
     pub fn record(kind: &'static str, body: Payload) -> Decision {
-        Decision { records: vec![Draft { kind, body, touches: Vec::new() }], ..Decision::default() }
+        Decision { records: vec![Draft { kind, body, touches: Touched::NOBODY }], ..Decision::default() }
     }
 
     pub fn soft(draft: SoftDraft) -> Decision {
         Decision { soft: vec![draft], ..Decision::default() }
+    }
+
+    /// A reply, and nothing is recorded.
+    pub fn reply(reply: Payload) -> Decision {
+        Decision::nothing().with_reply(reply)
+    }
+
+    /// The membership of these may be another with it.
+    #[must_use]
+    pub fn touching(mut self, touched: Touched) -> Decision {
+        if let Some(draft) = self.records.last_mut() {
+            draft.touches = touched;
+        }
+        self
     }
 
     #[must_use]

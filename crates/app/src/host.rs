@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use vocabulary::{Audience, Caller, Hook, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
+use vocabulary::{
+    Audience, Caller, Hook, Now, Payload, Position, Record, Refusal, RoomId, Shown, Wall, Word,
+};
 
 use crate::presence::Presence;
 use crate::{Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange, Step, UnknownFormat};
@@ -11,6 +13,7 @@ use crate::{Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange,
 /// An app, ready to open rooms.
 pub trait Host {
     fn needs(&self) -> Needs;
+    fn words(&self) -> &'static [Word];
     fn start(&self, room: &RoomId) -> Result<Box<dyn Fold>, Panicked>;
     fn load(&self, room: &RoomId, saved: &Payload) -> Result<Result<Box<dyn Fold>, UnknownFormat>, Panicked>;
 }
@@ -22,20 +25,26 @@ pub struct Panicked {
     pub says: Box<str>,
 }
 
+/// All that a decision looks at but the state.
+pub struct Deciding<'a> {
+    pub now: Now,
+    pub room: &'a RoomId,
+    pub presence: Presence<'a>,
+    pub soft: Soft<'a>,
+    pub subject: Option<&'a Record>,
+    pub caller: &'a Caller,
+    pub action: Action<'a>,
+}
+
 /// One room's app and state. What an app may break, panics included, stays inside: every call that runs the app's
 /// rules answers `Panicked` instead of unwinding.
 pub trait Fold {
-    fn admit(&self, caller: &Caller, join: &Payload) -> Result<Result<Audience, Refusal>, Panicked>;
+    fn admit(&self, now: Now, caller: &Caller, join: &Payload)
+    -> Result<Result<Audience, Refusal>, Panicked>;
+    fn about(&self, now: Now, caller: &Caller, join: &Payload) -> Result<Option<Payload>, Panicked>;
+    fn subject(&self, action: Action<'_>) -> Result<Option<Position>, Panicked>;
     fn guarded(&self, action: Action<'_>) -> Result<bool, Panicked>;
-    fn decide(
-        &self,
-        now: Now,
-        room: &RoomId,
-        presence: Presence<'_>,
-        soft: Soft<'_>,
-        caller: &Caller,
-        action: Action<'_>,
-    ) -> Result<Result<Decision, Refusal>, Panicked>;
+    fn decide(&self, asked: Deciding<'_>) -> Result<Result<Decision, Refusal>, Panicked>;
     fn apply(&mut self, record: &Record) -> Result<Applied, Panicked>;
     fn show(&self, record: &Record, audience: Audience) -> Result<Option<Shown>, Panicked>;
     fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked>;
@@ -68,6 +77,10 @@ impl<A: App> Host for Hosted<A> {
         self.0.needs()
     }
 
+    fn words(&self) -> &'static [Word] {
+        self.0.words()
+    }
+
     fn start(&self, room: &RoomId) -> Result<Box<dyn Fold>, Panicked> {
         let state = guarding(Hook::Start, || self.0.start(room))?;
         Ok(Box::new(Folded { app: Rc::clone(&self.0), state }))
@@ -96,24 +109,30 @@ fn guarding<T>(hook: Hook, rule: impl FnOnce() -> T) -> Result<T, Panicked> {
 }
 
 impl<A: App> Fold for Folded<A> {
-    fn admit(&self, caller: &Caller, join: &Payload) -> Result<Result<Audience, Refusal>, Panicked> {
-        guarding(Hook::Admit, || self.app.admit(&self.state, caller, join))
+    fn admit(
+        &self,
+        now: Now,
+        caller: &Caller,
+        join: &Payload,
+    ) -> Result<Result<Audience, Refusal>, Panicked> {
+        guarding(Hook::Admit, || self.app.admit(now, &self.state, caller, join))
+    }
+
+    fn about(&self, now: Now, caller: &Caller, join: &Payload) -> Result<Option<Payload>, Panicked> {
+        guarding(Hook::About, || self.app.about(now, &self.state, caller, join))
+    }
+
+    fn subject(&self, action: Action<'_>) -> Result<Option<Position>, Panicked> {
+        guarding(Hook::Subject, || self.app.subject(action))
     }
 
     fn guarded(&self, action: Action<'_>) -> Result<bool, Panicked> {
         guarding(Hook::Guarded, || self.app.guarded(action))
     }
 
-    fn decide(
-        &self,
-        now: Now,
-        room: &RoomId,
-        presence: Presence<'_>,
-        soft: Soft<'_>,
-        caller: &Caller,
-        action: Action<'_>,
-    ) -> Result<Result<Decision, Refusal>, Panicked> {
-        let room = Room { id: room, state: &self.state, presence, soft };
+    fn decide(&self, asked: Deciding<'_>) -> Result<Result<Decision, Refusal>, Panicked> {
+        let Deciding { now, room, presence, soft, subject, caller, action } = asked;
+        let room = Room { id: room, state: &self.state, presence, soft, subject };
         guarding(Hook::Decide, || self.app.decide(now, room, caller, action))
     }
 
@@ -140,7 +159,7 @@ impl<A: App> Fold for Folded<A> {
         presence: Presence<'_>,
         soft: Soft<'_>,
     ) -> Result<Option<(Wall, Duty)>, Panicked> {
-        let room = Room { id: room, state: &self.state, presence, soft };
+        let room = Room { id: room, state: &self.state, presence, soft, subject: None };
         guarding(Hook::Due, || self.app.due(now, room))
     }
 

@@ -2,26 +2,41 @@
 //! `apply` changes state, only `show` lets anything out. An app never sees a socket, a clock, a lock or an engine.
 
 mod decision;
+mod fields;
 mod host;
 mod presence;
 mod soft;
 
-use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown, Wall};
+use vocabulary::{
+    Audience, Caller, Durability, Now, Payload, Position, Record, Refusal, RoomId, Shown, Wall, Word,
+};
 
 pub use decision::{Decision, Draft, Duty, SoftDraft, Step};
-pub use host::{Fold, Host, Panicked, host};
+pub use fields::{Fields, wrong};
+pub use host::{Deciding, Fold, Host, Panicked, host};
 pub use presence::{Presence, Roll};
 pub use soft::{Soft, SoftChange, SoftValue};
 
 /// What an app needs of its rooms and its engine; the rest of the contract costs a room nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// `due` may name duties, so every append leaves word in the slice's agenda.
-    pub duties: bool,
+    pub duties: Duties,
     /// Duties hang on who is present, so the steward follows rooms that have members anywhere.
     pub presence_duties: bool,
     /// What its records must survive. A server does not start on an engine that gives less.
     pub durability: Durability,
+}
+
+/// When a steward has something to do in the app's rooms. Word of it is left in the slice's agenda.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duties {
+    /// `due` and `steps` are never asked.
+    #[default]
+    Never,
+    /// After a decision that says so (`Decision::wakes`), until nothing is left to do.
+    Sometimes,
+    /// After every append.
+    Always,
 }
 
 /// Where `decide` and `due` look: the state, and the two things that are true only here and now.
@@ -30,6 +45,8 @@ pub struct Room<'a, S> {
     pub state: &'a S,
     pub presence: Presence<'a>,
     pub soft: Soft<'a>,
+    /// The record that `subject` named. `None`: it named none, or none is kept there.
+    pub subject: Option<&'a Record>,
 }
 
 /// A command as the app reads it: a kind from the client protocol and a payload that only the app opens.
@@ -58,10 +75,31 @@ pub trait App: 'static {
         Needs::default()
     }
 
+    /// The requests of clients that its rooms know, besides those of every room (join, leave, history, members).
+    fn words(&self) -> &'static [Word] {
+        &[]
+    }
+
     fn start(&self, room: &RoomId) -> Self::State;
 
     /// May this caller be here, and what will it see? Asked at the join, and again for the users that a record touches.
-    fn admit(&self, state: &Self::State, caller: &Caller, join: &Payload) -> Result<Audience, Refusal>;
+    fn admit(
+        &self,
+        now: Now,
+        state: &Self::State,
+        caller: &Caller,
+        join: &Payload,
+    ) -> Result<Audience, Refusal>;
+
+    /// What a joiner is told of the room besides who is in it.
+    fn about(&self, _now: Now, _state: &Self::State, _caller: &Caller, _join: &Payload) -> Option<Payload> {
+        None
+    }
+
+    /// The older record that the command is about: it is fetched before the command is decided.
+    fn subject(&self, _action: Action<'_>) -> Option<Position> {
+        None
+    }
 
     /// Whether the command must be decided on the newest state, with exactly one winner among rivals.
     fn guarded(&self, _action: Action<'_>) -> bool {

@@ -197,6 +197,9 @@ struct Page<'a> {
     room: &'a str,
     messages: Vec<Message<'a>>,
     upto: Place,
+    /// There may be more: where to go on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Place>,
 }
 
 #[derive(Serialize)]
@@ -224,9 +227,10 @@ impl From<Position> for Place {
 
 pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
     match told? {
-        Told::Reply { reply: Reply::History { entries, upto }, .. } => {
+        Told::Reply { reply: Reply::History { entries, upto, next }, .. } => {
             let messages = entries.iter().filter_map(message).collect();
-            Ok(Json(Page { room: room.as_str(), messages, upto: upto.into() }).into_response())
+            let next = next.map(Place::from);
+            Ok(Json(Page { room: room.as_str(), messages, upto: upto.into(), next }).into_response())
         }
         Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         _ => Err(Fault::unexpected()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use vocabulary::{Call, CallId, RoomId, Told, Wish};
+use vocabulary::{By, Call, CallId, RoomId, Told, Wish};
 
 use crate::mail::Mailboxes;
 
@@ -94,11 +94,15 @@ pub struct Desk {
 impl Desk {
     /// `key`: the name of what proved who asks.
     pub async fn call(&self, key: Arc<str>, room: RoomId, wish: Wish) -> Result<Told, Uncalled> {
+        self.call_by(By::Key(key), room, wish).await
+    }
+
+    pub async fn call_by(&self, by: By, room: RoomId, wish: Wish) -> Result<Told, Uncalled> {
         let (number, told) = self.calls.begin().ok_or(Uncalled::Busy)?;
         // Whoever hangs up gives the place back.
         let _place = Place(&self.calls, number);
         let shard = room.slice().home(self.shards);
-        let call = Call { id: CallId { shard, number }, key, room, wish };
+        let call = Call { id: CallId { shard, number }, by, room, wish };
         if !self.mailboxes.call(call) {
             return Err(Uncalled::Busy);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use shard::Announcement;
-use vocabulary::{Call, CallId, Payload, Revocation, RoomId, Said, UserId, Wall, Wish};
+use vocabulary::{By, Call, CallId, Payload, Revocation, RoomId, Said, UserId, Wall, Wish};
 
 use crate::Helm;
 use crate::facts::Facts;
@@ -105,7 +105,7 @@ impl System {
         let id = CallId { shard: room.slice().home(self.shards), number: u64::MAX };
         let payload = Payload::copy_from_slice(self.facts.sketch().bytes());
         let wish = Wish::Publish { kind: "online".into(), payload, id: None };
-        self.helm.mailboxes.call(Call { id, key: self.name.clone(), room, wish });
+        self.helm.mailboxes.call(Call { id, by: By::Key(self.name.clone()), room, wish });
     }
 }
 

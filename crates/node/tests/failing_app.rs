@@ -28,7 +28,7 @@ impl App for Fragile {
 
     fn start(&self, _room: &RoomId) {}
 
-    fn admit(&self, _state: &(), _caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+    fn admit(&self, _now: Now, _state: &(), _caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
         Ok(Audience::default())
     }
 

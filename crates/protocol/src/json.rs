@@ -48,6 +48,10 @@ impl<'a> Object<'a> {
         self.key(key).extend_from_slice(value);
     }
 
+    pub(crate) fn truth(&mut self, key: &'static str, value: bool) {
+        self.key(key).extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
     pub(crate) fn time(&mut self, key: &'static str, at: Wall) {
         let out = self.key(key);
         out.push(b'"');

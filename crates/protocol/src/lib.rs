@@ -66,6 +66,8 @@ pub enum Item<'a> {
         id: Option<&'a str>,
         users: &'a [Person],
         count: u32,
+        /// What the app tells of the room.
+        about: Option<&'a Payload>,
         position: Option<Position>,
         at: Wall,
     },
@@ -108,6 +110,8 @@ pub enum Item<'a> {
         id: Option<&'a str>,
         entries: &'a [PageEntry],
         upto: Position,
+        /// There may be more: where to go on from.
+        next: Option<Position>,
         at: Wall,
     },
     /// Who the client is now known as, and until when.

@@ -1,6 +1,6 @@
 //! Room names as clients write them: with their app in front, or short for the mount's own app.
 
-use vocabulary::{NameError, RoomId, check_name};
+use vocabulary::{NameError, RoomId, Word, check_name};
 
 /// What names mean on one mount.
 pub struct Names<'a> {
@@ -8,6 +8,8 @@ pub struct Names<'a> {
     pub app: &'a str,
     /// Whether a prefix is an app; any other is part of the name.
     pub is_app: &'a dyn Fn(&str) -> bool,
+    /// A request that an app's rooms know, by the app and the request's own name.
+    pub word: &'a dyn Fn(&str, &str) -> Option<Word>,
 }
 
 impl Names<'_> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vocabulary::{
-    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Standing,
-    Tag, Unproven, Verb, Wall,
+    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Tag,
+    Unproven, Verb, Wall, Word,
 };
 
 use crate::json::{self, Object};
@@ -118,22 +118,19 @@ impl Protocol for RoomsProtocol {
             }
             "send_message" => {
                 let room = hearing.room("room is required for sending messages")?;
-                Ok(hearing.act(room, "send_message", hearing.passed_on()))
+                Ok(hearing.act(room, Word::of_members("send_message"), hearing.passed_on()))
             }
             kind @ ("typing" | "stop_typing") => {
                 let room = hearing.either_room("room is required for typing")?;
-                let kind = if kind == "typing" { "typing" } else { "stop_typing" };
-                Ok(hearing.act(room, kind, Payload::new()))
+                let name = if kind == "typing" { "typing" } else { "stop_typing" };
+                Ok(hearing.act(room, Word::of_members(name), Payload::new()))
             }
             "online_users" => {
                 let room = hearing.either_room("room is required for online users")?;
                 Ok(hearing.asked(room, Verb::Members))
             }
             "get_history" => hearing.history(),
-            kind => {
-                let text = format!("unknown message type: {}", clip(kind));
-                Err(hearing.misheard(Code::UnknownType, text))
-            }
+            _ => hearing.word(),
         };
         asked.map(Request::Room)
     }
@@ -177,8 +174,25 @@ impl<'a> Hearing<'a> {
         Asked { tag: Tag { id: self.id.clone(), full_name }, room, verb }
     }
 
-    fn act(&self, room: (RoomId, bool), kind: &'static str, payload: Payload) -> Asked {
-        self.asked(room, Verb::Act { kind: kind.into(), payload, standing: Standing::Member })
+    fn act(&self, room: (RoomId, bool), word: Word, payload: Payload) -> Asked {
+        self.asked(room, Verb::Act { kind: word.name.into(), payload, standing: word.standing })
+    }
+
+    /// A request of the app's own. What its payload says is the app's to read, but for a room that is named nowhere else.
+    fn word(&self) -> Result<Asked, Misheard> {
+        let kind = self.kind();
+        let unknown = || self.misheard(Code::UnknownType, format!("unknown message type: {}", clip(kind)));
+        let outer = self.frame.room.as_deref().filter(|room| !room.is_empty());
+        let room = match outer {
+            Some(written) => self.named("room", written),
+            None => self.either_room("room is required for this request"),
+        };
+        // What is said of a room means nothing where nobody knows the request.
+        let unless_known =
+            |misheard| (self.names.word)(self.names.app, kind).map_or_else(unknown, |_| misheard);
+        let room = room.map_err(unless_known)?;
+        let word = (self.names.word)(room.0.app(), kind).ok_or_else(unknown)?;
+        Ok(self.act(room, word, self.passed_on()))
     }
 
     /// The payload as the app gets it.
@@ -369,21 +383,21 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             payload.end();
             object.time("timestamp", at);
         }
-        Item::Joined { room, id, users, count, position, at } => {
-            write_users(object, "room_info", (room, id, at), users, count);
+        Item::Joined { room, id, users, count, about, position, at } => {
+            write_users(object, "room_info", (room, id, at), (users, count), about);
             if let Some(position) = position {
                 object.position("position", position);
             }
         }
         Item::Members { room, id, users, count, at } => {
-            write_users(object, "online_users", (room, id, at), users, count);
+            write_users(object, "online_users", (room, id, at), (users, count), None);
         }
         Item::Resumed { room, upto, at } => write_verdict(object, "resumed", room, None, upto, at),
         Item::Gap { room, view, upto, at } => write_verdict(object, "gap", room, Some(view), upto, at),
         Item::Reset { room, view, upto, at } => write_verdict(object, "reset", room, Some(view), upto, at),
         Item::Came { room, person, at } => write_person(object, "user_joined", room, person, at),
         Item::Went { room, person, at } => write_person(object, "user_left", room, person, at),
-        Item::History { room, id, entries, upto, at } => {
+        Item::History { room, id, entries, upto, next, at } => {
             object.text("type", "history");
             object.text_if("id", id);
             object.text("room", room);
@@ -391,6 +405,10 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             payload.text("room_id", room);
             json::list(payload.key("messages"), entries, |out, entry| write_entry(out, room, entry));
             payload.position("upto", upto);
+            payload.truth("more", next.is_some());
+            if let Some(next) = next {
+                payload.position("next", next);
+            }
             payload.end();
             object.time("timestamp", at);
         }
@@ -453,8 +471,8 @@ fn write_users(
     object: &mut Object<'_>,
     kind: &str,
     (room, id, at): Head<'_>,
-    users: &[vocabulary::Person],
-    count: u32,
+    (users, count): (&[vocabulary::Person], u32),
+    about: Option<&Payload>,
 ) {
     object.text("type", kind);
     object.text_if("id", id);
@@ -463,6 +481,9 @@ fn write_users(
     payload.text("room_id", room);
     payload.people("users", users);
     payload.number("count", u64::from(count));
+    if let Some(about) = about {
+        payload.raw("about", about);
+    }
     payload.end();
     object.time("timestamp", at);
 }

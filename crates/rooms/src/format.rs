@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use engine::Format;
-use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, UserId, Wall};
+use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, Touched, UserId, Wall};
 
 use crate::keys::Remembered;
+use crate::marks::Marks;
 use crate::saved_keys;
+
+/// In place of a number of users: a record touches a few, or all.
+const EVERYBODY: u16 = u16::MAX;
 
 /// Bytes that are no record or snapshot of a version known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub(crate) struct Written {
     pub at: Wall,
     pub kind: Cow<'static, str>,
     pub author: Option<Person>,
-    pub touches: Vec<UserId>,
+    pub touches: Touched,
     pub body: Payload,
 }
 
@@ -46,9 +50,12 @@ pub(crate) fn write_record(
     put_text(&mut out, kind);
     put_text(&mut out, author.map_or("", |person| person.id.as_str()));
     put_text(&mut out, author.map_or("", |person| &person.name));
-    out.put_u16(touches.len() as u16);
-    for user in &touches {
-        put_text(&mut out, user.as_str());
+    match &touches {
+        Touched::Everybody => out.put_u16(EVERYBODY),
+        Touched::Users(users) => {
+            out.put_u16(users.len() as u16);
+            users.iter().for_each(|user| put_text(&mut out, user.as_str()));
+        }
     }
     out.put_slice(&body);
     let data = out.freeze();
@@ -65,8 +72,12 @@ pub(crate) fn read_record(data: &Payload) -> Result<Written, Unreadable> {
     let name = get_text(&mut input)?;
     let author = (!id.is_empty()).then(|| Person { id: UserId::new(&id), name });
     let count = input.try_get_u16().map_err(|_| Unreadable)?;
-    let touches = (0..count).map(|_| get_text(&mut input).map(|id| UserId::new(&id)));
-    let touches = touches.collect::<Result<_, _>>()?;
+    let touches = if count == EVERYBODY {
+        Touched::Everybody
+    } else {
+        let users = (0..count).map(|_| get_text(&mut input).map(|id| UserId::new(&id)));
+        Touched::Users(users.collect::<Result<_, _>>()?)
+    };
     Ok(Written { at, kind, author, touches, body: input })
 }
 
@@ -77,14 +88,19 @@ pub(crate) struct Saved {
     pub at: Wall,
     /// Oldest first.
     pub keys: Vec<Remembered>,
+    pub marks: Marks,
     pub app: Payload,
 }
+
+/// From here on a snapshot says how old the log is at which offset.
+const WITH_MARKS: u8 = 3;
 
 pub(crate) fn write_snapshot<'a>(
     format: Format,
     seen: Seen,
     at: Wall,
     keys: impl ExactSizeIterator<Item = &'a Remembered>,
+    marks: &Marks,
     app: &Payload,
 ) -> Payload {
     let mut out = BytesMut::with_capacity(64 + app.len() + keys.len() * saved_keys::BYTES_EACH);
@@ -93,24 +109,27 @@ pub(crate) fn write_snapshot<'a>(
     out.put_u32(seen.check.0);
     out.put_i64(at.0);
     saved_keys::put(keys, &mut out);
+    if format.0 >= WITH_MARKS {
+        marks.put(&mut out);
+    }
     out.put_slice(app);
     out.freeze()
 }
 
 pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     let mut input = data.clone();
-    read_format(&mut input)?;
+    let format = read_format(&mut input)?;
     let position = get_position(&mut input)?;
     let check = Check(input.try_get_u32().map_err(|_| Unreadable)?);
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
     let keys = saved_keys::take(&mut input)?;
-    Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
+    let marks = if format.0 >= WITH_MARKS { Marks::take(&mut input)? } else { Marks::default() };
+    Ok(Saved { seen: Seen { position, check }, at, keys, marks, app: input })
 }
 
-/// The layout is the same in all that are read.
-fn read_format(input: &mut Bytes) -> Result<(), Unreadable> {
+fn read_format(input: &mut Bytes) -> Result<Format, Unreadable> {
     match input.try_get_u8() {
-        Ok(format) if (Format::OLDEST.0..=Format::NEWEST.0).contains(&format) => Ok(()),
+        Ok(format) if (Format::OLDEST.0..=Format::NEWEST.0).contains(&format) => Ok(Format(format)),
         _ => Err(Unreadable),
     }
 }
@@ -151,10 +170,13 @@ mod tests {
         let draft = app::Draft {
             kind: "message",
             body: Payload::from_static(b"{\"content\":\"hi\"}"),
-            touches: vec![UserId::new("8")],
+            touches: Touched::Users(vec![UserId::new("8")]),
         };
-        let (data, written) = write_record(Format::NEWEST, Wall(42), Some(&author), draft);
-        assert_eq!(read_record(&data), Ok(written));
+        for touches in [draft.touches.clone(), Touched::NOBODY, Touched::Everybody] {
+            let draft = app::Draft { touches, ..draft.clone() };
+            let (data, written) = write_record(Format::NEWEST, Wall(42), Some(&author), draft);
+            assert_eq!(read_record(&data), Ok(written));
+        }
     }
 
     #[test]
@@ -163,15 +185,17 @@ mod tests {
         let keys = [Key::client(&UserId::new("7"), "c-1"), Key::duty(position, "close")];
         let keys: Vec<_> = keys.into_iter().map(|key| Remembered { key, position, at: Wall(1) }).collect();
         let (seen, at, app) = (Seen { position, check: Check(77) }, Wall(5), Payload::from_static(b"state"));
-        let written = write_snapshot(Format::NEWEST, seen, at, keys.iter(), &app);
-        assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, app }));
+        let mut marks = Marks::default();
+        marks.note(at, 17, std::time::Duration::ZERO);
+        let written = write_snapshot(Format::NEWEST, seen, at, keys.iter(), &marks, &app);
+        assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, marks, app }));
     }
 
     /// What lies in logs: other bytes for the same are another format.
     #[test]
-    fn a_record_and_a_snapshot_of_format_2_are_these_bytes() {
+    fn a_record_and_a_snapshot_of_each_format_are_these_bytes() {
         let author = Person { id: UserId::new("7"), name: "Ana".into() };
-        let touches = vec![UserId::new("8")];
+        let touches = Touched::Users(vec![UserId::new("8")]);
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"hi"), touches };
         let (record, _) = write_record(Format(2), Wall(42), Some(&author), draft);
         let expected = b"\x02\0\0\0\0\0\0\0\x2a\0\x07message\0\x017\0\x03Ana\0\x01\0\x018hi";
@@ -184,16 +208,21 @@ mod tests {
         };
         let keys = [key("c-1", 17), key("c-2", 18)];
         let seen = Seen { position: at(18), check: Check(77) };
-        let snapshot =
-            write_snapshot(Format(2), seen, Wall(300), keys.iter(), &Payload::from_static(b"state"));
-        let head = b"\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x12\0\0\0\x4d\0\0\0\0\0\0\x01\x2c\0\0\0\x02";
+        let mut marks = Marks::default();
+        marks.note(Wall(300), 18, std::time::Duration::ZERO);
+        let state = Payload::from_static(b"state");
+        let snapshot = |format| write_snapshot(format, seen, Wall(300), keys.iter(), &marks, &state);
+        let head = b"\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x12\0\0\0\x4d\0\0\0\0\0\0\x01\x2c\0\0\0\x02";
         let keys = b"\xd8\x04\x12\x22\0\x0eclient 1 7 c-1\0\0\x02\x0d\x012";
-        assert_eq!(snapshot[..], [&head[..], keys, b"state"].concat());
+        let mark = b"\0\x01\0\0\0\0\0\0\x01\x2c\0\0\0\0\0\0\0\x12";
+        assert_eq!(snapshot(Format(2))[..], [b"\x02", &head[..], keys, b"state"].concat());
+        assert_eq!(snapshot(Format(3))[..], [b"\x03", &head[..], keys, mark, b"state"].concat());
     }
 
     #[test]
     fn cut_or_foreign_bytes_are_unreadable_and_do_not_panic() {
-        let draft = app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: vec![] };
+        let draft =
+            app::Draft { kind: "message", body: Payload::from_static(b"x"), touches: Touched::NOBODY };
         let (whole, _) = write_record(Format::NEWEST, Wall(1), None, draft);
         for cut in 0..whole.len() - 1 {
             assert_eq!(read_record(&whole.slice(..cut)), Err(Unreadable), "cut at {cut}");

@@ -8,17 +8,19 @@ mod load;
 mod looks;
 mod pages;
 mod steward;
+mod subject;
 mod tell;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::{Action, Host};
 use engine::Question;
 use vocabulary::{
-    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Parting, Payload, Position,
-    RecordNews, Reference, Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
+    Act, Audience, Caller, Command, ConnectionId, Delivery, Epoch, Join, Key, Parting, Payload, Position,
+    Record, RecordNews, Reference, Refusal, Reply, ReplyTo, RoomId, Seen, Standing, Tick, User,
 };
 
 use crate::cx::Cx;
@@ -30,6 +32,7 @@ use crate::soft::Softs;
 use looks::Looks;
 use pages::Reader;
 use steward::Stewarded;
+use subject::Subject;
 
 /// ```text
 /// Cold (no Home) ──▶ Loading ──▶ Live ──▶ Quarantined
@@ -77,13 +80,15 @@ pub struct Rules {
     /// Members are told who comes and goes.
     pub notices: bool,
     pub retention_records: u64,
+    /// Records are kept for so long at most; absent: for as long as they are not too many.
+    pub retention_age: Option<Duration>,
     /// The node itself follows, members or not, and is told what the room says.
     pub kept: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000, kept: false }
+        Rules { notices: true, retention_records: 1_000_000, retention_age: None, kept: false }
     }
 }
 
@@ -94,6 +99,7 @@ pub(crate) struct Home {
     kept: bool,
     /// Records kept behind a snapshot.
     retention: u64,
+    retention_age: Option<Duration>,
     /// Offsets up to here are known to be kept no more.
     kept_from: u64,
     phase: Phase,
@@ -124,6 +130,7 @@ impl Home {
             notices: rules.notices,
             kept: rules.kept,
             retention: rules.retention_records,
+            retention_age: rules.retention_age,
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),
@@ -271,29 +278,50 @@ impl Home {
 
     /// `since`: when the room was asked.
     fn act(&mut self, cx: &mut Cx<'_>, act: Act, since: Tick) {
+        let Some((act, key)) = self.not_yet_done(cx, act, since) else { return };
+        match self.subject_of(cx, &act) {
+            Subject::Here(record) => self.act_on(cx, act, key, record, since),
+            Subject::Kept(after) => self.ask_for_subject(cx, since, after, act),
+            Subject::Ahead => self.refuse_act(cx, &act, Refusal::busy(500)),
+        }
+    }
+
+    /// The command and its key, unless it is answered already, or is on its way.
+    fn not_yet_done(&mut self, cx: &mut Cx<'_>, act: Act, since: Tick) -> Option<(Act, Key)> {
         let Phase::Live(log) = &self.phase else {
-            return self.refuse_act(cx, &act, self.appends_nothing());
+            self.refuse_act(cx, &act, self.appends_nothing());
+            return None;
         };
         if let Caller::Connection { id, .. } = &act.caller
             && act.standing == Standing::Member
             && self.seats.get(*id).is_none()
         {
-            return self.refuse_act(cx, &act, Refusal::not_in_room());
+            self.refuse_act(cx, &act, Refusal::not_in_room());
+            return None;
         }
         let key = act.key.clone().unwrap_or_else(|| cx.once());
         if let Some((position, at)) = log.keys().get(&key) {
-            return match (act.caller, act.reply) {
+            match (act.caller, act.reply) {
                 (Caller::Step(step), _) => cx.outcome(&step, Ok(Payload::new())),
                 (_, Some(to)) => cx.acked(&self.id, position, at, to),
                 (_, None) => {}
-            };
+            }
+            return None;
         }
         if self.pipeline.has(&key) {
             if let Some(waiter) = waiter(&act.caller, act.reply, None) {
                 self.pipeline.wait(key, since, waiter);
             }
-            return;
+            return None;
         }
+        Some((act, key))
+    }
+
+    /// What the command is about is known.
+    fn act_on(&mut self, cx: &mut Cx<'_>, act: Act, key: Key, subject: Option<Box<Record>>, since: Tick) {
+        let Phase::Live(log) = &self.phase else {
+            return self.refuse_act(cx, &act, self.appends_nothing());
+        };
         let guarded = match act.caller {
             Caller::Duty { .. } | Caller::Outcome { .. } => true,
             // Who cannot say is decided with the greater care.
@@ -302,7 +330,7 @@ impl Home {
                 cx.unless_panicked(&self.id, guarded).unwrap_or(true)
             }
         };
-        let pending = Pending { act, key, guarded, rounds: 0, since };
+        let pending = Pending { act, key, guarded, subject, rounds: 0, since };
         // A duty is the room's own word, and there is at most one.
         if self.pipeline.is_full(cx.limits) && !matches!(pending.act.caller, Caller::Duty { .. }) {
             return self.refuse_act(cx, &pending.act, Refusal::busy(500));
@@ -339,7 +367,7 @@ impl Home {
             return Ok(seat.audience);
         }
         match self.log() {
-            Some(log) => cx.answered(&self.id, log.fold.admit(caller, &Payload::new())),
+            Some(log) => cx.answered(&self.id, log.fold.admit(cx.now, caller, &Payload::new())),
             None => Err(Refusal::busy(1000)),
         }
     }

@@ -8,6 +8,7 @@ mod home;
 mod keys;
 mod limits;
 mod log;
+mod marks;
 mod pipeline;
 mod presence;
 mod saved_keys;
@@ -21,7 +22,7 @@ use app::Host;
 use engine::{Answer, Asked, Guarantees, News, Nodes, Question};
 use vocabulary::{
     Command, ConnectionId, Delivery, Durability, Incarnation, Now, Parting, Payload, Refusal, Reply, RoomId,
-    SLICES, Slice, StepId, Tick, UserId,
+    SLICES, Slice, StepId, Tick, UserId, Word,
 };
 
 use claims::Claims;
@@ -49,6 +50,12 @@ impl Apps {
 
     pub fn has(&self, app: &str) -> bool {
         self.0.contains_key(app)
+    }
+
+    /// A request that the rooms of an app know.
+    pub fn word(&self, app: &str, name: &str) -> Option<Word> {
+        let (host, _) = self.0.get(app)?;
+        host.words().iter().find(|word| word.name == name).copied()
     }
 }
 
@@ -215,7 +222,7 @@ impl Rooms {
             }
             Answer::Due { room } => {
                 if self.is_steward(&room) && self.open(now, &room).is_ok() {
-                    self.with(now, &room, |_, _| {});
+                    self.with(now, &room, |home, _| home.woken());
                 }
             }
             Answer::Followed { room, ticket, outcome } => {
@@ -314,7 +321,7 @@ impl Rooms {
         for room in due {
             // A shard that is full is told again with the next look at what is due.
             if self.open(now, &room).is_ok() {
-                self.with(now, &room, |_, _| {});
+                self.with(now, &room, |home, _| home.woken());
             }
         }
     }

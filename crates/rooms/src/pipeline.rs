@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::Batch;
-use vocabulary::{Ack, Act, Key, StepId, Tick};
+use vocabulary::{Ack, Act, Key, Record, StepId, Tick};
 
 use crate::format::Written;
 use crate::limits::Limits;
@@ -14,6 +14,8 @@ pub(crate) struct Pending {
     pub act: Act,
     pub key: Key,
     pub guarded: bool,
+    /// The older record that it is about. It never changes, so it holds for every round.
+    pub subject: Option<Box<Record>>,
     pub rounds: u32,
     pub since: Tick,
 }

@@ -9,6 +9,7 @@ use crate::config::{self, Compression};
 
 pub(crate) struct Furniture {
     pub notices: bool,
+    pub chat: config::Chat,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -26,11 +27,17 @@ const CONFORMANCE: websocket::Limits =
 
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
-        let rules = Rules { notices: self.notices, ..Rules::default() };
+        let rules = Rules {
+            notices: self.notices,
+            retention_records: self.chat.retention_records,
+            retention_age: self.chat.retention_age,
+            ..Rules::default()
+        };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
-        let system = Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS };
+        let system =
+            Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         Apps::default()
-            .with("chat", app::host(chat::Chat), rules)
+            .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
     }

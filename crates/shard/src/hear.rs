@@ -226,12 +226,12 @@ impl Shard {
 
     /// A back end asks; this is the home of its room.
     pub(crate) fn called(&mut self, now: Now, call: Call) {
-        let Call { id, key, room, wish } = call;
-        let caller = Caller::Api { key: key.clone() };
+        let Call { id, by, room, wish } = call;
+        let caller = by.caller();
         let reply = ReplyTo { asker: Asker::Call(id), tag: Tag::default(), frees: false };
         let command = match wish {
             Wish::Publish { kind, payload, id } => {
-                let key = id.map(|id| Key::api(&key, &id));
+                let key = id.map(|id| by.key(&id));
                 let (standing, reply) = (Standing::Anyone, Some(reply));
                 Command::Act(Act { room, caller, standing, kind, payload, key, reply })
             }

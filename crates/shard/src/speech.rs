@@ -79,7 +79,8 @@ impl Mount {
         text: &str,
     ) -> Option<Result<vocabulary::Request, protocol::Misheard>> {
         let is_app = |name: &str| apps.has(name) || BUILT_IN.contains(&name);
-        let names = Names { app: &self.app, is_app: &is_app };
+        let word = |app: &str, name: &str| apps.word(app, name);
+        let names = Names { app: &self.app, is_app: &is_app, word: &word };
         Some(self.protocol()?.decode(&names, text))
     }
 

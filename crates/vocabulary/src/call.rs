@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{HistoryFrom, Payload, Position, Reply, RoomId, ShardId, Wall};
+use crate::{Caller, HistoryFrom, Key, Payload, Person, Position, Reply, RoomId, ShardId, User, Wall};
 
 /// Somebody who waits for one answer at a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,15 +17,44 @@ pub struct CallId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub id: CallId,
-    /// The name of the key that proved who asks.
-    pub key: Arc<str>,
+    pub by: By,
     pub room: RoomId,
     pub wish: Wish,
 }
 
+/// Who asks, as the node has proven it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A back end: the name of its key.
+    Key(Arc<str>),
+    /// A user, by a token.
+    User(Arc<User>),
+    /// A broker's message, and whom it names as its author.
+    Source { name: Arc<str>, author: Option<Person> },
+}
+
+impl By {
+    pub fn caller(&self) -> Caller {
+        match self.clone() {
+            By::Key(key) => Caller::Api { key },
+            By::User(user) => Caller::Visitor { user },
+            By::Source { name, author } => Caller::Source { name, author },
+        }
+    }
+
+    /// What makes a command that is sent twice the same.
+    pub fn key(&self, id: &str) -> Key {
+        match self {
+            By::Key(key) => Key::api(key, id),
+            By::User(user) => Key::client(&user.person.id, id),
+            By::Source { name, .. } => Key::event(name, id),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// The same `id` under the same key is stored once.
+    /// The same `id` of the same asker is stored once.
     Publish {
         kind: Cow<'static, str>,
         payload: Payload,

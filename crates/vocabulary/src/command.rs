@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CallId, ConnectionId, Key, Payload, Position, Refusal, RoomId, ShardId, User};
+use crate::{CallId, ConnectionId, Key, Payload, Person, Position, Refusal, RoomId, ShardId, User};
 
 /// How a client wrote its request, so that the answer is written the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,11 +52,29 @@ pub enum Verb {
     Members,
 }
 
-/// Whether a command needs its caller to be a member of the room; the protocol's rule, checked at the home.
+/// Whether a command needs its caller to be a member of the room; checked at the home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Member,
     Anyone,
+}
+
+/// A request that an app's rooms know by this name, and what it needs of whoever says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    pub name: &'static str,
+    pub standing: Standing,
+}
+
+impl Word {
+    pub const fn of_members(name: &'static str) -> Word {
+        Word { name, standing: Standing::Member }
+    }
+
+    /// The app itself decides who may.
+    pub const fn of_anyone(name: &'static str) -> Word {
+        Word { name, standing: Standing::Anyone }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +94,15 @@ pub enum Caller {
     Api {
         key: Arc<str>,
     },
+    /// A user by HTTP: proven like a connection's, and in no room.
+    Visitor {
+        user: Arc<User>,
+    },
+    /// A broker's message, said by somebody or by the team's own back end.
+    Source {
+        name: Arc<str>,
+        author: Option<Person>,
+    },
     /// The room's steward, doing what `due` named.
     Duty {
         name: Arc<str>,
@@ -93,8 +120,16 @@ pub enum Caller {
 impl Caller {
     pub fn user(&self) -> Option<&Arc<User>> {
         match self {
-            Caller::Connection { user, .. } => Some(user),
+            Caller::Connection { user, .. } | Caller::Visitor { user } => Some(user),
             _ => None,
+        }
+    }
+
+    /// Who is named as the author of what comes of it.
+    pub fn author(&self) -> Option<&Person> {
+        match self {
+            Caller::Source { author, .. } => author.as_ref(),
+            _ => self.user().map(|user| &user.person),
         }
     }
 }

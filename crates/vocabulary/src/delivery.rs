@@ -32,6 +32,8 @@ pub struct Shown {
     pub payload: Payload,
     pub sender: Option<Person>,
     pub class: Class,
+    /// It stands in a history. What only tells of a change, which what it changed shows by itself, does not.
+    pub lasting: bool,
 }
 
 /// What one audience sees; `None` is "hidden from it".
@@ -92,6 +94,8 @@ pub struct Joined {
     pub cursor: Position,
     pub users: Vec<Person>,
     pub count: u32,
+    /// What the app tells a joiner of the room.
+    pub about: Option<Payload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +146,8 @@ pub enum Reply {
     History {
         entries: Vec<PageEntry>,
         upto: Position,
+        /// There may be more: where to go on from.
+        next: Option<Position>,
     },
 }
 

@@ -94,6 +94,37 @@ pub fn check_user(id: &str) -> Result<(), NameError> {
     }
 }
 
+/// How the name of a room of two users begins.
+const DIRECT: &str = "direct:";
+
+fn escaped(id: &str) -> String {
+    let mut written = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') {
+            written.push(char::from(byte));
+        } else {
+            written.push_str(&format!("_{byte:02X}"));
+        }
+    }
+    written
+}
+
+fn unescaped(written: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'_' {
+            let hex = std::str::from_utf8(after.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 impl RoomId {
     pub fn new(app: &str, name: &str) -> RoomId {
         debug_assert!(!app.contains(':'), "an app's name is the part before the first colon");
@@ -102,6 +133,20 @@ impl RoomId {
         full.push(':');
         full.push_str(name);
         RoomId::of(full.into())
+    }
+
+    /// The room of two users, in an app: the same whoever of them names it. Every byte that a name may not hold is written `_XX`.
+    pub fn direct(app: &str, one: &UserId, other: &UserId) -> RoomId {
+        let (first, second) = if one.as_str() <= other.as_str() { (one, other) } else { (other, one) };
+        let name = format!("{DIRECT}{}:{}", escaped(first.as_str()), escaped(second.as_str()));
+        RoomId::new(app, &name)
+    }
+
+    /// Whose room it is, if it is the room of two users as `direct` writes it.
+    pub fn direct_pair(&self) -> Option<(UserId, UserId)> {
+        let (first, second) = self.name().strip_prefix(DIRECT)?.split_once(':')?;
+        let (first, second) = (UserId::new(&unescaped(first)?), UserId::new(&unescaped(second)?));
+        (RoomId::direct(self.app(), &first, &second) == *self).then_some((first, second))
     }
 
     /// The room that every node follows.
@@ -209,6 +254,39 @@ impl User {
         match &self.rooms {
             None => true,
             Some(patterns) => patterns.iter().any(|p| matches(p, room.as_str()) || matches(p, room.name())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod direct_tests {
+    use super::*;
+
+    #[test]
+    fn a_room_of_two_is_named_alike_by_both_and_tells_whose_it_is() {
+        for (one, other, name) in [
+            ("7", "8", "chat:direct:7:8"),
+            ("8", "7", "chat:direct:7:8"),
+            ("7", "7", "chat:direct:7:7"),
+            ("a_b", "a:b", "chat:direct:a_3Ab:a_5Fb"),
+            ("é", "-x.", "chat:direct:-x.:_C3_A9"),
+        ] {
+            let (one, other) = (UserId::new(one), UserId::new(other));
+            let room = RoomId::direct("chat", &one, &other);
+            assert_eq!(room.as_str(), name);
+            let pair = room.direct_pair().map(|(a, b)| [a, b].map(|id| id.as_str().to_owned()));
+            let mut expected = [one.as_str().to_owned(), other.as_str().to_owned()];
+            expected.sort();
+            assert_eq!(pair, Some(expected));
+        }
+    }
+
+    #[test]
+    fn names_that_no_two_users_have_are_ordinary_ones() {
+        for name in
+            ["direct:8:7", "direct:7", "direct:7:8:9", "direct:a_b:c", "direct:_c3_a9:x", "direct:_41:x", "x"]
+        {
+            assert_eq!(RoomId::new("chat", name).direct_pair(), None, "{name}");
         }
     }
 }

@@ -18,11 +18,11 @@ mod revocation;
 mod time;
 mod trace;
 
-pub use call::{Call, CallId, Told, Wish};
+pub use call::{By, Call, CallId, Told, Wish};
 pub use close::{CloseReason, Comeback};
 pub use command::{
     Act, Asked, Asker, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven,
-    Verb,
+    Verb, Word,
 };
 pub use delivery::{
     Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
@@ -35,8 +35,8 @@ pub use ids::{
     check_user,
 };
 pub use key::Key;
-pub use position::{Check, Epoch, Position, Seen};
-pub use record::Record;
+pub use position::{Check, Epoch, NoPosition, Position, Seen};
+pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
 pub use revocation::Revocation;
 pub use time::{Now, Tick, Wall};

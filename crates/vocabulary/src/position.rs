@@ -52,6 +52,23 @@ impl fmt::Display for Position {
     }
 }
 
+/// What is no record's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPosition;
+
+impl FromStr for Position {
+    type Err = NoPosition;
+    fn from_str(text: &str) -> Result<Position, NoPosition> {
+        let (epoch, offset) = text.split_once('-').ok_or(NoPosition)?;
+        let position = Position {
+            epoch: epoch.parse().map_err(|_| NoPosition)?,
+            offset: offset.parse().map_err(|_| NoPosition)?,
+        };
+        // One record has one name: no sign, no zeros in front, no capitals.
+        if position.to_string() == text { Ok(position) } else { Err(NoPosition) }
+    }
+}
+
 /// The rolling check after a record: two nodes with the same position and check have seen the same records.
 ///
 /// A polynomial over per-record hashes, modulo a prime below 2^32 with a factor below 2^20: a store can roll it in

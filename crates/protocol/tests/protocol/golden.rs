@@ -1,7 +1,7 @@
 //! What is said and what is heard, as files that any client can be tested with. `KULKUL_BLESS=1` writes the expected
 //! side anew; the diff is then for a person to read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,10 +57,24 @@ pub(crate) struct Asked {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Verb {
-    Join { since: Option<Position>, payload: Box<RawValue> },
+    Join {
+        since: Option<Position>,
+        payload: Box<RawValue>,
+    },
     Leave,
-    Act { kind: String, payload: Option<Box<RawValue>> },
-    History { limit: u32, from: From },
+    Act {
+        kind: String,
+        payload: Option<Box<RawValue>>,
+    },
+    /// A request that needs no membership.
+    ActFromOutside {
+        kind: String,
+        payload: Option<Box<RawValue>>,
+    },
+    History {
+        limit: u32,
+        from: From,
+    },
     Members,
 }
 
@@ -158,6 +172,8 @@ enum Told {
         id: Option<String>,
         users: Vec<Person>,
         count: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<Box<RawValue>>,
         position: Option<Position>,
         at: i64,
     },
@@ -200,6 +216,8 @@ enum Told {
         id: Option<String>,
         entries: Vec<Entry>,
         upto: Position,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Position>,
         at: i64,
     },
     Known {
@@ -309,6 +327,7 @@ impl Shown {
             payload: payload(&self.payload),
             sender: self.sender.as_ref().map(Person::read),
             class: v::Class::Record,
+            lasting: true,
         }
     }
 }
@@ -366,13 +385,14 @@ fn encoded(told: &Told) -> String {
             let (room, id) = (room.as_deref(), id.as_deref());
             write(Item::Refused { room, id, refusal: &refusal.read(), at: v::Wall(*at) })
         }
-        Told::Joined { room, id, users, count, position, at } => {
+        Told::Joined { room, id, users, count, about, position, at } => {
             let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
             write(Item::Joined {
                 room,
                 id,
                 users,
                 count: *count,
+                about: about.as_deref().map(payload).as_ref(),
                 position: position.as_ref().map(Position::read),
                 at,
             })
@@ -396,7 +416,7 @@ fn encoded(told: &Told) -> String {
             let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
             write(Item::Members { room, id, users, count: *count, at })
         }
-        Told::History { room, id, entries, upto, at } => {
+        Told::History { room, id, entries, upto, next, at } => {
             let entry = |entry: &Entry| v::PageEntry {
                 position: entry.position.read(),
                 at: v::Wall(entry.at),
@@ -404,7 +424,8 @@ fn encoded(told: &Told) -> String {
             };
             let entries: Vec<_> = entries.iter().map(entry).collect();
             let (id, upto, at) = (id.as_deref(), upto.read(), v::Wall(*at));
-            write(Item::History { room, id, entries: &entries, upto, at })
+            let next = next.as_ref().map(Position::read);
+            write(Item::History { room, id, entries: &entries, upto, next, at })
         }
         Told::Known { id, person, expires, at } => {
             let (id, person) = (id.as_deref(), &person.read());
@@ -416,9 +437,26 @@ fn encoded(told: &Told) -> String {
     }
 }
 
-/// The mount of all golden files: short names belong to `chat`, and `match` is an app too.
+/// By app and name, who may say them.
+pub(crate) fn words() -> BTreeMap<String, BTreeMap<String, String>> {
+    serde_json::from_str(include_str!("../golden/rooms/words.json")).expect("words.json reads")
+}
+
+/// The requests that apps know, as `rooms/words.json` names them: the same file that the server's own tests hold against its apps.
+fn word(app: &str, name: &str) -> Option<v::Word> {
+    let words = words();
+    let name = words.get(app)?.get_key_value(name)?;
+    let word = match name.1.as_str() {
+        "member" => v::Word::of_members,
+        "anyone" => v::Word::of_anyone,
+        other => panic!("words.json: {other} is no standing"),
+    };
+    Some(word(leaked(name.0)))
+}
+
+/// The mount of all golden files: short names belong to `chat`, and `match` and `user` are apps too.
 pub(crate) fn names() -> Names<'static> {
-    Names { app: "chat", is_app: &|name| matches!(name, "chat" | "match") }
+    Names { app: "chat", is_app: &|name| matches!(name, "chat" | "match" | "user"), word: &word }
 }
 
 fn understood(asked: v::Asked) -> Asked {
@@ -428,9 +466,11 @@ fn understood(asked: v::Asked) -> Asked {
         }
         v::Verb::Leave => Verb::Leave,
         v::Verb::Act { kind, payload, standing } => {
-            assert_eq!(standing, v::Standing::Member, "who acts in a room is in it");
-            let payload = (!payload.is_empty()).then(|| raw(&payload));
-            Verb::Act { kind: kind.to_string(), payload }
+            let (kind, payload) = (kind.to_string(), (!payload.is_empty()).then(|| raw(&payload)));
+            match standing {
+                v::Standing::Member => Verb::Act { kind, payload },
+                v::Standing::Anyone => Verb::ActFromOutside { kind, payload },
+            }
         }
         v::Verb::History { limit, from } => {
             let from = match from {

@@ -166,7 +166,7 @@ proptest! {
     ) {
         let bytes = Payload::from(payload.to_string());
         let shown =
-            Shown { kind: "new_message", payload: bytes, sender: sender.clone(), class: Class::Record };
+            Shown { kind: "new_message", payload: bytes, sender: sender.clone(), class: Class::Record, lasting: true };
         let frame = told(Item::Record { room: &room, shown: &shown, position, at });
         prop_assert_eq!(&frame["payload"], &payload);
         prop_assert_eq!(&frame["room"], &Value::from(room.as_str()));
@@ -177,7 +177,7 @@ proptest! {
         prop_assert_eq!(frame.get("sender").unwrap_or(&Value::Null), &expected);
 
         let entry = PageEntry { position, at, shown: Some(shown) };
-        let page = told(Item::History { room: &room, id: None, entries: &[entry], upto: position, at });
+        let page = told(Item::History { room: &room, id: None, entries: &[entry], upto: position, next: None, at });
         prop_assert_eq!(&page["payload"]["messages"][0], &frame, "in a page it reads the same");
         prop_assert_eq!(&page["payload"]["upto"], &wire(position));
     }
@@ -191,7 +191,7 @@ proptest! {
         prop_assume!(!payload.contains_key("room_id"));
         let mut expected: Value = payload.into_iter().collect::<serde_json::Map<_, _>>().into();
         let bytes = Payload::from(expected.to_string().replacen('{', &format!("{{{white}"), 1));
-        let shown = Shown { kind: "user_typing", payload: bytes, sender: None, class: Class::Signal };
+        let shown = Shown { kind: "user_typing", payload: bytes, sender: None, class: Class::Signal, lasting: false };
         let frame = told(Item::Soft { room: "general", shown: &shown, at });
         expected["room_id"] = "general".into();
         prop_assert_eq!(&frame["payload"], &expected);
@@ -201,7 +201,7 @@ proptest! {
     fn people_are_read_as_they_were_told(users in prop::collection::vec(person(), 0..4), at in wall()) {
         let count = users.len() as u32;
         for frame in [
-            told(Item::Joined { room: "general", id: None, users: &users, count, position: None, at }),
+            told(Item::Joined { room: "general", id: None, users: &users, count, about: None, position: None, at }),
             told(Item::Members { room: "general", id: None, users: &users, count, at }),
         ] {
             prop_assert_eq!(&frame["payload"]["users"], &people(&users));

@@ -1,6 +1,6 @@
 //! Commands become records: decided when their turn comes, stored in batches, told when they come back.
 
-use app::{Action, Decision, Presence, Soft};
+use app::{Action, Deciding, Decision, Duties, Presence, Soft};
 use engine::{Appended, Batch, Parcel, Placement, Question, Stored};
 use vocabulary::{Caller, Key, Position, Refusal, Reply, Wall};
 
@@ -96,17 +96,26 @@ impl Home {
         let act = &pending.act;
         let (presence, soft) = (Presence::new(&self.presence), Soft::new(self.soft.values()));
         let action = Action { kind: &act.kind, payload: &act.payload };
-        let decided = log.fold.decide(cx.now, &self.id, presence, soft, &act.caller, action);
+        let decided = log.fold.decide(Deciding {
+            now: cx.now,
+            room: &self.id,
+            presence,
+            soft,
+            subject: pending.subject.as_deref(),
+            caller: &act.caller,
+            action,
+        });
         let decision = cx.answered(&self.id, decided);
         let at = cx.now.wall.max(log.at());
-        let Decision { records, soft, reply } = match decision {
+        let Decision { records, soft, reply, wakes } = match decision {
             Ok(decision) => decision,
             Err(refusal) => {
                 self.refuse_with_waiters(cx, pending, refusal);
                 return Turn::Done;
             }
         };
-        let author = act.caller.user().map(|user| &user.person);
+        self.stewarded.woken |= wakes;
+        let author = act.caller.author();
         let (mut written, mut bytes) = (Vec::with_capacity(records.len()), Vec::with_capacity(records.len()));
         for draft in records {
             let (data, meant) = format::write_record(cx.format, at, author, draft);
@@ -177,7 +186,12 @@ impl Home {
         let Phase::Live(log) = &self.phase else { return };
         // The steward works out the true time after it has folded the batch; until then the room is due now, so that
         // no duty can be lost with the node that stored its cause.
-        let due = self.host.needs().duties.then_some(AT_ONCE);
+        let marks = match self.host.needs().duties {
+            Duties::Never => false,
+            Duties::Sometimes => self.stewarded.woken,
+            Duties::Always => true,
+        };
+        let due = marks.then_some(AT_ONCE);
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });
         let now = cx.now.tick;

@@ -2,7 +2,7 @@
 
 use engine::{Question, Read, Stored};
 use vocabulary::{
-    Audience, Caller, ConnectionId, Delivery, Join, Joined, Page, PageEntry, Payload, Position, Record,
+    Act, Audience, Caller, ConnectionId, Delivery, Join, Joined, Page, PageEntry, Payload, Position, Record,
     Refusal, Reply, RoomId, Tick, Verdict,
 };
 
@@ -37,6 +37,8 @@ pub(super) enum Want {
         ahead: Option<Position>,
     },
     History(Past),
+    /// What a command is about, and since when it waits for it.
+    Subject(Box<Act>),
 }
 
 impl Reader {
@@ -57,7 +59,7 @@ impl Home {
     pub(super) fn join(&mut self, cx: &mut Cx<'_>, join: Join) {
         let Some(log) = super::Home::log(self) else { return };
         let caller = Caller::Connection { id: join.connection, user: join.user.clone() };
-        let audience = match cx.answered(&self.id, log.fold.admit(&caller, &join.payload)) {
+        let audience = match cx.answered(&self.id, log.fold.admit(cx.now, &caller, &join.payload)) {
             Ok(audience) => audience,
             Err(refusal) => {
                 // A member that is refused now is none any more, unless it is for a fault of ours.
@@ -78,6 +80,7 @@ impl Home {
             (Verdict::Resumed, Some(since)) => since,
             _ => upto,
         };
+        let about = cx.unless_panicked(&self.id, log.fold.about(cx.now, &caller, &join.payload)).flatten();
         let seat = Seat { user: join.user.clone(), audience, ticket: join.ticket, join: join.payload };
         if self.seats.insert(join.connection, seat).is_none()
             && let Some((person, count)) = self.presence.join(&join.user.person)
@@ -95,6 +98,7 @@ impl Home {
             cursor,
             users: self.presence.list(cx.limits.presence_list_max),
             count: app::Roll::count(&self.presence),
+            about,
         };
         cx.deliver(join.connection.shard, Delivery::Joined(joined));
     }
@@ -180,7 +184,7 @@ impl Home {
     pub(super) fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
         let Some(log) = self.log() else { return };
         let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
-        reader.flies = matches!(reader.want, Want::History(_)) || self.may_fly(reader.after);
+        reader.flies = !matches!(reader.want, Want::Page { .. }) || self.may_fly(reader.after);
         if reader.flies {
             cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
         }
@@ -238,6 +242,7 @@ impl Home {
     fn read_one(&mut self, cx: &mut Cx<'_>, reader: Reader, outcome: &Read) {
         let (connection, ticket) = match reader.want {
             Want::History(_) => return self.read_history(cx, reader, outcome),
+            Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
             }
@@ -318,8 +323,12 @@ impl Home {
     /// The room is read anew. Members ask for their pages again; whoever asked for history learns that there is none now.
     pub(super) fn give_up_readers(&mut self, cx: &mut Cx<'_>) {
         for reader in std::mem::take(&mut self.readers).into_values() {
-            if let Want::History(past) = reader.want {
-                cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
+            match reader.want {
+                Want::Page { .. } => {}
+                Want::History(past) => {
+                    cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
+                }
+                Want::Subject(act) => self.refuse_act(cx, &act, Refusal::busy(1000)),
             }
         }
     }
@@ -340,6 +349,7 @@ impl Home {
                 Want::History(past) if over => {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
+                Want::Subject(act) if over => self.refuse_act(cx, &act, Refusal::busy(1000)),
                 _ if reader.flies || self.may_fly(reader.after) => self.ask_for(cx, reader),
                 _ => drop(self.readers.insert(ticket, reader)),
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use app::{Duty, Presence, Roll, Soft};
+use app::{Duties, Duty, Presence, Roll, Soft};
 use engine::Question;
 use vocabulary::{Act, Caller, Command, Key, Payload, Position, Standing, StepId, Tick, UserId, Wall};
 
@@ -32,6 +32,10 @@ pub(crate) struct Stewarded {
     stale: bool,
     /// What the agenda was last told.
     told: Option<(Position, Option<Wall>)>,
+    /// Of an app with duties only sometimes: the agenda has word of this room, or is about to.
+    pub(super) woken: bool,
+    /// With the last snapshot the engine was allowed to forget up to here.
+    pub(super) forgets: u64,
 }
 
 impl Stewarded {
@@ -59,6 +63,11 @@ impl Stewarded {
         if let Some(again) = self.steps.get_mut(step) {
             *again = at;
         }
+    }
+
+    /// The agenda has word of the room, or has to have.
+    fn has_word(&self) -> bool {
+        self.woken || self.is_busy() || self.told.is_some_and(|(_, due)| due.is_some())
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -98,6 +107,7 @@ impl Home {
     pub(super) fn steward(&mut self, cx: &mut Cx<'_>) {
         if !cx.steward {
             self.stewarded.due = None;
+            self.stewarded.woken = false;
             self.stewarded.steps.clear();
             self.stewarded.stale = true;
             return;
@@ -107,10 +117,15 @@ impl Home {
             self.stewarded = Stewarded::default();
         }
         let Phase::Live(log) = &mut self.phase else { return };
-        if log.wants_snapshot(cx.limits) {
+        let passed = log.passed(cx.now.wall);
+        let overdue = passed > self.kept_from.max(self.stewarded.forgets);
+        if overdue || log.wants_snapshot(cx.limits) {
             match log.snapshot(cx.format, cx.limits) {
                 Ok(snapshot) => {
-                    let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
+                    let too_many = snapshot.seen.position.offset.saturating_sub(self.retention);
+                    let forget_upto = too_many.max(passed);
+                    log.forgets(forget_upto);
+                    self.stewarded.forgets = forget_upto;
                     cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
                 }
                 Err(Unsaved::Panicked(panicked)) => {
@@ -120,24 +135,32 @@ impl Home {
             }
         }
         let needs = self.host.needs();
-        if needs.duties {
+        if needs.duties != Duties::Never {
             let soft = Soft::new(self.soft.values());
             let due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
             self.stewarded.due = cx.unless_panicked(&self.id, due).flatten();
             self.do_due(cx);
         }
         self.send_steps(cx);
-        if needs.duties {
-            self.settle_agenda(cx, needs.presence_duties);
+        match needs.duties {
+            Duties::Never => {}
+            // Nobody left word of it, and nothing is to be left.
+            Duties::Sometimes if !self.stewarded.has_word() => {}
+            Duties::Sometimes | Duties::Always => self.settle_agenda(cx, needs.presence_duties),
         }
         self.stewarded.stale = false;
+    }
+
+    /// The agenda has word of this room: somebody left it, whoever was steward then.
+    pub(crate) fn woken(&mut self) {
+        self.stewarded.woken = true;
     }
 
     /// The engine may forget now what it was allowed to: a snapshot that it did not keep allows nothing.
     pub(crate) fn snapshot_kept(&mut self, kept: Option<Position>) {
         let Some(log) = self.log() else { return };
         if let Some(kept) = kept.filter(|kept| kept.epoch == log.head().epoch) {
-            self.kept_from = self.kept_from.max(kept.offset.saturating_sub(self.retention));
+            self.kept_from = self.kept_from.max(self.stewarded.forgets.min(kept.offset));
         }
     }
 
@@ -159,7 +182,14 @@ impl Home {
         };
         self.stewarded.doing = true;
         self.pipeline.drop_duties();
-        self.pipeline.push_front(Pending { act, key, guarded: true, rounds: 0, since: cx.now.tick });
+        self.pipeline.push_front(Pending {
+            act,
+            key,
+            guarded: true,
+            subject: None,
+            rounds: 0,
+            since: cx.now.tick,
+        });
         self.pump(cx);
     }
 
@@ -184,6 +214,7 @@ impl Home {
         let open = (!self.stewarded.steps.is_empty()).then_some(super::append::AT_ONCE);
         due = [due, open].into_iter().flatten().min();
         let told = Some((log.head(), due));
+        self.stewarded.woken &= due.is_some();
         if self.stewarded.told != told {
             self.stewarded.told = told;
             cx.ask(Question::Settle { room: self.id.clone(), at: log.head(), due });

@@ -44,10 +44,10 @@ impl Home {
         if self.told.len() >= cx.limits.batch_records_max {
             self.tell_told(cx);
         }
-        if !record.touches.is_empty() {
+        if !record.touches.is_nobody() {
             // Who is dropped by this record must not be told of the next.
             self.tell_told(cx);
-            self.admit_again(cx, |_, user| record.touches.contains(user));
+            self.admit_again(cx, |_, user| record.touches.has(user));
         }
     }
 
@@ -114,7 +114,7 @@ impl Home {
                 continue;
             }
             let caller = Caller::Connection { id: connection, user: seat.user.clone() };
-            match cx.answered(&self.id, log.fold.admit(&caller, &seat.join)) {
+            match cx.answered(&self.id, log.fold.admit(cx.now, &caller, &seat.join)) {
                 Ok(audience) if audience == seat.audience => {}
                 Ok(audience) => retagged.push((connection, audience)),
                 Err(refusal) => dropped.push((connection, refusal)),

@@ -9,29 +9,38 @@ use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
     Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Failure, HistoryFrom,
-    Incarnation, Join, Key, Now, Payload, Person, Record, Refusal, Reply, ReplyTo, RoomId, ShardId, Shown,
-    Standing, Tag, Tick, User, UserId, Wall,
+    Incarnation, Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, ShardId,
+    Shown, Standing, Tag, Tick, User, UserId, Wall,
 };
 
-/// Whatever is said is recorded.
+/// Whatever is said is recorded. What begins with `~` does not last, and `about` a record repeats what that says.
 pub(crate) struct Scribe;
 
 impl App for Scribe {
     type State = ();
 
     fn start(&self, _: &RoomId) {}
-    fn admit(&self, (): &(), _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
+    fn admit(&self, _: Now, (): &(), _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
         Ok(Audience::default())
     }
-    fn decide(&self, _: Now, _: Room<'_, ()>, _: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
-        Ok(Decision::record("said", said.payload.clone()))
+    fn subject(&self, said: Action<'_>) -> Option<Position> {
+        std::str::from_utf8(said.payload).ok()?.strip_prefix("about ")?.parse().ok()
+    }
+    fn decide(&self, _: Now, room: Room<'_, ()>, _: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
+        let repeated = match (self.subject(said), room.subject) {
+            (None, _) => said.payload.clone(),
+            (Some(_), Some(record)) => Payload::from([b"found ", &record.body[..]].concat()),
+            (Some(_), None) => Payload::from_static(b"found nothing"),
+        };
+        Ok(Decision::record("said", repeated))
     }
     fn apply(&self, (): &mut (), _: &Record) -> Applied {
         Applied::Done
     }
     fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
         let (payload, sender) = (record.body.clone(), record.author.clone());
-        Some(Shown { kind: "said", payload, sender, class: Class::Record })
+        let lasting = !payload.starts_with(b"~");
+        Some(Shown { kind: "said", payload, sender, class: Class::Record, lasting })
     }
     fn view(&self, (): &(), _: Audience) -> Payload {
         Payload::new()
@@ -74,7 +83,11 @@ impl Desk {
     }
 
     pub(crate) fn with(nodes: Nodes, limits: Limits) -> Desk {
-        let mut desk = Desk::empty(nodes, limits);
+        Desk::of(nodes, limits, Rules::default())
+    }
+
+    pub(crate) fn of(nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
+        let mut desk = Desk::empty_of(nodes, limits, rules);
         desk.join();
         desk.carry_all();
         desk.told.clear();
@@ -83,8 +96,12 @@ impl Desk {
 
     /// Nobody is in the room yet, and it is not open.
     pub(crate) fn empty(nodes: Nodes, limits: Limits) -> Desk {
+        Desk::empty_of(nodes, limits, Rules::default())
+    }
+
+    pub(crate) fn empty_of(nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
-        let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
+        let apps = Apps::default().with("scribe", app::host(Scribe), rules);
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);

@@ -113,3 +113,60 @@ fn a_past_that_is_damaged_is_refused_with_the_reference_that_stands_in_the_log_o
     let (reply, _) = asked(&mut desk, HistoryFrom::After(position(3)), damaged);
     assert_eq!(offsets(&reply), [4, 5], "what is not damaged is told");
 }
+
+fn next(reply: &Reply) -> Option<Position> {
+    let Reply::History { next, .. } = reply else { panic!("{reply:?}") };
+    *next
+}
+
+/// Twelve that last, each followed by nine that do not.
+fn mostly_fleeting(ring: usize) -> Desk {
+    let mut desk = Desk::with(Nodes::One, Limits { ring_records_max: ring, ..Limits::default() });
+    for said in 0..120 {
+        desk.say(&format!("{}{said}", if said % 10 == 0 { "" } else { "~" }));
+        desk.carry_all();
+    }
+    desk.told.clear();
+    desk
+}
+
+#[test]
+fn a_page_goes_on_behind_what_does_not_last_and_says_where_the_next_begins() {
+    for ring in [1, 7, 256] {
+        let mut desk = mostly_fleeting(ring);
+        let (newest, _) = asked(&mut desk, HistoryFrom::Latest, |_, _| {});
+        assert_eq!(offsets(&newest), [71, 81, 91, 101, 111], "ring {ring}");
+        let middle = next(&newest).expect("there is more");
+        let (middle, _) = asked(&mut desk, HistoryFrom::Before(middle), two_at_once);
+        assert_eq!(offsets(&middle), [21, 31, 41, 51, 61], "ring {ring}");
+        let oldest = next(&middle).expect("there is more");
+        let (oldest, _) = asked(&mut desk, HistoryFrom::Before(oldest), |_, _| {});
+        assert_eq!((offsets(&oldest), next(&oldest)), (vec![1, 11], None), "ring {ring}");
+
+        let (first, _) = asked(&mut desk, HistoryFrom::After(position(0)), two_at_once);
+        assert_eq!(offsets(&first), [1, 11, 21, 31, 41], "ring {ring}");
+        let after = next(&first).expect("there is more");
+        let (second, _) = asked(&mut desk, HistoryFrom::After(after), |_, _| {});
+        assert_eq!(offsets(&second), [51, 61, 71, 81, 91], "ring {ring}");
+        let after = next(&second).expect("there is more");
+        let (last, _) = asked(&mut desk, HistoryFrom::After(after), |_, _| {});
+        assert_eq!((offsets(&last), next(&last)), (vec![101, 111], None), "ring {ring}");
+    }
+}
+
+#[test]
+fn a_past_in_which_nothing_lasts_is_looked_through_a_thousand_records_at_a_time() {
+    let mut desk = Desk::with(Nodes::One, Limits { ring_records_max: 1, ..Limits::default() });
+    for said in 0..2_500 {
+        desk.say(&format!("{}{said}", if said == 0 { "" } else { "~" }));
+        desk.carry_all();
+    }
+    let (mut from, mut pages) = (HistoryFrom::Latest, Vec::new());
+    loop {
+        let (page, _) = asked(&mut desk, from, |_, _| {});
+        pages.push(offsets(&page));
+        let Some(next) = next(&page) else { break };
+        from = HistoryFrom::Before(next);
+    }
+    assert_eq!(pages, [vec![], vec![], vec![1]]);
+}

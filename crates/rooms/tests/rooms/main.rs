@@ -1,7 +1,9 @@
 //! A shard's rooms between what members ask and what the engine answers.
 
+mod aging;
 mod appending;
 mod desk;
 mod history;
 mod presence;
 mod resuming;
+mod subjects;

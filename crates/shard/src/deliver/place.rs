@@ -36,7 +36,8 @@ impl Shard {
             _ => joined.cursor,
         });
         let tag = joined.tag.id.as_deref();
-        self.send(id, &Item::Joined { room: name, id: tag, users, count, position, at });
+        let about = joined.about.as_ref();
+        self.send(id, &Item::Joined { room: name, id: tag, users, count, about, position, at });
         match &joined.verdict {
             Verdict::Fresh => {}
             // Who has seen more on another node than this one has heard of misses nothing up to there.

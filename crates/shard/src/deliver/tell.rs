@@ -128,7 +128,9 @@ impl Shard {
             Reply::Done(None) if id.is_none() => return,
             Reply::Done(reply) => Item::Done { room: name, id, at, reply: reply.as_ref() },
             Reply::Members { users, count } => Item::Members { room: name, id, users, count: *count, at },
-            Reply::History { entries, upto } => Item::History { room: name, id, entries, upto: *upto, at },
+            Reply::History { entries, upto, next } => {
+                Item::History { room: name, id, entries, upto: *upto, next: *next, at }
+            }
         };
         self.send(connection, &item);
     }
