@@ -152,7 +152,7 @@ function enter() {
     if (client.state === "open") source.taken();
     const { short, words, does, remedy } = ofStatus(client.status, byWish);
     const state = client.status.state;
-    $("room-head").dataset.state = state;
+    $("room-head").dataset.state = $("chat").dataset.state = state;
     tell("status", short);
     $("banner").hidden = words === "";
     $("banner").dataset.state = state;

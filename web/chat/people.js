@@ -80,7 +80,8 @@ export class People {
     const count = isIn ? room.count : 0;
     $("here").replaceChildren(...here.map((person) => this.entry(person, true)));
     tell("people-count", count > 0 ? count.toLocaleString() : "");
-    $("here-title").textContent = count > 0 ? `Here now: ${count.toLocaleString()}` : "Here now";
+    const when = room.state === "joining" && count > 0 ? "Here before the cut" : "Here now";
+    $("here-title").textContent = count > 0 ? `${when}: ${count.toLocaleString()}` : when;
     $("alone").hidden = !(room.state === "open" && count <= 1 && !isDirect(room.name));
     tell("more-here", count > here.length && here.length > 0 ? `and ${(count - here.length).toLocaleString()} more` : here.length === 0 && count > 0 ? "They are too many to be named." : "");
     const present = new Set(here.map(({ id }) => id));

@@ -60,7 +60,7 @@ export class Rooms {
       if (!now.has(name) && name !== this.current && !this.opened.has(name) && !isSample(name)) this.drop(name);
     }
     this.channels = now;
-    for (const name of now.keys()) this.add(name);
+    for (const name of now.keys()) this.join(name, this.add(name));
     this.soon();
   }
 

@@ -36,7 +36,7 @@ export function ofStatus(status, byWish) {
       return { ...nothing, short: "Catching up…", words: "Catching up with what was said meanwhile…" };
     case "offline": {
       if (byWish) {
-        return { ...nothing, short: "Offline", words: "You are offline, by your own wish. What you write waits until you come back.", does: "Come back" };
+        return { ...nothing, short: "Offline", words: "You are offline, by your own wish. What you write waits until you press Come back." };
       }
       const next = status.retryInMs === null || status.retryInMs < 1500 ? "at once" : `in ${duration(status.retryInMs)}`;
       return { ...nothing, short: "No connection", words: `No connection. Trying again ${next}; what you write waits.`, does: "Try now" };
@@ -87,15 +87,17 @@ export function ofRefusal({ code, message, retryAfterMs, ref }) {
 
 /** Why one is not in a room: what to read in its place, and whether trying again could help. @param {Refusal | null} refusal */
 export function ofOutside(refusal) {
-  if (!refusal) return { title: "You are not in this room", words: "Join it again to read on.", again: true };
-  if (refusal.code === "BANNED") return { title: "You are banned from this room", words: "A moderator can let you in again. Choose another room on the left.", again: true };
-  if (/deleted/.test(refusal.message)) {
-    return { title: "This room was deleted", words: "What was said in it is gone for everybody. Choose another room on the left, or open one.", again: false };
+  const { code = "", message = "" } = refusal ?? {};
+  const put = (/** @type {string} */ title, /** @type {string} */ words, again = true) => ({ title, words, again });
+  if (!refusal) return put("You are not in this room", "Join it again to read on.");
+  if (code === "BANNED") return put("You are banned from this room", "A moderator can let you in again. Choose another room on the left.");
+  if (/deleted/.test(message)) return put("This room was deleted", "What was said in it is gone for everybody. Choose another room on the left, or open one.", false);
+  if (/kicked/.test(message)) {
+    const left = /wait (\d+) ms/.exec(message);
+    return put("You were put out of this room", `You may come back ${left ? `in ${duration(Number(left[1]))}` : "after a minute"}.`);
   }
-  if (/kick|put out/.test(refusal.message) || refusal.retryAfterMs !== undefined) {
-    const when = refusal.retryAfterMs === undefined ? "in a minute" : `in ${duration(refusal.retryAfterMs)}`;
-    return { title: "You were put out of this room", words: `You may come back ${when}.`, again: true };
-  }
-  if (refusal.code === "FORBIDDEN") return { title: "You may not enter this room", words: `${ofRefusal(refusal)} Ask one of its members to add you.`, again: true };
-  return { title: "This room does not open", words: ofRefusal(refusal), again: true };
+  if (/private/.test(message)) return put("This room is private", "One of its owners has to add you. Then it opens by itself.");
+  if (/the two whose names/.test(message)) return put("This room is for two others", "Choose a person in a room to talk to them alone.", false);
+  if (code === "FORBIDDEN") return put("You may not enter this room", `${ofRefusal(refusal)} Ask whoever runs the server, or enter with another token.`);
+  return put("This room does not open", ofRefusal(refusal));
 }

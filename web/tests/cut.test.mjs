@@ -28,7 +28,8 @@ test('a cut by own wish: what one writes waits, and what was missed comes in its
   await bo.sees('.pending .delivery', 'waits for the connection…');
   await bo.shoots('offline');
   for (const text of ['Meanwhile 1', 'Meanwhile 2', 'Meanwhile 3']) await ana.tells(text);
-  await bo.page.click('#banner-do');
+  await bo.sees('#here-title', 'Here before the cut');
+  await bo.page.click('#cut');
   await bo.hears('Written offline');
   await ana.hears('Written offline');
   await bo.misses('#banner');
