@@ -72,3 +72,29 @@ impl Furnish for Furniture {
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use app::App;
+    use vocabulary::{Standing, Word};
+
+    /// Other clients are tested with that file, and know no apps.
+    #[test]
+    fn the_golden_files_list_the_requests_that_apps_know() {
+        let golden = include_str!("../../protocol/tests/golden/rooms/words.json");
+        let golden: BTreeMap<String, BTreeMap<String, String>> =
+            serde_json::from_str(golden).expect("words.json reads");
+        let listed = |words: &[Word]| -> BTreeMap<String, String> {
+            let standing = |word: &Word| match word.standing {
+                Standing::Member => "member",
+                Standing::Anyone => "anyone",
+            };
+            words.iter().map(|word| (word.name.to_owned(), standing(word).to_owned())).collect()
+        };
+        let chat = listed(chat::Chat::default().words());
+        let user = listed(inbox::Inbox.words());
+        assert_eq!(golden, BTreeMap::from([("chat".to_owned(), chat), ("user".to_owned(), user)]));
+    }
+}

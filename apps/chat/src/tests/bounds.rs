@@ -103,8 +103,15 @@ fn a_room_of_everything_is_saved_within_a_mebibyte() {
 fn what_does_not_fit_is_refused_with_what_to_do() {
     let mut filling = Filling::new();
     filling.fill(6);
+    // What is left is filled with the least that there is.
+    for number in 0..20 {
+        let id = format!("100000007-{}", 3_000_000 + number);
+        let body = format!(r#"{{"message_id":"{id}","author":"o","payload":{{"content":"x"}}}}"#);
+        filling.record("message_edited", Some("o"), body);
+    }
     let table = &mut filling.table;
     table.wait(86_400_000);
+    table.next.offset = 2_000_000_000;
     let id = table.say(&user("o"), "hi");
     let refused = |table: &mut Table, caller, word, payload: &str| {
         let refusal = table.refusal(&caller, word, &payload.replace("ID", &id));

@@ -11,8 +11,8 @@ use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Nats,
-    Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth,
+    Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use crate::options::{self, Engine};
 
@@ -70,7 +70,8 @@ fn chat(settings: &Settings) -> Chat {
     Chat {
         rules,
         retention_records: top.get::<usize>("chat.retention_records") as u64,
-        retention_age: (retention_days > 0).then(|| Duration::from_secs(u64::from(retention_days) * DAY_SECONDS)),
+        retention_age: (retention_days > 0)
+            .then(|| Duration::from_secs(u64::from(retention_days) * DAY_SECONDS)),
     }
 }
 

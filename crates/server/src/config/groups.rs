@@ -98,10 +98,19 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         key: "chat.rooms",
         rows: &[
-            Row::required("pattern", Kind::Text(TEXT), "Names of rooms, short or full; `*` at the end for any rest."),
+            Row::required(
+                "pattern",
+                Kind::Text(TEXT),
+                "Names of rooms, short or full; `*` at the end for any rest.",
+            ),
             Row::new("join", Kind::Texts(TEXT), "", "Roles in tokens that may join; none: everybody."),
             Row::new("send", Kind::Texts(TEXT), "", "Roles that may send messages; none: everybody."),
-            Row::new("create", Kind::Texts(TEXT), "", "Roles that may create a room and own it; none: everybody."),
+            Row::new(
+                "create",
+                Kind::Texts(TEXT),
+                "",
+                "Roles that may create a room and own it; none: everybody.",
+            ),
         ],
         reloads: false,
         entries_max: 256,
