@@ -185,7 +185,7 @@ export class Composer {
     const left = until ? new Date(until).getTime() - Date.now() : 0;
     if (left > 0) return `You are muted here for ${duration(left)} more.`;
     if (this.context?.does === "edit") return "";
-    const slow = (this.slow.get(room) ?? 0) - Date.now();
+    const slow = room.about?.slow_mode_seconds === 0 ? 0 : (this.slow.get(room) ?? 0) - Date.now();
     return slow > 0 ? `Slow mode: you can speak again in ${duration(slow)}.` : "";
   }
 

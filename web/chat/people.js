@@ -54,8 +54,8 @@ export class People {
       try {
         const members = await room.getMembers();
         if (this.room !== room) return;
-        members.members.forEach(learn);
-        this.members = members;
+        this.members = { ...members, members: members.members.map(named) };
+        this.members.members.forEach(learn);
         this.soon();
       } catch {
         // A room without members' words, or one that was left meanwhile: who is here is told all the same.
@@ -121,6 +121,9 @@ export class People {
     }, ...inside));
   }
 }
+
+/** A member as the room tells it is a person with a role. @param {any} member */
+const named = ({ user_id, id = user_id, name, role }) => ({ id: String(id), name: name || String(id), role });
 
 /** @param {{until?: string}} muted */
 function mutedFor({ until }) {

@@ -146,8 +146,15 @@ export class Rooms {
   /** What is unread in other rooms than the one that is shown. */
   elsewhere() {
     let sum = 0;
-    for (const [name, { room }] of this.known) if (name !== this.current) sum += room.unread;
+    for (const name of this.known.keys()) if (name !== this.current) sum += this.unread(name);
     return sum;
+  }
+
+  /** In a room that one belongs to and has never read, all that was said before one came is unread too. @param {string} name */
+  unread(name) {
+    const room = this.known.get(name)?.room;
+    if (!room) return 0;
+    return room.unread + (this.channels.has(name) && !room.readUpto ? (room.about?.messages ?? 0) : 0);
   }
 
   soon() {
@@ -174,7 +181,7 @@ export class Rooms {
   /** @param {string} name */
   entry(name) {
     const { room } = /** @type {{room: Room}} */ (this.known.get(name));
-    const unread = name === this.current ? 0 : room.unread;
+    const unread = name === this.current ? 0 : this.unread(name);
     const isPrivate = room.about?.access === "private" || this.channels.get(name)?.access === "private";
     const sign = isDirect(name) ? "@" : isPrivate ? "▣" : "#";
     return make("li", {}, make("a", { class: unread > 0 ? "entry unread" : "entry", href: `#${name}`, "data-room": name, "aria-current": name === this.current && "page" },

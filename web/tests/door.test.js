@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Person, browse } from './people.mjs';
-import { Server } from './server.mjs';
+import { Person, browse } from './people.js';
+import { Server } from './server.js';
 
 let server, browser;
 const SECRET = 'for-the-tests-of-the-pages-and-for-nothing-else';
 before(async () => {
-  server = await Server.start({ config: `[auth]\nsecret = "${SECRET}"\n[websocket]\none_per_user = true\n` });
+  server = await Server.start({ config: `secret = "${SECRET}"\noperator_listen = "127.0.0.1:0"\n[[mounts]]\npath = "/ws"\none_per_user = true\n` });
   browser = await browse();
 });
 after(async () => {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Person, browse } from './people.mjs';
-import { Server } from './server.mjs';
+import { Person, browse } from './people.js';
+import { Server } from './server.js';
 
 let server, browser;
 before(async () => {
@@ -49,7 +49,7 @@ test('reactions are counted with who, and taken back', async () => {
   await bo.page.locator('#menu .entry', { hasText: '👍' }).click();
   await ana.sees('.reaction', '👍Bo');
   await ana.page.locator('.reaction').click();
-  await bo.sees('.reaction', '👍Bo and Ana');
+  await bo.sees('.reaction', '👍you and Ana');
   await ana.sees('.reaction[aria-pressed="true"]', '👍Bo and you');
   await ana.shoots('reactions');
   await ana.page.locator('.reaction').click();

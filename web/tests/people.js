@@ -2,6 +2,8 @@
 // in which it did.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 /** What anything on one machine takes, a hundred times over. */
@@ -10,8 +12,16 @@ const PATIENCE_MS = 20_000;
 /** Said by the browser itself when the network is gone, which some tests want. */
 const OF_THE_NETWORK = /net::ERR_|WebSocket connection to .* failed|Failed to load resource/;
 
+/** Where a program is, by the path on which programs are looked for. */
+function found(name) {
+  const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
+  const place = places.find((path) => existsSync(path));
+  if (!place) throw new Error(`${name} is missing; install Chromium: apt-get install -y chromium`);
+  return place;
+}
+
 export async function browse() {
-  const executablePath = process.env.KULKUL_CHROMIUM ?? '/usr/bin/chromium';
+  const executablePath = found(process.env.KULKUL_CHROMIUM ?? 'chromium');
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 

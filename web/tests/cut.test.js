@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Person, browse } from './people.mjs';
-import { Server } from './server.mjs';
+import { Person, browse } from './people.js';
+import { Server } from './server.js';
 
 let server, browser;
 before(async () => {

@@ -60,7 +60,7 @@ export class Server {
 
   /** A token of its own secret. */
   async token(user, name) {
-    const program = spawn(BINARY, ['token', '--user', user, '--name', name, '--data', this.folder, ...this.args], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
+    const program = spawn(BINARY, ['token', '--user', user, '--name', name, ...(this.args.length > 0 ? this.args : ['--data', this.folder])], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
     let token = '';
     program.stdout.on('data', (bytes) => (token += bytes));
     const code = await new Promise((resolve) => program.once('exit', resolve));
