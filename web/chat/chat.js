@@ -204,7 +204,7 @@ function enter() {
       empty.dataset.of = "";
     }
     if (empty.dataset.of !== "nobody") empty.hidden = !out;
-    $("middle").classList.toggle("outside", out);
+    $("chat").classList.toggle("outside", out);
   }
 
   function tellTyping() {

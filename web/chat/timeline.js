@@ -209,8 +209,12 @@ export class Timeline {
       before = message;
       day = today;
     }
+    let follows = false;
     for (const pending of room.pending) {
-      wanted.push(this.keyed(pending.id, [pending, pending.state, pending.error], () => waiting(pending, this.me, this.acts)));
+      const item = this.keyed(pending.id, [pending, pending.state, pending.error], () => waiting(pending, this.me, this.acts));
+      item.classList.toggle("more", follows || (before?.sender?.id === this.me.id && Date.now() - new Date(before.timestamp).getTime() < TOGETHER_MS));
+      wanted.push(item);
+      follows = true;
     }
     return wanted;
   }
