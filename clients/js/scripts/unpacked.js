@@ -1,9 +1,8 @@
-// After `npm pack`: what scripts/types.js made for it is gone again.
+// After `npm pack`: what scripts/pack.js made for it is gone again.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { HOME, LICENCES } from "./types.js";
+import { HOME, MADE } from "./pack.js";
 
-rmSync(join(HOME, "types"), { recursive: true, force: true });
-for (const licence of LICENCES) rmSync(join(HOME, licence), { force: true });
+for (const made of MADE) rmSync(join(HOME, made), { recursive: true, force: true });

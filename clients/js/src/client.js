@@ -9,8 +9,8 @@ import { Inbox } from "./inbox.js";
 import { FRAME_BYTES_MAX, Outgoing } from "./outgoing.js";
 import { Refusal } from "./refusal.js";
 
-/** @import { Link, LiveRoom } from "./room.js" */
-/** @import { ClientEvents, Clock, Frame, Options, Person, Position, Status } from "./types.js" */
+/** @import { LiveRoom } from "./room.js" */
+/** @import { ClientEvents, Clock, Frame, Link, Options, Person, Position, Status } from "./types.js" */
 
 /** What the protocol allows in one `resume`. */
 const JOINS_MAX = 100;
@@ -24,8 +24,8 @@ const WHOLE = new Set(["INVALID_PAYLOAD", "INVALID_FORMAT", "UNKNOWN_TYPE", "MIS
 /** @type {Clock} */
 const CLOCK = {
   now: () => Date.now(),
-  setTimeout: (work, ms) => setTimeout(work, ms),
-  clearTimeout: (timer) => clearTimeout(timer),
+  later: (work, ms) => setTimeout(work, ms),
+  cancel: (timer) => clearTimeout(timer),
   random: () => Math.random(),
 };
 
@@ -279,7 +279,7 @@ export class Kulkul extends Emitter {
     if (!passes || room.tries >= TRIES_MAX) return room.refuse(refusal);
     const ms = backoff(room.tries, this.#clock.random(), refusal.retryAfterMs ?? 1000);
     room.tries += 1;
-    this.#clock.setTimeout(() => room.state === "joining" && this.#enter([room]), ms);
+    this.#clock.later(() => room.state === "joining" && this.#enter([room]), ms);
   }
 
   /** The token ends in a minute. Without a newer one the connection ends with it, and the next one asks again. */

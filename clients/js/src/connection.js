@@ -68,7 +68,7 @@ export class Connection {
   /** Tries at once, unless it is connected or about to be. */
   connect() {
     if (this.status.state === "connecting" || this.#socket) return;
-    this.clock.clearTimeout(this.#timer);
+    this.clock.cancel(this.#timer);
     const attempt = this.status.state === "offline" && this.status.retryInMs !== null ? this.status.attempt : 0;
     /** @type {any} */ (globalThis).addEventListener?.("online", this.#online);
     this.#try(attempt);
@@ -148,7 +148,7 @@ export class Connection {
 
   /** Notices a connection that is there in name only. A tab that slept is asked first, and judged by the answer. */
   #look() {
-    this.#watch = this.clock.setTimeout(() => {
+    this.#watch = this.clock.later(() => {
       const now = this.clock.now();
       // It lasts, and nobody may have asked for anything.
       this.good();
@@ -164,7 +164,7 @@ export class Connection {
     const opened = this.#opened;
     this.#socket = null;
     this.#opened = false;
-    this.clock.clearTimeout(this.#watch);
+    this.clock.cancel(this.#watch);
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       // The one of `ws` throws what nobody listens to.
@@ -195,7 +195,7 @@ export class Connection {
     const { attempt, code, words } = this.status;
     if (attempt >= this.max) return this.#refuse(code, words || `gave up after ${attempt} tries to come back`);
     const ms = backoff(attempt, this.clock.random(), named);
-    this.#timer = this.clock.setTimeout(() => this.#try(attempt + 1), ms);
+    this.#timer = this.clock.later(() => this.#try(attempt + 1), ms);
     this.#tell({ state: "offline", retryInMs: Math.round(ms) });
   }
 
@@ -208,7 +208,7 @@ export class Connection {
   /** Nothing is tried any more. */
   #end() {
     this.#turn += 1;
-    this.clock.clearTimeout(this.#timer);
+    this.clock.cancel(this.#timer);
     /** @type {any} */ (globalThis).removeEventListener?.("online", this.#online);
   }
 

@@ -3,7 +3,7 @@
 import { isNewer } from "./codec.js";
 import { Refusal } from "./refusal.js";
 
-/** @import { Frame, Message, MessagePayload, MessagesChange, Position } from "./types.js" */
+/** @import { Frame, Message, MessagePayload, MessagesChange, Page, Position } from "./types.js" */
 
 /** Changes that a page of the past may not know yet: it was read a moment before it came. */
 const RECENT_CHANGES_MAX = 256;
@@ -205,7 +205,20 @@ function changed(payload, frame) {
 }
 
 /** @param {Frame} frame @param {string} [clientId] @returns {Message} */
-export function messageOf({ id = "", payload, sender, timestamp = "", position }, clientId) {
+function messageOf({ id = "", payload, sender, timestamp = "", position }, clientId) {
   const message = { id, payload, sender, timestamp, position: position ?? { epoch: "", offset: 0 } };
   return clientId === undefined ? message : { ...message, clientId };
+}
+
+/**
+ * A page as it came. An older server does not say whether there is more; then one that has a first message may have one before it.
+ *
+ * @param {{messages: Frame[], upto: Position, more?: boolean}} page
+ * @param {boolean} forward
+ * @param {number} limit
+ * @returns {Page}
+ */
+export function pageOf({ messages, upto, more }, forward, limit) {
+  const likely = forward ? messages.length >= limit : (messages[0]?.position?.offset ?? 1) > 1;
+  return { messages: messages.map((frame) => messageOf(frame)), more: more ?? likely, upto };
 }

@@ -174,8 +174,8 @@ export class Outgoing {
       next = this.#turn(this.clock.now());
     }
     this.#pumping = false;
-    this.clock.clearTimeout(this.#timer);
-    if (next < Infinity) this.#timer = this.clock.setTimeout(() => this.#wake(), Math.max(1, next - this.clock.now()));
+    this.clock.cancel(this.#timer);
+    if (next < Infinity) this.#timer = this.clock.later(() => this.#wake(), Math.max(1, next - this.clock.now()));
   }
 
   /** @param {number} now @returns {number} when to come back */

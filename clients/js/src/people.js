@@ -29,6 +29,13 @@ export class People {
     if (this.here.delete(id)) this.count -= 1;
   }
 
+  /** @param {"user_joined" | "user_left" | "online_users"} type @param {any} payload */
+  hear(type, payload) {
+    if (type === "user_joined") this.came(payload);
+    else if (type === "user_left") this.went(payload);
+    else this.take(payload);
+  }
+
   get list() {
     return Array.from(this.here, ([id, name]) => ({ id, name }));
   }
@@ -65,13 +72,13 @@ export class Typing {
   }
 
   #settle() {
-    this.clock.clearTimeout(this.#timer);
+    this.clock.cancel(this.#timer);
     const now = this.clock.now();
     for (const [id, { until }] of this.#who) if (until <= now) this.#who.delete(id);
     this.changed();
     if (this.#who.size === 0) return;
     const next = Math.min(...Array.from(this.#who.values(), ({ until }) => until));
-    this.#timer = this.clock.setTimeout(() => this.#settle(), next - now);
+    this.#timer = this.clock.later(() => this.#settle(), next - now);
   }
 }
 

@@ -2,53 +2,18 @@
 
 import { isNewer } from "./codec.js";
 import { Emitter } from "./emitter.js";
-import { Messages, messageOf } from "./messages.js";
+import { Messages, pageOf } from "./messages.js";
 import { OwnTyping, People, Typing } from "./people.js";
+import { PendingMessages } from "./pending.js";
+import { RECORD_OF, aboutAfter, answerOf } from "./records.js";
 import { Refusal, quiet } from "./refusal.js";
+import { Unread } from "./unread.js";
 
-/** @import { Order, Outgoing } from "./outgoing.js" */
-/** @import { About, Answer, Clock, Frame, Message, MessagePayload, Page, Pending, Person, Position, RoomEvents, RoomState, Sent } from "./types.js" */
+/** @import { Order } from "./outgoing.js" */
+/** @import { About, Answer, Frame, Link, Message, MessagePayload, Page, Pending, Person, Position, RoomEvents, RoomState, Sent } from "./types.js" */
 
 /** Records that we are not meant to see are counted and never come: this much silence means that all has come. */
 const CAUGHT_UP_MS = 1_500;
-/** Refused messages that wait for a person; the oldest go first. */
-const FAILED_MAX = 100;
-
-/** What an author's acknowledgement stands for: the record that everybody else gets. */
-const RECORD_OF = /** @type {Record<string, string>} */ ({
-  send_message: "new_message",
-  edit_message: "message_edited",
-  delete_message: "message_deleted",
-  add_reaction: "reaction_added",
-  remove_reaction: "reaction_removed",
-  erase_user: "user_erased",
-  create_room: "room_changed",
-  change_room: "room_changed",
-  delete_room: "room_deleted",
-  add_member: "member_added",
-  remove_member: "member_removed",
-  set_role: "role_changed",
-  mute_member: "member_muted",
-  unmute_member: "member_unmuted",
-  kick_member: "member_kicked",
-  ban_member: "member_banned",
-  unban_member: "member_unbanned",
-  mark_read: "read_marked",
-});
-
-/**
- * What a room needs of its client.
- *
- * @typedef {object} Link
- * @property {Clock} clock
- * @property {Outgoing} outgoing
- * @property {() => Person | null} me
- * @property {(room: LiveRoom) => void} enter sends the join, if there is a connection
- * @property {(frame: Frame) => boolean} say sends what may be lost
- * @property {() => void} told a room's state is another
- * @property {(room: LiveRoom, upto: Position) => Promise<unknown>} mark
- * @property {number} messagesMax
- */
 
 /** @extends {Emitter<RoomEvents>} */
 export class LiveRoom extends Emitter {
@@ -58,10 +23,6 @@ export class LiveRoom extends Emitter {
   error = null;
   /** @type {About | null} */
   about = null;
-  /** Messages by others that were not marked as read. */
-  unread = 0;
-  /** Up to where this user has read, as far as is known here. @type {Position | null} */
-  readUpto = null;
   /** @internal The view of the last gap, reset or room_info, for rooms that hold something else than messages. @type {any} */
   view = null;
   #store;
@@ -69,22 +30,14 @@ export class LiveRoom extends Emitter {
   #typing;
   #own = new OwnTyping();
   #link;
-  /** @type {object} */
-  #payload = {};
-  /** @type {Pending[]} */
-  #pending = [];
+  #payload = /** @type {object} */ ({});
+  #pending;
+  #unread;
   /** Where catching up ends. @type {Position | null} */
   #upto = null;
-  /** Messages up to here are in `unread` already. @type {Position | null} */
-  #counted = null;
-  /** The server counted for us what is about to come. */
-  #counting = false;
-  /** @type {any} */
-  #quiet;
-  /** @type {Promise<void> | null} */
-  #entering = null;
-  /** @type {{resolve: () => void, reject: (error: Error) => void} | null} */
-  #entered = null;
+  #quiet = /** @type {any} */ (undefined);
+  #entering = /** @type {Promise<void> | null} */ (null);
+  #entered = /** @type {{resolve: () => void, reject: (error: Error) => void} | null} */ (null);
   /** @internal Tries to join in a row that the server put off. */
   tries = 0;
 
@@ -94,6 +47,8 @@ export class LiveRoom extends Emitter {
     this.name = name;
     this.#link = link;
     this.#store = new Messages(link.messagesMax);
+    this.#pending = new PendingMessages(name, link, (list) => this.emit("pending", list));
+    this.#unread = new Unread(link.me, (count) => this.emit("unread", count));
     this.#typing = new Typing(link.clock, () => this.emit("typing", this.typing));
   }
 
@@ -104,7 +59,7 @@ export class LiveRoom extends Emitter {
 
   /** This client's own that are not stored yet, in order. @returns {readonly Pending[]} */
   get pending() {
-    return this.#pending;
+    return this.#pending.list;
   }
 
   /** There may be earlier messages than the first one. */
@@ -131,6 +86,16 @@ export class LiveRoom extends Emitter {
     return this.#typing.list;
   }
 
+  /** Messages by others that were not marked as read. */
+  get unread() {
+    return this.#unread.count;
+  }
+
+  /** Up to where this user has read, as far as is known here. */
+  get readUpto() {
+    return this.#unread.upto;
+  }
+
   /** @param {string} id */
   message(id) {
     return this.#store.get(id);
@@ -151,22 +116,15 @@ export class LiveRoom extends Emitter {
     return this.state === "catching-up" || (this.state === "joining" && this.position !== null);
   }
 
-  /**
-   * Resolves when the server let us in; joined again after every reconnect until `leave`.
-   *
-   * @param {{readUpto?: Position, payload?: object}} [options]
-   * @returns {Promise<void>}
-   */
+  /** Resolves when the server let us in; joined again after every reconnect until `leave`.
+   * @param {{readUpto?: Position, payload?: object}} [options] @returns {Promise<void>} */
   join({ readUpto, payload } = {}) {
-    if (readUpto && isNewer(this.readUpto, readUpto)) this.readUpto = readUpto;
+    if (readUpto) this.read(readUpto);
     if (payload) this.#payload = payload;
     if (this.isJoined) return Promise.resolve();
     if (this.#entering) return this.#entering;
-    this.#entering = new Promise((resolve, reject) => {
-      this.#entered = { resolve, reject };
-    });
-    this.#entering.catch(() => {});
-    const entering = this.#entering;
+    const entering = new Promise((resolve, reject) => (this.#entered = { resolve: () => resolve(undefined), reject }));
+    this.#entering = quiet(entering);
     this.#become("joining", null);
     this.#link.enter(this);
     return entering;
@@ -180,55 +138,34 @@ export class LiveRoom extends Emitter {
     if (joined) this.#link.say({ type: "leave_room", payload: { room_id: this.name } });
   }
 
-  /**
-   * Resolves when it is stored. It is sent again under the same id until the server says so or refuses it; meanwhile it is in
-   * `pending`.
-   *
-   * @param {string | object} content a text, or a whole payload
-   * @param {{replyTo?: string}} [options]
-   * @returns {Promise<Sent>}
-   */
+  /** Resolves when it is stored. It is sent again under the same id until the server says so or refuses it; meanwhile it is in
+   * `pending`. @param {string | object} content a text, or a whole payload @param {{replyTo?: string}} [options] @returns {Promise<Sent>} */
   send(content, { replyTo } = {}) {
     const said = typeof content === "string" ? { content } : content;
     const payload = /** @type {MessagePayload} */ (replyTo ? { ...said, reply_to: replyTo } : said);
     this.#own.ends(this.#link.clock.now());
-    return this.#post(payload);
+    return this.#pending.post(payload);
   }
 
   /** Sends a failed one again, under the same id. @param {string} id @returns {Promise<Sent>} */
   retry(id) {
-    const failed = this.#pending.find((pending) => pending.id === id && pending.state === "failed");
-    if (!failed) return Promise.reject(new Refusal("DISCARDED", `no failed message has the id ${id}`, { room: this.name }));
-    this.#pending = this.#pending.filter((pending) => pending !== failed);
-    return this.#post(failed.payload, id);
+    return this.#pending.retry(id);
   }
 
   /** Gives one up that is not stored. If it was sent before, it may be stored all the same. @param {string} id */
   discard(id) {
-    this.#link.outgoing.drop(id, new Refusal("DISCARDED", "given up before it was stored", { room: this.name }));
-    this.#setPending(this.#pending.filter((pending) => pending.id !== id));
+    this.#pending.discard(id);
   }
 
-  /**
-   * Any word that the room's app knows. Resolves when it was done or stored.
-   *
-   * @param {string} word
-   * @param {object} [payload]
-   * @returns {Promise<Answer>}
-   */
+  /** Any word that the room's app knows. Resolves when it was done or stored.
+   * @param {string} word @param {object} [payload] @returns {Promise<Answer>} */
   act(word, payload = {}) {
     const { answer } = this.#link.outgoing.add({ room: this.name, word, payload, lane: this.name });
     return quiet(answer.then(answerOf));
   }
 
-  /**
-   * Something that changes nothing: waits behind nothing, needs no membership.
-   *
-   * @param {string} word
-   * @param {object} [payload]
-   * @param {number} [cost]
-   * @returns {Promise<Frame>}
-   */
+  /** Something that changes nothing: waits behind nothing, needs no membership.
+   * @param {string} word @param {object} [payload] @param {number} [cost] @returns {Promise<Frame>} */
   ask(word, payload = {}, cost = 1) {
     return this.#link.outgoing.add({ room: this.name, word, payload, cost }).answer;
   }
@@ -243,19 +180,12 @@ export class LiveRoom extends Emitter {
     if (this.#own.ends(this.#link.clock.now()) && this.isJoined) this.#link.say({ type: "stop_typing", room: this.name });
   }
 
-  /**
-   * A page of the past, oldest first; the newest one if neither `before` nor `after` is given. Is not kept.
-   *
-   * @param {{before?: Position, after?: Position, limit?: number}} [asked]
-   * @returns {Promise<Page>}
-   */
+  /** A page of the past, oldest first; the newest one if neither `before` nor `after` is given. Is not kept.
+   * @param {{before?: Position, after?: Position, limit?: number}} [asked] @returns {Promise<Page>} */
   async history({ before, after, limit = 50 } = {}) {
     const payload = { room_id: this.name, limit, before, after };
     const { payload: page } = await this.ask("get_history", payload, 1 + Math.min(limit, 100) / 10);
-    const first = page.messages[0]?.position.offset;
-    // An older server does not say; then a page with a first message may have one before it.
-    const more = page.more ?? (after ? page.messages.length >= limit : (first ?? 1) > 1);
-    return { messages: page.messages.map((/** @type {Frame} */ frame) => messageOf(frame)), more, upto: page.upto };
+    return pageOf(page, after !== undefined, limit);
   }
 
   /** The page before `messages`, put in front of them; the newest page if there are none. @param {number} [limit] */
@@ -282,7 +212,7 @@ export class LiveRoom extends Emitter {
 
   /** All is read, up to `upto` or to the newest record here. The user's other devices are told by the inbox. @param {Position} [upto] */
   async markRead(upto = this.position ?? undefined) {
-    if (upto && this.#read(upto)) await this.#link.mark(this, upto);
+    if (upto && this.read(upto)) await this.#link.mark(this, upto);
   }
 
   /** @internal What a join says of this room. @returns {object} */
@@ -312,17 +242,12 @@ export class LiveRoom extends Emitter {
     this.#link.enter(this);
   }
 
-  /** @internal Our mark on another device, or our own. @param {Position} upto */
+  /** @internal Our mark, also of another device. @param {Position} upto @returns {boolean} whether it is news */
   read(upto) {
-    this.#read(upto);
+    return this.#unread.read(upto, this.#store);
   }
 
-  /**
-   * @internal A frame of this room.
-   * @param {Frame} frame
-   * @param {Order} [order] that it answers
-   * @returns {boolean} whether it was news
-   */
+  /** @internal A frame of this room. @param {Frame} frame @param {Order} [order] that it answers @returns {boolean} whether it was news */
   hear(frame, order) {
     const payload = frame.payload ?? {};
     switch (frame.type) {
@@ -330,26 +255,18 @@ export class LiveRoom extends Emitter {
         return this.#welcome(frame);
       case "resumed":
         this.#upto = payload.upto;
-        if (this.#counting) this.#counted = payload.upto;
-        this.#counting = false;
-        this.#caughtUp();
-        return true;
+        this.#unread.resumes(payload.upto);
+        return this.#caughtUp();
       case "gap":
       case "reset":
         return this.#anew(frame.type, payload);
       case "ack":
         return this.#acked(frame, order);
       case "user_joined":
-        this.#people.came(payload);
-        this.emit("people", this.people);
-        return true;
       case "user_left":
-        this.#people.went(payload);
-        this.#typing.take(payload, false);
-        this.emit("people", this.people);
-        return true;
       case "online_users":
-        this.#people.take(payload);
+        this.#people.hear(frame.type, payload);
+        if (frame.type === "user_left") this.#typing.take(payload, false);
         this.emit("people", this.people);
         return true;
       case "user_typing":
@@ -372,12 +289,7 @@ export class LiveRoom extends Emitter {
     this.about = payload.about ?? null;
     this.view = payload.about ?? null;
     if (position && !held) this.#store.begin(position);
-    if (typeof payload.about?.unread === "number") {
-      this.unread = payload.about.unread;
-      this.#counted = position ?? null;
-      this.#counting = !position;
-      this.emit("unread", this.unread);
-    }
+    if (typeof payload.about?.unread === "number") this.#unread.begin(payload.about.unread, position);
     this.tries = 0;
     this.#become(position ? "open" : "catching-up", null);
     if (!position) this.#awaitQuiet();
@@ -392,8 +304,7 @@ export class LiveRoom extends Emitter {
     this.#store.replace(view?.messages ?? [], upto);
     this.view = view ?? null;
     this.#upto = null;
-    this.#counted = upto;
-    this.#counting = false;
+    this.#unread.replaced(upto);
     this.emit("messages", { kind: "replaced", why });
     if (this.isJoined) this.#become("open", null);
     return true;
@@ -405,28 +316,27 @@ export class LiveRoom extends Emitter {
     const change = this.#store.take(frame, order?.id);
     if (frame.type === "new_message") {
       if (frame.sender) this.#typing.take(frame.sender, false);
-      this.#countUnread(frame);
+      this.#unread.take(frame);
     } else if (!change) {
-      this.#learn(frame);
+      const about = this.about && aboutAfter(this.about, frame, this.#link.me()?.id);
+      if (about) this.emit("about", (this.about = about));
     }
     if (change) this.emit("messages", change);
     if (change?.kind === "added" && change.message) this.emit("message", change.message);
     if (frame.type !== "new_message") this.emit("event", frame);
-    if (this.#upto) this.#caughtUp();
-    return true;
+    return this.#caughtUp();
   }
 
   /** The author's copy of a record; its place in the order is as any other's. @param {Frame} frame @param {Order} [order] */
   #acked(frame, order) {
     const { position, timestamp, payload } = frame;
     // First, so that it is never here twice.
-    if (order) this.#setPending(this.#pending.filter(({ id }) => id !== order.id));
+    if (order) this.#pending.remove(order.id);
     if (!position || !this.isJoined) return true;
     const type = order && RECORD_OF[order.word];
     if (!type) {
       if (isNewer(this.position, position)) this.#store.position = position;
-      this.#caughtUp();
-      return true;
+      return this.#caughtUp();
     }
     const said = /** @type {any} */ (order.frame.payload);
     const changes = type === "message_edited" ? { ...said, changes: { edited_at: timestamp } } : said;
@@ -439,106 +349,21 @@ export class LiveRoom extends Emitter {
     return true;
   }
 
-  /** What a record says of the room itself and of us. @param {Frame} frame */
-  #learn({ type, payload = {} }) {
-    if (!this.about) return;
-    const about = { ...this.about };
-    const { user_id, ...said } = payload;
-    const mine = user_id !== undefined && user_id === this.#link.me()?.id;
-    if (type === "room_changed") {
-      const { members: _, ...changed } = said;
-      Object.assign(about, changed, { created: true });
-    } else if (!mine) return;
-    else if (type === "member_added" || type === "role_changed") about.role = said.role ?? "member";
-    else if (type === "member_removed") about.role = "guest";
-    else if (type === "member_muted") about.muted_until = said.until ?? "forever";
-    else if (type === "member_unmuted") delete about.muted_until;
-    else return;
-    this.about = about;
-    this.emit("about", about);
-  }
-
-  /**
-   * @param {MessagePayload} payload
-   * @param {string} [id]
-   * @returns {Promise<Sent>}
-   */
-  #post(payload, id) {
-    const { clock, outgoing } = this.#link;
-    const changed = (/** @type {Order} */ order) =>
-      this.#mark(order.id, { state: order.sending ? "sending" : "waiting", error: undefined });
-    const order = outgoing.add({ room: this.name, word: "send_message", payload, id, lane: this.name, changed });
-    if (order.taken) {
-      const state = outgoing.get(order.id)?.sending ? "sending" : "waiting";
-      const timestamp = new Date(clock.now()).toISOString();
-      this.#setPending([...this.#pending, { id: order.id, payload, state, timestamp }]);
-    }
-    const sent = order.answer.then(
-      (frame) => ({ ...answerOf(frame), message_id: frame.payload?.message_id }),
-      (error) => {
-        this.#mark(order.id, { state: "failed", error });
-        throw error;
-      },
-    );
-    return quiet(sent);
-  }
-
-  /** @param {string} id @param {Partial<Pending>} change */
-  #mark(id, change) {
-    if (!this.#pending.some((pending) => pending.id === id)) return;
-    const after = this.#pending.map((pending) => (pending.id === id ? { ...pending, ...change } : pending));
-    const failed = after.filter(({ state }) => state === "failed");
-    this.#setPending(failed.length > FAILED_MAX ? after.filter((pending) => pending !== failed[0]) : after);
-  }
-
-  /** @param {Pending[]} pending */
-  #setPending(pending) {
-    if (pending.length === 0 && this.#pending.length === 0) return;
-    this.#pending = pending;
-    this.emit("pending", pending);
-  }
-
-  /** @param {Message | Frame} message */
-  #isOthers({ sender }) {
-    return sender !== undefined && sender.id !== this.#link.me()?.id;
-  }
-
-  /** @param {Frame & {position: Position}} frame */
-  #countUnread(frame) {
-    if (!this.#isOthers(frame) || !isNewer(this.#counted, frame.position) || !isNewer(this.readUpto, frame.position)) return;
-    this.unread += 1;
-    this.emit("unread", this.unread);
-  }
-
-  /** @param {Position} upto @returns {boolean} whether it is further than before */
-  #read(upto) {
-    if (!isNewer(this.readUpto, upto)) return false;
-    this.readUpto = upto;
-    const { list, position, from } = this.#store;
-    const all = !position || !isNewer(upto, position);
-    // What is not here cannot be counted; then the number stays until the next join says it.
-    if (!all && (upto.epoch !== position.epoch || from > upto.offset + 1)) return true;
-    const unread = all ? 0 : list.filter((message) => this.#isOthers(message) && isNewer(upto, message.position)).length;
-    if (unread !== this.unread) {
-      this.unread = unread;
-      this.emit("unread", unread);
-    }
-    return true;
-  }
-
+  /** Whether or not, it was news. */
   #caughtUp() {
-    if (this.state !== "catching-up") return;
+    if (this.state !== "catching-up") return true;
     const { position } = this;
     if (this.#upto && position && (position.epoch !== this.#upto.epoch || position.offset >= this.#upto.offset)) {
       this.#current();
     } else {
       this.#awaitQuiet();
     }
+    return true;
   }
 
   #awaitQuiet() {
-    this.#link.clock.clearTimeout(this.#quiet);
-    this.#quiet = this.#link.clock.setTimeout(() => this.#current(), CAUGHT_UP_MS);
+    this.#link.clock.cancel(this.#quiet);
+    this.#quiet = this.#link.clock.later(() => this.#current(), CAUGHT_UP_MS);
   }
 
   #current() {
@@ -548,9 +373,9 @@ export class LiveRoom extends Emitter {
 
   /** What holds only while we are in it. */
   #away() {
-    this.#link.clock.clearTimeout(this.#quiet);
+    this.#link.clock.cancel(this.#quiet);
     this.#upto = null;
-    this.#counting = false;
+    this.#unread.lost();
     this.#typing.clear();
     this.#own.ends(this.#link.clock.now());
   }
@@ -566,16 +391,11 @@ export class LiveRoom extends Emitter {
   /** @param {RoomState} state @param {Refusal | null} error */
   #become(state, error) {
     this.error = error;
-    if (state !== "catching-up") this.#link.clock.clearTimeout(this.#quiet);
+    if (state !== "catching-up") this.#link.clock.cancel(this.#quiet);
     if (state === this.state) return;
     this.state = state;
     this.emit("state", state);
     this.#link.told();
     if (this.isJoined) this.#link.outgoing.pump();
   }
-}
-
-/** @param {Frame} frame @returns {Answer} */
-function answerOf({ id = "", position, timestamp, payload }) {
-  return { id, position, timestamp, payload };
 }

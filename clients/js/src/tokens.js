@@ -80,11 +80,11 @@ export class Tokens {
   #bounded(source) {
     return new Promise((resolve, reject) => {
       const late = () => reject(new Refusal("NO_TOKEN", `\`token\` gave nothing within ${SOURCE_MS} ms`));
-      const timer = this.#clock.setTimeout(late, SOURCE_MS);
+      const timer = this.#clock.later(late, SOURCE_MS);
       Promise.resolve()
         .then(source)
         .then(resolve, reject)
-        .finally(() => this.#clock.clearTimeout(timer));
+        .finally(() => this.#clock.cancel(timer));
     });
   }
 }

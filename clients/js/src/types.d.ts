@@ -139,8 +139,8 @@ export interface Options {
 
 export interface Clock {
   now(): number;
-  setTimeout(work: () => void, ms: number): any;
-  clearTimeout(timer: any): void;
+  later(work: () => void, ms: number): any;
+  cancel(timer: any): void;
   /** 0 up to 1. */
   random(): number;
 }
@@ -195,4 +195,19 @@ export interface InboxEvents {
   notification: Notification;
   marks: Mark[];
   channels: Channel[];
+}
+
+/** What a room needs of its client. */
+export interface Link {
+  clock: Clock;
+  outgoing: import("./outgoing.js").Outgoing;
+  me(): Person | null;
+  /** Sends the join, if there is a connection. */
+  enter(room: import("./room.js").LiveRoom): void;
+  /** Sends what may be lost. */
+  say(frame: Frame): boolean;
+  /** A room's state is another. */
+  told(): void;
+  mark(room: import("./room.js").LiveRoom, upto: Position): Promise<unknown>;
+  messagesMax: number;
 }

@@ -8,7 +8,7 @@ import { world } from "./world/client.js";
 import { seeded, settled } from "./world/clock.js";
 import { ModelRoom } from "./world/server.js";
 
-const SEEDS = process.env.KULKUL_SEED ? [Number(process.env.KULKUL_SEED)] : Array.from({ length: 300 }, (_, i) => i + 1);
+const SEEDS = process.env.KULKUL_SEED ? [Number(process.env.KULKUL_SEED)] : Array.from({ length: 200 }, (_, i) => i + 1);
 const STEPS = 120;
 const ANA = { id: "7", name: "Ana" };
 const BO = { id: "8", name: "Bo" };

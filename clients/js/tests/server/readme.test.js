@@ -28,12 +28,12 @@ test("every example runs", async (t) => {
     const here = await server(t);
     const room = here.client("9").room(name);
     await room.join();
-    // In this folder, so that `kulkul` is the package itself.
+    // In this folder, so that `kulkul` is the package itself, as it stands here.
     const file = join(HOME, `example-${process.pid}-${i}.mjs`);
     const before = `import { WebSocket as Own } from "ws"; globalThis.WebSocket ??= Own;
       const url = ${JSON.stringify(here.url)}; const token = ${JSON.stringify(here.token("7"))};\n`;
     writeFileSync(file, `${before}${EXAMPLES[i]}\nconsole.log("to the end");`);
-    const child = spawn(process.execPath, [file], { cwd: HOME, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, ["--conditions=source", file], { cwd: HOME, stdio: ["ignore", "pipe", "pipe"] });
     try {
       let said = "";
       child.stdout.on("data", (text) => (said += text));

@@ -14,13 +14,13 @@ export class TestClock {
     return this.#now;
   }
 
-  setTimeout(work, ms) {
+  later(work, ms) {
     const timer = { at: this.#now + ms, number: ++this.#number, work };
     this.#timers.set(timer, timer);
     return timer;
   }
 
-  clearTimeout(timer) {
+  cancel(timer) {
     this.#timers.delete(timer);
   }
 
