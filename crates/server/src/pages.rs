@@ -69,10 +69,13 @@ const PAGES: &[Page] = &[
     client!("index.js"),
     client!("messages.js"),
     client!("outgoing.js"),
+    client!("pending.js"),
     client!("people.js"),
+    client!("records.js"),
     client!("refusal.js"),
     client!("room.js"),
     client!("tokens.js"),
+    client!("unread.js"),
 ];
 
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
