@@ -18,25 +18,26 @@ const ONE_FILE_AT_A_TIME: &str = "--test-concurrency=1";
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
     let mut steps = Steps::begin("pages", Told::People);
     steps.run("pages", |steps| match args {
-        [] => tested(steps, root, Build::Shipped, None),
-        [name] => tested(steps, root, Build::Shipped, Some(name)),
+        [] => tested(steps, root, None),
+        [name] => tested(steps, root, Some(name)),
         _ => Err("it takes one name at most: that of a file of web/tests, without its .test.js".to_owned()),
     });
     steps.end()
 }
 
-/// The step of `test`, with the binary that the tests built.
+/// The step of `test`.
 pub(crate) fn all(steps: &Steps, root: &Path) -> Outcome {
-    tested(steps, root, Build::Tested, None)
+    tested(steps, root, None)
 }
 
-fn tested(steps: &Steps, root: &Path, build: Build, only: Option<&str>) -> Outcome {
+/// With the binary that the tests build: whoever changes a page builds it often, and a page is the same in any.
+fn tested(steps: &Steps, root: &Path, only: Option<&str>) -> Outcome {
     let home = root.join(FOLDER);
     let chosen = chosen(files(&home)?, only)?;
     let (chromium, browser) = interop::chromium()?;
     let (node, version) = interop::node(root, |words| steps.say(words))?;
     interop::packages(&home, |words| steps.say(words))?;
-    let binary = server::binary(root, build)?;
+    let binary = server::binary(root, Build::Tested)?;
     steps.say(&format!("  with {browser}, Node {version}"));
     let mut command = at(&node, &home);
     command.args(["--test", TEST_TIMEOUT, ONE_FILE_AT_A_TIME, "--test-reporter=tap"]).args(&chosen);
