@@ -1,10 +1,9 @@
 //! The lists of tables: keys, sets of keys, mounts. A row for each setting of an entry, as in `rows`.
 
 use super::kind::{Form, Kind};
-use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, bytes, count, span};
+use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
-const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
 const MOUNT: Form =
     Form { expected: "a path such as /ws, with at most one {user} as a whole segment", holds: is_mount };
 
@@ -163,13 +162,6 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token.",
     },
 ];
-
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
-        && text.chars().all(|c| c.is_ascii_graphic())
-}
 
 fn is_mount(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('/') else { return false };

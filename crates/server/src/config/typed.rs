@@ -33,6 +33,7 @@ pub(crate) struct Typed {
     pub limits: Limits,
     pub mounts: Vec<Mount>,
     pub api_keys: Vec<ApiKey>,
+    pub authorizer: Option<Authorizer>,
 }
 
 pub(crate) struct ApiKey {
@@ -40,6 +41,23 @@ pub(crate) struct ApiKey {
     pub secret: Hidden,
     pub scopes: Vec<Scope>,
     pub rooms: Vec<String>,
+}
+
+pub(crate) struct Authorizer {
+    pub url: String,
+    pub secret: Hidden,
+    pub connect: bool,
+    pub join: bool,
+    pub publish: bool,
+    pub rooms: Vec<String>,
+    pub timeout: Duration,
+    /// What holds without an answer.
+    pub allows: bool,
+    pub cache_allowed: Duration,
+    pub cache_refused: Duration,
+    pub cache_entries: usize,
+    pub at_once: usize,
+    pub waiting: usize,
 }
 
 /// Beside its address, which the engine has.
