@@ -101,6 +101,9 @@ fn joins_and_sends_are_asked_about_and_a_send_of_each_kind_once() {
     let refused = join(&mut ana, "secret");
     assert_eq!((&refused["payload"]["code"], &refused["room"]), (&"FORBIDDEN".into(), &"secret".into()));
     assert!(refused.to_string().contains("members only"), "{refused}");
+    ana.say(r#"{"type":"get_history","payload":{"room_id":"secret"}}"#);
+    let refused = ana.next_of(&["history", "error"]);
+    assert!(refused.to_string().contains("members only"), "known, and without a question: {refused}");
     for room in ["general", "quiet"] {
         assert_eq!(join(&mut ana, room)["type"], "room_info");
     }
@@ -281,7 +284,7 @@ fn a_hundred_users_at_once_wait_for_a_few_questions_at_a_time() {
 
 #[test]
 fn the_same_question_is_asked_once_however_many_wait_for_its_answer() {
-    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (open, gate) = std::sync::mpsc::sync_channel::<()>(1);
     let gate = std::sync::Mutex::new(gate);
     let back = BackEnd::start(move |question| {
         if question["ask"] == "join" {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use vocabulary::{Asked, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Verb};
+use vocabulary::{Asked, Asks, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Verb};
 
 use crate::connection::Connection;
 use crate::speech::spelled;
@@ -39,6 +39,10 @@ impl Waiting {
     fn bytes(&self) -> usize {
         payload_bytes(&self.asked)
     }
+}
+
+fn reads(asked: &Asked) -> bool {
+    matches!(asked.verb, Verb::History { .. } | Verb::Members)
 }
 
 fn payload_bytes(asked: &Asked) -> usize {
@@ -80,11 +84,27 @@ impl Parked {
         self.waiting.remove(index).map(|it| it.asked)
     }
 
-    /// The room's next, if nobody needs to be asked about it.
-    fn take_free(&mut self, room: &RoomId) -> Option<Asked> {
+    /// The room's next, if nobody needs to be asked about it: a member reads there without a question.
+    fn take_free(&mut self, room: &RoomId, is_in: bool) -> Option<Asked> {
         let index = self.waiting.iter().position(|it| it.asked.room == *room)?;
-        self.waiting[index].deed.is_none().then(|| self.waiting.remove(index)).flatten().map(|it| it.asked)
+        let next = &self.waiting[index];
+        let is_free = next.deed.is_none() || (is_in && reads(&next.asked));
+        is_free.then(|| self.waiting.remove(index)).flatten().map(|it| it.asked)
     }
+}
+
+/// What somebody is to be asked about, if this is such a thing.
+fn deed(asks: &Asks, asked: &Asked, is_in: bool) -> Option<Deed> {
+    let deed = match &asked.verb {
+        Verb::Join { .. } if asks.join => Deed::Join,
+        // Whoever may not be there reads nothing there.
+        Verb::History { .. } | Verb::Members if asks.join && !is_in => Deed::Join,
+        Verb::Act { kind, .. } if asks.publish => {
+            Deed::Publish { kind: kind.clone(), id: asked.tag.id.clone() }
+        }
+        _ => return None,
+    };
+    asks.about(&asked.room).then_some(deed)
 }
 
 impl Connection {
@@ -103,8 +123,9 @@ impl Connection {
 impl Shard {
     /// What the session allows: done at once, or when somebody has allowed it too.
     pub(crate) fn permit(&mut self, now: Now, id: ConnectionId, asked: Asked) {
-        let deed = self.deed(&asked);
         let Some(connection) = self.connections.get(id) else { return };
+        let is_in = connection.subscription(&asked.room).is_some();
+        let deed = deed(&self.asks, &asked, is_in);
         let behind = connection.parked.as_deref().is_some_and(|parked| parked.has(&asked.room));
         if deed.is_none() && !behind {
             return self.allowed(now, id, asked);
@@ -115,18 +136,6 @@ impl Shard {
         }
         parked.waiting.push_back(Waiting { asked, deed, number: None });
         self.ask_more(id);
-    }
-
-    /// What somebody is to be asked about, if this is such a thing.
-    fn deed(&self, asked: &Asked) -> Option<Deed> {
-        let deed = match &asked.verb {
-            Verb::Join { .. } if self.asks.join => Deed::Join,
-            Verb::Act { kind, .. } if self.asks.publish => {
-                Deed::Publish { kind: kind.clone(), id: asked.tag.id.clone() }
-            }
-            _ => return None,
-        };
-        self.asks.about(&asked.room).then_some(deed)
     }
 
     fn ask_more(&mut self, id: ConnectionId) {
@@ -153,10 +162,16 @@ impl Shard {
             }
             Ruling::Unasked(wait) => self.decline(now, id, asked, &Refusal::busy(wait)),
         }
-        while let Some(asked) = self.parked(id).and_then(|parked| parked.take_free(&room)) {
+        while let Some(asked) = self.take_free(id, &room) {
             self.allowed_still(now, id, asked);
         }
         self.ask_more(id);
+    }
+
+    fn take_free(&mut self, id: ConnectionId, room: &RoomId) -> Option<Asked> {
+        let connection = self.connections.get(id)?;
+        let is_in = connection.subscription(room).is_some();
+        connection.parked.as_deref_mut()?.take_free(room, is_in)
     }
 
     fn parked(&mut self, id: ConnectionId) -> Option<&mut Parked> {

@@ -240,6 +240,37 @@ fn only_what_is_configured_is_asked_and_only_about_these_rooms() {
 }
 
 #[test]
+fn who_may_not_be_in_a_room_reads_nothing_of_it() {
+    let (mut node, ana) = node();
+    let bo = node.connect(1, 2);
+    join(&mut node, bo, "a");
+    node.judge(bo, Ruling::Allowed);
+    let read = |node: &mut Node, id: &str| {
+        node.say(ana, &format!(r#"{{"type":"get_history","id":"{id}","payload":{{"room_id":"a"}}}}"#));
+    };
+    read(&mut node, "1");
+    node.say(ana, r#"{"type":"online_users","id":"2","room":"a"}"#);
+    join(&mut node, ana, "a");
+    read(&mut node, "3");
+    for (id, ruling) in [("1", Ruling::Refused("no".into())), ("2", Ruling::Refused("no".into()))] {
+        assert_eq!(asked(&node, ana), [Deed::Join]);
+        node.judge(ana, ruling);
+        assert_eq!(heard(&mut node, ana), pairs(&[("error", id)]));
+    }
+    // Behind a join that is refused it is asked by itself; behind one that is allowed it needs no question.
+    node.judge(ana, Ruling::Refused("no".into()));
+    assert_eq!(heard(&mut node, ana), pairs(&[("error", "j-a")]));
+    node.judge(ana, Ruling::Refused("no".into()));
+    assert_eq!(heard(&mut node, ana), pairs(&[("error", "3")]));
+    join(&mut node, ana, "a");
+    read(&mut node, "4");
+    node.judge(ana, Ruling::Allowed);
+    read(&mut node, "5");
+    let told = heard(&mut node, ana);
+    assert_eq!((asked(&node, ana), told.iter().filter(|(kind, _)| kind == "history").count()), (vec![], 2));
+}
+
+#[test]
 fn leaving_waits_for_the_join_before_it() {
     let (mut node, ana) = node();
     let bo = node.connect(1, 2);

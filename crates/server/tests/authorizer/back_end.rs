@@ -1,6 +1,6 @@
 //! A team's back end: answers questions about users as a test says, and remembers what it was asked.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -124,8 +124,9 @@ fn request(reader: &mut impl BufRead) -> Option<(Vec<String>, Vec<u8>)> {
 
 fn field(head: &[String], name: &str) -> String {
     let fields = head.iter().filter_map(|line| line.split_once(": "));
-    let found = fields.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned());
-    found.last().unwrap_or_else(|| panic!("no {name} in {head:?}"))
+    let mut found =
+        fields.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned());
+    found.next_back().unwrap_or_else(|| panic!("no {name} in {head:?}"))
 }
 
 /// Every question is signed, and says when it was asked.
