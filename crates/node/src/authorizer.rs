@@ -281,7 +281,7 @@ impl Authorizer {
     fn post(&self, question: &Question, within: Duration) -> Result<(Ruling, Option<Duration>), String> {
         let end = Instant::now() + within;
         let posted = match self.post_once(question, within) {
-            // A connection that was kept, and that the other side has closed meanwhile: nobody has read the question.
+            // A connection that was kept, and that the other side has closed meanwhile. A question does no harm twice.
             Err(ureq::Error::Io(error)) if is_stale(&error) => self.post_once(
                 question,
                 end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use vocabulary::{Asked, Asks, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Verb};
+use vocabulary::{Asked, Asks, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Tag, Verb};
 
 use crate::connection::Connection;
 use crate::speech::spelled;
@@ -157,6 +157,7 @@ impl Shard {
         match ruling {
             Ruling::Allowed => self.allowed_still(now, id, asked),
             Ruling::Refused(reason) => {
+                self.leave_the_refused(now, id, &asked);
                 let refusal = Refusal::new(Code::Forbidden, reason.to_string());
                 self.decline(now, id, asked, &refusal);
             }
@@ -176,6 +177,15 @@ impl Shard {
 
     fn parked(&mut self, id: ConnectionId) -> Option<&mut Parked> {
         self.connections.get(id)?.parked.as_deref_mut()
+    }
+
+    /// Who asks anew to join where it is already, and is refused now, is there no longer.
+    fn leave_the_refused(&mut self, now: Now, id: ConnectionId, asked: &Asked) {
+        let Some(connection) = self.connections.get(id) else { return };
+        if matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some() {
+            let tag = Tag { id: None, full_name: asked.tag.full_name };
+            self.left(now, id, asked.room.clone(), tag);
+        }
     }
 
     /// It waited, and a newer token may have come in between.

@@ -271,6 +271,28 @@ fn who_may_not_be_in_a_room_reads_nothing_of_it() {
 }
 
 #[test]
+fn who_joins_anew_and_is_refused_now_has_left() {
+    let (mut node, ana) = node();
+    let bo = node.connect(1, 2);
+    for client in [ana, bo] {
+        join(&mut node, client, "a");
+        node.judge(client, Ruling::Allowed);
+    }
+    join(&mut node, bo, "a");
+    node.judge(bo, Ruling::Unasked(1000));
+    send(&mut node, ana, "a", "1");
+    node.judge(ana, Ruling::Allowed);
+    let told = heard(&mut node, bo);
+    assert!(told.iter().any(|(kind, _)| kind == "new_message"), "without an answer it stays: {told:?}");
+    join(&mut node, bo, "a");
+    node.judge(bo, Ruling::Refused("no more".into()));
+    assert_eq!(heard(&mut node, bo), pairs(&[("error", "j-a")]));
+    send(&mut node, ana, "a", "2");
+    node.judge(ana, Ruling::Allowed);
+    assert_eq!(heard(&mut node, bo), []);
+}
+
+#[test]
 fn leaving_waits_for_the_join_before_it() {
     let (mut node, ana) = node();
     let bo = node.connect(1, 2);
