@@ -7,10 +7,27 @@ use std::time::{Duration, Instant};
 const FAILURES_MAX: u32 = 5;
 /// The same after so long without a success, however few tried.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-/// Between two probes: at least, and at most after many. A node is not ready until one succeeds, and a node is worth nothing
-/// without its engine: it is back within five seconds of it. Nodes are tens, so that their probes are no load.
+/// Between two probes at least.
 const PROBE_MIN: Duration = Duration::from_secs(1);
-const PROBE_MAX: Duration = Duration::from_secs(3);
+
+/// How far apart probes come to be after many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spacing {
+    /// Three seconds. A node is not ready until one succeeds, and a node is worth nothing without its engine: it is back within
+    /// five seconds of it. Nodes are tens, so that their probes are no load.
+    Engine,
+    /// Thirty seconds, for what a node can do without.
+    Bridge,
+}
+
+impl Spacing {
+    fn most(self) -> Duration {
+        match self {
+            Spacing::Engine => Duration::from_secs(3),
+            Spacing::Bridge => Duration::from_secs(30),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -24,6 +41,7 @@ pub enum Waits {
 
 #[derive(Debug)]
 pub struct Circuit {
+    spacing: Spacing,
     failures: u32,
     succeeded: Instant,
     open: Option<Open>,
@@ -37,8 +55,8 @@ struct Open {
 }
 
 impl Circuit {
-    pub fn closed(now: Instant) -> Circuit {
-        Circuit { failures: 0, succeeded: now, open: None }
+    pub fn closed(now: Instant, spacing: Spacing) -> Circuit {
+        Circuit { spacing, failures: 0, succeeded: now, open: None }
     }
 
     pub fn is_open(&self) -> bool {
@@ -46,7 +64,7 @@ impl Circuit {
     }
 
     pub fn succeeded(&mut self, now: Instant) {
-        *self = Circuit::closed(now);
+        *self = Circuit::closed(now, self.spacing);
     }
 
     /// `chance` is evenly spread over all it can be: probes of many nodes must not come together.
@@ -56,11 +74,12 @@ impl Circuit {
             Some(open) if open.probing => {
                 open.probes += 1;
                 open.probing = false;
-                open.next = now + pause(open.probes, chance);
+                open.next = now + pause(open.probes, self.spacing, chance);
             }
             Some(_) => {}
             None if self.failures >= FAILURES_MAX || now - self.succeeded >= SILENCE_MAX => {
-                self.open = Some(Open { probes: 0, next: now + pause(0, chance), probing: false });
+                self.open =
+                    Some(Open { probes: 0, next: now + pause(0, self.spacing, chance), probing: false });
             }
             None => {}
         }
@@ -80,9 +99,9 @@ impl Circuit {
     }
 }
 
-/// Full jitter over a range that doubles: from a second to three.
-fn pause(probes: u32, chance: u64) -> Duration {
-    let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(PROBE_MAX);
+/// Full jitter over a range that doubles from a second on.
+fn pause(probes: u32, spacing: Spacing, chance: u64) -> Duration {
+    let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(spacing.most());
     let share = (chance >> 11) as f64 / (1_u64 << 53) as f64;
     PROBE_MIN.max(most.mul_f64(share))
 }
@@ -96,7 +115,7 @@ mod tests {
     #[test]
     fn five_failures_in_a_row_open_it_and_one_probe_closes_it() {
         let start = Instant::now();
-        let mut circuit = Circuit::closed(start);
+        let mut circuit = Circuit::closed(start, Spacing::Engine);
         for _ in 0..4 {
             circuit.failed(start, 0);
         }
@@ -112,7 +131,7 @@ mod tests {
     #[test]
     fn ten_seconds_without_a_success_open_it_whatever_the_count() {
         let start = Instant::now();
-        let mut circuit = Circuit::closed(start);
+        let mut circuit = Circuit::closed(start, Spacing::Engine);
         circuit.failed(start + SECOND * 10, 0);
         assert!(circuit.is_open());
     }
@@ -120,17 +139,19 @@ mod tests {
     #[test]
     fn probes_grow_apart_by_chance_and_never_beyond_the_most() {
         let start = Instant::now();
-        for (probes, chance, expected) in [
-            (0, 0, SECOND),
-            (0, u64::MAX, SECOND),
-            (2, 0, SECOND),
-            (3, u64::MAX / 2, SECOND * 3 / 2),
-            (40, u64::MAX, SECOND * 3),
+        for (probes, spacing, chance, expected) in [
+            (0, Spacing::Engine, 0, SECOND),
+            (0, Spacing::Engine, u64::MAX, SECOND),
+            (2, Spacing::Engine, 0, SECOND),
+            (3, Spacing::Engine, u64::MAX / 2, SECOND * 3 / 2),
+            (40, Spacing::Engine, u64::MAX, SECOND * 3),
+            (3, Spacing::Bridge, u64::MAX, SECOND * 8),
+            (40, Spacing::Bridge, u64::MAX, SECOND * 30),
         ] {
-            let got = pause(probes, chance);
+            let got = pause(probes, spacing, chance);
             assert!(got.abs_diff(expected) < SECOND / 1000, "{probes} {chance}: {got:?}");
         }
-        let mut circuit = Circuit::closed(start);
+        let mut circuit = Circuit::closed(start, Spacing::Engine);
         (0..5).for_each(|_| circuit.failed(start, 0));
         circuit.ask(start + SECOND);
         circuit.failed(start + SECOND, u64::MAX);
