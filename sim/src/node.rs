@@ -8,7 +8,7 @@ use engine::{Answer, Asked};
 use session::Authenticated;
 use shard::{Announcement, Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
-    Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Refusal,
+    Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Outward, Refusal,
     Revocation, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
@@ -420,6 +420,9 @@ impl Around for Hands<'_> {
             self.world.announced(self.node, &Announcement { payload, position, at });
         }
     }
+
+    /// No world has a broker beside its engine.
+    fn outward(&mut self, _: Outward) {}
 
     fn failed(&mut self, failure: Failure) {
         if self.world.scenario.mutant == Some(Mutant::DamageUnsaid) {

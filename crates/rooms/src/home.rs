@@ -81,11 +81,13 @@ pub struct Rules {
     pub retention_records: u64,
     /// The node itself follows, members or not, and is told what the room says.
     pub kept: bool,
+    /// Messages that are stored from here leave for brokers, too.
+    pub outward: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000, kept: false }
+        Rules { notices: true, retention_records: 1_000_000, kept: false, outward: false }
     }
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct Home {
     host: Rc<dyn Host>,
     notices: bool,
     kept: bool,
+    outward: bool,
     /// Records kept behind a snapshot.
     retention: u64,
     /// Offsets up to here are known to be kept no more.
@@ -125,6 +128,7 @@ impl Home {
             host,
             notices: rules.notices,
             kept: rules.kept,
+            outward: rules.outward,
             retention: rules.retention_records,
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),

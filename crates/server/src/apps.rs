@@ -28,7 +28,7 @@ impl Furnish for Furniture {
     fn apps(&self) -> Apps {
         let rules = Rules { notices: self.notices, ..Rules::default() };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
-        let system = Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS };
+        let system = Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, outward: false };
         Apps::default()
             .with("chat", app::host(chat::Chat), rules)
             .with("user", app::host(inbox::Inbox), inbox)

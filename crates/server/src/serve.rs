@@ -162,6 +162,7 @@ fn node_config(
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         durability: settings.durability,
         room_limits,
+        outlet: None,
         node_tag: u64::from_le_bytes(tag),
         start_tag,
         handshake: settings.websocket.handshake_timeout,
