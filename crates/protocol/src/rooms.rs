@@ -178,15 +178,19 @@ impl<'a> Hearing<'a> {
         self.asked(room, Verb::Act { kind: word.name.into(), payload, standing: word.standing })
     }
 
-    /// A request of the app's own. Without a room it is one of the mount's own app, or of none.
+    /// A request of the app's own. What its payload says is the app's to read, but for a room that is named nowhere else.
     fn word(&self) -> Result<Asked, Misheard> {
         let kind = self.kind();
         let unknown = || self.misheard(Code::UnknownType, format!("unknown message type: {}", clip(kind)));
-        let missing = "room is required for this request";
+        let outer = self.frame.room.as_deref().filter(|room| !room.is_empty());
+        let room = match outer {
+            Some(written) => self.named("room", written),
+            None => self.either_room("room is required for this request"),
+        };
         // What is said of a room means nothing where nobody knows the request.
         let unless_known =
             |misheard| (self.names.word)(self.names.app, kind).map_or_else(unknown, |_| misheard);
-        let room = self.either_room(missing).map_err(unless_known)?;
+        let room = room.map_err(unless_known)?;
         let word = (self.names.word)(room.0.app(), kind).ok_or_else(unknown)?;
         Ok(self.act(room, word, self.passed_on()))
     }

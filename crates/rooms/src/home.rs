@@ -14,6 +14,7 @@ mod tell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::{Action, Host};
 use engine::Question;
@@ -79,6 +80,8 @@ pub struct Rules {
     /// Members are told who comes and goes.
     pub notices: bool,
     pub retention_records: u64,
+    /// Records are kept for so long at most; absent: for as long as they are not too many.
+    pub retention_age: Option<Duration>,
     /// The node itself follows, members or not, and is told what the room says.
     pub kept: bool,
     /// Messages that are stored from here leave for brokers, too.
@@ -87,7 +90,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000, kept: false, outward: false }
+        Rules {
+            notices: true,
+            retention_records: 1_000_000,
+            retention_age: None,
+            kept: false,
+            outward: false,
+        }
     }
 }
 
@@ -99,6 +108,7 @@ pub(crate) struct Home {
     outward: bool,
     /// Records kept behind a snapshot.
     retention: u64,
+    retention_age: Option<Duration>,
     /// Offsets up to here are known to be kept no more.
     kept_from: u64,
     phase: Phase,
@@ -130,6 +140,7 @@ impl Home {
             kept: rules.kept,
             outward: rules.outward,
             retention: rules.retention_records,
+            retention_age: rules.retention_age,
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),

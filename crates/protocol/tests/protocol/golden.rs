@@ -57,10 +57,24 @@ pub(crate) struct Asked {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Verb {
-    Join { since: Option<Position>, payload: Box<RawValue> },
+    Join {
+        since: Option<Position>,
+        payload: Box<RawValue>,
+    },
     Leave,
-    Act { kind: String, payload: Option<Box<RawValue>> },
-    History { limit: u32, from: From },
+    Act {
+        kind: String,
+        payload: Option<Box<RawValue>>,
+    },
+    /// A request that needs no membership.
+    ActFromOutside {
+        kind: String,
+        payload: Option<Box<RawValue>>,
+    },
+    History {
+        limit: u32,
+        from: From,
+    },
     Members,
 }
 
@@ -423,10 +437,14 @@ fn encoded(told: &Told) -> String {
     }
 }
 
+/// By app and name, who may say them.
+pub(crate) fn words() -> BTreeMap<String, BTreeMap<String, String>> {
+    serde_json::from_str(include_str!("../golden/rooms/words.json")).expect("words.json reads")
+}
+
 /// The requests that apps know, as `rooms/words.json` names them: the same file that the server's own tests hold against its apps.
 fn word(app: &str, name: &str) -> Option<v::Word> {
-    let words: BTreeMap<String, BTreeMap<String, String>> =
-        serde_json::from_str(include_str!("../golden/rooms/words.json")).expect("words.json reads");
+    let words = words();
     let name = words.get(app)?.get_key_value(name)?;
     let word = match name.1.as_str() {
         "member" => v::Word::of_members,
@@ -448,9 +466,11 @@ fn understood(asked: v::Asked) -> Asked {
         }
         v::Verb::Leave => Verb::Leave,
         v::Verb::Act { kind, payload, standing } => {
-            assert_eq!(standing, v::Standing::Member, "who acts in a room is in it");
-            let payload = (!payload.is_empty()).then(|| raw(&payload));
-            Verb::Act { kind: kind.to_string(), payload }
+            let (kind, payload) = (kind.to_string(), (!payload.is_empty()).then(|| raw(&payload)));
+            match standing {
+                v::Standing::Member => Verb::Act { kind, payload },
+                v::Standing::Anyone => Verb::ActFromOutside { kind, payload },
+            }
         }
         v::Verb::History { limit, from } => {
             let from = match from {
