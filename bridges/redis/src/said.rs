@@ -185,6 +185,12 @@ impl<'a> Frame<'a> {
         names.iter().find_map(|name| text(self.row().get(*name)))
     }
 
+    /// The same of texts alone: what people wrote is no number.
+    fn words_of_row(&self, names: &[&str]) -> Option<String> {
+        let words = |name: &&str| self.row().get(*name)?.as_str().filter(|words| !words.is_empty());
+        names.iter().find_map(words).map(str::to_owned)
+    }
+
     /// The channel that it names must be the one that it was published to.
     fn check_channel(&self, id: &str) -> Result<(), Poison> {
         match self.of_row(&["channel_id", "channelId"]) {
@@ -217,8 +223,8 @@ fn channel_message(room: RoomId, id: &str, frame: &Frame<'_>) -> Result<Meant, P
     let name = frame.of_row(&["sender_name", "senderName", "username"]);
     let name = name.or_else(|| of_sender(&["name", "username"]));
     let author = author.and_then(|id| person(id, name));
-    let (url, file) = (frame.of_row(&["url"]), frame.of_row(&["fileName", "file_name"]));
-    let said = frame.of_row(&["text", "content"]);
+    let (url, file) = (frame.words_of_row(&["url"]), frame.words_of_row(&["fileName", "file_name"]));
+    let said = frame.words_of_row(&["text", "content"]);
     // A file without a word is shown by its name.
     let Some(content) = said.or_else(|| file.clone()).or_else(|| url.clone()) else {
         return poison("`data.text` must be a text; `data.fileName` or `data.url` stands for an empty one");
@@ -448,6 +454,7 @@ mod tests {
             ("chat:channel:12", "[]", "must be an object"),
             ("chat:channel:12", "\u{fffd}", "no JSON"),
             ("chat:channel:12", "{}", "`data.text`"),
+            ("chat:channel:12", r#"{"text":7}"#, "`data.text`"),
             ("chat:channel:12", r#"{"text":"x","channel_id":13}"#, "published for the channel"),
             ("channel:12:events", r#"{"user_id":7}"#, "`type` is missing"),
             ("channel:12:events", r#"{"type":"channel.member.join"}"#, "`user_id`"),
