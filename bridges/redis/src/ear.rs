@@ -10,6 +10,7 @@ use redis_wire::{ANSWER_WITHIN, Address, Outcome, Plan, listen, pause};
 use tokio::sync::{Notify, mpsc};
 
 use crate::counts::{Counts, add};
+use crate::lease::WORDS;
 use crate::parts::Parts;
 use crate::said::PATTERNS;
 
@@ -66,7 +67,7 @@ impl Ear {
         let ended = Arc::new(Notify::new());
         let hears = hears(self.heard.clone(), parts.counts.clone(), ended.clone());
         let mut open = listen(&client, hears).await?;
-        let mut commands = Vec::new();
+        let mut commands = vec![redis::cmd("SUBSCRIBE").arg(parts.key(WORDS)).clone()];
         if self.patterns {
             commands.push(redis::cmd("PSUBSCRIBE").arg(&PATTERNS[..]).clone());
         }

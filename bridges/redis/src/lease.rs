@@ -13,6 +13,10 @@ use crate::counts::{add, set};
 use crate::parts::Parts;
 use crate::stage::Stage;
 
+/// The channel on which holders say that they took it, are about to leave, and have left. It is heard by the connection that hears
+/// everything else, so that all agree on what came before a word and what behind it.
+pub(crate) const WORDS: &str = "holders";
+
 pub(crate) struct Lease {
     key: String,
     token: String,
@@ -68,6 +72,7 @@ async fn look(parts: &Parts) -> Duration {
     }
     let asked = Instant::now();
     let call = Call::on([lease.key.clone()]).arg(lease.token.as_str()).number(lease.term.as_millis());
+    let call = call.arg(parts.key(WORDS));
     match parts.asks.run(&parts.asks.scripts.take, &call).await {
         Ok(Value::Int(0)) => {
             if lease.renewed(asked) {
@@ -91,7 +96,7 @@ async fn look(parts: &Parts) -> Duration {
 pub(crate) async fn release(parts: &Parts) {
     let lease = &parts.lease;
     if lease.until.take().is_some() {
-        let call = Call::on([lease.key.clone()]).arg(lease.token.as_str());
+        let call = Call::on([lease.key.clone()]).arg(lease.token.as_str()).arg(parts.key(WORDS));
         // Without an answer it ends by itself.
         parts.asks.run(&parts.asks.scripts.release, &call).await.ok();
     }
