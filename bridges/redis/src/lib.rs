@@ -3,6 +3,7 @@
 //! client ever waits for it.
 
 mod asks;
+mod channels;
 mod counts;
 mod ear;
 mod lanes;

@@ -100,3 +100,49 @@ pub(super) fn redis(top: &Section) -> Option<RedisBridge> {
         lease: top.get::<Duration>("redis_bridge.lease"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_text;
+
+    fn refused(text: &str) -> String {
+        let says = read_text(text).err().map(|faults| faults.to_string());
+        says.unwrap_or_else(|| panic!("accepted: {text}"))
+    }
+
+    #[test]
+    fn a_bridge_is_there_with_its_url_and_not_without() {
+        let secret = "secret = \"0123456789abcdef0123456789abcdef\"\n";
+        let of =
+            |text: &str| read_text(&format!("{secret}{text}")).ok().map(|config| config.typed.redis_bridge);
+        assert!(of("").is_some_and(|bridge| bridge.is_none()));
+        let bridge = of("[redis_bridge]\nurl = \"redis://:pass@one:6379/2\"\nrelay = \"ws:broadcast\"");
+        let bridge = bridge.flatten().expect("a bridge");
+        assert_eq!((bridge.relay.as_deref(), bridge.app.as_str()), (Some("ws:broadcast"), "chat"));
+        assert!(bridge.channels && !bridge.presence);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_with_its_line() {
+        for (text, line, says) in [
+            ("relay = \"ws:broadcast\"", 2, "`redis_bridge.relay` without `redis_bridge.url`"),
+            ("channels = false", 2, "`redis_bridge.channels` without `redis_bridge.url`"),
+            ("url = \"redis://one\"\nchannels = false", 2, "nothing is to be done there"),
+            ("url = \"redis://one,redis://two\"", 2, "one server"),
+            ("url = \"http://one\"", 2, "redis://user:password@host"),
+            ("url = \"redis://one\"\nrelay = \"chat:channel:12\"", 3, "a channel's name"),
+            ("url = \"redis://one\"\nlease = \"100ms\"", 3, "a span from 1s"),
+        ] {
+            let told = refused(&format!("[redis_bridge]\n{text}\n"));
+            assert!(told.contains(&format!(": line {line}: ")) && told.contains(says), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_password_of_the_url_is_not_shown() {
+        let config = read_text("[redis_bridge]\nurl = \"redis://:hush@one\"\n").ok().expect("a config");
+        let all = config.settings();
+        let (_, url) = all.iter().find(|(key, _)| key == "redis_bridge.url").expect("a row");
+        assert!(!url.shown().contains("hush"), "{}", url.shown());
+    }
+}
