@@ -3,6 +3,7 @@
 
 mod check;
 mod child;
+mod client;
 mod conformance;
 mod edges;
 mod faults;
@@ -39,6 +40,7 @@ cargo xtask <chore>
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         Redis and NATS for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx
+  client           the JavaScript client: types, tests, tests against the server, the package
   hostile          slow clients by the thousand: the server must stay there for everybody else
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
   faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["hostile", args @ ..] => hostile::chore(&root, args),
         ["supply", args @ ..] => supply::chore(&root, args),
+        ["client", args @ ..] => client::chore(&root, args),
         ["interop", args @ ..] => interop::chore(&root, args),
         ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(

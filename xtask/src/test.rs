@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use crate::check::steps_of_check;
+use crate::client;
 use crate::conformance;
 use crate::faults;
 use crate::fuzz;
@@ -23,6 +24,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("end to end", |_| end_to_end_is_among_them(root));
     steps.run("conformance", |steps| conformance::quick(steps, root));
     steps.run("interop", |steps| interop::all(steps, root));
+    steps.run("client", |steps| client::all(steps, root));
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));

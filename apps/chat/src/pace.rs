@@ -29,11 +29,11 @@ impl Pace {
     pub(crate) fn check(&self, rules: &Rules, user: &UserId, now: Wall) -> Result<(), Refusal> {
         let whole = self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(now));
         let most = i64::from(rules.burst.max(1)) * interval(rules);
-        if whole - micros(now) > most {
+        if whole.saturating_sub(micros(now)) > most {
             // By a clock that was ahead: records go on at its time until ours is there too, however long that takes.
             return Ok(());
         }
-        match whole + interval(rules) - micros(now) - most {
+        match whole.saturating_add(interval(rules)).saturating_sub(micros(now)).saturating_sub(most) {
             over if over > 0 => Err(Refusal::rate_limit(millis_of(over))),
             _ => Ok(()),
         }
@@ -41,8 +41,9 @@ impl Pace {
 
     pub(crate) fn spoke(&mut self, rules: &Rules, user: &UserId, at: Wall) {
         // What keys and brokers say in somebody's name is not paced; it may use up the burst, and no more than it.
-        let most = micros(at) + i64::from(rules.burst.max(1)) * interval(rules);
-        let whole = self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(at)) + interval(rules);
+        let most = micros(at).saturating_add(i64::from(rules.burst.max(1)) * interval(rules));
+        let whole =
+            self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(at)).saturating_add(interval(rules));
         self.0.insert(user.clone(), whole.min(most));
         if self.0.len() > FOLLOWED_MAX {
             self.0.retain(|_, whole| *whole > micros(at));
