@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -16,6 +17,8 @@ use crate::said::PATTERNS;
 
 /// What has come and was not looked at. Redis itself hangs up on whoever takes it too slowly, so that it is dropped here.
 pub(crate) const HEARD_MAX: usize = 16_384;
+/// And their bytes: one message may have half a gigabyte, and only who has looked at it knows that it is none of ours.
+const HEARD_BYTES_MAX: usize = 64 << 20;
 /// Signs of life.
 const PULSE: Duration = Duration::from_secs(1);
 /// While the server is away others find out whether it is back.
@@ -65,7 +68,8 @@ impl Ear {
         let client =
             self.plan.client(&self.address, ProtocolVersion::RESP3).map_err(|error| error.to_string())?;
         let ended = Arc::new(Notify::new());
-        let hears = hears(self.heard.clone(), parts.counts.clone(), ended.clone());
+        let (bytes, counts) = (parts.heard_bytes.clone(), parts.counts.clone());
+        let hears = hears(Waiting { heard: self.heard.clone(), bytes, counts }, ended.clone());
         let mut open = listen(&client, hears).await?;
         let mut commands = vec![redis::cmd("SUBSCRIBE").arg(parts.key(WORDS)).clone()];
         if self.patterns {
@@ -106,28 +110,38 @@ async fn answered(open: &mut MultiplexedConnection, command: &Cmd) -> Result<(),
     }
 }
 
-fn hears(
+/// Where what is heard waits to be looked at.
+struct Waiting {
     heard: mpsc::Sender<Heard>,
+    bytes: Arc<AtomicUsize>,
     counts: Arc<Counts>,
+}
+
+impl Waiting {
+    fn put(&self, heard: Heard) {
+        add(&self.counts.heard_total, 1);
+        let bytes = heard.message.len();
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > HEARD_BYTES_MAX || self.heard.try_send(heard).is_err() {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            add(&self.counts.unheard_total, 1);
+        }
+    }
+}
+
+fn hears(
+    waiting: Waiting,
     ended: Arc<Notify>,
 ) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
     move |PushInfo { kind, data }| {
-        let (channel, message) = match (kind, &data[..]) {
+        match (kind, &data[..]) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(message)])
             | (PushKind::PMessage, [_, Value::BulkString(channel), Value::BulkString(message)]) => {
-                (channel, message)
+                let channel = String::from_utf8_lossy(channel).as_ref().into();
+                waiting.put(Heard { at: Instant::now(), channel, message: message.as_slice().into() });
             }
-            (PushKind::Disconnection, _) => {
-                ended.notify_one();
-                return Ok(());
-            }
-            _ => return Ok(()),
-        };
-        add(&counts.heard_total, 1);
-        let channel = String::from_utf8_lossy(channel).as_ref().into();
-        let news = Heard { at: Instant::now(), channel, message: message.as_slice().into() };
-        if heard.try_send(news).is_err() {
-            add(&counts.unheard_total, 1);
+            (PushKind::Disconnection, _) => ended.notify_one(),
+            _ => {}
         }
         Ok(())
     }

@@ -209,6 +209,7 @@ impl Begin {
             token,
             prefix,
             ears_changed: Notify::new(),
+            heard_bytes: Arc::default(),
             waiting: Cell::new(0),
             waiting_bytes: Cell::new(0),
             idle: Notify::new(),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use node::{Desk, Facts};
 use tokio::sync::{Notify, watch};
@@ -28,6 +28,8 @@ pub(crate) struct Parts {
     /// How all that is kept in Redis begins.
     pub(crate) prefix: String,
     pub(crate) ears_changed: Notify,
+    /// Of what was heard and not looked at.
+    pub(crate) heard_bytes: Arc<AtomicUsize>,
     /// Errands for rooms that are not done, and their bytes.
     pub(crate) waiting: Cell<usize>,
     pub(crate) waiting_bytes: Cell<usize>,

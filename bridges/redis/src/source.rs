@@ -2,6 +2,7 @@
 //! room.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -94,6 +95,7 @@ impl Source {
             self.clear_shelf();
         }
         for heard in some.drain(..) {
+            self.parts.heard_bytes.fetch_sub(heard.message.len(), Ordering::Relaxed);
             if *heard.channel == *self.words {
                 self.hear_word(&String::from_utf8_lossy(&heard.message));
             } else if self.parts.lease.is_held() && !self.has_left {
