@@ -8,8 +8,8 @@ use engine::{Answer, Asked};
 use session::Authenticated;
 use shard::{Announcement, Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
-    Asks, Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Petition,
-    Refusal, Revocation, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Asks, Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Outward,
+    Petition, Refusal, Revocation, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 use crate::engine::Engine;
@@ -442,6 +442,9 @@ impl Around for Hands<'_> {
             self.world.announced(self.node, &Announcement { payload, position, at });
         }
     }
+
+    /// No world has a broker beside its engine.
+    fn outward(&mut self, _: Outward) {}
 
     fn failed(&mut self, failure: Failure) {
         if self.world.scenario.mutant == Some(Mutant::DamageUnsaid) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use link::{Condition, Figure, Link};
 use shard::Pressure;
-use vocabulary::Wall;
+use vocabulary::{UserId, Wall};
 
 use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
@@ -28,6 +28,8 @@ pub(crate) struct ShardFacts {
     pub trace: Trace,
     /// Of the users here, made anew every few seconds where there may be other nodes; held for a copy.
     pub sketch: Mutex<Sketch>,
+    /// The users here as they were then, where a bridge tells of them; held for a copy of a pointer.
+    who: Mutex<Arc<[UserId]>>,
 }
 
 /// What came to the door.
@@ -48,8 +50,21 @@ pub struct Facts {
     /// One outside the shards.
     engine: OnceLock<Arc<dyn Link>>,
     authorizer: OnceLock<Arc<Authorizer>>,
+    /// Held to look, by whoever asks for figures.
+    bridges: Mutex<Vec<Arc<dyn Bridge>>>,
+    wants_users: AtomicBool,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
+}
+
+/// A way to a broker, as probes and figures see it. While it is away the node serves all the same.
+pub trait Bridge: Send + Sync {
+    /// One word.
+    fn name(&self) -> &'static str;
+
+    fn condition(&self) -> Condition;
+
+    fn figures(&self) -> Vec<Figure>;
 }
 
 /// The node at one look.
@@ -85,6 +100,8 @@ impl Facts {
             keys: AtomicU64::new(0),
             engine: OnceLock::new(),
             authorizer: OnceLock::new(),
+            bridges: Mutex::default(),
+            wants_users: AtomicBool::new(false),
             fleet_users: AtomicU64::new(0),
         }
     }
@@ -106,6 +123,30 @@ impl Facts {
 
     pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
         self.authorizer.get().map(Arc::as_ref)
+    }
+
+    /// It is shown from now on, with its figures.
+    pub fn bridge_is(&self, bridge: Arc<dyn Bridge>) {
+        self.bridges.lock().unwrap_or_else(PoisonError::into_inner).push(bridge);
+    }
+
+    pub(crate) fn bridges(&self) -> Vec<Arc<dyn Bridge>> {
+        self.bridges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on shards say who is here.
+    pub fn watch_users(&self) {
+        self.wants_users.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wants_users(&self) -> bool {
+        self.wants_users.load(Ordering::Relaxed)
+    }
+
+    /// Users with an open socket on this node, each at one shard, as they were a few seconds ago. To be watched first.
+    pub fn users_here(&self) -> Vec<Arc<[UserId]>> {
+        let users = |shard: &ShardFacts| shard.who.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.shards.iter().map(users).collect()
     }
 
     /// What this node says of its own.
@@ -222,6 +263,10 @@ impl Facts {
 }
 
 impl ShardFacts {
+    pub(crate) fn keep_users<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
+        *self.who.lock().unwrap_or_else(PoisonError::into_inner) = users.cloned().collect();
+    }
+
     fn role(user: &vocabulary::User) -> &str {
         user.role.as_deref().unwrap_or("none")
     }

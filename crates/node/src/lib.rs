@@ -22,6 +22,7 @@ mod memory;
 mod metrics;
 mod online;
 mod origins;
+mod outlet;
 mod permission;
 mod run;
 mod sealed;
@@ -47,13 +48,14 @@ use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 pub use addresses::{Network, NotANetwork};
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
-pub use facts::{Facts, Health};
+pub use facts::{Bridge, Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
+pub use outlet::{Outflow, Outlet, outlet};
 pub use tls::{Tls, TlsError};
 
 use authorizer::Authorizer;
@@ -78,6 +80,8 @@ pub struct Config {
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
     pub engine: Engine,
+    /// Where messages of rooms go that are for brokers too.
+    pub outlet: Option<Outlet>,
     /// What stored records must survive at least, whatever the apps need.
     pub durability: Durability,
     /// Told apart from every other process of the deployment; drawn by the caller.
@@ -217,6 +221,7 @@ impl Node {
                 facts: facts.clone(),
                 mailboxes: mailboxes.clone(),
                 calls: calls.clone(),
+                outlet: config.outlet.clone(),
                 said: said.clone(),
                 pages: to_pages.clone(),
             };

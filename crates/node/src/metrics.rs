@@ -53,6 +53,14 @@ pub(crate) fn text(facts: &Facts) -> String {
     if let Some(authorizer) = facts.authorizer() {
         page.authorizer(authorizer);
     }
+    for bridge in facts.bridges() {
+        for Figure { name, help, value } in bridge.figures() {
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            let name = format!("bridge_{}_{name}", bridge.name());
+            page.head(&name, help, kind);
+            page.line(&name, value);
+        }
+    }
     page.process();
     page.0
 }

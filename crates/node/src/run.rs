@@ -27,6 +27,7 @@ use crate::keeper::Keeper;
 use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::online::Sketch;
+use crate::outlet::Outlet;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
@@ -51,6 +52,7 @@ pub(crate) struct Seat {
     pub facts: Arc<Facts>,
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
+    pub outlet: Option<Outlet>,
     pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
@@ -214,8 +216,11 @@ impl Thread {
         Ok(())
     }
 
-    /// For the other nodes, where there may be some.
+    /// For bridges that tell of them, and for the other nodes, where there may be some.
     fn sketch(&self) {
+        if self.seat.facts.wants_users() {
+            self.seat.facts.shards[usize::from(self.seat.id.0)].keep_users(self.shard.users());
+        }
         if !self.seat.facts.has_siblings() {
             return;
         }
@@ -301,7 +306,7 @@ impl Thread {
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
-        let (mailboxes, calls) = (&*seat.mailboxes, &*seat.calls);
+        let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
         (
             shard,
             post,
@@ -313,6 +318,7 @@ impl Thread {
                 unsaid,
                 mailboxes,
                 calls,
+                outlet,
                 facts,
                 broken,
                 failures,

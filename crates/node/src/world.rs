@@ -7,8 +7,8 @@ use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Petition, Refusal, Ruling, Said, ShardId, Tag,
-    Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
+    ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::authorizer::Asker;
@@ -18,6 +18,7 @@ use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::logs::Logs;
 use crate::mail::Mailboxes;
+use crate::outlet::Outlet;
 use crate::sockets::Sockets;
 use crate::sparing::Sparing;
 
@@ -32,6 +33,7 @@ pub(crate) struct Outside<'a> {
     pub unsaid: &'a mut VecDeque<Said>,
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
+    pub outlet: Option<&'a Outlet>,
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
@@ -82,6 +84,12 @@ impl World for Outside<'_> {
     /// It leaves with the next turn.
     fn said(&mut self, said: Said) {
         self.unsaid.push_back(said);
+    }
+
+    fn outward(&mut self, outward: Outward) {
+        if let Some(outlet) = self.outlet {
+            outlet.put(outward);
+        }
     }
 
     fn failed(&mut self, failure: Failure) {

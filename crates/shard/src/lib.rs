@@ -36,7 +36,7 @@ use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
     Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now,
-    Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 pub use announce::Announcement;
@@ -104,6 +104,8 @@ pub enum Output {
     Told(CallId, Told),
     /// What the room that every node follows says to this one.
     Said(Said),
+    /// For brokers.
+    Outward(Box<Outward>),
     /// For whoever asks later.
     Traced(Box<Traced>),
     /// For the log.
@@ -400,6 +402,7 @@ impl Shard {
                     self.outputs.push_back(Output::Post(shard, Envelope::Delivery(delivery.into())));
                 }
                 Effect::Said(said) => self.outputs.push_back(Output::Said(said)),
+                Effect::Outward(outward) => self.outputs.push_back(Output::Outward(outward)),
                 Effect::Failed(failure) => self.outputs.push_back(Output::Failed(failure)),
                 Effect::Ask(question) => self.outputs.push_back(Output::Ask(self.rooms.signed(question))),
                 Effect::Command(shard, command) if shard == self.id => self.rooms.command(now, command),

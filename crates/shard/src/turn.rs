@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Petition, Refusal, Ruling, Said, ShardId, Tag,
-    Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
+    ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -40,6 +40,8 @@ pub trait World {
     fn told(&mut self, call: CallId, told: Told);
     /// What holds for the whole deployment.
     fn said(&mut self, said: Said);
+    /// For brokers.
+    fn outward(&mut self, outward: Outward);
     /// To be kept for a while.
     fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
@@ -156,6 +158,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Finish(connection) => world.finish(connection),
                 Output::Told(call, told) => world.told(call, told),
                 Output::Said(said) => world.said(said),
+                Output::Outward(outward) => world.outward(*outward),
                 Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {

@@ -26,8 +26,8 @@ pub use command::{
     Verb, Word,
 };
 pub use delivery::{
-    Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
-    Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
+    Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Outward, Page, PageEntry, Parting,
+    PresenceNews, Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
 };
 pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};

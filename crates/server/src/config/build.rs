@@ -7,6 +7,7 @@ use engine_nats::Keeps;
 use http_api::Scope;
 use identity::Algorithm;
 
+use super::bridges;
 use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
@@ -40,6 +41,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
         chat: chat(settings),
+        redis_bridge: bridges::redis(top),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),

@@ -8,6 +8,7 @@ use engine::Durability;
 use identity::{Algorithm, ProvingKey};
 
 use super::Tls;
+use super::bridges;
 use super::build::algorithm;
 use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
@@ -49,6 +50,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     durable(&settings.top, faults);
     shared_engine(settings, mode, faults);
     nats_servers(top, faults);
+    bridges::check(top, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }

@@ -26,6 +26,7 @@ pub(crate) struct Typed {
     pub signing: Signing,
     pub presence_notices: bool,
     pub chat: Chat,
+    pub redis_bridge: Option<RedisBridge>,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -75,6 +76,17 @@ pub(crate) struct Redis {
     pub connections: usize,
     pub authorities: Option<PathBuf>,
     pub durability: engine::Durability,
+}
+
+pub(crate) struct RedisBridge {
+    /// With its password.
+    pub url: Hidden,
+    pub authorities: Option<PathBuf>,
+    pub channels: bool,
+    pub relay: Option<String>,
+    pub app: String,
+    pub presence: bool,
+    pub lease: Duration,
 }
 
 pub(crate) struct Nats {

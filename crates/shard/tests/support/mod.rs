@@ -9,8 +9,8 @@ use serde_json::Value;
 use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
-    Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Person, Petition,
-    Refusal, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
+    Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Outward, Person,
+    Petition, Refusal, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -71,6 +71,10 @@ impl World for Outside {
     fn traced(&mut self, _: Traced) {}
 
     fn said(&mut self, _: Said) {}
+
+    fn outward(&mut self, outward: Outward) {
+        panic!("no app here has brokers to tell of {outward:?}");
+    }
 
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
