@@ -4,6 +4,7 @@
 mod append;
 mod arrive;
 mod history;
+mod joins;
 mod load;
 mod looks;
 mod pages;

@@ -1,8 +1,8 @@
-//! The past, for who was not here: joins that resume, pages for members that catch up.
+//! The past, for who was not here: pages for members that catch up.
 
 use engine::{Question, Read, Stored};
 use vocabulary::{
-    Act, Audience, Caller, ConnectionId, Delivery, Join, Joined, Page, PageEntry, Payload, Position, Record,
+    Act, Audience, Command, ConnectionId, Delivery, Join, Page, PageEntry, Payload, Position, Record,
     Refusal, Reply, RoomId, Tick, Verdict,
 };
 
@@ -11,7 +11,6 @@ use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Log;
-use crate::seats::Seat;
 
 /// Pages of a room that the engine is asked for at a time. Members that come back together stand at few places; and those that
 /// stand at many must not wait for each other's way to the engine and back.
@@ -37,12 +36,14 @@ pub(super) enum Want {
         ahead: Option<Position>,
     },
     History(Past),
-    /// What a command is about, and since when it waits for it.
+    /// What a command is about.
     Subject(Box<Act>),
+    /// Who may not be here by what is known: whether that is still so.
+    Join(Box<Join>),
 }
 
 impl Reader {
-    pub(super) fn is_for(&self, connection: ConnectionId) -> bool {
+    pub(super) fn is_page_for(&self, connection: ConnectionId) -> bool {
         matches!(self.want, Want::Page { connection: reader, .. } if reader == connection)
     }
 
@@ -56,55 +57,8 @@ impl Reader {
 }
 
 impl Home {
-    pub(super) fn join(&mut self, cx: &mut Cx<'_>, join: Join) {
-        let Some(log) = super::Home::log(self) else { return };
-        let caller = Caller::Connection { id: join.connection, user: join.user.clone() };
-        let audience = match cx.answered(&self.id, log.fold.admit(cx.now, &caller, &join.payload)) {
-            Ok(audience) => audience,
-            Err(refusal) => {
-                // A member that is refused now is none any more, unless it is for a fault of ours.
-                let ends = refusal.code.is_clients_fault();
-                self.part(cx, &join, refusal);
-                if ends {
-                    self.leave(cx, join.connection, true);
-                }
-                return;
-            }
-        };
-        let upto = log.head();
-        let verdict = match join.since {
-            None => Verdict::Fresh,
-            Some(since) => self.verdict(cx, since, audience),
-        };
-        let cursor = match (&verdict, join.since) {
-            (Verdict::Resumed, Some(since)) => since,
-            _ => upto,
-        };
-        let about = cx.unless_panicked(&self.id, log.fold.about(cx.now, &caller, &join.payload)).flatten();
-        let seat = Seat { user: join.user.clone(), audience, ticket: join.ticket, join: join.payload };
-        if self.seats.insert(join.connection, seat).is_none()
-            && let Some((person, count)) = self.presence.join(&join.user.person)
-        {
-            cx.publish_presence(&self.id, person, count);
-        }
-        let joined = Joined {
-            room: self.id.clone(),
-            connection: join.connection,
-            ticket: join.ticket,
-            tag: join.tag,
-            audience,
-            verdict,
-            upto,
-            cursor,
-            users: self.presence.list(cx.limits.presence_list_max),
-            count: app::Roll::count(&self.presence),
-            about,
-        };
-        cx.deliver(join.connection.shard, Delivery::Joined(joined));
-    }
-
     /// How a client's position continues here. Whether the log still reaches back is known when a page is read.
-    fn verdict(&self, cx: &mut Cx<'_>, since: Position, audience: Audience) -> Verdict {
+    pub(super) fn verdict(&self, cx: &mut Cx<'_>, since: Position, audience: Audience) -> Verdict {
         let Some(log) = self.log() else { return Verdict::Fresh };
         let head = log.head();
         if self.may_be_behind(cx, since) {
@@ -160,7 +114,7 @@ impl Home {
         after: Position,
         ahead: Option<Position>,
     ) {
-        self.readers.retain(|_, reader| !reader.is_for(connection));
+        self.readers.retain(|_, reader| !reader.is_page_for(connection));
         let limit = cx.limits.page_records_max as u32;
         let (want, now) = (Want::Page { connection, ticket, ahead }, cx.now.tick);
         let reader = Reader { asked: now, since: now, flies: false, after: after.offset, limit, want };
@@ -243,6 +197,7 @@ impl Home {
         let (connection, ticket) = match reader.want {
             Want::History(_) => return self.read_history(cx, reader, outcome),
             Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
+            Want::Join(join) => return self.join_read(cx, *join, outcome.clone()),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
             }
@@ -329,6 +284,7 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) => self.refuse_act(cx, &act, Refusal::busy(1000)),
+                Want::Join(join) => self.command(cx, Command::Join(*join)),
             }
         }
     }
@@ -350,6 +306,7 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) if over => self.refuse_act(cx, &act, Refusal::busy(1000)),
+                Want::Join(join) if over => self.part(cx, &join, Refusal::busy(1000)),
                 _ if reader.flies || self.may_fly(reader.after) => self.ask_for(cx, reader),
                 _ => drop(self.readers.insert(ticket, reader)),
             }

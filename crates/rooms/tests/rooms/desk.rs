@@ -13,20 +13,33 @@ use vocabulary::{
     ShardId, Shown, Standing, Tag, Tick, User, UserId, Wall,
 };
 
-/// Whatever is said is recorded. What begins with `~` does not last, and `about` a record repeats what that says.
+/// Whatever is said is recorded. What begins with `~` does not last, `about` a record repeats what that says, and who comes
+/// `if open` is let in once `open` was said.
 pub(crate) struct Scribe;
 
 impl App for Scribe {
-    type State = ();
+    /// Whether it is open.
+    type State = bool;
 
-    fn start(&self, _: &RoomId) {}
-    fn admit(&self, _: Now, (): &(), _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
+    fn start(&self, _: &RoomId) -> bool {
+        false
+    }
+    fn admit(&self, _: Now, open: &bool, _: &Caller, join: &Payload) -> Result<Audience, Refusal> {
+        if **join == *b"if open" && !open {
+            return Err(Refusal::new(Code::Forbidden, "it is closed"));
+        }
         Ok(Audience::default())
     }
     fn subject(&self, said: Action<'_>) -> Option<Position> {
         std::str::from_utf8(said.payload).ok()?.strip_prefix("about ")?.parse().ok()
     }
-    fn decide(&self, _: Now, room: Room<'_, ()>, _: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
+    fn decide(
+        &self,
+        _: Now,
+        room: Room<'_, bool>,
+        _: &Caller,
+        said: Action<'_>,
+    ) -> Result<Decision, Refusal> {
         let repeated = match (self.subject(said), room.subject) {
             (None, _) => said.payload.clone(),
             (Some(_), Some(record)) => Payload::from([b"found ", &record.body[..]].concat()),
@@ -34,22 +47,23 @@ impl App for Scribe {
         };
         Ok(Decision::record("said", repeated))
     }
-    fn apply(&self, (): &mut (), _: &Record) -> Applied {
+    fn apply(&self, open: &mut bool, record: &Record) -> Applied {
+        *open |= *record.body == *b"open";
         Applied::Done
     }
-    fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
+    fn show(&self, _: &bool, record: &Record, _: Audience) -> Option<Shown> {
         let (payload, sender) = (record.body.clone(), record.author.clone());
         let lasting = !payload.starts_with(b"~");
         Some(Shown { kind: "said", payload, sender, class: Class::Record, lasting })
     }
-    fn view(&self, (): &(), _: Audience) -> Payload {
+    fn view(&self, _: &bool, _: Audience) -> Payload {
         Payload::new()
     }
-    fn save(&self, (): &()) -> Payload {
+    fn save(&self, _: &bool) -> Payload {
         Payload::new()
     }
-    fn load(&self, _: &RoomId, _: &Payload) -> Result<(), UnknownFormat> {
-        Ok(())
+    fn load(&self, _: &RoomId, _: &Payload) -> Result<bool, UnknownFormat> {
+        Ok(false)
     }
 }
 
