@@ -177,6 +177,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         messages: shard::MESSAGES,
         compress_from_bytes,
         pace: shard::Pace::default(),
+        joins_inbox: false,
         one_per_user: None,
     }];
     Shard::new(now, Config { id, limits, mounts, apps, rooms })

@@ -80,7 +80,15 @@ impl Furnish for Furniture {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
         let pace = shard::Pace::default();
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace, one_per_user: None }]
+        vec![shard::Mount {
+            speaks,
+            app,
+            messages,
+            compress_from_bytes: 256,
+            pace,
+            one_per_user: None,
+            joins_inbox: false,
+        }]
     }
 }
 
