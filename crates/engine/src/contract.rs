@@ -27,7 +27,7 @@ impl Format {
     /// The first wrote the keys of a snapshot one by one. No release did.
     pub const OLDEST: Format = Format(2);
     /// What stands for the next one is a number that none will have.
-    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 2 });
+    pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 3 });
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

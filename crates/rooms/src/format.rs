@@ -9,6 +9,7 @@ use engine::Format;
 use vocabulary::{Check, Epoch, Payload, Person, Position, Record, Seen, Touched, UserId, Wall};
 
 use crate::keys::Remembered;
+use crate::marks::Marks;
 use crate::saved_keys;
 
 /// In place of a number of users: a record touches a few, or all.
@@ -87,14 +88,19 @@ pub(crate) struct Saved {
     pub at: Wall,
     /// Oldest first.
     pub keys: Vec<Remembered>,
+    pub marks: Marks,
     pub app: Payload,
 }
+
+/// From here on a snapshot says how old the log is at which offset.
+const WITH_MARKS: u8 = 3;
 
 pub(crate) fn write_snapshot<'a>(
     format: Format,
     seen: Seen,
     at: Wall,
     keys: impl ExactSizeIterator<Item = &'a Remembered>,
+    marks: &Marks,
     app: &Payload,
 ) -> Payload {
     let mut out = BytesMut::with_capacity(64 + app.len() + keys.len() * saved_keys::BYTES_EACH);
@@ -103,24 +109,27 @@ pub(crate) fn write_snapshot<'a>(
     out.put_u32(seen.check.0);
     out.put_i64(at.0);
     saved_keys::put(keys, &mut out);
+    if format.0 >= WITH_MARKS {
+        marks.put(&mut out);
+    }
     out.put_slice(app);
     out.freeze()
 }
 
 pub(crate) fn read_snapshot(data: &Payload) -> Result<Saved, Unreadable> {
     let mut input = data.clone();
-    read_format(&mut input)?;
+    let format = read_format(&mut input)?;
     let position = get_position(&mut input)?;
     let check = Check(input.try_get_u32().map_err(|_| Unreadable)?);
     let at = Wall(input.try_get_i64().map_err(|_| Unreadable)?);
     let keys = saved_keys::take(&mut input)?;
-    Ok(Saved { seen: Seen { position, check }, at, keys, app: input })
+    let marks = if format.0 >= WITH_MARKS { Marks::take(&mut input)? } else { Marks::default() };
+    Ok(Saved { seen: Seen { position, check }, at, keys, marks, app: input })
 }
 
-/// The layout is the same in all that are read.
-fn read_format(input: &mut Bytes) -> Result<(), Unreadable> {
+fn read_format(input: &mut Bytes) -> Result<Format, Unreadable> {
     match input.try_get_u8() {
-        Ok(format) if (Format::OLDEST.0..=Format::NEWEST.0).contains(&format) => Ok(()),
+        Ok(format) if (Format::OLDEST.0..=Format::NEWEST.0).contains(&format) => Ok(Format(format)),
         _ => Err(Unreadable),
     }
 }
@@ -176,13 +185,15 @@ mod tests {
         let keys = [Key::client(&UserId::new("7"), "c-1"), Key::duty(position, "close")];
         let keys: Vec<_> = keys.into_iter().map(|key| Remembered { key, position, at: Wall(1) }).collect();
         let (seen, at, app) = (Seen { position, check: Check(77) }, Wall(5), Payload::from_static(b"state"));
-        let written = write_snapshot(Format::NEWEST, seen, at, keys.iter(), &app);
-        assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, app }));
+        let mut marks = Marks::default();
+        marks.note(at, 17, std::time::Duration::ZERO);
+        let written = write_snapshot(Format::NEWEST, seen, at, keys.iter(), &marks, &app);
+        assert_eq!(read_snapshot(&written), Ok(Saved { seen, at, keys, marks, app }));
     }
 
     /// What lies in logs: other bytes for the same are another format.
     #[test]
-    fn a_record_and_a_snapshot_of_format_2_are_these_bytes() {
+    fn a_record_and_a_snapshot_of_each_format_are_these_bytes() {
         let author = Person { id: UserId::new("7"), name: "Ana".into() };
         let touches = Touched::Users(vec![UserId::new("8")]);
         let draft = app::Draft { kind: "message", body: Payload::from_static(b"hi"), touches };
@@ -197,11 +208,15 @@ mod tests {
         };
         let keys = [key("c-1", 17), key("c-2", 18)];
         let seen = Seen { position: at(18), check: Check(77) };
-        let snapshot =
-            write_snapshot(Format(2), seen, Wall(300), keys.iter(), &Payload::from_static(b"state"));
-        let head = b"\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x12\0\0\0\x4d\0\0\0\0\0\0\x01\x2c\0\0\0\x02";
+        let mut marks = Marks::default();
+        marks.note(Wall(300), 18, std::time::Duration::ZERO);
+        let state = Payload::from_static(b"state");
+        let snapshot = |format| write_snapshot(format, seen, Wall(300), keys.iter(), &marks, &state);
+        let head = b"\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\x12\0\0\0\x4d\0\0\0\0\0\0\x01\x2c\0\0\0\x02";
         let keys = b"\xd8\x04\x12\x22\0\x0eclient 1 7 c-1\0\0\x02\x0d\x012";
-        assert_eq!(snapshot[..], [&head[..], keys, b"state"].concat());
+        let mark = b"\0\x01\0\0\0\0\0\0\x01\x2c\0\0\0\0\0\0\0\x12";
+        assert_eq!(snapshot(Format(2))[..], [b"\x02", &head[..], keys, b"state"].concat());
+        assert_eq!(snapshot(Format(3))[..], [b"\x03", &head[..], keys, mark, b"state"].concat());
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod tell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::{Action, Host};
 use engine::Question;
@@ -79,13 +80,15 @@ pub struct Rules {
     /// Members are told who comes and goes.
     pub notices: bool,
     pub retention_records: u64,
+    /// Records are kept for so long at most; absent: for as long as they are not too many.
+    pub retention_age: Option<Duration>,
     /// The node itself follows, members or not, and is told what the room says.
     pub kept: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000, kept: false }
+        Rules { notices: true, retention_records: 1_000_000, retention_age: None, kept: false }
     }
 }
 
@@ -96,6 +99,7 @@ pub(crate) struct Home {
     kept: bool,
     /// Records kept behind a snapshot.
     retention: u64,
+    retention_age: Option<Duration>,
     /// Offsets up to here are known to be kept no more.
     kept_from: u64,
     phase: Phase,
@@ -126,6 +130,7 @@ impl Home {
             notices: rules.notices,
             kept: rules.kept,
             retention: rules.retention_records,
+            retention_age: rules.retention_age,
             kept_from: 0,
             phase: Phase::Loading(Loading::new(cx.now.tick, None)),
             seats: Seats::default(),

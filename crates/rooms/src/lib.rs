@@ -8,6 +8,7 @@ mod home;
 mod keys;
 mod limits;
 mod log;
+mod marks;
 mod pipeline;
 mod presence;
 mod saved_keys;

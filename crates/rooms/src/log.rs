@@ -2,6 +2,7 @@
 //! the ring of its newest records. Only grows in order, one record at a time.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use app::{Applied, Fold, Host, Panicked};
 use engine::{Format, Snapshot, Stored};
@@ -10,6 +11,7 @@ use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
 use crate::format::{self, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::marks::Marks;
 
 /// However large a snapshot is, it is written when this many times the records or bytes for one have come: more would take longer
 /// to fold again than anybody should wait for a room.
@@ -25,6 +27,9 @@ pub(crate) struct Log {
     fresh: Fresh,
     /// What the last snapshot took.
     saved_bytes: usize,
+    marks: Marks,
+    /// How long records are kept, if not for as long as there is place.
+    span: Option<Duration>,
 }
 
 /// Recorded since the last snapshot.
@@ -73,17 +78,19 @@ impl Log {
         room: &RoomId,
         snapshot: Option<&Snapshot>,
         epoch: Epoch,
+        span: Option<Duration>,
     ) -> Result<Log, Unopened> {
-        let (fold, head, at, keys) = match snapshot {
+        let (fold, head, at, keys, marks) = match snapshot {
             None => {
                 let start = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-                (host.start(room).map_err(Unopened::Panicked)?, start, Wall::default(), Keys::default())
+                let fold = host.start(room).map_err(Unopened::Panicked)?;
+                (fold, start, Wall::default(), Keys::default(), Marks::default())
             }
             Some(snapshot) => {
                 let saved = format::read_snapshot(&snapshot.data).map_err(|_| Unopened::Unreadable)?;
                 let loaded = host.load(room, &saved.app).map_err(Unopened::Panicked)?;
                 let fold = loaded.map_err(|_| Unopened::Unreadable)?;
-                (fold, snapshot.seen, saved.at, Keys::of(saved.keys))
+                (fold, snapshot.seen, saved.at, Keys::of(saved.keys), saved.marks)
             }
         };
         Ok(Log {
@@ -95,6 +102,8 @@ impl Log {
             ring_bytes: 0,
             fresh: Fresh::default(),
             saved_bytes: snapshot.map_or(0, |snapshot| snapshot.data.len()),
+            marks,
+            span,
         })
     }
 
@@ -133,6 +142,9 @@ impl Log {
             return Ok(Grown::Foreign);
         };
         self.at = self.at.max(written.at);
+        if let Some(span) = self.span {
+            self.marks.note(self.at, stored.offset, span);
+        }
         self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
         let record = Record {
             position,
@@ -176,6 +188,15 @@ impl Log {
         (&mine.kind, &mine.author, &mine.body) != (&theirs.kind, &theirs.author, &theirs.body)
     }
 
+    /// Up to which offset all is older than what is kept.
+    pub(crate) fn passed(&self, now: Wall) -> u64 {
+        self.span.map_or(0, |span| self.marks.passed(now, span))
+    }
+
+    pub(crate) fn forgets(&mut self, upto: u64) {
+        self.marks.forget(upto);
+    }
+
     pub(crate) fn wants_snapshot(&self, limits: &Limits) -> bool {
         self.fresh.is_snapshot_due(self.saved_bytes, self.keys.len(), limits)
     }
@@ -193,14 +214,18 @@ impl Log {
     }
 
     fn snapshot_of(&self, format: Format, app: &Payload, seen: Seen) -> Snapshot {
-        Snapshot { seen, data: format::write_snapshot(format, seen, self.at, self.keys.all(), app) }
+        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &self.marks, app);
+        Snapshot { seen, data }
     }
 
     /// What a new epoch would start from: this state, before the first record. However large it is, without it the room
     /// could not go on.
     pub(crate) fn base_of(&self, format: Format, epoch: Epoch) -> Result<Snapshot, Panicked> {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
-        Ok(self.snapshot_of(format, &self.fold.save()?, seen))
+        // What it marks is of the epoch that ends.
+        let (marks, app) = (Marks::default(), self.fold.save()?);
+        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &marks, &app);
+        Ok(Snapshot { seen, data })
     }
 }
 

@@ -170,7 +170,8 @@ impl Home {
         if !matches!(loading.step, LoadStep::Following) {
             return;
         }
-        let opened = Log::open(&*self.host, &self.id, loaded.snapshot.as_ref(), loaded.head.epoch);
+        let snapshot = loaded.snapshot.as_ref();
+        let opened = Log::open(&*self.host, &self.id, snapshot, loaded.head.epoch, self.retention_age);
         let mut log = match opened {
             Ok(log) => log,
             Err(Unopened::Panicked(panicked)) => {
@@ -195,6 +196,7 @@ impl Home {
             _ => {}
         }
         self.kept_from = loaded.base;
+        self.stewarded.forgets = 0;
         loading.found(&log);
         let mut panicked = None;
         for stored in loaded.records {

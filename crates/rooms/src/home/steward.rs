@@ -34,6 +34,8 @@ pub(crate) struct Stewarded {
     told: Option<(Position, Option<Wall>)>,
     /// Of an app with duties only sometimes: the agenda has word of this room, or is about to.
     pub(super) woken: bool,
+    /// With the last snapshot the engine was allowed to forget up to here.
+    pub(super) forgets: u64,
 }
 
 impl Stewarded {
@@ -115,10 +117,15 @@ impl Home {
             self.stewarded = Stewarded::default();
         }
         let Phase::Live(log) = &mut self.phase else { return };
-        if log.wants_snapshot(cx.limits) {
+        let passed = log.passed(cx.now.wall);
+        let overdue = passed > self.kept_from.max(self.stewarded.forgets);
+        if overdue || log.wants_snapshot(cx.limits) {
             match log.snapshot(cx.format, cx.limits) {
                 Ok(snapshot) => {
-                    let forget_upto = snapshot.seen.position.offset.saturating_sub(self.retention);
+                    let too_many = snapshot.seen.position.offset.saturating_sub(self.retention);
+                    let forget_upto = too_many.max(passed);
+                    log.forgets(forget_upto);
+                    self.stewarded.forgets = forget_upto;
                     cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
                 }
                 Err(Unsaved::Panicked(panicked)) => {
@@ -153,7 +160,7 @@ impl Home {
     pub(crate) fn snapshot_kept(&mut self, kept: Option<Position>) {
         let Some(log) = self.log() else { return };
         if let Some(kept) = kept.filter(|kept| kept.epoch == log.head().epoch) {
-            self.kept_from = self.kept_from.max(kept.offset.saturating_sub(self.retention));
+            self.kept_from = self.kept_from.max(self.stewarded.forgets.min(kept.offset));
         }
     }
 

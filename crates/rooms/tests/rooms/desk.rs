@@ -83,7 +83,11 @@ impl Desk {
     }
 
     pub(crate) fn with(nodes: Nodes, limits: Limits) -> Desk {
-        let mut desk = Desk::empty(nodes, limits);
+        Desk::of(nodes, limits, Rules::default())
+    }
+
+    pub(crate) fn of(nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
+        let mut desk = Desk::empty_of(nodes, limits, rules);
         desk.join();
         desk.carry_all();
         desk.told.clear();
@@ -92,8 +96,12 @@ impl Desk {
 
     /// Nobody is in the room yet, and it is not open.
     pub(crate) fn empty(nodes: Nodes, limits: Limits) -> Desk {
+        Desk::empty_of(nodes, limits, Rules::default())
+    }
+
+    pub(crate) fn empty_of(nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
-        let apps = Apps::default().with("scribe", app::host(Scribe), Rules::default());
+        let apps = Apps::default().with("scribe", app::host(Scribe), rules);
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);

@@ -1,5 +1,6 @@
 //! A shard's rooms between what members ask and what the engine answers.
 
+mod aging;
 mod appending;
 mod desk;
 mod history;
