@@ -21,6 +21,7 @@ mod memory;
 mod metrics;
 mod online;
 mod origins;
+mod prover;
 mod run;
 mod sealed;
 mod secrecy;
@@ -51,6 +52,7 @@ pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
+pub use prover::{Prover, Unproven};
 pub use tls::{Tls, TlsError};
 
 use calls::Calls;
@@ -140,6 +142,7 @@ pub struct Node {
     mailboxes: Arc<Mailboxes>,
     gatekeeper: Arc<Gatekeeper>,
     desk: Desk,
+    prover: Prover,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
     operators: Arc<http::Places>,
@@ -215,10 +218,11 @@ impl Node {
             // It ends with the process: what it waits for may never come.
             std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
         }
+        let prover = Prover { gatekeeper: gatekeeper.clone(), keeper: keeper.clone() };
         let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
         let handshake = config.handshake;
         let operators = Arc::new(http::Places::for_operators());
-        Ok(Node { address, facts, mailboxes, gatekeeper, desk, threads, pages, operators, handshake })
+        Ok(Node { address, facts, mailboxes, gatekeeper, desk, prover, threads, pages, operators, handshake })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -237,6 +241,11 @@ impl Node {
     /// For back ends' calls.
     pub fn desk(&self) -> Desk {
         self.desk.clone()
+    }
+
+    /// For users who ask by HTTP.
+    pub fn prover(&self) -> Prover {
+        self.prover.clone()
     }
 
     /// For changes while it serves.
