@@ -56,7 +56,10 @@ fn user(field: &'static str, raw: &RawValue) -> Result<UserId, Fault> {
         Ok(Value::String(text)) => text,
         Ok(Value::Number(number)) if number.is_u64() => number.to_string(),
         _ => {
-            return Err(Fault::field(field, format!("{field} must be a user's id, a text or a whole number")));
+            return Err(Fault::field(
+                field,
+                format!("{field} must be a user's id, a text or a whole number"),
+            ));
         }
     };
     check_user(&text).map_err(|error| Fault::field(field, format!("{field} {error}")))?;
