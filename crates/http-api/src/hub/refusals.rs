@@ -5,7 +5,19 @@ use vocabulary::{Code, Refusal};
 
 use crate::answers::Fault;
 
+/// What rooms call otherwise than the bodies of hub clients.
+const NAMES: [(&str, &str); 3] = [("title", "name"), ("topic", "description"), ("members", "user_ids")];
+
 pub(super) fn of_refusal(refusal: &Refusal) -> Fault {
+    if refusal.code == Code::InvalidPayload {
+        let named = NAMES
+            .iter()
+            .find_map(|(ours, theirs)| Some((*theirs, refusal.text.strip_prefix(ours)?.strip_prefix(' ')?)));
+        return match named {
+            Some((field, rest)) => Fault::field(field, format!("{field} {rest}")),
+            None => Fault::body(refusal.text.clone()),
+        };
+    }
     let fault = Fault::from(refusal);
     let status = match refusal.code {
         Code::App("NOT_FOUND") => StatusCode::NOT_FOUND,

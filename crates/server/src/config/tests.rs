@@ -356,7 +356,12 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
         (&one, &other, &["auth.keys[0].secret = (hidden) (was (hidden)"], &[]),
         (&one, &both, &["auth.keys = 2 of them (was 1 of them"], &[]),
         (&one, "", &["auth.keys = 0 of them (was 1 of them"], &[]),
-        ("", "[[mounts]]\npath = \"/a\"", &[], &["mounts[0].path = /a (was /ws"]),
+        (
+            "",
+            "[[mounts]]\npath = \"/a\"",
+            &[],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 2 of them"],
+        ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",
             "[[mounts]]\npath = \"/a\"\nburst = 4\nallowed_origins = [\"https://b.test\"]",

@@ -199,7 +199,7 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
     let long = "x".repeat(101);
     for (request, body, status, says, field) in [
         ("POST /api/v1/channels", json!({}), 400, "name is required", Some("name")),
-        ("POST /api/v1/channels", json!({ "name": long }), 400, "title", Some("payload")),
+        ("POST /api/v1/channels", json!({ "name": long }), 400, "name must", Some("name")),
         (
             "POST /api/v1/channels",
             json!({ "name": "a", "type": "secret" }),
@@ -229,6 +229,20 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
         ("PUT /api/v1/channels/ID", json!({}), 400, "at least one of", Some("body")),
         ("POST /api/v1/channels/ID/user", json!({}), 400, "user_id is required", Some("user_id")),
         ("DELETE /api/v1/channels/ID/user", json!({ "user_id": "99" }), 404, "no such member", None),
+        (
+            "POST /api/v1/channels/ID/user",
+            json!({ "user_id": 7, "role": "member" }),
+            409,
+            "7 is owner already",
+            None,
+        ),
+        (
+            "POST /api/v1/channels/ID/user",
+            json!({ "user_id": 8, "role": "king" }),
+            400,
+            "role must be",
+            Some("body"),
+        ),
         ("PUT /api/v1/channels/ID/user", Value::Null, 403, "last owner", None),
         ("PATCH /api/v1/channels/ID", Value::Null, 405, "PATCH", None),
         (
