@@ -79,7 +79,8 @@ impl Fleet {
 
     /// `says`: what the token says, as `kulkul token` is told.
     pub(crate) fn client_with(&self, node: &Server, path: &str, says: &[&str]) -> Client {
-        Client::open(node, &format!("{path}?token={}", self.token_with(says))).expect("let in")
+        let and = if path.contains('?') { '&' } else { '?' };
+        Client::open(node, &format!("{path}{and}token={}", self.token_with(says))).expect("let in")
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
