@@ -20,6 +20,9 @@ secret = "0123456789abcdef0123456789abcdef"
 [[mounts]]
 path = "/ws"
 [[mounts]]
+path = "/api/v1/ws"
+protocol = "hub"
+[[mounts]]
 path = "/alone"
 one_per_user = true
 [[api.keys]]
