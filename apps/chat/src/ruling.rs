@@ -133,6 +133,11 @@ impl Ruling<'_> {
             let text = "this room was created already: change_room changes it";
             return Err(Refusal::new(Code::App("EXISTS"), text));
         }
+        if self.state.said.count > 0 && self.who.rank < Rank::Warden {
+            // Else whoever comes last to a room of many could own it.
+            let text = "this room is in use without an owner: a warden or a back end may create it, or take another name";
+            return Err(Refusal::new(Code::App("EXISTS"), text));
+        }
         let settings = self.settings(fields)?;
         let mut members = Vec::new();
         for item in fields.list("members", CREATED_MEMBERS_MAX)? {

@@ -9,6 +9,7 @@ use link::{Condition, Figure, Link};
 use shard::Pressure;
 use vocabulary::Wall;
 
+use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
 use crate::online::Sketch;
 use crate::trace::{Trace, Wanted};
@@ -46,6 +47,7 @@ pub struct Facts {
     pub(crate) keys: AtomicU64,
     /// One outside the shards.
     engine: OnceLock<Arc<dyn Link>>,
+    authorizer: OnceLock<Arc<Authorizer>>,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
 }
@@ -82,6 +84,7 @@ impl Facts {
             pressure: AtomicU8::new(0),
             keys: AtomicU64::new(0),
             engine: OnceLock::new(),
+            authorizer: OnceLock::new(),
             fleet_users: AtomicU64::new(0),
         }
     }
@@ -94,6 +97,15 @@ impl Facts {
     pub(crate) fn engine_is(&self, link: Arc<dyn Link>) {
         // Once, when the node starts.
         self.engine.set(link).ok();
+    }
+
+    pub(crate) fn authorizer_is(&self, authorizer: Arc<Authorizer>) {
+        // Once, when the node starts.
+        self.authorizer.set(authorizer).ok();
+    }
+
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
+        self.authorizer.get().map(Arc::as_ref)
     }
 
     /// What this node says of its own.

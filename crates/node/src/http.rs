@@ -403,11 +403,15 @@ async fn health(State(facts): State<Arc<Facts>>) -> Response {
 }
 
 async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
-    Json(json!({
+    let mut stats = json!({
         "total_connections": facts.health().total,
         "timestamp": Facts::now().to_string(),
         "connections_by_role": facts.roles(),
-    }))
+    });
+    if let Some(authorizer) = facts.authorizer() {
+        stats["authorizer"] = if authorizer.is_away() { "away".into() } else { "asked".into() };
+    }
+    Json(stats)
 }
 
 async fn online(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {

@@ -16,14 +16,18 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 14] = [
+const DIALOGUES: [&str; 19] = [
     "announcement",
     "author",
     "devices",
+    "direct",
+    "edits",
     "errors",
     "fleeting",
     "hub",
     "inbox",
+    "members",
+    "moderation",
     "nodes",
     "reload",
     "resume",
@@ -31,6 +35,7 @@ const DIALOGUES: [&str; 14] = [
     "revoked",
     "rooms",
     "typing",
+    "unread",
 ];
 
 /// Waits beyond this are for rooms to be let go; the simulator plays them to their end.

@@ -10,6 +10,7 @@ use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
 use crate::outbox::Outbox;
+use crate::permission::Parked;
 use crate::speech::OfRoom;
 
 /// Who is at the other end, as far as the shell found out before the upgrade.
@@ -68,6 +69,8 @@ pub(crate) struct Connection {
     pub decoder: Decoder,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
+    /// Requests that somebody is asked about. Boxed, because most have none.
+    pub parked: Option<Box<Parked>>,
 }
 
 impl Subscription {
@@ -122,6 +125,7 @@ impl Connection {
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
+            parked: None,
             behind: false,
             heard: now.tick,
             pinged: now.tick,

@@ -11,6 +11,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// without its engine: it is back within five seconds of it. Nodes are tens, so that their probes are no load.
 const PROBE_MIN: Duration = Duration::from_secs(1);
 const PROBE_MAX: Duration = Duration::from_secs(3);
+/// Where a node can do without for a while, its probes need not come as often.
+const SELDOM_PROBE_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -25,8 +27,11 @@ pub enum Waits {
 #[derive(Debug)]
 pub struct Circuit {
     failures: u32,
-    succeeded: Instant,
+    /// When silence began.
+    since: Instant,
     open: Option<Open>,
+    /// Nobody may have asked for long: silence begins with a failure then, and not with the last success.
+    seldom: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +43,12 @@ struct Open {
 
 impl Circuit {
     pub fn closed(now: Instant) -> Circuit {
-        Circuit { failures: 0, succeeded: now, open: None }
+        Circuit { failures: 0, since: now, open: None, seldom: false }
+    }
+
+    /// Of a server that is asked when there is something to ask, and that its node can do without for a while.
+    pub fn closed_and_seldom_asked(now: Instant) -> Circuit {
+        Circuit { seldom: true, ..Circuit::closed(now) }
     }
 
     pub fn is_open(&self) -> bool {
@@ -46,21 +56,25 @@ impl Circuit {
     }
 
     pub fn succeeded(&mut self, now: Instant) {
-        *self = Circuit::closed(now);
+        *self = Circuit { seldom: self.seldom, ..Circuit::closed(now) };
     }
 
     /// `chance` is evenly spread over all it can be: probes of many nodes must not come together.
     pub fn failed(&mut self, now: Instant, chance: u64) {
+        if self.seldom && self.failures == 0 {
+            self.since = now;
+        }
         self.failures += 1;
+        let most = if self.seldom { SELDOM_PROBE_MAX } else { PROBE_MAX };
         match &mut self.open {
             Some(open) if open.probing => {
                 open.probes += 1;
                 open.probing = false;
-                open.next = now + pause(open.probes, chance);
+                open.next = now + pause(open.probes, most, chance);
             }
             Some(_) => {}
-            None if self.failures >= FAILURES_MAX || now - self.succeeded >= SILENCE_MAX => {
-                self.open = Some(Open { probes: 0, next: now + pause(0, chance), probing: false });
+            None if self.failures >= FAILURES_MAX || now - self.since >= SILENCE_MAX => {
+                self.open = Some(Open { probes: 0, next: now + pause(0, most, chance), probing: false });
             }
             None => {}
         }
@@ -80,9 +94,9 @@ impl Circuit {
     }
 }
 
-/// Full jitter over a range that doubles: from a second to three.
-fn pause(probes: u32, chance: u64) -> Duration {
-    let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(PROBE_MAX);
+/// Full jitter over a range that doubles from a second on.
+fn pause(probes: u32, most: Duration, chance: u64) -> Duration {
+    let most = PROBE_MIN.saturating_mul(2_u32.saturating_pow(probes.min(16))).min(most);
     let share = (chance >> 11) as f64 / (1_u64 << 53) as f64;
     PROBE_MIN.max(most.mul_f64(share))
 }
@@ -118,6 +132,19 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_asked_seldom_is_not_judged_by_how_long_nobody_asked() {
+        let start = Instant::now();
+        let mut circuit = Circuit::closed_and_seldom_asked(start);
+        circuit.failed(start + SECOND * 100, 0);
+        assert!(!circuit.is_open());
+        circuit.succeeded(start + SECOND * 101);
+        for (after, open) in [(300, false), (309, false), (310, true)] {
+            circuit.failed(start + SECOND * after, 0);
+            assert_eq!(circuit.is_open(), open, "{after}");
+        }
+    }
+
+    #[test]
     fn probes_grow_apart_by_chance_and_never_beyond_the_most() {
         let start = Instant::now();
         for (probes, chance, expected) in [
@@ -127,9 +154,10 @@ mod tests {
             (3, u64::MAX / 2, SECOND * 3 / 2),
             (40, u64::MAX, SECOND * 3),
         ] {
-            let got = pause(probes, chance);
+            let got = pause(probes, PROBE_MAX, chance);
             assert!(got.abs_diff(expected) < SECOND / 1000, "{probes} {chance}: {got:?}");
         }
+        assert_eq!(pause(40, SELDOM_PROBE_MAX, u64::MAX / 2).as_secs(), 15);
         let mut circuit = Circuit::closed(start);
         (0..5).for_each(|_| circuit.failed(start, 0));
         circuit.ask(start + SECOND);

@@ -219,6 +219,9 @@ fn roles_in_tokens_open_rooms_by_the_operators_rules() {
         assert_eq!(table.told(&user("a"), word, payload), "! Forbidden", "{word}");
     }
     table.say(&user("e"), "hi");
+    assert_eq!(table.told(&user("e"), "create_room", "{}"), "! EXISTS", "nobody takes a room that is in use");
+    table.does(&key(), "create_room", "{}");
+    let mut table = Table::with("news", all());
     table.does(&user("e"), "create_room", "{}");
     let mut table = Table::with("team-a", all());
     assert!(table.enters(&user("a")).is_err() && table.enters(&user("e")).is_ok());

@@ -3,6 +3,7 @@
 
 mod build;
 mod changes;
+mod chat;
 mod environment;
 mod fault;
 mod file;

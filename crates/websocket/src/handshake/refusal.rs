@@ -71,9 +71,10 @@ impl Refusal {
     }
 }
 
-/// The response of a caller who refuses for reasons of its own. Fields and words are ours, never a client's.
+/// The response of a caller who refuses for reasons of its own. Fields and words are ours or our back end's, never a client's.
 pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Vec<u8> {
-    debug_assert!(!words.contains(['"', '\\']), "words that would break the body");
+    debug_assert!(!words.contains(char::is_control), "words that would break the body");
+    let words = words.replace('\\', "\\\\").replace('"', "\\\"");
     with_body(status, fields, &format!("{{\"error\":\"{words}\"}}"))
 }
 
