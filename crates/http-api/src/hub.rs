@@ -22,7 +22,7 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use node::{Desk, Prover, Uncalled, Unproven};
 use tokio::sync::Semaphore;
-use vocabulary::{By, Payload, Reply, RoomId, Told, User, Wish, check_name};
+use vocabulary::{Asks, By, Payload, Reply, RoomId, Told, User, Wish, check_name};
 
 use crate::answers::Fault;
 use rates::Rates;
@@ -50,15 +50,17 @@ pub(crate) struct Hub {
     mounts: Vec<String>,
     /// The app that channels belong to.
     app: String,
+    /// What the team's back end is asked about: sockets ask it, and no call does, so a call is refused.
+    asks: Asks,
     of_channels: Rates,
     of_messages: Rates,
 }
 
 type Shared = State<Arc<Hub>>;
 
-pub fn router(desk: Desk, prover: Prover, mounts: Vec<String>, app: String) -> Router {
+pub fn router(desk: Desk, prover: Prover, mounts: Vec<String>, app: String, asks: Asks) -> Router {
     let (of_channels, of_messages) = (Rates::a_minute(100), Rates::a_minute(200));
-    let hub = Arc::new(Hub { desk, prover, mounts, app, of_channels, of_messages });
+    let hub = Arc::new(Hub { desk, prover, mounts, app, asks, of_channels, of_messages });
     let all = get(channels::list).post(channels::create);
     let one = get(channels::about).put(channels::change).delete(channels::delete);
     let user = post(channels::add).put(channels::leave).delete(channels::remove);
@@ -121,6 +123,7 @@ impl Hub {
         let bearer = said.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let token = bearer.map(|(_, token)| token.trim()).ok_or_else(Fault::unproven)?;
         match self.prover.prove(token) {
+            Ok(_) if self.asks.connect => Err(refusals::asked_elsewhere()),
             Ok(who) => Ok(who.user),
             Err(Unproven::No) => Err(Fault::unproven()),
             // Its key is on its way.
@@ -139,6 +142,9 @@ impl Hub {
         }
         check_name(name).map_err(|error| Fault::field("id", format!("the channel's id {error}")))?;
         let room = RoomId::new(&self.app, name);
+        if (self.asks.join || self.asks.publish) && self.asks.about(&room) {
+            return Err(refusals::asked_elsewhere());
+        }
         if user.may_enter(&room) {
             Ok(room)
         } else {

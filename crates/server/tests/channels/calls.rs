@@ -346,6 +346,22 @@ fn the_socket_describes_itself_to_whoever_asks() {
 }
 
 #[test]
+fn what_the_authorizer_would_be_asked_about_is_not_had_around_it() {
+    for (asks, room, status) in
+        [("join", "team-a", 403), ("publish", "team-a", 403), ("connect", "12", 403), ("join", "12", 200)]
+    {
+        let server = Server::configured(&format!(
+            "{}[authorizer]\nurl = \"http://127.0.0.1:9/ask\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n\
+             asks = [\"{asks}\"]\nrooms = [\"chat:team-*\"]\n",
+            super::CONFIG
+        ));
+        let ana = Caller::new(&server, "7", "Ana");
+        let (told, answer) = ana.ask(&format!("GET /api/v1/messages/channel/{room}"), &Value::Null);
+        assert_eq!(told, status, "{asks} {room}: {answer}");
+    }
+}
+
+#[test]
 fn a_server_without_a_hub_mount_answers_none_of_it() {
     let server = Server::configured(&format!("{}[[mounts]]\npath = \"/ws\"\n", super::CONFIG));
     assert_eq!(server.get("/api/v1/channels").0, 404);
