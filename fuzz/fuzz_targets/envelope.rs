@@ -1,11 +1,11 @@
 //! Any text as a message of the native protocol: understood or refused as docs/protocol.md says, within the limits that it
-//! names, and answered in one line of JSON.
+//! names, and answered in one line of JSON. The same text as a message of a hub client, within the same limits.
 #![no_main]
 
 use std::fmt;
 
 use libfuzzer_sys::fuzz_target;
-use protocol::{Item, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -29,6 +29,7 @@ fuzz_target!(|text: &str| {
         return;
     }
     let names = Names { app: "chat", is_app: &|app| app == "chat" || app == "board", word: &word };
+    of_a_hub_client(&names, text);
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {
@@ -45,6 +46,7 @@ fuzz_target!(|text: &str| {
                     assert!(tag.id.as_ref().is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
                     assert!(!token.0.is_empty(), "no token proves nobody");
                 }
+                Request::Ping(_) => panic!("the native protocol has no word for it"),
             }
         }
         Err(misheard) => {
@@ -55,12 +57,30 @@ fuzz_target!(|text: &str| {
             assert!(!refusal.text.is_empty() && refusal.text.len() < 1024);
             let (room, id) = (misheard.room.as_deref(), misheard.tag.id.as_deref());
             let mut out = Vec::new();
-            assert!(RoomsProtocol.encode(&Item::Refused { room, id, refusal, at: Wall(0) }, &mut out));
+            assert!(RoomsProtocol.encode(None, &Item::Refused { room, id, refusal, at: Wall(0) }, &mut out));
             assert!(!out.contains(&b'\n') && out.len() < 4096);
             serde_json::from_slice::<Value>(&out).expect("a client can read its refusal");
         }
     }
 });
+
+fn of_a_hub_client(names: &Names<'_>, text: &str) {
+    match HubProtocol.decode(names, text) {
+        Ok(Request::Room(asked)) => within_limits(&asked),
+        Ok(Request::Resume(_)) => panic!("the hub's protocol has no word for it"),
+        Ok(Request::Identify(tag, _) | Request::Ping(tag)) => {
+            assert!(tag.id.is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
+        }
+        Err(misheard) => {
+            let (refusal, id) = (&misheard.refusal, misheard.tag.id.as_deref());
+            assert!(!refusal.text.is_empty() && refusal.text.len() < 1024);
+            let mut out = Vec::new();
+            assert!(HubProtocol.encode(None, &Item::Refused { room: None, id, refusal, at: Wall(0) }, &mut out));
+            assert!(!out.contains(&b'\n') && out.len() < 4096);
+            serde_json::from_slice::<Value>(&out).expect("a client can read its refusal");
+        }
+    }
+}
 
 fn within_limits(asked: &Asked) {
     assert!((1..=NAME_BYTES_MAX).contains(&asked.room.name().len()));

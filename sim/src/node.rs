@@ -174,17 +174,21 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         pong: Duration::from_secs(11),
         ..shard::Limits::default()
     };
-    let speaks = Speaks::Protocol(Box::new(protocol::RoomsProtocol));
     // Some of the frames of a run are longer, and some are not.
-    let (app, compress_from_bytes) = ("chat".into(), 150);
-    let mounts = vec![Mount {
-        speaks,
-        app,
+    let mount = |protocol: Box<dyn protocol::Protocol>, joins_inbox| Mount {
+        speaks: Speaks::Protocol(protocol),
+        app: "chat".into(),
         messages: shard::MESSAGES,
-        compress_from_bytes,
+        compress_from_bytes: 150,
         pace: shard::Pace::default(),
+        joins_inbox,
         one_per_user: None,
-    }];
+    };
+    let mounts = vec![
+        mount(Box::new(protocol::RoomsProtocol), false),
+        // By which transcripts alone come.
+        mount(Box::new(protocol::HubProtocol), true),
+    ];
     let (join, publish) = (scenario.asks, scenario.asks);
     let asks = Asks { connect: false, join, publish, rooms: vec!["*".into()] };
     Shard::new(now, Config { id, limits, mounts, apps, rooms, asks })

@@ -74,6 +74,7 @@ impl Stage for Simulated {
             .strip_prefix("to ")
             .map_or(Ok(turn), |node| node.parse::<usize>().map_err(|error| error.to_string()))?;
         let display = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
+        let (how, mount) = how.strip_prefix("by hub").map_or((how, 0), |how| (how.trim(), 1));
         let who = if how == "unknown" {
             Some(Who::Stranger)
         } else if how.starts_with("for ") {
@@ -83,12 +84,13 @@ impl Stage for Simulated {
             None
         };
         if let Some(who) = who {
-            let socket = self.world.connect_as(node, who).ok_or("nobody is there")?;
+            let socket = self.world.connect_as(node, who, mount).ok_or("nobody is there")?;
             self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
             return Ok(());
         }
         let allowed = how.strip_prefix("allowed ").map(|rooms| rooms.split(' ').collect());
-        let socket = self.world.connect(node, &user(id, &display, allowed)).ok_or("nobody is there")?;
+        let known = user(id, &display, allowed);
+        let socket = self.world.connect_by(node, &known, mount).ok_or("nobody is there")?;
         self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
         Ok(())
     }

@@ -190,6 +190,11 @@ fn a_back_end_writes_to_an_inbox_and_its_user_reads() {
 }
 
 #[test]
+fn hub_clients_and_native_ones_are_in_one_room_on_whatever_node() {
+    check("hub");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

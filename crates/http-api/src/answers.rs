@@ -20,7 +20,7 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    fn new(status: StatusCode, code: &str, error: impl Into<String>) -> Fault {
+    pub(crate) fn new(status: StatusCode, code: &str, error: impl Into<String>) -> Fault {
         Fault { status, body: json!({ "error": error.into(), "code": code }), retry_after_ms: None }
     }
 
@@ -73,7 +73,15 @@ impl Fault {
         fault
     }
 
-    fn unexpected() -> Fault {
+    pub(crate) fn with_status(self, status: StatusCode) -> Fault {
+        Fault { status, ..self }
+    }
+
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.status == StatusCode::CONFLICT
+    }
+
+    pub(crate) fn unexpected() -> Fault {
         Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "Internal server error")
     }
 }

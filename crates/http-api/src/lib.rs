@@ -2,6 +2,7 @@
 //! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
 
 mod answers;
+pub mod hub;
 mod keys;
 mod publish;
 
@@ -48,7 +49,11 @@ pub fn router(desk: Desk, keys: Arc<Keys>, at_once_max: usize) -> Router {
 }
 
 /// Outermost: who sends a body slowly takes a place of calls too, and none of the others.
-async fn find_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+pub(crate) async fn find_place(
+    State(places): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match places.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => Fault::from(Uncalled::Busy).into_response(),

@@ -9,7 +9,7 @@ use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
 use vocabulary::{Person, User, UserId, Wall, check_user};
 use websocket::Compression;
-use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_response, response_101};
+use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
 
 use crate::addresses::Network;
 use crate::origins::Origins;
@@ -59,6 +59,8 @@ pub struct MountPoint {
     pub auth: Auth,
     pub origins: Origins,
     pub token_in_query: bool,
+    /// `?userId=N` is required, a number, and says what the token says: old clients name themselves in the URL.
+    pub user_in_query: bool,
     /// Whether messages may be compressed, if the client can.
     pub compression: bool,
 }
@@ -141,9 +143,13 @@ impl Gate {
         if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
         }
+        let number = mount.user_in_query.then(|| user_in_query(upgrade)).transpose()?;
         let (who, protocol) = match mount.auth {
             Auth::Token => {
                 let (who, agreed) = self.identify(now, mount, upgrade)?;
+                if let Some(number) = number {
+                    is_number(number, &who.user.person.id)?;
+                }
                 if named.is_some_and(|user| *user != *who.user.person.id.as_str()) {
                     return Err(turned(403, "the path names another user", "path and token differ"));
                 }
@@ -185,6 +191,37 @@ impl Gate {
             }
         }
         proven.map(|who| (who, found.agreed)).ok_or_else(|| required("no token"))
+    }
+}
+
+/// The parameter by which old clients name themselves.
+const USER_PARAMETER: &str = "userId";
+
+fn user_in_query(upgrade: &Upgrade<'_>) -> Result<u64, Turned> {
+    let named = upgrade.query.and_then(|query| tokens::parameters(query, USER_PARAMETER).next());
+    let refused = |words: &'static str| {
+        let response = refusal_of_field(400, words, USER_PARAMETER);
+        Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
+    };
+    match named.as_deref() {
+        None | Some("") => Err(refused("userId parameter is required")),
+        Some(named) => number(named).ok_or_else(|| refused("userId must be a valid number")),
+    }
+}
+
+/// Digits alone: a sign is no part of an id.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn is_number(named: u64, id: &UserId) -> Result<(), Turned> {
+    match number(id.as_str()) {
+        Some(proven) if proven == named => Ok(()),
+        Some(_) => Err(turned(403, "userId names another user than the token", "userId and token differ")),
+        None => {
+            let words = "the user of the token is no number, and here users are numbers";
+            Err(turned(403, words, "the token's user is no number"))
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use identity::KeySet;
+use identity::{KeyRing, KeySet};
 
 use crate::facts::Facts;
 use crate::gate::Gate;
 use crate::keeper::Rounds;
 use crate::mail::Mailboxes;
+use crate::origins::Origins;
 
 struct Kept {
     gate: Gate,
@@ -28,6 +29,18 @@ impl Gatekeeper {
         facts.keys.store(gate.keys.len() as u64, Ordering::Relaxed);
         let rounds = vec![0; gate.keys.sets.len()];
         Gatekeeper { kept: Mutex::new(Kept { gate, rounds }), mailboxes, facts }
+    }
+
+    /// The keys in force, and the rounds of news that they come of.
+    pub(crate) fn keys(&self) -> (KeyRing, Vec<u64>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.gate.keys.clone(), kept.rounds.clone())
+    }
+
+    pub(crate) fn origins(&self, path: &str) -> Option<Origins> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mount = kept.gate.mounts.iter().find(|mount| mount.path.as_str() == path)?;
+        Some(mount.origins.clone())
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Gate)) {

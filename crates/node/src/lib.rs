@@ -24,6 +24,7 @@ mod online;
 mod origins;
 mod outlet;
 mod permission;
+mod prover;
 mod run;
 mod sealed;
 mod secrecy;
@@ -56,6 +57,7 @@ pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
 pub use outlet::{Outflow, Outlet, outlet};
+pub use prover::{Prover, Unproven};
 pub use tls::{Tls, TlsError};
 
 use authorizer::Authorizer;
@@ -151,6 +153,7 @@ pub struct Node {
     gatekeeper: Arc<Gatekeeper>,
     authorizer: Option<Arc<Authorizer>>,
     desk: Desk,
+    prover: Prover,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
     operators: Arc<http::Places>,
@@ -236,6 +239,7 @@ impl Node {
             // It ends with the process: what it waits for may never come.
             std::thread::Builder::new().name(format!("keys-{index}")).spawn(move || watch.walk(&kept))?;
         }
+        let prover = Prover { gatekeeper: gatekeeper.clone(), keeper: keeper.clone() };
         let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
         let handshake = config.handshake;
         let operators = Arc::new(http::Places::for_operators());
@@ -246,6 +250,7 @@ impl Node {
             gatekeeper,
             authorizer,
             desk,
+            prover,
             threads,
             pages,
             operators,
@@ -269,6 +274,11 @@ impl Node {
     /// For back ends' calls.
     pub fn desk(&self) -> Desk {
         self.desk.clone()
+    }
+
+    /// For users who ask by HTTP.
+    pub fn prover(&self) -> Prover {
+        self.prover.clone()
     }
 
     /// For changes while it serves.

@@ -38,7 +38,7 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn parameters<'a>(query: &'a str, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
+pub(crate) fn parameters<'a>(query: &'a str, name: &'static str) -> impl Iterator<Item = Cow<'a, str>> {
     let values = query.split('&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('='));
     values.map(unescaped)
 }

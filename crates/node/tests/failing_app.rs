@@ -80,7 +80,15 @@ impl Furnish for Furniture {
         let speaks = shard::Speaks::Protocol(Box::new(protocol::RoomsProtocol));
         let (app, messages) = ("fragile".into(), shard::MESSAGES);
         let pace = shard::Pace::default();
-        vec![shard::Mount { speaks, app, messages, compress_from_bytes: 256, pace, one_per_user: None }]
+        vec![shard::Mount {
+            speaks,
+            app,
+            messages,
+            compress_from_bytes: 256,
+            pace,
+            one_per_user: None,
+            joins_inbox: false,
+        }]
     }
 }
 
@@ -108,7 +116,8 @@ impl Log {
 fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Node, StartError> {
     let path = Path::new("/ws");
     let (auth, origins) = (Auth::Token, Origins::All);
-    let mount = MountPoint { path, auth, origins, token_in_query: true, compression: true };
+    let mount =
+        MountPoint { path, auth, origins, token_in_query: true, user_in_query: false, compression: true };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -1,13 +1,17 @@
 //! Messages to requests, and replies and notices to messages: one file per client protocol. It knows words; whether a
 //! request is allowed, who receives an answer and when, others know.
 
+mod hub;
 mod json;
 mod names;
 mod reading;
 mod rooms;
 
-use vocabulary::{PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, Wall};
+use vocabulary::{
+    ConnectionId, PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, UserId, Wall,
+};
 
+pub use hub::HubProtocol;
 pub use names::Names;
 pub use reading::{is_readable, one_line};
 pub use rooms::RoomsProtocol;
@@ -41,6 +45,8 @@ pub enum Item<'a> {
         position: Position,
         at: Wall,
         reply: Option<&'a Payload>,
+        /// The record itself, as its author sees it, where it is at hand.
+        shown: Option<&'a Shown>,
     },
     /// For everybody, whatever room they are in.
     Announced {
@@ -54,6 +60,12 @@ pub enum Item<'a> {
         id: Option<&'a str>,
         at: Wall,
         reply: Option<&'a Payload>,
+    },
+    /// A client's own leave, also of a room that it was not in.
+    Left {
+        room: &'a str,
+        id: Option<&'a str>,
+        at: Wall,
     },
     Refused {
         room: Option<&'a str>,
@@ -98,6 +110,15 @@ pub enum Item<'a> {
         person: &'a Person,
         at: Wall,
     },
+    /// A user who shares a room with the client came into it, and left it: the user's part of `Came` and `Went`.
+    Online {
+        person: &'a Person,
+        at: Wall,
+    },
+    Offline {
+        person: &'a Person,
+        at: Wall,
+    },
     Members {
         room: &'a str,
         id: Option<&'a str>,
@@ -112,6 +133,15 @@ pub enum Item<'a> {
         upto: Position,
         /// There may be more: where to go on from.
         next: Option<Position>,
+        at: Wall,
+    },
+    /// The connection is open, and whose it is is known.
+    Opened {
+        client: ConnectionId,
+        at: Wall,
+    },
+    Pong {
+        id: Option<&'a str>,
         at: Wall,
     },
     /// Who the client is now known as, and until when.
@@ -133,6 +163,7 @@ pub trait Protocol {
     /// One text message.
     fn decode(&self, names: &Names<'_>, text: &str) -> Result<Request, Misheard>;
 
-    /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written.
-    fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
+    /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written. `reader`: whose connection
+    /// it is for, where it is for one alone.
+    fn encode(&self, reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
 }

@@ -7,10 +7,16 @@ use std::ops::Deref;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use vocabulary::Payload;
+use serde_json::value::RawValue;
+use vocabulary::{Epoch, Payload, Position};
 
 /// Half of what the strictest common readers follow; the other half is for the frames around a payload.
 const DEPTH_MAX: u8 = 64;
+
+/// A client's own ids are kept in the room for a day, so they are bounded.
+pub(crate) const ID_BYTES_MAX: usize = 128;
+/// Numbers beyond this are not exact in the clients' own arithmetic.
+const OFFSET_MAX: u64 = 1 << 53;
 
 /// Text that is read where it stands, unless it has escapes. (An optional `Cow` is copied each time.)
 #[derive(Deserialize)]
@@ -47,6 +53,33 @@ pub fn one_line(json: &str) -> Payload {
     }
     let space = |byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
     json.bytes().map(space).collect()
+}
+
+#[derive(Deserialize)]
+struct WirePosition<'a> {
+    #[serde(borrow)]
+    epoch: Text<'a>,
+    offset: u64,
+}
+
+/// Where a client was, or what is wrong with how it says so. An epoch that we never wrote is one that never was: the room
+/// answers it with a reset.
+pub(crate) fn position(raw: &RawValue) -> Result<Position, &'static str> {
+    let Some(position) = object::<WirePosition<'_>>(raw.get()) else {
+        return Err(" must be a position, an object with epoch and offset");
+    };
+    if position.offset >= OFFSET_MAX {
+        return Err(".offset must be below 2^53");
+    }
+    Ok(Position { epoch: position.epoch.parse().unwrap_or(Epoch(0)), offset: position.offset })
+}
+
+/// Answers repeat what a client wrote, but not at any length.
+pub(crate) fn clip(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(64) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
 }
 
 /// Reads everything and keeps nothing.

@@ -6,23 +6,18 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vocabulary::{
-    Asked, Code, Epoch, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Tag,
-    Unproven, Verb, Wall, Word,
+    Asked, Code, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Tag, Unproven,
+    UserId, Verb, Wall, Word,
 };
 
 use crate::json::{self, Object};
-use crate::reading::{self, Text};
+use crate::reading::{self, ID_BYTES_MAX, Text, clip};
 use crate::{Item, Misheard, Names, Protocol};
 
-/// A client's own ids are kept in the room for a day, so they are bounded.
-const ID_BYTES_MAX: usize = 128;
 const HISTORY_DEFAULT: u32 = 50;
 /// Rooms of one `resume`: as many as one connection may be in.
 const RESUME_MAX: usize = 100;
 const INVALID_FORMAT: &str = "invalid message format";
-/// Numbers beyond this are not exact in the clients' own arithmetic.
-const OFFSET_MAX: u64 = 1 << 53;
-
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RoomsProtocol;
 
@@ -62,24 +57,6 @@ struct ResumePayload<'a> {
 struct TokenPayload<'a> {
     #[serde(borrow)]
     token: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct WirePosition<'a> {
-    #[serde(borrow)]
-    epoch: Text<'a>,
-    offset: u64,
-}
-
-/// An epoch that we never wrote is one that never was: the room answers it with a reset.
-fn read_position(raw: &RawValue) -> Result<Position, &'static str> {
-    let Some(position) = reading::object::<WirePosition<'_>>(raw.get()) else {
-        return Err(" must be a position, an object with epoch and offset");
-    };
-    if position.offset >= OFFSET_MAX {
-        return Err(".offset must be below 2^53");
-    }
-    Ok(Position { epoch: position.epoch.parse().unwrap_or(Epoch(0)), offset: position.offset })
 }
 
 /// One frame being understood: what an answer needs is known before what is asked.
@@ -135,7 +112,14 @@ impl Protocol for RoomsProtocol {
         asked.map(Request::Room)
     }
 
-    fn encode(&self, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
+    fn encode(&self, _reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
+        // Who is there is told by room, a leave is answered where it has an id, and pings are WebSocket's.
+        if let Item::Opened { .. } | Item::Pong { .. } | Item::Online { .. } | Item::Offline { .. } = item {
+            return false;
+        }
+        if let Item::Left { id: None, .. } = item {
+            return false;
+        }
         let mut object = Object::begin(out);
         write_item(&mut object, item);
         object.end();
@@ -148,14 +132,6 @@ fn at(index: usize, mut misheard: Misheard) -> Misheard {
     let text = misheard.refusal.text.replacen("invalid room payload", "invalid resume payload", 1);
     misheard.refusal.text = format!("{text} (rooms[{index}])").into();
     misheard
-}
-
-/// Answers repeat what a client wrote, but not at any length.
-fn clip(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(64) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-    }
 }
 
 impl<'a> Hearing<'a> {
@@ -251,7 +227,8 @@ impl<'a> Hearing<'a> {
     }
 
     fn position(&self, field: &str, written: &RawValue) -> Result<Position, Misheard> {
-        read_position(written).map_err(|error| self.invalid(format!("invalid room payload: {field}{error}")))
+        reading::position(written)
+            .map_err(|error| self.invalid(format!("invalid room payload: {field}{error}")))
     }
 
     /// A token says who the client is, the first time and later; the two words are one request.
@@ -343,7 +320,7 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             }
             object.time("timestamp", at);
         }
-        Item::Ack { room, id, position, at, reply } => {
+        Item::Ack { room, id, position, at, reply, .. } => {
             object.text("type", "ack");
             object.text_if("id", id);
             object.text("room", room);
@@ -367,6 +344,8 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             }
             object.time("timestamp", at);
         }
+        Item::Left { room, id, at } => write_item(object, &Item::Done { room, id, at, reply: None }),
+        Item::Opened { .. } | Item::Pong { .. } | Item::Online { .. } | Item::Offline { .. } => {}
         Item::Refused { room, id, refusal, at } => {
             object.text("type", "error");
             object.text_if("id", id);

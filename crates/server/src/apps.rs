@@ -1,9 +1,9 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
 use node::Furnish;
-use protocol::RoomsProtocol;
+use protocol::{HubProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
-use shard::{Mount, Pace, Speaks};
+use shard::{Mount, OfRoom, Pace, Speaks};
 
 use crate::config::{self, Compression};
 
@@ -50,6 +50,7 @@ impl Furnish for Furniture {
         let mount = |mount: &config::Mount| Mount {
             speaks: match mount.speaks {
                 config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
+                config::Speaks::Hub => Speaks::Protocol(Box::new(HubProtocol)),
                 config::Speaks::Echo => Speaks::Echo,
             },
             app: mount.app.clone(),
@@ -61,7 +62,12 @@ impl Furnish for Furniture {
                 Compression::From(bytes) => bytes,
                 Compression::Off => usize::MAX,
             },
-            pace: Pace { messages_per_second: mount.messages_per_second, burst: mount.burst },
+            pace: Pace {
+                messages_per_second: mount.messages_per_second,
+                burst: mount.burst,
+                of_room: mount.of_room.map(|(per_second, burst)| OfRoom { per_second, burst }),
+            },
+            joins_inbox: mount.speaks == config::Speaks::Hub,
             one_per_user: mount.one_per_user.then(|| mount.path.as_str().into()),
         };
         let echo = || Mount {
@@ -70,6 +76,7 @@ impl Furnish for Furniture {
             messages: CONFORMANCE,
             compress_from_bytes: 0,
             pace: Pace::default(),
+            joins_inbox: false,
             one_per_user: None,
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()

@@ -113,6 +113,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         },
         origins: origins(config, &mount.allowed_origins),
         token_in_query: mount.token_in_query,
+        user_in_query: mount.speaks == config::Speaks::Hub,
         compression: matches!(mount.compression, config::Compression::From(_)),
     };
     let echo = || MountPoint {
@@ -120,6 +121,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         auth: Auth::Public,
         origins: Origins::All,
         token_in_query: false,
+        user_in_query: false,
         compression: true,
     };
     config.typed.mounts.iter().map(mount).chain(config.conformance.then(echo)).collect()

@@ -93,6 +93,12 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let facts = node.facts();
     let bridges = ways.start(settings, &node, &facts)?;
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
+    let mut hubs = settings.mounts.iter().filter(|mount| mount.speaks == config::Speaks::Hub).peekable();
+    if let Some(app) = hubs.peek().map(|mount| mount.app.clone()) {
+        let paths = hubs.map(|mount| mount.path.clone()).collect();
+        let asks = gate::authorizer(settings).map_or_else(Default::default, |it| it.asks);
+        router = router.merge(http_api::hub::router(node.desk(), node.prover(), paths, app, asks));
+    }
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins));

@@ -16,7 +16,7 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 18] = [
+const DIALOGUES: [&str; 19] = [
     "announcement",
     "author",
     "devices",
@@ -24,6 +24,7 @@ const DIALOGUES: [&str; 18] = [
     "edits",
     "errors",
     "fleeting",
+    "hub",
     "inbox",
     "members",
     "moderation",
@@ -64,14 +65,15 @@ impl Stage for Real<'_> {
         let user = name.split('/').next().unwrap_or(name);
         let display = format!("{}{}", user[..1].to_uppercase(), &user[1..]);
         let mut says = vec!["--user", user, "--name", &display];
-        let mut node = self.came % 2;
+        let (mut node, mut path) = (self.came % 2, "/ws".to_owned());
         match how.split_once(' ') {
             None if how.is_empty() => {}
+            Some(("by", "hub")) => path = format!("/api/v1/ws?userId={user}"),
             Some(("to", number)) => node = number.parse().map_err(|error| format!("{number}: {error}"))?,
             Some(("allowed", rooms)) => rooms.split(' ').for_each(|room| says.extend(["--rooms", room])),
             _ => return Err(format!("nobody here knows how to connect {how}")),
         }
-        let client = self.fleet.client_with(&self.nodes[node], "/ws", &says);
+        let client = self.fleet.client_with(&self.nodes[node], &path, &says);
         if self.clients.insert(name.to_owned(), client).is_none() {
             self.came += 1;
         }

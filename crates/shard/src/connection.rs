@@ -2,14 +2,16 @@
 //! shard's thread, and nothing outside can name its socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use session::{Rate, Session, Who};
-use vocabulary::{CloseReason, ConnectionId, Now, RoomId, Tick, User};
+use vocabulary::{CloseReason, ConnectionId, Now, Refusal, RoomId, Tick, User, UserId};
 use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::permission::Parked;
+use crate::speech::OfRoom;
 
 /// Who is at the other end, as far as the shell found out before the upgrade.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct Subscription {
     /// Of the newest join.
     pub ticket: u32,
     pub full_name: bool,
+    /// What was done in it of late, where its mount counts that.
+    pub pace: Rate,
 }
 
 pub(crate) enum Ending {
@@ -69,6 +73,15 @@ pub(crate) struct Connection {
     pub parked: Option<Box<Parked>>,
 }
 
+impl Subscription {
+    /// One more command in this room, or how long to wait for that.
+    pub(crate) fn count(&mut self, now: Now, pace: OfRoom) -> Result<(), Refusal> {
+        let spacing = Duration::from_secs(1) / pace.per_second.max(1);
+        let taken = self.pace.take(now.tick, spacing, pace.burst);
+        taken.map_err(|wait| Refusal::rate_limit(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1)))
+    }
+}
+
 /// What the wheel found when it looked.
 pub(crate) enum Overdue {
     Nothing,
@@ -83,6 +96,11 @@ pub(crate) enum Overdue {
 }
 
 impl Connection {
+    /// Whose frames these are, where they are for nobody else.
+    pub(crate) fn reader(&self) -> Option<&UserId> {
+        self.user.as_deref().map(|user| &user.person.id)
+    }
+
     pub(crate) fn new(
         now: Now,
         generation: u32,

@@ -9,7 +9,6 @@ use vocabulary::{
     Ack, Asker, Audience, Class, ConnectionId, Delivery, Happening, Notice, Now, Position, RecordNews,
     RoomId, Shown, Sight, Told, Wall,
 };
-use websocket::Compression;
 
 use crate::connection::Connection;
 use crate::members::{Format, Member, Standing};
@@ -87,6 +86,7 @@ struct OneByOne<'a> {
     room: &'a RoomId,
     records: &'a [RecordNews],
     row: &'a Row,
+    audience: Audience,
     mount: &'a Mount,
     pen: &'a mut Pen,
     writes: &'a mut Writes,
@@ -102,7 +102,7 @@ impl OneByOne<'_> {
                 let Some((frame, class)) = &self.row.frames[index] else { continue };
                 (frame.clone(), 1, *class)
             } else {
-                (self.acks(news, id, connection.compression), acks as u32, Class::Record)
+                (self.acks(news, id, connection), acks as u32, Class::Record)
             };
             match (self.writes.queue_row(id, connection, frame, messages, class), class) {
                 (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
@@ -116,13 +116,15 @@ impl OneByOne<'_> {
     }
 
     /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
-    fn acks(&mut self, news: &RecordNews, id: ConnectionId, compression: Compression) -> Frame {
+    fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Frame {
+        let (reader, compression) = (connection.reader(), connection.compression);
+        let shown = sight(&news.sights, self.audience);
         let mut all: Option<Frame> = None;
         for ack in news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)) {
             let room = spelled(self.room, ack.to.tag.full_name);
             let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-            let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply };
-            let Some(frame) = self.mount.frame(self.pen, compression, &item) else { continue };
+            let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply, shown };
+            let Some(frame) = self.mount.frame_for(reader, self.pen, compression, &item) else { continue };
             self.counts.frames_encoded += 1;
             all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }
@@ -206,7 +208,8 @@ impl Shard {
                         (pushed == Pushed::Behind).then_some(0)
                     }
                     _ => {
-                        let mut one = OneByOne { room, records, row, mount, pen, writes, counts };
+                        let audience = member.audience;
+                        let mut one = OneByOne { room, records, row, audience, mount, pen, writes, counts };
                         one.queue(id, connection)
                     }
                 };
@@ -262,7 +265,7 @@ impl Shard {
         self.freed(&ack.to);
         let name = spelled(told.room, ack.to.tag.full_name);
         let (id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-        let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply };
+        let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply, shown: None };
         self.send(connection, &item);
     }
 }

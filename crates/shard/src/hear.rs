@@ -1,7 +1,7 @@
 //! From bytes to commands: what a client sends, up to where a room's home takes over.
 
 use protocol::{Item, Misheard};
-use session::Heard;
+use session::{Heard, Rate};
 use vocabulary::{
     Act, Asked, Asker, Call, Caller, Class, CloseReason, Code, Command, ConnectionId, Delivery, Join, Key,
     Now, Refusal, Reply, ReplyTo, Request, RoomId, Standing, Tag, Verb, Why, Wish,
@@ -128,6 +128,7 @@ impl Shard {
             Request::Room(asked) => asked,
             Request::Resume(joins) => return self.resume(now, id, joins, counted),
             Request::Identify(tag, token) => return self.identify(now, id, tag, token, counted),
+            Request::Ping(tag) => return self.pinged(now, id, tag, counted),
         };
         if let Err(refusal) = counted {
             let room = spelled(&asked.room, asked.tag.full_name).to_owned();
@@ -151,9 +152,25 @@ impl Shard {
         }
     }
 
-    fn ask(&mut self, now: Now, id: ConnectionId, asked: Asked) {
+    fn pinged(&mut self, now: Now, id: ConnectionId, tag: Tag, counted: Result<(), Refusal>) {
+        match counted {
+            Ok(()) => self.send(id, &Item::Pong { id: tag.id.as_deref(), at: now.wall }),
+            Err(refusal) => self.refuse(now, id, tag, None, &refusal),
+        }
+    }
+
+    pub(crate) fn ask(&mut self, now: Now, id: ConnectionId, asked: Asked) {
         let Some(connection) = self.connections.get(id) else { return };
-        let limits = self.mounts[usize::from(connection.mount)].limits(&self.limits.session);
+        let mount = &self.mounts[usize::from(connection.mount)];
+        let limits = mount.limits(&self.limits.session);
+        if let Verb::Act { .. } = asked.verb
+            && let Some(pace) = mount.pace.of_room
+            && let Some(subscription) = connection.subscription(&asked.room)
+            && let Err(refusal) = subscription.count(now, pace)
+        {
+            let room = spelled(&asked.room, asked.tag.full_name).to_owned();
+            return self.refuse(now, id, asked.tag, Some(&room), &refusal);
+        }
         // A room it is in already is not one more.
         let again = matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some();
         let rooms = connection.subscriptions.len() - usize::from(again) + connection.joins_parked(&asked);
@@ -177,14 +194,16 @@ impl Shard {
                 let (ticket, full_name) = (connection.tickets, tag.full_name);
                 match connection.subscription(&room) {
                     Some(subscription) => {
-                        *subscription = Subscription { room: room.clone(), ticket, full_name }
+                        subscription.ticket = ticket;
+                        subscription.full_name = full_name;
                     }
                     None => {
                         // Most clients are in one room: the place for it alone, and not for the next three.
                         if connection.subscriptions.is_empty() {
                             connection.subscriptions.reserve_exact(1);
                         }
-                        connection.subscriptions.push(Subscription { room: room.clone(), ticket, full_name })
+                        let (room, pace) = (room.clone(), Rate::default());
+                        connection.subscriptions.push(Subscription { room, ticket, full_name, pace });
                     }
                 }
                 Command::Join(Join { room, connection: id, user, tag, ticket, since, payload })
@@ -208,7 +227,7 @@ impl Shard {
         self.dispatch(now, command);
     }
 
-    /// Takes effect here and now: nothing of the room is delivered after this. Leaving where one is not is silent.
+    /// Takes effect here and now: nothing of the room is delivered after this. Leaving where one is not is told to nobody else.
     pub(crate) fn left(&mut self, now: Now, id: ConnectionId, room: RoomId, tag: Tag) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.unsubscribe(&room) {
@@ -217,11 +236,8 @@ impl Shard {
             self.release(now, &room, member);
             self.dispatch(now, Command::Leave { room: room.clone(), connection: id, asked: true });
         }
-        if tag.id.is_some() {
-            let name = spelled(&room, tag.full_name);
-            let item = Item::Done { room: name, id: tag.id.as_deref(), at: now.wall, reply: None };
-            self.send(id, &item);
-        }
+        let name = spelled(&room, tag.full_name);
+        self.send(id, &Item::Left { room: name, id: tag.id.as_deref(), at: now.wall });
     }
 
     /// A back end asks; this is the home of its room.
@@ -318,7 +334,8 @@ impl Shard {
             return;
         }
         let mount = &self.mounts[usize::from(connection.mount)];
-        if let Some(frame) = mount.frame(&mut self.pen, connection.compression, item) {
+        if let Some(frame) = mount.frame_for(connection.reader(), &mut self.pen, connection.compression, item)
+        {
             self.counts.frames_encoded += 1;
             let _ = self.push(id, frame, Class::Control);
         }

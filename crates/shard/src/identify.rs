@@ -65,13 +65,14 @@ impl Shard {
             }
         };
         let (user, expires) = (who.user.clone(), who.expires);
-        let mut said_anew = false;
+        let (mut said_anew, mut opened) = (false, false);
         match connection.session.prove(now, who) {
             Proven::TooLate => return,
             Proven::AnotherUser => return self.end(now, id, CloseReason::Forbidden),
             Proven::Opened => {
                 connection.user = Some(user.clone());
                 self.enrol(now, id);
+                opened = true;
             }
             Proven::Renewed => {
                 let before = connection.user.replace(user.clone());
@@ -81,6 +82,9 @@ impl Shard {
         self.arm(now, id);
         let tag_id = tag.id.as_deref();
         self.send(id, &Item::Known { id: tag_id, person: &user.person, expires, at: now.wall });
+        if opened {
+            self.greet(now, id);
+        }
         self.leave_the_forbidden(now, id);
         if said_anew {
             self.renew(now, id, &user);

@@ -49,7 +49,7 @@ use outbox::{Frame, Gathered, Pushed};
 pub use pressure::Pressure;
 pub use rooms::Counts as RoomCounts;
 use speech::Pen;
-pub use speech::{MESSAGES, Mount, Pace, Speaks};
+pub use speech::{MESSAGES, Mount, OfRoom, Pace, Speaks};
 pub use turn::{Full, Post, Turn, World, exchange, turn};
 use websocket::Inflater;
 use wheel::Wheel;

@@ -3,7 +3,8 @@
 
 use protocol::Item;
 use vocabulary::{
-    Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, ReplyTo, Tag, Why,
+    Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, ReplyTo, Tag,
+    Verb, Why,
 };
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
@@ -20,6 +21,21 @@ impl Shard {
         self.connections.insert(id, connection);
         self.arm(now, id);
         self.enrol(now, id);
+        self.greet(now, id);
+    }
+
+    /// Whose it is, is known: protocols that say so now do, and the user's inbox is joined where the mount does that.
+    pub(crate) fn greet(&mut self, now: Now, id: ConnectionId) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let Some(user) = connection.user.clone() else { return };
+        let joins_inbox = self.mounts[usize::from(connection.mount)].joins_inbox;
+        self.send(id, &Item::Opened { client: id, at: now.wall });
+        let room = user.person.id.inbox();
+        // A token that allows other rooms alone is obeyed without a word: nobody asked.
+        if joins_inbox && user.may_enter(&room) {
+            let verb = Verb::Join { since: None, payload: Payload::from_static(b"{}") };
+            self.ask(now, id, Asked { tag: Tag { id: None, full_name: true }, room, verb });
+        }
     }
 
     /// Whose it is, is known.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
-use vocabulary::{RoomId, User};
+use vocabulary::{RoomId, User, UserId};
 use websocket::frame::{Header, Opcode};
 use websocket::{Compression, Decoder, Deflater, Role};
 
@@ -20,6 +20,8 @@ pub struct Mount {
     /// Shorter messages are sent plain, because compressing costs more than it saves.
     pub compress_from_bytes: usize,
     pub pace: Pace,
+    /// Each connection is in the inbox of its user from the beginning, for protocols whose clients know of none.
+    pub joins_inbox: bool,
     /// Each user has one connection here, the newest: the name under which that is known on every node.
     pub one_per_user: Option<Arc<str>>,
 }
@@ -29,6 +31,15 @@ pub struct Mount {
 pub struct Pace {
     pub messages_per_second: Option<u32>,
     pub burst: Option<u32>,
+    /// Of one connection's commands in one room, beside what it may say at all.
+    pub of_room: Option<OfRoom>,
+}
+
+/// What one connection may do in one room: steadily, and at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfRoom {
+    pub per_second: u32,
+    pub burst: u32,
 }
 
 /// Ordinary messages of people; a mount that needs more says so.
@@ -58,7 +69,7 @@ impl Mount {
 
     /// What holds for a session that came by it.
     pub(crate) fn limits(&self, all: &session::Limits) -> session::Limits {
-        let Pace { messages_per_second, burst } = self.pace;
+        let Pace { messages_per_second, burst, of_room: _ } = self.pace;
         session::Limits {
             messages_per_second: messages_per_second.unwrap_or(all.messages_per_second),
             burst: burst.unwrap_or(all.burst),
@@ -84,11 +95,22 @@ impl Mount {
         Some(self.protocol()?.decode(&names, text))
     }
 
-    /// One item as a whole frame, header and all.
+    /// One item as a whole frame, header and all, for several to share.
     pub(crate) fn frame(&self, pen: &mut Pen, compression: Compression, item: &Item<'_>) -> Option<Frame> {
+        self.frame_for(None, pen, compression, item)
+    }
+
+    /// The same for one reader alone.
+    pub(crate) fn frame_for(
+        &self,
+        reader: Option<&UserId>,
+        pen: &mut Pen,
+        compression: Compression,
+        item: &Item<'_>,
+    ) -> Option<Frame> {
         let protocol = self.protocol()?;
         pen.begin();
-        protocol.encode(item, &mut pen.page).then(|| pen.frame(Opcode::Text, compression, self))
+        protocol.encode(reader, item, &mut pen.page).then(|| pen.frame(Opcode::Text, compression, self))
     }
 
     /// A message as it came.

@@ -23,6 +23,8 @@ pub enum Request {
     Resume(Vec<Asked>),
     /// Who the client is, or that it still is.
     Identify(Tag, Unproven),
+    /// Whether the server is there, in the protocol's own words. Of no room, and allowed to a stranger.
+    Ping(Tag),
 }
 
 /// A token as a client sent it. It proves nothing until the shell has looked at it, and no log may hold it.

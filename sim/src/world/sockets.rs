@@ -39,11 +39,15 @@ const TRICKLE: Duration = Duration::from_millis(20);
 impl World {
     /// With a token that never ends.
     pub fn connect(&mut self, node: usize, user: &Arc<User>) -> Option<SocketId> {
-        self.connect_as(node, Who::Known(known(user.clone(), Wall(i64::MAX))))
+        self.connect_by(node, user, 0)
     }
 
-    /// The upgrade is done and the client's first byte may go. Nothing if the node is not there.
-    pub(crate) fn connect_as(&mut self, node: usize, who: Who) -> Option<SocketId> {
+    pub(crate) fn connect_by(&mut self, node: usize, user: &Arc<User>, mount: u8) -> Option<SocketId> {
+        self.connect_as(node, Who::Known(known(user.clone(), Wall(i64::MAX))), mount)
+    }
+
+    /// By that mount. The upgrade is done and the client's first byte may go. Nothing if the node is not there.
+    pub(crate) fn connect_as(&mut self, node: usize, who: Who, mount: u8) -> Option<SocketId> {
         if !self.nodes[node].up || self.nodes[node].draining {
             return None;
         }
@@ -64,7 +68,7 @@ impl World {
             1 => Compression::Deflate(Window::MAX),
             _ => Window::from_bits(9).map_or(Compression::Off, Compression::Deflate),
         };
-        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount: 0, compression }));
+        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount, compression }));
         let limits = websocket::Limits { message_bytes_max: 4 << 20, fragments_max: 128 };
         let trickle = match self.random.per_mille(self.scenario.slow_readers) {
             true => self.random.pick(&[20, 100, 400]),

@@ -5,10 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::{Item, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, Names, Protocol, RoomsProtocol};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vocabulary as v;
+
+/// The protocols that have golden files, each in a folder of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    Rooms,
+    Hub,
+}
+
+impl Tongue {
+    pub(crate) const ALL: [Tongue; 2] = [Tongue::Rooms, Tongue::Hub];
+
+    pub(crate) fn protocol(self) -> &'static dyn Protocol {
+        match self {
+            Tongue::Rooms => &RoomsProtocol,
+            Tongue::Hub => &HubProtocol,
+        }
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Tongue::Rooms => "rooms",
+            Tongue::Hub => "hub",
+        }
+    }
+}
 
 /// A client's frame, and what it is understood as.
 #[derive(Serialize, Deserialize)]
@@ -25,6 +50,8 @@ pub(crate) struct ClientCase {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identify: Option<Identify>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping: Option<Ping>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
 }
 
@@ -33,6 +60,9 @@ pub(crate) struct ClientCase {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerCase {
     says: String,
+    /// Whose connection it is for, where the protocol says that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reader: Option<String>,
     item: Told,
     #[serde(default)]
     pub text: String,
@@ -43,6 +73,12 @@ pub(crate) struct ServerCase {
 pub(crate) struct Identify {
     id: Option<String>,
     token: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ping {
+    id: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,6 +190,31 @@ enum Told {
         position: Position,
         at: i64,
         reply: Option<Box<RawValue>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<Shown>,
+    },
+    Left {
+        room: String,
+        id: Option<String>,
+        at: i64,
+    },
+    Opened {
+        shard: u16,
+        slot: u32,
+        generation: u32,
+        at: i64,
+    },
+    Pong {
+        id: Option<String>,
+        at: i64,
+    },
+    Online {
+        person: Person,
+        at: i64,
+    },
+    Offline {
+        person: Person,
+        at: i64,
     },
     Done {
         room: String,
@@ -357,10 +418,12 @@ fn people(people: &[Person]) -> Vec<v::Person> {
 }
 
 /// The frame that tells it.
-fn encoded(told: &Told) -> String {
+fn encoded(tongue: Tongue, reader: Option<&str>, told: &Told) -> String {
+    let reader = reader.map(v::UserId::new);
     let write = |item: Item<'_>| {
         let mut out = Vec::new();
-        assert!(RoomsProtocol.encode(&item, &mut out), "the native protocol has a word for everything");
+        let said = tongue.protocol().encode(reader.as_ref(), &item, &mut out);
+        assert_eq!(said, !out.is_empty(), "a protocol that has a word writes it");
         String::from_utf8(out).expect("text")
     };
     match told {
@@ -372,11 +435,19 @@ fn encoded(told: &Told) -> String {
             let (payload, position, at) = (&payload(said), position.read(), v::Wall(*at));
             write(Item::Announced { payload, position, at })
         }
-        Told::Ack { room, id, position, at, reply } => {
-            let reply = reply.as_deref().map(payload);
+        Told::Ack { room, id, position, at, reply, shown } => {
+            let (reply, shown) = (reply.as_deref().map(payload), shown.as_ref().map(Shown::read));
             let (id, position, at) = (id.as_deref(), position.read(), v::Wall(*at));
-            write(Item::Ack { room, id, position, at, reply: reply.as_ref() })
+            write(Item::Ack { room, id, position, at, reply: reply.as_ref(), shown: shown.as_ref() })
         }
+        Told::Left { room, id, at } => write(Item::Left { room, id: id.as_deref(), at: v::Wall(*at) }),
+        Told::Opened { shard, slot, generation, at } => {
+            let (shard, slot, generation) = (v::ShardId(*shard), *slot, *generation);
+            write(Item::Opened { client: v::ConnectionId { shard, slot, generation }, at: v::Wall(*at) })
+        }
+        Told::Pong { id, at } => write(Item::Pong { id: id.as_deref(), at: v::Wall(*at) }),
+        Told::Online { person, at } => write(Item::Online { person: &person.read(), at: v::Wall(*at) }),
+        Told::Offline { person, at } => write(Item::Offline { person: &person.read(), at: v::Wall(*at) }),
         Told::Done { room, id, at, reply } => {
             let reply = reply.as_deref().map(payload);
             write(Item::Done { room, id: id.as_deref(), at: v::Wall(*at), reply: reply.as_ref() })
@@ -500,15 +571,16 @@ fn misunderstood(misheard: protocol::Misheard) -> Refused {
 /// A golden file, with the side that follows from the other one.
 trait Case: Serialize + for<'de> Deserialize<'de> {
     const FOLDER: &'static str;
-    fn worked_out(self) -> Self;
+    fn worked_out(self, tongue: Tongue) -> Self;
 }
 
 impl Case for ClientCase {
     const FOLDER: &'static str = "client";
 
-    fn worked_out(mut self) -> ClientCase {
-        self.resumes = Vec::new();
-        (self.asked, self.identify, self.refused) = match RoomsProtocol.decode(&names(), &self.text) {
+    fn worked_out(mut self, tongue: Tongue) -> ClientCase {
+        (self.resumes, self.ping) = (Vec::new(), None);
+        let decoded = tongue.protocol().decode(&names(), &self.text);
+        (self.asked, self.identify, self.refused) = match decoded {
             Ok(v::Request::Room(asked)) => (Some(understood(asked)), None, None),
             Ok(v::Request::Resume(joins)) => {
                 self.resumes = joins.into_iter().map(understood).collect();
@@ -517,6 +589,10 @@ impl Case for ClientCase {
             Ok(v::Request::Identify(tag, token)) => {
                 let id = tag.id.as_deref().map(str::to_owned);
                 (None, Some(Identify { id, token: token.0.into() }), None)
+            }
+            Ok(v::Request::Ping(tag)) => {
+                self.ping = Some(Ping { id: tag.id.as_deref().map(str::to_owned) });
+                (None, None, None)
             }
             Err(misheard) => (None, None, Some(misunderstood(misheard))),
         };
@@ -527,18 +603,16 @@ impl Case for ClientCase {
 impl Case for ServerCase {
     const FOLDER: &'static str = "server";
 
-    fn worked_out(mut self) -> ServerCase {
-        self.text = encoded(&self.item);
+    fn worked_out(mut self, tongue: Tongue) -> ServerCase {
+        self.text = encoded(tongue, self.reader.as_deref(), &self.item);
         self
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rooms").join(name)
-}
-
-fn files(name: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder(name)).expect("the golden files are there");
+fn files(tongue: Tongue, name: &str) -> Vec<PathBuf> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries =
+        std::fs::read_dir(golden.join(tongue.folder()).join(name)).expect("the golden files are there");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "no golden files in {name}");
@@ -558,9 +632,10 @@ pub(crate) fn is_blessing() -> bool {
 /// Works each file out again and compares the whole text, so that a file cannot hold anything that is not tested.
 fn check<C: Case>() {
     let mut stale = Vec::new();
-    for path in files(C::FOLDER) {
+    let all = Tongue::ALL.map(|tongue| files(tongue, C::FOLDER).into_iter().map(move |path| (tongue, path)));
+    for (tongue, path) in all.into_iter().flatten() {
         let (text, case) = read::<C>(&path);
-        let mut fresh = serde_json::to_string_pretty(&case.worked_out()).expect("writable");
+        let mut fresh = serde_json::to_string_pretty(&case.worked_out(tongue)).expect("writable");
         fresh.push('\n');
         if fresh == text {
             continue;
@@ -584,12 +659,12 @@ fn what_clients_are_told_reads_as_the_golden_files_say() {
     check::<ServerCase>();
 }
 
-pub(crate) fn client_cases() -> Vec<ClientCase> {
-    files("client").iter().map(|path| read(path).1).collect()
+pub(crate) fn client_cases(tongue: Tongue) -> Vec<ClientCase> {
+    files(tongue, "client").iter().map(|path| read(path).1).collect()
 }
 
-pub(crate) fn server_cases() -> Vec<ServerCase> {
-    files("server").iter().map(|path| read(path).1).collect()
+pub(crate) fn server_cases(tongue: Tongue) -> Vec<ServerCase> {
+    files(tongue, "server").iter().map(|path| read(path).1).collect()
 }
 
 /// The `type` of a frame, if it is an object that has one.
@@ -600,7 +675,7 @@ pub(crate) fn kind(text: &str) -> Option<String> {
 
 #[test]
 fn every_code_is_told_in_some_golden_file() {
-    let told: BTreeSet<String> = server_cases()
+    let told: BTreeSet<String> = server_cases(Tongue::Rooms)
         .iter()
         .filter_map(|case| {
             let frame: serde_json::Value = serde_json::from_str(&case.text).ok()?;

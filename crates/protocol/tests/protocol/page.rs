@@ -1,19 +1,22 @@
-//! docs/protocol.md against the code: a page that a client is written from must not be wrong.
+//! docs/protocol.md and docs/hub.md against the code: a page that a client is written from must not be wrong.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use protocol::{Protocol, RoomsProtocol};
 use vocabulary::{CloseReason, Comeback};
 
-use crate::golden::{ClientCase, client_cases, codes, is_blessing, kind, names, server_cases, words};
+use crate::golden::{Tongue, client_cases, codes, is_blessing, kind, names, server_cases, words};
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md")
+fn path(tongue: Tongue) -> PathBuf {
+    let name = match tongue {
+        Tongue::Rooms => "protocol.md",
+        Tongue::Hub => "hub.md",
+    };
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
 
-fn page() -> String {
-    std::fs::read_to_string(path()).expect("the page is there")
+fn page(tongue: Tongue) -> String {
+    std::fs::read_to_string(path(tongue)).expect("the page is there")
 }
 
 /// The lines under a heading of the second rank.
@@ -33,47 +36,57 @@ fn described(page: &str, heading: &str) -> BTreeSet<String> {
 
 /// The frames that a section shows, one a line.
 fn shown(section: &str) -> Vec<&str> {
-    section.lines().filter(|line| line.starts_with("{\"type\":")).collect()
+    section.lines().filter(|line| line.starts_with("{\"type\":") || line.starts_with("{\"id\":")).collect()
 }
 
 #[test]
 fn the_page_and_the_golden_files_know_the_same_types_of_clients() {
-    let understood =
-        |case: &ClientCase| case.asked.is_some() || case.identify.is_some() || !case.resumes.is_empty();
-    let asked = client_cases().into_iter().filter(understood);
-    let mut golden: BTreeSet<String> = asked.filter_map(|case| kind(&case.text)).collect();
-    let described = described(&page(), "What you send");
-    // What apps know besides stands on their own pages.
-    golden.retain(|kind| described.contains(kind) || !words().values().any(|words| words.contains_key(kind)));
-    assert_eq!(described, golden);
+    for tongue in Tongue::ALL {
+        let asked = client_cases(tongue).into_iter().filter(|case| case.refused.is_none());
+        let mut golden: BTreeSet<String> = asked.filter_map(|case| kind(&case.text)).collect();
+        let described = described(&page(tongue), "What you send");
+        // What apps know besides stands on their own pages.
+        golden.retain(|kind| {
+            described.contains(kind) || !words().values().any(|words| words.contains_key(kind))
+        });
+        assert_eq!(described, golden, "{tongue:?}");
+    }
 }
 
 #[test]
 fn the_page_and_the_golden_files_know_the_same_types_of_the_server() {
-    let golden: BTreeSet<String> = server_cases().iter().filter_map(|case| kind(&case.text)).collect();
-    assert_eq!(described(&page(), "What you get"), golden);
+    for tongue in Tongue::ALL {
+        let cases = server_cases(tongue);
+        let golden: BTreeSet<String> = cases.iter().filter_map(|case| kind(&case.text)).collect();
+        assert_eq!(described(&page(tongue), "What you get"), golden, "{tongue:?}");
+    }
 }
 
 #[test]
 fn what_the_page_shows_a_client_send_is_understood() {
-    let page = page();
-    for frame in shown(&section(&page, "What you send")) {
-        assert!(RoomsProtocol.decode(&names(), frame).is_ok(), "{frame}");
+    for tongue in Tongue::ALL {
+        let section = section(&page(tongue), "What you send");
+        let frames = shown(&section);
+        assert!(!frames.is_empty(), "{tongue:?}: the page shows frames");
+        for frame in frames {
+            assert!(tongue.protocol().decode(&names(), frame).is_ok(), "{frame}");
+        }
     }
 }
 
 #[test]
 fn what_the_page_shows_the_server_send_is_in_a_golden_file() {
-    let page = page();
-    let golden: BTreeSet<String> = server_cases().into_iter().map(|case| case.text).collect();
-    for frame in shown(&section(&page, "What you get")) {
-        assert!(golden.contains(frame), "no golden file has {frame}");
+    for tongue in Tongue::ALL {
+        let golden: BTreeSet<String> = server_cases(tongue).into_iter().map(|case| case.text).collect();
+        for frame in shown(&section(&page(tongue), "What you get")) {
+            assert!(golden.contains(frame), "no golden file has {frame}");
+        }
     }
 }
 
 #[test]
 fn the_page_lists_every_error_code_and_no_other() {
-    let page = page();
+    let page = page(Tongue::Rooms);
     let errors = section(&page, "Errors");
     let rows = errors.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let listed: BTreeSet<&str> = rows.collect();
@@ -140,12 +153,13 @@ fn close_codes() -> String {
 
 #[test]
 fn the_table_of_close_codes_is_fresh() {
-    let page = page();
+    let page = page(Tongue::Rooms);
     let (before, rest) = page.split_once(BEGIN).expect("the table has a place");
     let (table, after) = rest.split_once(END).expect("the table has an end");
     if table == close_codes() {
         return;
     }
     assert!(is_blessing(), "the table should be\n{}KULKUL_BLESS=1 writes it anew", close_codes());
-    std::fs::write(path(), format!("{before}{BEGIN}{}{END}{after}", close_codes())).expect("writable");
+    std::fs::write(path(Tongue::Rooms), format!("{before}{BEGIN}{}{END}{after}", close_codes()))
+        .expect("writable");
 }

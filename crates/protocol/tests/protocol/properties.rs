@@ -1,13 +1,13 @@
 //! Whatever comes is answered, and whatever is told can be read.
 
 use proptest::prelude::*;
-use protocol::{Item, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, Protocol, RoomsProtocol};
 use serde_json::{Value, json};
 use vocabulary::{
     Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Request, Shown, UserId, Verb, Wall,
 };
 
-use crate::golden::names;
+use crate::golden::{Tongue, names};
 
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -57,12 +57,62 @@ fn frame() -> impl Strategy<Value = Value> {
     )
 }
 
+/// The same of a hub client.
+fn hub_frame() -> impl Strategy<Value = Value> {
+    let kind = prop_oneof![
+        Just("connection.ping"),
+        Just("connection.refresh"),
+        Just("channel.join"),
+        Just("channel.leave"),
+        Just("channel.message"),
+        Just("channel.typing"),
+        Just("channel.stop_typing"),
+    ];
+    let kind = prop_oneof![6 => kind.prop_map(Value::from), 1 => value()];
+    let channel = prop_oneof![
+        2 => any::<u64>().prop_map(Value::from),
+        3 => "[a-z:]{0,8}".prop_map(Value::from),
+        1 => value(),
+    ];
+    let position = prop_oneof![
+        ("[0-9a-f+]{0,20}", any::<u64>())
+            .prop_map(|(epoch, offset)| json!({"epoch": epoch, "offset": offset})),
+        Just(Value::Null),
+        value(),
+    ];
+    let text = || prop_oneof![4 => ".{0,20}".prop_map(Value::from), 1 => Just(Value::Null), 1 => value()];
+    let data = (channel, position, text(), text(), text(), any::<Option<bool>>()).prop_map(
+        |(channel, since, text, url, reply, typing)| {
+            json!({"channel_id": channel, "since": since, "text": text, "url": url, "reply_to_id": reply,
+                   "is_typing": typing, "token": "a.b.c"})
+        },
+    );
+    let data = prop_oneof![4 => data, 1 => value()];
+    let id = prop_oneof![3 => ".{0,140}".prop_map(Value::from), 1 => value()];
+    (kind, id, data).prop_map(|(kind, id, data)| json!({"type": kind, "id": id, "data": data}))
+}
+
+fn hub_told(item: Item<'_>) -> Value {
+    let mut out = Vec::new();
+    assert!(HubProtocol.encode(Some(&UserId::new("7")), &item, &mut out));
+    let text = std::str::from_utf8(&out).expect("text");
+    assert!(!text.contains(['\n', '\r']), "one line: {text}");
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
 /// What is understood can be passed on; what is not has words for its sender.
 fn check_decoded(text: &str) {
-    match RoomsProtocol.decode(&names(), text) {
+    Tongue::ALL.into_iter().for_each(|tongue| check_decoded_by(tongue.protocol(), text));
+}
+
+fn check_decoded_by(protocol: &dyn Protocol, text: &str) {
+    match protocol.decode(&names(), text) {
         Ok(Request::Identify(tag, token)) => {
             assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
             assert!(!token.0.is_empty());
+        }
+        Ok(Request::Ping(tag)) => {
+            assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
         }
         Ok(Request::Resume(joins)) => {
             assert!((1..=100).contains(&joins.len()));
@@ -105,7 +155,7 @@ fn wall() -> impl Strategy<Value = Wall> {
 
 fn told(item: Item<'_>) -> Value {
     let mut out = b"before".to_vec();
-    assert!(RoomsProtocol.encode(&item, &mut out));
+    assert!(RoomsProtocol.encode(None, &item, &mut out));
     let text = std::str::from_utf8(&out).expect("text");
     let text = text.strip_prefix("before").expect("what stood there stays");
     assert!(!text.contains(['\n', '\r']), "one line: {text}");
@@ -154,6 +204,61 @@ proptest! {
         check_decoded(&String::from_utf8_lossy(&bytes));
         bytes.truncate(at);
         check_decoded(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn anything_like_a_hub_frame_is_decoded_without_a_panic(frame in hub_frame(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_string_pretty(&frame) } else { serde_json::to_string(&frame) };
+        check_decoded(&text.expect("JSON"));
+    }
+
+    #[test]
+    fn a_hub_client_reads_whatever_stands_in_a_log(
+        room in "[A-Za-z0-9_.:-]{1,128}",
+        payload in value(),
+        content in proptest::option::of(".{0,20}"),
+        sender in proptest::option::of(person()),
+        position in position(),
+        at in wall(),
+    ) {
+        let mut payload = payload;
+        if let (Value::Object(fields), Some(content)) = (&mut payload, &content) {
+            fields.insert("content".into(), content.as_str().into());
+        }
+        let bytes = Payload::from(payload.to_string());
+        let shown =
+            Shown { kind: "new_message", payload: bytes, sender, class: Class::Record, lasting: true };
+        let frame = hub_told(Item::Record { room: &room, shown: &shown, position, at });
+        let said = payload.get("content").and_then(Value::as_str).unwrap_or_default();
+        let unsaid = payload.get("text").and_then(Value::as_str) == Some("");
+        prop_assert_eq!(&frame["data"]["text"], &Value::from(if unsaid { "" } else { said }));
+        prop_assert_eq!(&frame["data"]["id"], &frame["id"]);
+        prop_assert_eq!(&frame["data"]["channel_id"], &Value::from(room.as_str()));
+        prop_assert_eq!(&frame["timestamp"], &Value::from(at.0 / 1000));
+        prop_assert_eq!(&frame["position"], &wire(position));
+        let own = hub_told(Item::Ack {
+            room: &room, id: Some("m-1"), position, at, reply: None, shown: Some(&shown),
+        });
+        prop_assert_eq!(&own["data"], &frame["data"], "the author's copy has another id and the same row");
+        prop_assert_eq!(&own["id"], &Value::from("m-1"));
+    }
+
+    #[test]
+    fn what_a_hub_client_says_it_is_told_again(
+        text in ".{1,40}",
+        url in proptest::option::of(".{1,40}"),
+        position in position(),
+        at in wall(),
+    ) {
+        let said = json!({"type": "channel.message", "data": {"channel_id": "12", "text": text, "url": url}});
+        let Ok(Request::Room(asked)) = HubProtocol.decode(&names(), &said.to_string()) else {
+            panic!("{said} is understood");
+        };
+        let Verb::Act { payload, .. } = asked.verb else { panic!("a message is an act") };
+        let shown = Shown { kind: "new_message", payload, sender: None, class: Class::Record, lasting: true };
+        let frame = hub_told(Item::Record { room: "12", shown: &shown, position, at });
+        prop_assert_eq!(&frame["data"]["text"], &Value::from(text));
+        prop_assert_eq!(frame["data"].get("url").cloned(), url.map(Value::from));
     }
 
     #[test]
@@ -224,7 +329,7 @@ proptest! {
         let frame = told(Item::Refused { room: None, id: Some(&id), refusal: &refusal, at });
         prop_assert_eq!(&frame["id"], &Value::from(id.as_str()));
         prop_assert_eq!(&frame["payload"]["message"], &Value::from(text));
-        let frame = told(Item::Ack { room: "general", id: Some(&id), position, at, reply: None });
+        let frame = told(Item::Ack { room: "general", id: Some(&id), position, at, reply: None, shown: None });
         prop_assert_eq!(&frame["id"], &Value::from(id.as_str()));
         prop_assert_eq!(&frame["payload"]["message_id"], &Value::from(position.to_string()));
         let view = Payload::from_static(b"{\"messages\":[]}");

@@ -257,15 +257,28 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     name.parse().ok()
 }
 
+/// What hub clients may say in one room, where nothing else is written.
+const ROOM_PER_SECOND: u32 = 10;
+const ROOM_BURST: u32 = 20;
+
 fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
+    let speaks = match section.get::<String>("protocol").as_str() {
+        "hub" => Speaks::Hub,
+        "echo" => Speaks::Echo,
+        _ => Speaks::Rooms,
+    };
+    let of_room = (section.maybe("room_messages_per_second"), section.maybe("room_burst"));
     Mount {
         compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
         path: section.get("path"),
-        speaks: match section.get::<String>("protocol").as_str() {
-            "echo" => Speaks::Echo,
-            _ => Speaks::Rooms,
+        of_room: match (speaks, of_room) {
+            (Speaks::Rooms | Speaks::Echo, (None, None)) => None,
+            (_, (per_second, burst)) => {
+                Some((per_second.unwrap_or(ROOM_PER_SECOND), burst.unwrap_or(ROOM_BURST)))
+            }
         },
+        speaks,
         app: section.get("app"),
         auth: match section.get::<String>("auth").as_str() {
             "in-band" => MountAuth::InBand,

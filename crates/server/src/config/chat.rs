@@ -48,6 +48,6 @@ pub(super) const ROOMS: Group = Group {
     ],
     reloads: false,
     entries_max: 256,
-    one_by_default: false,
+    by_default: &[],
     help: "Who may join, send and create in which chat rooms. The first whose pattern fits holds; whom a room's owner has made a member may join all the same.",
 };

@@ -34,7 +34,7 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         reloads: true,
         entries_max: 64,
-        one_by_default: false,
+        by_default: &[],
         help: "Keys that prove tokens. Exactly one of secret, secret_file, public_key, public_key_file.",
     },
     Group {
@@ -68,7 +68,7 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         reloads: false,
         entries_max: 64,
-        one_by_default: false,
+        by_default: &[],
         help: "Keys of back ends, for the HTTP API on the operator's listener. Exactly one of secret and secret_file.",
     },
     Group {
@@ -91,7 +91,7 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         reloads: false,
         entries_max: node::KEY_SOURCES_MAX,
-        one_by_default: false,
+        by_default: &[],
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
     super::chat::ROOMS,
@@ -101,9 +101,9 @@ pub(super) const GROUPS: &[Group] = &[
             Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id."),
             Row::new(
                 "protocol",
-                Kind::Choice(&["rooms", "echo"]),
+                Kind::Choice(&["rooms", "hub", "echo"]),
                 "rooms",
-                "What is spoken; echo only with --conformance.",
+                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; echo only with --conformance.",
             ),
             Row::new("app", Kind::Choice(&["chat"]), "chat", "The app that short room names belong to."),
             Row::new(
@@ -145,6 +145,18 @@ pub(super) const GROUPS: &[Group] = &[
                 "Messages of one connection here, at once.",
             ),
             Row::without(
+                "room_messages_per_second",
+                count(1, 1_000_000),
+                "hub: 10; others: no limit of its own, or 10 with room_burst",
+                "What one connection sends in one room here, steadily.",
+            ),
+            Row::without(
+                "room_burst",
+                count(1, 1_000_000),
+                "hub: 20; others: no limit of its own, or 20 with room_messages_per_second",
+                "The same, at once.",
+            ),
+            Row::without(
                 "compression",
                 Kind::Switch,
                 "as websocket.compression",
@@ -159,8 +171,8 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         reloads: false,
         entries_max: 64,
-        one_by_default: true,
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token.",
+        by_default: &[&[], &[("path", "/api/v1/ws"), ("protocol", "hub")]],
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, and one at /api/v1/ws, the same rooms for hub clients.",
     },
 ];
 

@@ -43,8 +43,8 @@ pub(crate) struct Group {
     pub rows: &'static [Row],
     pub reloads: bool,
     pub entries_max: usize,
-    /// Without any in the file, one entry of defaults stands.
-    pub one_by_default: bool,
+    /// The entries without any in the file: defaults, but for these.
+    pub by_default: &'static [&'static [(&'static str, &'static str)]],
     #[cfg_attr(not(test), expect(dead_code, reason = "for the page, which a test writes"))]
     pub help: &'static str,
 }

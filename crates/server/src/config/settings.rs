@@ -49,9 +49,16 @@ pub(crate) struct Settings {
 impl Settings {
     pub(super) fn defaults() -> Settings {
         let mut settings = Settings { top: Section::defaults(schema::rows()), groups: BTreeMap::new() };
-        for group in schema::groups().filter(|group| group.one_by_default) {
-            let entry = Entry { place: Place::Default, section: Section::defaults(group.rows.iter()) };
-            settings.set_entries(group, vec![entry]);
+        for group in schema::groups().filter(|group| !group.by_default.is_empty()) {
+            let entry = |but: &&'static [(&str, &str)]| {
+                let mut section = Section::defaults(group.rows.iter());
+                for (key, text) in *but {
+                    let row = group.rows.iter().find(|row| row.key == *key);
+                    section.suppose(key, row.and_then(|row| row.kind.read_text(text).ok()));
+                }
+                Entry { place: Place::Default, section }
+            };
+            settings.set_entries(group, group.by_default.iter().map(entry).collect());
         }
         settings
     }

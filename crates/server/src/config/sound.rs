@@ -314,8 +314,13 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
         if let Some(first) = first {
             faults.add(place, format!("`path` = \"{path}\" is mounted already ({})", first.place));
         }
-        if TAKEN.contains(&path.as_str()) || pages::has(&path) {
+        if TAKEN.contains(&path.as_str()) || pages::has(&path) || http_api::hub::has(&path) {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
+        }
+        let text = |key| section.maybe::<String>(key).unwrap_or_default();
+        if text("protocol") == "hub" && text("auth") != "token" {
+            let says = "`protocol` = \"hub\" needs auth = \"token\": its clients name themselves in the URL, and the token proves it";
+            faults.add(section.place("auth"), says);
         }
         trusted_path(&path, section, settings, faults);
         if section.maybe("one_per_user") == Some(true)

@@ -191,6 +191,11 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
         ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one {user}"]),
         ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
         ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
+        ("[[mounts]]\npath = \"/api/v1/channels\"", &["the server itself answers there"]),
+        (
+            "[[mounts]]\nprotocol = \"hub\"\nauth = \"in-band\"",
+            &["line 3: `protocol` = \"hub\" needs auth = \"token\""],
+        ),
         ("[[mounts]]\nprotocol = \"echo\"", &["line 2: `protocol` = \"echo\" is for conformance suites"]),
         (
             "listen = \"0.0.0.0:1\"\n[[mounts]]\npath = \"/ws/{user}\"\nauth = \"trust-path\"",
@@ -263,7 +268,8 @@ fn defaults_are_sound_and_become_every_typed_value() {
     let (demo, served) = (sound(&written(None, &[])), sound(&written(Some(""), &[])));
     assert!(demo.demo && demo.typed.operator_listen.is_none());
     assert_eq!(served.typed.operator_listen.map(|address| address.port()), Some(8081));
-    let [mount] = served.typed.mounts.as_slice() else { panic!("one mount") };
+    let [mount, hub] = served.typed.mounts.as_slice() else { panic!("two mounts") };
+    assert_eq!((hub.path.as_str(), hub.speaks, hub.of_room), ("/api/v1/ws", Speaks::Hub, Some((10, 20))));
     assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
     assert_eq!((mount.speaks, mount.auth), (Speaks::Rooms, MountAuth::Token));
     assert!(served.warnings.is_empty());
@@ -350,7 +356,12 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
         (&one, &other, &["auth.keys[0].secret = (hidden) (was (hidden)"], &[]),
         (&one, &both, &["auth.keys = 2 of them (was 1 of them"], &[]),
         (&one, "", &["auth.keys = 0 of them (was 1 of them"], &[]),
-        ("", "[[mounts]]\npath = \"/a\"", &[], &["mounts[0].path = /a (was /ws"]),
+        (
+            "",
+            "[[mounts]]\npath = \"/a\"",
+            &[],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 2 of them"],
+        ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",
             "[[mounts]]\npath = \"/a\"\nburst = 4\nallowed_origins = [\"https://b.test\"]",

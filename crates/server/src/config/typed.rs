@@ -216,6 +216,8 @@ pub(crate) struct Mount {
     /// Of its own; what is not said follows the limits of all.
     pub messages_per_second: Option<u32>,
     pub burst: Option<u32>,
+    /// Of one connection in one room, a second and at once.
+    pub of_room: Option<(u32, u32)>,
     pub compression: Compression,
     pub one_per_user: bool,
 }
@@ -223,6 +225,7 @@ pub(crate) struct Mount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaks {
     Rooms,
+    Hub,
     Echo,
 }
 

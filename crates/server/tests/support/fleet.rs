@@ -20,6 +20,9 @@ secret = "0123456789abcdef0123456789abcdef"
 [[mounts]]
 path = "/ws"
 [[mounts]]
+path = "/api/v1/ws"
+protocol = "hub"
+[[mounts]]
 path = "/alone"
 one_per_user = true
 [[api.keys]]
@@ -79,7 +82,8 @@ impl Fleet {
 
     /// `says`: what the token says, as `kulkul token` is told.
     pub(crate) fn client_with(&self, node: &Server, path: &str, says: &[&str]) -> Client {
-        Client::open(node, &format!("{path}?token={}", self.token_with(says))).expect("let in")
+        let and = if path.contains('?') { '&' } else { '?' };
+        Client::open(node, &format!("{path}{and}token={}", self.token_with(says))).expect("let in")
     }
 
     pub(crate) fn token(&self, user: &str) -> String {

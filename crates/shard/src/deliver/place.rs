@@ -211,8 +211,9 @@ impl Shard {
             while let Some(ack) = acks.last() {
                 let room = spelled(&page.room, ack.to.tag.full_name);
                 let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
-                let item = Item::Ack { room, id: ack_id, position, at, reply };
-                if let Some(frame) = mount.frame(&mut self.pen, connection.compression, &item) {
+                let item = Item::Ack { room, id: ack_id, position, at, reply, shown: entry.shown.as_ref() };
+                let (reader, compression) = (connection.reader(), connection.compression);
+                if let Some(frame) = mount.frame_for(reader, &mut self.pen, compression, &item) {
                     self.counts.frames_encoded += 1;
                     if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
                         return false;

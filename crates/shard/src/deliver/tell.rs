@@ -52,10 +52,14 @@ impl Shard {
 
     pub(super) fn deliver_presence(&mut self, room: &RoomId, news: &PresenceNews, at: Wall) {
         for person in &news.joined {
-            self.tell_person(room, person, |name| Item::Came { room: name, person, at });
+            self.tell_person(room, person, |name| {
+                [Item::Came { room: name, person, at }, Item::Online { person, at }]
+            });
         }
         for person in &news.left {
-            self.tell_person(room, person, |name| Item::Went { room: name, person, at });
+            self.tell_person(room, person, |name| {
+                [Item::Went { room: name, person, at }, Item::Offline { person, at }]
+            });
         }
         let counts_only = news.joined.is_empty() && news.left.is_empty();
         if news.users.is_some() || counts_only {
@@ -65,24 +69,30 @@ impl Shard {
             self.tell_all(
                 room,
                 class,
-                |name| Item::Members { room: name, id: None, users, count, at },
+                |name| [Item::Members { room: name, id: None, users, count, at }],
                 |_| true,
             );
         }
     }
 
     /// A person's own connections know.
-    fn tell_person<'a>(&mut self, room: &'a RoomId, person: &Person, item: impl Fn(&'a str) -> Item<'a>) {
+    fn tell_person<'a>(
+        &mut self,
+        room: &'a RoomId,
+        person: &Person,
+        items: impl Fn(&'a str) -> [Item<'a>; 2],
+    ) {
         // Coming and going cannot be read in any log later, so of each person the newest word is kept.
         let class = Class::Latest(key_of(person.id.as_str()));
-        self.tell_all(room, class, item, |user| user.person.id != person.id);
+        self.tell_all(room, class, items, |user| user.person.id != person.id);
     }
 
-    fn tell_all<'a>(
+    /// What a protocol has words for of these, in one piece.
+    fn tell_all<'a, const N: usize>(
         &mut self,
         room: &'a RoomId,
         class: Class,
-        item: impl Fn(&'a str) -> Item<'a>,
+        items: impl Fn(&'a str) -> [Item<'a>; N],
         meant: impl Fn(&vocabulary::User) -> bool,
     ) {
         let Shard { locals, connections, mounts, pen, writes, .. } = self;
@@ -97,7 +107,11 @@ impl Shard {
             let mount = &mounts[usize::from(connection.mount)];
             let frame = made.get(Audience::default(), member.format, || {
                 self.counts.frames_encoded += 1;
-                mount.frame(pen, member.format.compression, &item(spelled(room, member.format.full_name)))
+                let items = items(spelled(room, member.format.full_name));
+                let mut frames =
+                    items.iter().filter_map(|item| mount.frame(pen, member.format.compression, item));
+                let first = frames.next()?;
+                Some(frames.fold(first, |before, frame| [&*before, &*frame].concat().into()))
             });
             if let Some(frame) = frame
                 && writes.queue(id, connection, frame, class_in(room, class)) == Pushed::Dropped

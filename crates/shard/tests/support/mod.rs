@@ -130,6 +130,7 @@ impl Node {
                 compress_from_bytes: 256,
                 pace: shard::Pace::default(),
                 one_per_user,
+                joins_inbox: false,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });

@@ -73,6 +73,18 @@ impl Refusal {
 
 /// The response of a caller who refuses for reasons of its own. Fields and words are ours or our back end's, never a client's.
 pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Vec<u8> {
+    debug_assert!(!words.contains(char::is_control), "words that would break the body");
+    let words = words.replace('\\', "\\\\").replace('"', "\\\"");
+    with_body(status, fields, &format!("{{\"error\":\"{words}\"}}"))
+}
+
+/// The same for a request that says something wrong in one place, which is named.
+pub fn refusal_of_field(status: u16, words: &str, field: &str) -> Vec<u8> {
+    debug_assert!(!words.contains(['"', '\\']) && !field.contains(['"', '\\']), "what would break the body");
+    with_body(status, &[], &format!("{{\"error\":\"{words}\",\"field\":\"{field}\"}}"))
+}
+
+fn with_body(status: u16, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let connection = if status == 426 { "close, Upgrade" } else { "close" };
     let mut out = format!("HTTP/1.1 {status} {}\r\nConnection: {connection}\r\n", phrase(status));
     for (name, value) in fields {
@@ -82,13 +94,10 @@ pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Ve
         out.push_str(value);
         out.push_str("\r\n");
     }
-    debug_assert!(!words.contains(char::is_control), "words that would break the body");
-    let words = words.replace('\\', "\\\\").replace('"', "\\\"");
-    let body = format!("{{\"error\":\"{words}\"}}");
     out.push_str("Content-Type: application/json\r\nContent-Length: ");
     out.push_str(&body.len().to_string());
     out.push_str("\r\n\r\n");
-    out.push_str(&body);
+    out.push_str(body);
     out.into_bytes()
 }
 

@@ -1,0 +1,149 @@
+//! The lines of pages that somebody will copy: shell lines are run, and what is typed into a socket is said to the real process.
+//! What stands behind them in the page is what must come.
+
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
+mod support;
+
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Client, Heard, Server, kulkul};
+
+/// A fenced block of a page.
+struct Block<'a> {
+    kind: &'a str,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line.strip_prefix("```") {
+            Some("") if inside => inside = false,
+            Some(kind) => {
+                inside = true;
+                blocks.push(Block { kind, text: String::new() });
+            }
+            None if inside => {
+                let block = blocks.last_mut().expect("it began");
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            None => {}
+        }
+    }
+    blocks
+}
+
+/// Whether all that is wanted is there; more may be.
+fn holds(told: &Value, wanted: &Value) -> bool {
+    match wanted {
+        Value::Object(fields) => fields.iter().all(|(key, inner)| holds(&told[key], inner)),
+        Value::Array(items) => {
+            let told = told.as_array().map_or(&[][..], Vec::as_slice);
+            told.len() == items.len() && told.iter().zip(items).all(|(told, wanted)| holds(told, wanted))
+        }
+        other => told == other,
+    }
+}
+
+/// Variables that one block sets are there in the next.
+struct Shell<'a> {
+    server: &'a Server,
+    token: &'a str,
+    said: String,
+}
+
+impl Shell<'_> {
+    fn run(&mut self, lines: &str) -> String {
+        // What came before is known already: only its variables are wanted.
+        let script = format!("set -eu\n{}{lines}", self.said);
+        let ran = Command::new("sh")
+            .args(["-c", &script])
+            .env("TOKEN", self.token)
+            .env("BASE", format!("http://{}", self.server.address))
+            .output()
+            .expect("a shell");
+        let (out, error) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success(), "{lines}\n{out}{error}");
+        out.into_owned()
+    }
+
+    /// The lines that set a variable, and the value that they set it to: it is not asked for twice.
+    fn keep(&mut self, lines: &str) {
+        for name in lines.lines().filter_map(|line| line.split_once("=$(")).map(|(name, _)| name) {
+            let value = self.run(&format!("{}\nprintf %s \"${name}\"", setting(lines)));
+            self.said += &format!("{name}='{value}'\n");
+        }
+    }
+}
+
+/// The first command of a block, which may go over several lines.
+fn setting(lines: &str) -> String {
+    let mut command = String::new();
+    for line in lines.lines() {
+        command.push_str(line);
+        command.push('\n');
+        if !line.ends_with('\\') {
+            break;
+        }
+    }
+    command
+}
+
+fn converse(server: &Server, token: &str, lines: &str) {
+    let mut lines = lines.lines();
+    let opened = lines.next().expect("a command");
+    let (_, target) = opened.rsplit_once("8080").expect("the address of the page");
+    let target = target.trim_end_matches('"').replace("$TOKEN", token);
+    let mut client = Client::open(server, &target).expect("let in");
+    for line in lines {
+        match line.split_at(2) {
+            ("> ", said) => client.say(said),
+            ("< ", wanted) => {
+                let wanted: Value = serde_json::from_str(wanted).expect("JSON");
+                let Heard::Text(text) = client.hear() else { panic!("waiting for {wanted}") };
+                let told: Value = serde_json::from_str(&text).expect("JSON");
+                assert!(holds(&told, &wanted), "{told} instead of {wanted}");
+            }
+            _ => panic!("neither said nor heard: {line}"),
+        }
+    }
+}
+
+#[test]
+fn the_lines_of_the_hubs_page_do_what_it_says() {
+    let server = Server::configured("secret = \"0123456789abcdef0123456789abcdef\"\n");
+    let told = kulkul(&["token", "--config", server.config_path(), "--user", "7", "--name", "Ana"]);
+    let token = String::from_utf8(told.stdout).expect("UTF-8").trim().to_owned();
+    let mut shell = Shell { server: &server, token: &token, said: String::new() };
+    let page = include_str!("../../../docs/seed-001.md");
+    let blocks = blocks(page);
+    let (mut ran, mut said) = (0, 0);
+    for (index, block) in blocks.iter().enumerate() {
+        match block.kind {
+            "sh" => {
+                shell.keep(&block.text);
+                let asked = match block.text.contains("=$(") {
+                    true => block.text.strip_prefix(&setting(&block.text)).expect("it begins so"),
+                    false => &block.text,
+                };
+                let told = shell.run(asked);
+                let told: Value =
+                    serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"));
+                let wanted = blocks.get(index + 1).filter(|next| next.kind == "json");
+                let wanted = wanted.unwrap_or_else(|| panic!("nothing says what comes of\n{}", block.text));
+                let wanted: Value = serde_json::from_str(&wanted.text).expect("JSON");
+                assert!(holds(&told, &wanted), "{told} instead of {wanted} of\n{}", block.text);
+                ran += 1;
+            }
+            "console" => {
+                converse(&server, &token, &block.text);
+                said += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(ran >= 5 && said == 1, "{ran} blocks were run and {said} said");
+}
