@@ -66,13 +66,13 @@ fn nodes(steps: &Steps, root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     Ok(nodes)
 }
 
-fn at(node: &Path, home: &Path) -> Command {
+pub(crate) fn at(node: &Path, home: &Path) -> Command {
     let mut command = Command::new(node);
     command.current_dir(home);
     command
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.to_string_lossy().ends_with(".test.js"));
@@ -87,7 +87,7 @@ fn ran(steps: &Steps, command: &mut Command) -> Result<(), String> {
 }
 
 /// How many passed; what failed is said. None that passed is a failure, one that was skipped too.
-fn tally(steps: &Steps, command: &mut Command) -> Result<u32, String> {
+pub(crate) fn tally(steps: &Steps, command: &mut Command) -> Result<u32, String> {
     let command = std::mem::replace(command, Command::new(""));
     let mut lines = Vec::new();
     let status = run_within(command, STEP, |line| lines.push(line.to_owned()))?;

@@ -9,6 +9,7 @@ use crate::conformance;
 use crate::faults;
 use crate::fuzz;
 use crate::interop;
+use crate::pages;
 use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SCENARIO_SEEDS, SIM_SEEDS};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
@@ -25,6 +26,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("conformance", |steps| conformance::quick(steps, root));
     steps.run("interop", |steps| interop::all(steps, root));
     steps.run("client", |steps| client::all(steps, root));
+    steps.run("pages", |steps| pages::all(steps, root));
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));

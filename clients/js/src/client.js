@@ -36,7 +36,7 @@ export class Kulkul extends Emitter {
   #connection;
   #outgoing;
   #clock;
-  /** @type {Map<string, Room>} by full name */
+  /** @type {Map<string, Room>} by `#key` */
   #rooms = new Map();
   /** Joins without an answer, by the id of their frame. @type {Map<string, Set<LiveRoom>>} */
   #joins = new Map();
@@ -79,7 +79,7 @@ export class Kulkul extends Emitter {
       messagesMax,
     };
     const own = () => (this.user ? this.room(`user:${this.user.id}`) : null);
-    this.inbox = new Inbox(own, ({ room_id, upto }) => this.#rooms.get(this.#key(room_id))?.read(upto));
+    this.inbox = new Inbox(own, (name) => this.#key(name), ({ room_id, upto }) => this.#rooms.get(this.#key(room_id))?.read(upto));
   }
 
   /** @returns {Status} */
@@ -164,9 +164,10 @@ export class Kulkul extends Emitter {
     return this.#say(frame);
   }
 
-  /** @param {string} name */
+  /** One name for a room, however it is written: a direct room is `direct:7:8`, and `chat:direct:7:8`. @param {string} name */
   #key(name) {
-    return name.includes(":") ? name : `${this.#options.app ?? "chat"}:${name}`;
+    const app = `${this.#options.app ?? "chat"}:`;
+    return name.startsWith(app) ? name.slice(app.length) : name;
   }
 
   #tell() {

@@ -126,7 +126,8 @@ export class Connection {
     socket.onopen = () => this.#open();
     socket.onmessage = (event) => this.#message(event.data);
     socket.onclose = (event) => this.#lost(event.code ?? 1006, event.reason ?? "");
-    socket.onerror = () => {}; // A close follows and says as much.
+    // A close follows and says more; but not from every implementation where there was no connection yet.
+    socket.onerror = () => this.#opened || this.#lost(1006, "");
   }
 
   #open() {

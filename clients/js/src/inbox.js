@@ -15,7 +15,7 @@ const MARKS_MAX = 10_000;
 export class Inbox extends Emitter {
   /** The newest last. @type {Notification[]} */
   notifications = [];
-  /** @type {Map<string, Position>} by full name */
+  /** @type {Map<string, Mark>} by the room's one name */
   #marks = new Map();
   /** @type {Map<string, Channel>} by full name */
   #channels = new Map();
@@ -24,20 +24,23 @@ export class Inbox extends Emitter {
   /** Marks on their way, and the newest one behind each. @type {Map<string, Position | null>} */
   #marking = new Map();
   #find;
+  #key;
   #told;
 
   /**
    * @param {() => LiveRoom | null} find the room, once it is known whose
+   * @param {(name: string) => string} key one name for a room, however it is written
    * @param {(mark: Mark) => void} told a mark is further than before
    */
-  constructor(find, told) {
+  constructor(find, key, told) {
     super();
     this.#find = find;
+    this.#key = key;
     this.#told = told;
   }
 
   get marks() {
-    return Array.from(this.#marks, ([room_id, upto]) => ({ room_id, upto }));
+    return [...this.#marks.values()];
   }
 
   get channels() {
@@ -127,9 +130,10 @@ export class Inbox extends Emitter {
 
   /** @param {Mark} mark @returns {boolean} whether it is news */
   #mark(mark) {
-    if (!isNewer(this.#marks.get(mark.room_id), mark.upto)) return false;
-    this.#marks.delete(mark.room_id);
-    this.#marks.set(mark.room_id, mark.upto);
+    const key = this.#key(mark.room_id);
+    if (!isNewer(this.#marks.get(key)?.upto, mark.upto)) return false;
+    this.#marks.delete(key);
+    this.#marks.set(key, { room_id: mark.room_id, upto: mark.upto });
     if (this.#marks.size > MARKS_MAX) this.#marks.delete(/** @type {string} */ (this.#marks.keys().next().value));
     this.#told(mark);
     return true;

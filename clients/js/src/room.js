@@ -342,6 +342,10 @@ export class LiveRoom extends Emitter {
     const changes = type === "message_edited" ? { ...said, changes: { edited_at: timestamp } } : said;
     const sender = this.#link.me() ?? undefined;
     this.#record({ type, id: payload?.message_id, payload: changes, sender, timestamp, position, room: frame.room }, order);
+    if (order.word === "create_room" && this.about) {
+      this.about = { ...this.about, role: "owner" };
+      this.emit("about", this.about);
+    }
     return true;
   }
 

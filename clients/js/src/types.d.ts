@@ -80,7 +80,7 @@ export interface About {
   [field: string]: unknown;
 }
 
-export interface Member extends Person { role: Role }
+export interface Member { user_id: string; name: string; role: Role }
 export interface Members {
   members: Member[];
   count: number;

@@ -229,3 +229,11 @@ test("what is no frame is ignored, and an error without an id is told", async ()
   assert.deepEqual(errors.map(({ code }) => code), ["INVALID_FORMAT"]);
   assert.equal(client.state, "open");
 });
+
+test("an implementation that tells a failed upgrade by an error alone is heard too", async () => {
+  const { client, net } = world();
+  client.connect();
+  await settled();
+  net.last.onerror({});
+  assert.deepEqual([client.state, client.status.code], ["offline", 1006]);
+});

@@ -316,7 +316,7 @@ test("unread counts the others' messages after the mark, also the missed ones, o
   assert.equal(room.unread, 4);
   const marked = room.markRead();
   assert.equal(room.unread, 0);
-  assert.deepEqual(net.last.of("mark_read")[0], { type: "mark_read", room: "user:7", id: net.last.of("mark_read")[0].id, payload: { room_id: "chat:general", upto: at(12) } });
+  assert.deepEqual(net.last.of("mark_read")[0], { type: "mark_read", room: "user:7", id: net.last.of("mark_read")[0].id, payload: { room_id: "general", upto: at(12) } });
   net.last.deliver(ack(net.last.of("mark_read")[0].id, undefined, "user:7"));
   await marked;
   net.last.end(1006);

@@ -9,6 +9,7 @@ use link::{Condition, Figure, Link};
 use shard::Pressure;
 use vocabulary::{UserId, Wall};
 
+use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
 use crate::online::Sketch;
 use crate::trace::{Trace, Wanted};
@@ -51,6 +52,7 @@ pub struct Facts {
     /// Held to look, by whoever asks for figures.
     bridges: Mutex<Vec<Arc<dyn Bridge>>>,
     wants_users: AtomicBool,
+    authorizer: OnceLock<Arc<Authorizer>>,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
 }
@@ -99,6 +101,7 @@ impl Facts {
             engine: OnceLock::new(),
             bridges: Mutex::default(),
             wants_users: AtomicBool::new(false),
+            authorizer: OnceLock::new(),
             fleet_users: AtomicU64::new(0),
         }
     }
@@ -135,6 +138,15 @@ impl Facts {
     pub fn users_here(&self) -> Vec<Arc<[UserId]>> {
         let users = |shard: &ShardFacts| shard.who.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.shards.iter().map(users).collect()
+    }
+
+    pub(crate) fn authorizer_is(&self, authorizer: Arc<Authorizer>) {
+        // Once, when the node starts.
+        self.authorizer.set(authorizer).ok();
+    }
+
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
+        self.authorizer.get().map(Arc::as_ref)
     }
 
     /// What this node says of its own.

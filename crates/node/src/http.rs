@@ -427,6 +427,9 @@ async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
     if !bridges.is_empty() {
         stats["bridges"] = bridges.into();
     }
+    if let Some(authorizer) = facts.authorizer() {
+        stats["authorizer"] = if authorizer.is_away() { "away".into() } else { "asked".into() };
+    }
     Json(stats)
 }
 

@@ -15,6 +15,7 @@ use session::Rate;
 use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
 use vocabulary::{ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
 
+use crate::authorizer::Authorizer;
 use crate::calls::Calls;
 use crate::census::Census;
 use crate::clock::Clock;
@@ -56,8 +57,8 @@ pub(crate) struct Seat {
     pub pages: http::ToPages,
 }
 
-/// The gate, who is counted, and who fetches keys.
-pub(crate) type DoorwayParts = (Arc<Gate>, Arc<Census>, Arc<Keeper>);
+/// The gate, who is counted, who fetches keys, and who asks the team's back end.
+pub(crate) type DoorwayParts = (Arc<Gate>, Arc<Census>, Arc<Keeper>, Option<Arc<Authorizer>>);
 
 const LISTEN: Token = Token(usize::MAX - 1);
 /// One read takes at most this; it is the thread's one buffer for all its sockets.
@@ -138,15 +139,16 @@ impl Thread {
             guarantees: seat.engine.guarantees(),
             start_tag: seat.start_tag,
         };
+        let (gate, census, keeper, authorizer) = seat.doorway.clone();
         let config = Config {
             id: seat.id,
             limits: seat.limits,
             mounts: furnish.mounts(),
             apps: furnish.apps(),
             rooms,
+            asks: authorizer.as_deref().map(|it| it.asks().clone()).unwrap_or_default(),
         };
-        let (gate, census, keeper) = seat.doorway.clone();
-        let doorway = Doorway::new(gate, census, keeper);
+        let doorway = Doorway::new(gate, census, keeper, authorizer);
         Thread {
             shard: Shard::new(now, config),
             post: Post::default(),
@@ -360,6 +362,13 @@ impl Thread {
         if stopped {
             return;
         }
+        let mut opened = 0;
+        for _ in 0..LETTERS_MAX {
+            let Some(judged) = self.mail.judged() else { break };
+            opened += 1;
+            self.judged(now, registry, judged);
+        }
+        self.unopened |= opened == LETTERS_MAX;
         let mut opened = 0;
         for _ in 0..LETTERS_MAX {
             let Ok(envelope @ Envelope::Command(_)) = self.mail.commands.try_recv() else { break };

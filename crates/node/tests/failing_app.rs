@@ -114,6 +114,7 @@ fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Nod
         listen: ([127, 0, 0, 1], 0).into(),
         shards: 2,
         gate: Gate { keys, mounts: vec![mount], crowd: Crowd::default(), trusted: Vec::new() },
+        authorizer: None,
         key_sources: Vec::new(),
         tls: None,
         limits: shard::Limits::default(),

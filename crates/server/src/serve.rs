@@ -166,6 +166,7 @@ fn node_config(
         shards: settings.shards,
         gate,
         key_sources: gate::sources(settings),
+        authorizer: gate::authorizer(settings),
         tls,
         limits: gate::limits(settings),
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Refusal, Said, ShardId, Tag, Told,
-    Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
+    ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -31,6 +31,8 @@ pub trait World {
         tag: &Tag,
         token: Unproven,
     ) -> Option<Result<Authenticated, Refusal>>;
+    /// Whether the back end allows it. None: it is asked, and its answer told as an input.
+    fn authorize(&mut self, connection: ConnectionId, number: u32, petition: &Petition) -> Option<Ruling>;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
     /// Nothing more will be written; what comes is still read, so that what was written is not lost with it.
     fn finish(&mut self, connection: ConnectionId);
@@ -145,6 +147,11 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Prove(connection, tag, token) => {
                     if let Some(proven) = world.prove(connection, &tag, token) {
                         shard.handle(now, Input::Proven(connection, tag, proven));
+                    }
+                }
+                Output::Authorize(connection, number, petition) => {
+                    if let Some(ruling) = world.authorize(connection, number, &petition) {
+                        shard.handle(now, Input::Authorized(connection, number, ruling));
                     }
                 }
                 Output::Close(connection, reason) => world.close(connection, reason),

@@ -11,6 +11,7 @@ mod failure;
 mod hash;
 mod ids;
 mod key;
+mod petition;
 mod position;
 mod record;
 mod refusal;
@@ -35,6 +36,7 @@ pub use ids::{
     check_user,
 };
 pub use key::Key;
+pub use petition::{Asks, Deed, Petition, Ruling};
 pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};

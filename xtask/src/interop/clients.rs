@@ -62,11 +62,7 @@ impl Tools {
     pub(crate) fn installed(root: &Path, folder: &Path, say: impl Fn(&str)) -> Result<Tools, String> {
         let home = root.join("interop");
         let python = found(&["python3"], "--version", "Python 3: apt-get install python3 python3-venv")?;
-        let chromium = found(
-            &["chromium", "chromium-browser", "google-chrome"],
-            "--version",
-            "Chromium: apt-get install chromium",
-        )?;
+        let chromium = chromium()?;
         let environment = folder.join("python");
         let requirements = read(&home.join("requirements.txt"))?;
         once(&environment.join("installed"), &requirements, || {
@@ -154,6 +150,12 @@ pub(crate) fn node(root: &Path, say: impl Fn(&str)) -> Result<(PathBuf, String),
     let version =
         version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
     Ok((node, version))
+}
+
+/// A browser, and what it says about itself.
+pub(crate) fn chromium() -> Result<(&'static str, String), String> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    found(&names, "--version", "Chromium: apt-get install -y chromium")
 }
 
 /// What a folder's lock names, installed once.

@@ -44,7 +44,7 @@ test("what must not be is refused with its code", async (t) => {
   const { rooms: [ana, bo] } = await two(t);
   const { message_id } = await ana.send("mine");
   await assert.rejects(bo.edit(message_id, "yours"), { code: "FORBIDDEN" });
-  await assert.rejects(ana.edit("no-such-message", "x"), { code: "NOT_FOUND" });
+  await assert.rejects(ana.edit(message_id.replace(/\d+$/, "999999"), "x"), { code: "NOT_FOUND" });
   await assert.rejects(ana.react(message_id, "r".repeat(33)), { code: "INVALID_PAYLOAD" });
   await assert.rejects(ana.send({ content: "x", changes: { deleted: true } }), { code: "INVALID_PAYLOAD" });
   await assert.rejects(ana.act("no_such_word"), { code: "UNKNOWN_TYPE" });
@@ -106,9 +106,21 @@ test("a direct room is there for its two", async (t) => {
   await ana.send("between us");
   await until(() => bo.messages.length === 1, bo);
   await assert.rejects(third.room(ana.name).join(), { code: "FORBIDDEN" });
-  await until(() => true, first);
+});
+
+test("the inbox knows the rooms one belongs to, and the direct ones with messages", async (t) => {
+  const here = await server(t);
+  const [first, second] = [here.client("7"), here.client("8")];
+  const club = first.room("club");
+  await club.create({ title: "The club", members: ["8"] });
+  const direct = first.direct("8");
+  await direct.join();
+  await direct.send("between us");
+  await second.inbox.open();
+  await until(() => second.inbox.channels.length === 2, second.inbox);
   const channels = await second.inbox.getChannels();
-  assert.ok(channels.some(({ room_id }) => room_id === ana.name));
+  assert.deepEqual(channels.map(({ room_id }) => room_id).sort(), ["chat:club", `chat:${direct.name}`]);
+  assert.equal(second.room(channels.find(({ room_id }) => room_id.includes("direct")).room_id), second.direct("7"));
 });
 
 test("what was read on one device is read on the other, also by who comes later", async (t) => {

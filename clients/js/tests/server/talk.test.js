@@ -142,11 +142,14 @@ test("what the demo mode gives is a token", async (t) => {
 test("the usage of the chat tutorial runs, its second parsing of the payload left out", async (t) => {
   const here = await server(t);
   const lines = [];
+  let spoken;
+  const first = new Promise((resolve) => (spoken = resolve));
   const open = (user) => {
     const ws = new WebSocketClient(here.url, here.token(user), { WebSocket: socketClass() });
     t.after(() => ws.disconnect());
     ws.on("new_message", (msg) => {
       lines.push(`${msg.sender.name}: ${msg.payload.content}`);
+      spoken();
     });
     ws.on("user_joined", (msg) => {
       lines.push(`${msg.sender.name} joined the room`);
@@ -161,7 +164,7 @@ test("the usage of the chat tutorial runs, its second parsing of the payload lef
   ws.sendMessage("general", "Hello everyone!");
   await until(() => other.messages.length === 1, other);
   await other.send("Hello!");
-  await until(() => lines.length === 1, other);
+  await first;
   assert.deepEqual([contents(other), lines], [["Hello everyone!", "Hello!"], ["Name of 9: Hello!"]]);
   ws.disconnect();
   await until(() => other.people.length === 1, other);

@@ -4,6 +4,7 @@
 mod bridges;
 mod build;
 mod changes;
+mod chat;
 mod environment;
 mod fault;
 mod file;

@@ -50,7 +50,7 @@ pub(crate) struct Group {
 }
 
 /// Tables of rows; an app's own section is one more.
-const TABLES: [&[Row]; 4] = [rows::SERVER, rows::CHAT, rows::CLIENTS, bridges::ROWS];
+const TABLES: [&[Row]; 4] = [rows::SERVER, super::chat::ROWS, rows::CLIENTS, bridges::ROWS];
 
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().flat_map(|table| table.iter())

@@ -35,6 +35,7 @@ pub(crate) struct Typed {
     pub limits: Limits,
     pub mounts: Vec<Mount>,
     pub api_keys: Vec<ApiKey>,
+    pub authorizer: Option<Authorizer>,
 }
 
 pub(crate) struct ApiKey {
@@ -50,6 +51,23 @@ pub(crate) struct Chat {
     pub retention_records: u64,
     /// None: for as long as they are not too many.
     pub retention_age: Option<Duration>,
+}
+
+pub(crate) struct Authorizer {
+    pub url: String,
+    pub secret: Hidden,
+    pub connect: bool,
+    pub join: bool,
+    pub publish: bool,
+    pub rooms: Vec<String>,
+    pub timeout: Duration,
+    /// What holds without an answer.
+    pub allows: bool,
+    pub cache_allowed: Duration,
+    pub cache_refused: Duration,
+    pub cache_entries: usize,
+    pub at_once: usize,
+    pub waiting: usize,
 }
 
 /// Beside its address, which the engine has.
