@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use link::{Condition, Figure, Spacing};
+use link::{Circuit, Condition, Figure};
 use node::{Desk, Facts, Outflow};
 use redis::ProtocolVersion;
 use redis_wire::{Address, Manner, Plan, Server, Unplanned};
@@ -191,7 +191,7 @@ impl Begin {
             Ok(client) => client,
             Err(error) => return tracing::error!(%error, "the bridge cannot speak to its Redis"),
         };
-        let manner = Manner { connections: 1, pipeline: PIPELINE, circuit: Spacing::Bridge };
+        let manner = Manner { connections: 1, pipeline: PIPELINE, circuit: Circuit::closed_and_seldom_asked };
         let asks = Asks::new(Server::new(address.clone(), client, manner, counts.clone()));
         let (letters, letters_waiting) = mpsc::channel(letters::WAITING_MAX);
         let (hears, heard) = mpsc::channel(ear::HEARD_MAX);

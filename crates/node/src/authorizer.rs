@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use link::{Circuit, Spacing, Waits};
+use link::{Circuit, Waits};
 use vocabulary::{Asks, ConnectionId, Ruling, ShardId, Tick, UserId};
 
 use crate::mail::Mailboxes;
@@ -119,7 +119,7 @@ impl Authorizer {
             open: HashMap::new(),
             askers: 0,
             line: VecDeque::new(),
-            circuit: Circuit::closed(now, Spacing::Seldom),
+            circuit: Circuit::closed_and_seldom_asked(now),
             told: Sparing::default(),
         };
         let authorizer = Arc::new(Authorizer {

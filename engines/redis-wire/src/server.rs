@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use link::{Circuit, Spacing, Waits};
+use link::{Circuit, Waits};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, PushInfo, Value};
 use tokio::sync::Mutex;
@@ -39,7 +39,8 @@ pub struct Manner {
     pub connections: usize,
     /// Commands on their way into one connection; more wait for their turn.
     pub pipeline: usize,
-    pub circuit: Spacing,
+    /// As it is at first.
+    pub circuit: fn(Instant) -> Circuit,
 }
 
 pub struct Server {
@@ -66,7 +67,7 @@ impl Server {
         Rc::new(Server {
             address,
             client,
-            circuit: RefCell::new(Circuit::closed(now, manner.circuit)),
+            circuit: RefCell::new((manner.circuit)(now)),
             wires: (0..manner.connections.max(1)).map(|_| wire()).collect(),
             pipeline: manner.pipeline,
             tally,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use link::Spacing;
+use link::Circuit;
 use redis::{ProtocolVersion, Value};
 use redis_wire::{Address, Call, Fault, Manner, Outcome, Plan, Refusal, Script, Server};
 use tokio::sync::Notify;
@@ -77,7 +77,7 @@ impl Wires {
         }
         let client = self.way.plan.client(address, ProtocolVersion::RESP2);
         let client = client.map_err(|error| Fault::Unsent(error.to_string()))?;
-        let manner = Manner { connections: self.way.connections, pipeline: LANES, circuit: Spacing::Engine };
+        let manner = Manner { connections: self.way.connections, pipeline: LANES, circuit: Circuit::closed };
         let server = Server::new(address.clone(), client, manner, self.counts.clone());
         self.servers.borrow_mut().insert(address.clone(), server.clone());
         set(&self.counts.servers, self.servers.borrow().len());
