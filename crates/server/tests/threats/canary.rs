@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use crate::support::{Client, PATIENCE, Server, kulkul};
 
-pub(crate) const SECRET: &str = "secret = \"a secret of thirty-two bytes, or more\"\n";
-/// Lifts what is not attacked, so that the canary may talk as fast as it can.
+/// The head of every configuration here. The canary may talk in its room as fast as it can.
+pub(crate) const SECRET: &str = "secret = \"a secret of thirty-two bytes, or more\"\n\
+     chat.messages_per_second = 100000\nchat.burst = 100000\n";
+/// And as fast as it can over its connection.
 pub(crate) const UNHURRIED: &str = "messages_per_second = 100000\nburst = 100000\n";
 
 pub(crate) fn token(server: &Server, user: &str) -> String {
