@@ -57,32 +57,37 @@ describe("tokens", { concurrency: true }, () => {
   test("before it ends it is renewed on the open connection; else by coming back; never by another user's", async (t) => {
     const here = await server(t);
     const long = (user, more = 0) => here.token(user, "--ttl", `${OVER_A_MINUTE + more}s`);
-    const [first, second, third] = ["1", "2", "3"].map((user) => long(user));
+    const [first, second, third, fourth] = ["1", "2", "3", "6"].map((user) => long(user));
     const renewed = source(() => first, () => here.token("1"));
     const failing = source(() => second, () => assert.fail("nobody is there"), () => here.token("2"));
     const other = source(() => third, () => here.token("4"));
+    const foreign = source(() => fourth, () => FOREIGN, () => here.token("6"));
     // A text is never renewed: when this one's connection has ended, those of the others would have, too.
     const witness = here.client("5", { token: long("5", 2) });
-    const sockets = [counted(), counted(), counted()];
-    const clients = [renewed, failing, other].map(({ token }, i) => here.client("", { token, WebSocket: sockets[i].WebSocket }));
+    const sockets = [counted(), counted(), counted(), counted()];
+    const clients = [renewed, failing, other, foreign].map(({ token }, i) => here.client("", { token, WebSocket: sockets[i].WebSocket }));
     const diaries = clients.map(diary);
     const speaker = here.client("8", { pace: CALM }).room("general");
     const rooms = clients.map((client) => client.room("general"));
     await Promise.all([speaker, ...rooms].map((room) => room.join()));
     await until(() => witness.state === "open", witness);
-    const isOver = () => witness.state === "refused" && diaries[1].closes.length > 0 && clients[1].state === "open";
+    const isBack = (i) => diaries[i].closes.length > 0 && clients[i].state === "open";
+    const isOver = () => witness.state === "refused" && isBack(1) && isBack(3);
     const said = await talk(speaker, "m", isOver);
     await rooms[0].send("from the first");
     await rooms[1].send("from the second");
     const all = [...said, "from the first", "from the second"];
-    await until(() => rooms.slice(0, 2).every(({ messages }) => messages.length === all.length), ...rooms);
-    assert.deepEqual([contents(rooms[0]), contents(rooms[1])], [all, all]);
+    const live = rooms.filter((_, i) => i !== 2);
+    await until(() => live.every(({ messages }) => messages.length === all.length), ...live);
+    assert.deepEqual(live.map(contents), [all, all, all]);
     // The same connection, from before the end of its first token.
-    const [one, two, three] = diaries;
+    const [one, two, three, four] = diaries;
     assert.deepEqual([sockets[0].opened.length, one.closes, one.count("token_expiring"), one.count("authenticated")], [1, [], 1, 1]);
     assert.deepEqual([renewed.asked.count, clients[0].state], [2, "open"]);
     assert.deepEqual([two.errors, two.closes, sockets[1].opened.length, failing.asked.count], [["nobody is there"], [4401], 2, 3]);
     assert.deepEqual([three.closes, clients[2].state, sockets[2].opened.length], [[4503], "refused", 1]);
+    // A newer one that is refused costs nothing until the older one's end, and does not come again.
+    assert.deepEqual([four.errors.length, four.closes, sockets[3].opened.length, foreign.asked.count], [1, [4401], 2, 3]);
     assert.equal(witness.status.code, 4401);
   });
 
