@@ -1,4 +1,5 @@
-// The stage of a transcript with real servers: one client of ours for each party, by which all is said and heard.
+// The stage of a transcript with real servers: one client of ours for each party, by which all is said and heard. Time passes
+// here because the transcript says so, or until a party's patience ends.
 
 import { setTimeout as after } from "node:timers/promises";
 

@@ -3,16 +3,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as after } from "node:timers/promises";
+import { createInterface } from "node:readline";
 
 import { server } from "./server.js";
 
-/** It starts in a moment; so long only where the machine is very busy. */
-const START_MS = 30_000;
-const LOOK_MS = 50;
+/** What it says when it has read its files and takes connections. */
+const READY = /ready to accept connections/i;
 
 /** Nodes of one deployment have one secret. */
 const CONFIG = `operator_listen = "127.0.0.1:0"
@@ -30,25 +29,28 @@ export async function fleet(t, count) {
 /** Gives its address. */
 async function redis(t) {
   const folder = mkdtempSync(join(tmpdir(), "kulkul-redis-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
-  const child = spawn("redis-server", ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"], { stdio: "ignore" });
-  const failed = once(child, "error").then(([error]) => {
+  const place = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder];
+  const child = spawn("redis-server", [...place, "--save", "", "--appendonly", "yes"], { stdio: ["ignore", "pipe", "ignore"] });
+  t.after(async () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await once(child, "spawn").catch((error) => {
     if (error.code !== "ENOENT") throw error;
     throw new Error("redis-server is not on the PATH: apt-get install -y redis-server");
   });
-  await Promise.race([once(child, "spawn"), failed]);
-  t.after(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
+  const lines = createInterface({ input: child.stdout });
+  const ready = new Promise((resolve) => lines.on("line", (line) => READY.test(line) && resolve(undefined)));
+  const ended = once(child, "exit").then(([code, signal]) => {
+    throw new Error(`redis-server ended with ${code ?? signal} before it was ready`);
   });
-  const deadline = Date.now() + START_MS;
-  while (!(await answers(port))) {
-    if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
-    if (Date.now() > deadline) throw new Error(`redis-server did not answer within ${START_MS} ms`);
-    await after(LOOK_MS);
-  }
+  // Once it is ready, its end is the test's own doing.
+  ended.catch(() => {});
+  await Promise.race([ready, ended]);
   return `127.0.0.1:${port}`;
 }
 
@@ -59,17 +61,4 @@ async function freePort() {
   probe.close();
   await once(probe, "close");
   return port;
-}
-
-/** Whether it says PONG: it listens before it has read its files. @param {number} port */
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
-    socket.once("data", (bytes) => {
-      socket.destroy();
-      resolve(bytes.toString().startsWith("+PONG"));
-    });
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-  });
 }

@@ -47,9 +47,9 @@ function source(...gives) {
 
 /** Time as it is, and a chance that is always the same. */
 const clock = {
-  now: () => Date.now(),
-  later: (work, ms) => setTimeout(work, ms),
-  cancel: (timer) => clearTimeout(timer),
+  now: Date.now,
+  later: setTimeout,
+  cancel: clearTimeout,
   random: () => 0.1,
 };
 
