@@ -42,6 +42,8 @@ export class Kulkul extends Emitter {
   #joins = new Map();
   /** @type {Person | null} */
   #user;
+  /** The frame with the newest token, sent to go on with. @type {string | undefined} */
+  #refreshing;
   /** What was told last. @type {string} */
   #told = "";
   /** @type {Link} */
@@ -269,7 +271,9 @@ export class Kulkul extends Emitter {
     } else if (room && frame.id === undefined && room.isWanted) {
       if (room.isJoined) room.lost();
       this.#refused(room, refusal);
-    } else if (!ordered && frame.id === undefined) {
+    } else if (!ordered && (frame.id === undefined || frame.id === this.#refreshing)) {
+      // The token before it holds until its end; the next connection is not to come with the one that was refused.
+      if (frame.id !== undefined) this.#connection.tokens.ended();
       this.emit("error", refusal);
     }
   }
@@ -288,7 +292,8 @@ export class Kulkul extends Emitter {
     if (!this.#connection.tokens.canRenew) return;
     try {
       const token = await this.#connection.tokens.renew();
-      this.#say({ type: "refresh", payload: { token } });
+      this.#refreshing = randomId();
+      this.#say({ type: "refresh", id: this.#refreshing, payload: { token } });
     } catch (error) {
       this.emit("error", /** @type {Error} */ (error));
     }

@@ -152,6 +152,8 @@ export class Outgoing {
   /** The connection is gone: what had no answer goes again over the next one. */
   lost() {
     this.#holdUntil = 0;
+    // There is nothing to come back for before there is another one; until then a program may end.
+    this.clock.cancel(this.#timer);
     for (const order of this.#orders.values()) if (order.sending) this.#still(order);
   }
 

@@ -173,7 +173,7 @@ export interface ClientEvents {
   frame: Frame;
   /** For everybody who is connected. */
   announcement: Frame;
-  /** What went wrong and answers no call: a refusal without an id, a token source that failed. */
+  /** What went wrong and answers no call: a refusal without an id, a token source that failed, its newer token refused. */
   error: Error;
 }
 

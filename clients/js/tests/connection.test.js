@@ -175,6 +175,21 @@ test("a token that is about to end is replaced on the open connection", async ()
   assert.deepEqual([net.last.protocols[1], asked, errors], [`bearer.${token("7", "Ana 2")}`, 2, []]);
 });
 
+test("a newer token that the server refuses is told of, and is not what the next connection comes with", async () => {
+  let asked = 0;
+  const { net, open, errors, clock, client } = world({ token: () => token("7", `Ana ${++asked}`) });
+  const socket = await open();
+  socket.deliver({ type: "token_expiring", payload: {} });
+  await settled();
+  const payload = { code: "UNAUTHORIZED", message: "the signature is wrong" };
+  socket.deliver({ type: "error", id: socket.of("refresh")[0].id, payload });
+  assert.deepEqual(errors.map(({ code, message }) => [code, message]), [["UNAUTHORIZED", "the signature is wrong"]]);
+  assert.deepEqual([client.state, asked], ["open", 2]);
+  socket.end(1006);
+  await clock.pass(1000);
+  assert.deepEqual([net.last.protocols[1], asked], [`bearer.${token("7", "Ana 3")}`, 3]);
+});
+
 test("a token that is only a text cannot be renewed: the connection lasts as long as it does", async () => {
   const { open, clock, client } = world({ token: token("7", "Ana", { exp: Date.UTC(2026, 0, 1, 10, 0, 5) / 1000 }) });
   const socket = await open();

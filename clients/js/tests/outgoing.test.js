@@ -191,6 +191,17 @@ test("a room that refuses us answers what waited for it", async () => {
   await assert.rejects(sent, { code: "NOT_IN_ROOM" });
 });
 
+test("who disconnects with something unanswered leaves nothing that keeps a program from its end", async () => {
+  const { client, room, clock, messages } = await member();
+  const sent = room.send("hello");
+  assert.equal(messages().length, 1);
+  client.disconnect();
+  assert.deepEqual([clock.next, room.pending.map(({ state }) => state)], [null, ["waiting"]]);
+  await clock.pass(60_000);
+  room.discard(room.pending[0].id);
+  await assert.rejects(sent, { code: "DISCARDED" });
+});
+
 test("an answer that never comes means that the server has lost us", async () => {
   const { room, net, clock, messages } = await member();
   room.send("hello");

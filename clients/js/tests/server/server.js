@@ -2,9 +2,9 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 import { WebSocket as FromWs } from "ws";
@@ -17,11 +17,20 @@ const env = { ...environment, KULKUL_LOG: "error" };
 
 export function binary() {
   if (!BINARY) throw new Error("KULKUL_BINARY is not set: cargo build --package kulkul, then KULKUL_BINARY=../../target/debug/kulkul npm run test:server");
-  return BINARY;
+  // The server runs in a folder of its own.
+  return resolve(BINARY);
 }
 
-export async function server(t) {
+/**
+ * @param {object} [asked]
+ * @param {string} [asked.config] the text of its configuration; none: the demo mode
+ * @param {string} [asked.engine] where its logs live; none: on disk
+ */
+export async function server(t, { config, engine } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "kulkul-client-"));
+  const from = config === undefined ? ["--data", folder] : ["--config", join(folder, "kulkul.toml")];
+  if (config !== undefined) writeFileSync(from[1], config);
+  const logs = engine === undefined ? [] : ["--engine", engine];
   let child = null;
   let address = "127.0.0.1:0";
   const clients = [];
@@ -37,8 +46,13 @@ export async function server(t) {
     rmSync(folder, { recursive: true, force: true });
   });
   const start = async () => {
-    child = spawn(binary(), ["serve", "--listen", address, "--data", folder], { env, stdio: ["ignore", "pipe", "inherit"] });
-    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    child = spawn(binary(), ["serve", "--listen", address, ...from, ...logs], { env, cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(child, "exit").then(([code, signal]) => {
+      throw new Error(`the server ended with ${code ?? signal} before it listened`);
+    });
+    // Once it listens, its end is another's concern.
+    ended.catch(() => {});
+    const [line] = await Promise.race([once(createInterface({ input: child.stdout }), "line"), ended]);
     address = new URL(JSON.parse(line).listening).host;
   };
   await start();
@@ -51,13 +65,17 @@ export async function server(t) {
     get page() {
       return `http://${address}`;
     },
+    get address() {
+      return address;
+    },
     /** @param {string[]} more of `kulkul token` */
     token(user, ...more) {
-      return execFileSync(binary(), ["token", "--user", user, "--name", `Name of ${user}`, "--data", folder, ...more], { encoding: "utf8", env }).trim();
+      const name = more.includes("--name") ? [] : ["--name", `Name of ${user}`];
+      return execFileSync(binary(), ["token", "--user", user, ...name, ...from, ...more], { encoding: "utf8", env, cwd: folder }).trim();
     },
-    client(user, options = {}) {
+    client(user, { url = here.url, ...options } = {}) {
       const token = options.token ?? here.token(user);
-      const client = new Kulkul(here.url, { WebSocket: socketClass(), ...options, token });
+      const client = new Kulkul(url, { WebSocket: socketClass(), ...options, token });
       client.connect();
       clients.push(client);
       return client;
@@ -69,6 +87,18 @@ export async function server(t) {
 /** The machine's own where it has one, so that both kinds are tried. */
 export function socketClass() {
   return globalThis.WebSocket ?? FromWs;
+}
+
+/** The same, and the times at which one of them was opened. */
+export function counted() {
+  const opened = [];
+  class Counted extends socketClass() {
+    constructor(url, protocols) {
+      super(url, protocols);
+      opened.push(performance.now());
+    }
+  }
+  return { WebSocket: Counted, opened };
 }
 
 /** Resolves once it holds, looked at whenever one of them says something. The runner's own limit ends a wait in vain. */
