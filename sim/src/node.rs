@@ -128,10 +128,15 @@ impl Node {
     }
 }
 
+/// Worlds are busier than people; how fast a user may speak has tests of its own.
+fn unhurried() -> chat::Rules {
+    chat::Rules { messages_per_second: 1_000_000, burst: 1_000_000, ..chat::Rules::default() }
+}
+
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
     let apps = rooms::Apps::default()
-        .with("chat", app::host(chat::Chat), rules)
+        .with("chat", app::host(chat::Chat::new(unhurried())), rules)
         .with("probe", app::host(Probe), rules)
         .with("fragile", app::host(Fragile), rules)
         .with("user", app::host(inbox::Inbox), rooms::Rules { notices: false, ..rules });

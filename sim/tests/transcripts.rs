@@ -220,3 +220,28 @@ fn every_dialogue_goes_the_same_with_its_clients_on_different_nodes() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+#[test]
+fn a_message_is_changed_by_records_and_shown_as_it_is_now() {
+    check("edits");
+}
+
+#[test]
+fn members_are_the_rooms_own_records_and_outlive_every_connection() {
+    check("members");
+}
+
+#[test]
+fn a_mute_a_kick_and_a_ban_hold_for_every_connection() {
+    check("moderation");
+}
+
+#[test]
+fn what_one_has_read_is_a_mark_in_the_inbox() {
+    check("unread");
+}
+
+#[test]
+fn the_room_of_two_is_theirs_alone_and_stands_in_both_inboxes() {
+    check("direct");
+}

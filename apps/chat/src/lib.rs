@@ -1,111 +1,141 @@
-//! Chat rooms as an app: a fold over messages. Anybody may join a room and, being in it, speak.
+//! Chat rooms as an app: a fold over messages, what became of them, and who may say them. Anybody may join a room that nobody
+//! has made private and, being in it, speak.
 
-mod messages;
+mod changes;
+mod content;
+mod listing;
+mod pace;
+mod people;
+mod records;
+mod rules;
+mod ruling;
+mod said;
+mod saved;
+mod shown;
+mod speaking;
+mod standing;
+mod state;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::Duration;
-
-use app::{Action, App, Applied, Decision, Room, SoftChange, SoftDraft, UnknownFormat};
-use messages::{Kept, Saved, check_content};
+use app::{Action, App, Applied, Decision, Duties, Fields, Needs, Room, SoftChange, Step, UnknownFormat};
+use ruling::Ruling;
+use speaking::Speaking;
+use standing::{Who, forbidden};
 use vocabulary::{
-    Audience, Caller, Class, Code, Now, Payload, Person, Record, Refusal, RoomId, Shown, UserId,
+    Audience, Caller, Class, Now, Payload, Person, Position, Record, Refusal, RoomId, Shown, UserId, Word,
 };
 
-/// What a joiner after a gap sees of the past; more is had by `get_history`.
-const VIEW_MESSAGES: usize = 50;
-/// The view is sent in one frame, so its bytes are bounded too.
-const VIEW_BYTES_MAX: usize = 64 << 10;
-/// A typing value ends by itself; clients repeat it while somebody types.
-const TYPING: Duration = Duration::from_secs(5);
+pub use rules::{RoomRule, Rules};
+pub use state::State;
 
 /// A type that no other build knows, shown to nobody, and the room in which a build that stands for the next one records it.
 const REHEARSED: &str = "rehearsed";
 
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Chat;
+const WORDS: &[Word] = &[
+    Word::of_members("send_message"),
+    Word::of_members("edit_message"),
+    Word::of_members("delete_message"),
+    Word::of_members("add_reaction"),
+    Word::of_members("remove_reaction"),
+    Word::of_members("typing"),
+    Word::of_members("stop_typing"),
+    Word::of_anyone("create_room"),
+    Word::of_anyone("change_room"),
+    Word::of_anyone("delete_room"),
+    Word::of_anyone("add_member"),
+    Word::of_anyone("remove_member"),
+    Word::of_anyone("set_role"),
+    Word::of_anyone("mute_member"),
+    Word::of_anyone("unmute_member"),
+    Word::of_anyone("kick_member"),
+    Word::of_anyone("ban_member"),
+    Word::of_anyone("unban_member"),
+    Word::of_anyone("erase_user"),
+    Word::of_anyone("get_room"),
+    Word::of_anyone("get_members"),
+];
 
-#[derive(Debug, Default)]
-pub struct State {
-    /// The newest messages, oldest first.
-    recent: VecDeque<Kept>,
-    bytes: usize,
+#[derive(Clone, Debug, Default)]
+pub struct Chat {
+    rules: Rules,
 }
 
-impl State {
-    fn keep(&mut self, kept: Kept) {
-        self.bytes += kept.payload.len();
-        self.recent.push_back(kept);
-        while self.recent.len() > VIEW_MESSAGES || self.bytes > VIEW_BYTES_MAX {
-            match self.recent.pop_front() {
-                Some(oldest) => self.bytes -= oldest.payload.len(),
-                None => break,
-            }
-        }
+impl Chat {
+    pub fn new(rules: Rules) -> Chat {
+        Chat { rules }
     }
 }
 
 impl App for Chat {
     type State = State;
 
-    fn start(&self, _room: &RoomId) -> State {
-        State::default()
+    fn needs(&self) -> Needs {
+        Needs { duties: Duties::Sometimes, ..Needs::default() }
     }
 
-    fn admit(
-        &self,
-        _now: Now,
-        _state: &State,
-        _caller: &Caller,
-        _join: &Payload,
-    ) -> Result<Audience, Refusal> {
+    fn words(&self) -> &'static [Word] {
+        WORDS
+    }
+
+    fn start(&self, room: &RoomId) -> State {
+        State::new(room)
+    }
+
+    fn admit(&self, now: Now, state: &State, caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
+        Who::of(&self.rules, state, caller).enter(&self.rules, state, now.wall)?;
         Ok(Audience::default())
+    }
+
+    fn about(&self, now: Now, state: &State, caller: &Caller, join: &Payload) -> Option<Payload> {
+        Some(listing::about(state, now, &Who::of(&self.rules, state, caller), join))
+    }
+
+    fn subject(&self, action: Action<'_>) -> Option<Position> {
+        match action.kind {
+            "edit_message" | "delete_message" | "add_reaction" | "remove_reaction" => {
+                Fields::of(action.payload).ok()?.message("message_id").ok()?
+            }
+            _ => None,
+        }
+    }
+
+    fn guarded(&self, action: Action<'_>) -> bool {
+        !matches!(action.kind, "send_message" | "typing" | "stop_typing" | "get_room" | "get_members")
     }
 
     fn decide(
         &self,
-        _now: Now,
+        now: Now,
         room: Room<'_, State>,
         caller: &Caller,
         action: Action<'_>,
     ) -> Result<Decision, Refusal> {
-        match (action.kind, caller.user()) {
-            ("send_message", _) => {
-                check_content(action.payload)?;
-                let mut decision = Decision::record("message", action.payload.clone());
-                if cfg!(feature = "rehearsal") && room.id.name() == REHEARSED {
-                    decision.records.extend(Decision::record(REHEARSED, Payload::new()).records);
-                }
-                Ok(decision)
+        let (rules, state) = (&self.rules, room.state);
+        if let Caller::Outcome { step, result } = caller {
+            return Ok(speaking::settled(state, step, result));
+        }
+        let who = Who::of(rules, state, caller);
+        who.enter(rules, state, now.wall)?;
+        match action.kind {
+            "get_room" => Ok(Decision::reply(listing::about(state, now, &who, action.payload))),
+            "get_members" => Ok(Decision::reply(listing::members(state, now, &who, action.payload)?)),
+            // A key's words too: whoever is to be forgotten is forgotten everywhere.
+            kind if state.deleted && kind != "erase_user" => Err(forbidden("this room was deleted")),
+            "send_message" | "edit_message" | "delete_message" | "add_reaction" | "remove_reaction"
+            | "typing" | "stop_typing" => {
+                Speaking { rules, now, state, subject: room.subject, who }.decide(action)
             }
-            ("typing", Some(user)) => {
-                let name = Payload::copy_from_slice(user.person.name.as_bytes());
-                Ok(typing(&user.person.id, Some(name)))
-            }
-            ("stop_typing", Some(user)) => Ok(typing(&user.person.id, None)),
-            (kind, _) => Err(Refusal::new(Code::UnknownType, format!("unknown message type: {kind}"))),
+            _ => Ruling { rules, now, state, who }.decide(action),
         }
     }
 
     fn apply(&self, state: &mut State, record: &Record) -> Applied {
-        match &*record.kind {
-            "message" => {
-                state.keep(Kept::from_record(record));
-                Applied::Done
-            }
-            REHEARSED if cfg!(feature = "rehearsal") => Applied::Done,
-            _ => Applied::Unknown,
-        }
+        state.apply(&self.rules, record)
     }
 
-    fn show(&self, _state: &State, record: &Record, _audience: Audience) -> Option<Shown> {
-        (&*record.kind == "message").then(|| Shown {
-            kind: "new_message",
-            payload: record.body.clone(),
-            sender: record.author.clone(),
-            class: Class::Record,
-            lasting: true,
-        })
+    fn show(&self, state: &State, record: &Record, _audience: Audience) -> Option<Shown> {
+        shown::shown(state, record)
     }
 
     fn glimpse(&self, _state: &State, change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
@@ -123,23 +153,18 @@ impl App for Chat {
     }
 
     fn view(&self, state: &State, _audience: Audience) -> Payload {
-        messages::view(state.recent.iter())
+        shown::view(state)
+    }
+
+    fn steps(&self, state: &State) -> Vec<Step> {
+        listing::steps(state)
     }
 
     fn save(&self, state: &State) -> Payload {
-        Saved::write(state.recent.iter())
+        saved::save(state)
     }
 
-    fn load(&self, _room: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
-        let mut state = State::default();
-        for kept in Saved::read(saved)? {
-            state.keep(kept);
-        }
-        Ok(state)
+    fn load(&self, room: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
+        saved::load(room, saved)
     }
-}
-
-fn typing(user: &UserId, value: Option<Payload>) -> Decision {
-    let key: Arc<str> = format!("typing/{user}").into();
-    Decision::soft(SoftDraft { key, value, time_to_live: TYPING, class: Class::Signal })
 }

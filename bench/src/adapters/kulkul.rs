@@ -28,7 +28,7 @@ pub struct Lifted {
 }
 
 /// What the limits profile `bench` lifts; the server's own table must give at least this, and the bench prints it.
-pub const LIFTED: [Lifted; 4] = [
+pub const LIFTED: [Lifted; 6] = [
     Lifted {
         limit: "messages a second per connection",
         default: 20,
@@ -40,6 +40,18 @@ pub const LIFTED: [Lifted; 4] = [
         default: 40,
         needed: 100_000,
         reason: "a generator that was held up catches up at once",
+    },
+    Lifted {
+        limit: "messages a second of a user in a room",
+        default: 20,
+        needed: 100_000,
+        reason: "the same author, whatever connection it speaks by",
+    },
+    Lifted {
+        limit: "burst of a user's messages in a room",
+        default: 40,
+        needed: 100_000,
+        reason: "the same generator that catches up",
     },
     Lifted {
         limit: "unacknowledged sends per connection",

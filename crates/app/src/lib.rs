@@ -2,6 +2,7 @@
 //! `apply` changes state, only `show` lets anything out. An app never sees a socket, a clock, a lock or an engine.
 
 mod decision;
+mod fields;
 mod host;
 mod presence;
 mod soft;
@@ -11,6 +12,7 @@ use vocabulary::{
 };
 
 pub use decision::{Decision, Draft, Duty, SoftDraft, Step};
+pub use fields::{Fields, wrong};
 pub use host::{Deciding, Fold, Host, Panicked, host};
 pub use presence::{Presence, Roll};
 pub use soft::{Soft, SoftChange, SoftValue};

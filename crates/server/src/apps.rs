@@ -9,6 +9,7 @@ use crate::config::{self, Compression};
 
 pub(crate) struct Furniture {
     pub notices: bool,
+    pub chat: config::Chat,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -26,12 +27,17 @@ const CONFORMANCE: websocket::Limits =
 
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
-        let rules = Rules { notices: self.notices, ..Rules::default() };
+        let rules = Rules {
+            notices: self.notices,
+            retention_records: self.chat.retention_records,
+            retention_age: self.chat.retention_age,
+            ..Rules::default()
+        };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         Apps::default()
-            .with("chat", app::host(chat::Chat), rules)
+            .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
     }
@@ -64,5 +70,31 @@ impl Furnish for Furniture {
             one_per_user: None,
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use app::App;
+    use vocabulary::{Standing, Word};
+
+    /// Other clients are tested with that file, and know no apps.
+    #[test]
+    fn the_golden_files_list_the_requests_that_apps_know() {
+        let golden = include_str!("../../protocol/tests/golden/rooms/words.json");
+        let golden: BTreeMap<String, BTreeMap<String, String>> =
+            serde_json::from_str(golden).expect("words.json reads");
+        let listed = |words: &[Word]| -> BTreeMap<String, String> {
+            let standing = |word: &Word| match word.standing {
+                Standing::Member => "member",
+                Standing::Anyone => "anyone",
+            };
+            words.iter().map(|word| (word.name.to_owned(), standing(word).to_owned())).collect()
+        };
+        let chat = listed(chat::Chat::default().words());
+        let user = listed(inbox::Inbox.words());
+        assert_eq!(golden, BTreeMap::from([("chat".to_owned(), chat), ("user".to_owned(), user)]));
     }
 }

@@ -62,6 +62,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let settings = &config.typed;
     let furniture = Furniture {
         notices: settings.presence_notices,
+        chat: settings.chat.clone(),
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,

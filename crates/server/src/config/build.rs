@@ -11,10 +11,12 @@ use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth, Nats,
-    Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth,
+    Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use crate::options::{self, Engine};
+
+const DAY_SECONDS: u64 = 24 * 3600;
 
 pub(super) fn typed(settings: &Settings) -> Typed {
     let top = &settings.top;
@@ -37,6 +39,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         nats: nats(top),
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
+        chat: chat(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),
@@ -45,6 +48,30 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         websocket,
         limits,
         auth,
+    }
+}
+
+fn chat(settings: &Settings) -> Chat {
+    let top = &settings.top;
+    let retention_days: u32 = top.get("chat.retention_days");
+    let room = |entry: &Entry| chat::RoomRule {
+        pattern: entry.section.get("pattern"),
+        join: entry.section.get("join"),
+        send: entry.section.get("send"),
+        create: entry.section.get("create"),
+    };
+    let rules = chat::Rules {
+        messages_per_second: top.get("chat.messages_per_second"),
+        burst: top.get("chat.burst"),
+        wardens: top.get("chat.wardens"),
+        retention_days,
+        rooms: settings.entries("chat.rooms").iter().map(room).collect(),
+    };
+    Chat {
+        rules,
+        retention_records: top.get::<usize>("chat.retention_records") as u64,
+        retention_age: (retention_days > 0)
+            .then(|| Duration::from_secs(u64::from(retention_days) * DAY_SECONDS)),
     }
 }
 

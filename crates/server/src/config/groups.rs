@@ -96,6 +96,28 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
     Group {
+        key: "chat.rooms",
+        rows: &[
+            Row::required(
+                "pattern",
+                Kind::Text(TEXT),
+                "Names of rooms, short or full; `*` at the end for any rest.",
+            ),
+            Row::new("join", Kind::Texts(TEXT), "", "Roles in tokens that may join; none: everybody."),
+            Row::new("send", Kind::Texts(TEXT), "", "Roles that may send messages; none: everybody."),
+            Row::new(
+                "create",
+                Kind::Texts(TEXT),
+                "",
+                "Roles that may create a room and own it; none: everybody.",
+            ),
+        ],
+        reloads: false,
+        entries_max: 256,
+        one_by_default: false,
+        help: "Who may join, send and create in which chat rooms. The first whose pattern fits holds; whom a room's owner has made a member may join all the same.",
+    },
+    Group {
         key: "mounts",
         rows: &[
             Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id."),

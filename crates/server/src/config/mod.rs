@@ -29,7 +29,7 @@ pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use typed::{
-    ApiKey, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
+    ApiKey, Chat, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
     Speaks, Tls, Typed,
 };
 pub(crate) use units::Memory;
@@ -144,9 +144,11 @@ fn flags(typed: &Serve) -> Vec<(&'static str, &'static str, String)> {
 }
 
 /// What a load generator needs lifted; the level only where nobody asked for one.
-const LIFTED: [(&str, &str); 6] = [
+const LIFTED: [(&str, &str); 8] = [
     ("limits.messages_per_second", "1000000"),
     ("limits.burst", "1000000"),
+    ("chat.messages_per_second", "1000000"),
+    ("chat.burst", "1000000"),
     ("limits.unacked_max", "1048576"),
     ("limits.accepts_per_second", "0"),
     ("limits.connections_per_user", "1000000"),

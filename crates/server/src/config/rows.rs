@@ -42,6 +42,8 @@ const LEVEL: Form = Form {
 pub(super) const ORIGIN: Form =
     Form { expected: "an origin such as https://example.org, or *", holds: is_origin };
 
+const ROLE: Form = Form { expected: "a role as tokens name it", holds: |text| !text.trim().is_empty() };
+
 const NO_BUFFERS: &str = "no buffer is kept per connection, so there is none to size";
 
 pub(super) const SERVER: &[Row] = &[
@@ -171,6 +173,29 @@ pub(super) const SERVER: &[Row] = &[
         .reloads(),
     Row::new("auth.rooms_claim", Kind::Text(TEXT), "rooms", "The claim with the rooms that are allowed.")
         .reloads(),
+];
+
+pub(super) const CHAT: &[Row] = &[
+    Row::new(
+        "chat.messages_per_second",
+        count(1, 1_000_000),
+        "20",
+        "Messages of one user in one room, steadily, over all of the user's connections.",
+    ),
+    Row::new("chat.burst", count(1, 1_000_000), "40", "The same, at once."),
+    Row::new(
+        "chat.retention_days",
+        count(0, 36_500),
+        "30",
+        "Messages are kept for so many days; 0: for as long as they are not too many.",
+    ),
+    Row::new("chat.retention_records", count(1000, 1_000_000_000), "1000000", "Records kept of one room."),
+    Row::new(
+        "chat.wardens",
+        Kind::Texts(ROLE),
+        "",
+        "Roles in tokens whose bearers may moderate every room, but those of two.",
+    ),
 ];
 
 pub(super) const CLIENTS: &[Row] = &[

@@ -50,7 +50,7 @@ pub(crate) struct Group {
 }
 
 /// Tables of rows; an app's own section is one more.
-const TABLES: [&[Row]; 2] = [rows::SERVER, rows::CLIENTS];
+const TABLES: [&[Row]; 3] = [rows::SERVER, rows::CHAT, rows::CLIENTS];
 
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().flat_map(|table| table.iter())

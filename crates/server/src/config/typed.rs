@@ -25,6 +25,7 @@ pub(crate) struct Typed {
     pub nats: Nats,
     pub signing: Signing,
     pub presence_notices: bool,
+    pub chat: Chat,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -40,6 +41,14 @@ pub(crate) struct ApiKey {
     pub secret: Hidden,
     pub scopes: Vec<Scope>,
     pub rooms: Vec<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Chat {
+    pub rules: chat::Rules,
+    pub retention_records: u64,
+    /// None: for as long as they are not too many.
+    pub retention_age: Option<Duration>,
 }
 
 /// Beside its address, which the engine has.

@@ -95,7 +95,11 @@ impl Node {
         let shards = (0..shards).map(|index| {
             let id = ShardId(index);
             let guarantees = MemoryEngine::guarantees(Nodes::One);
-            let apps = rooms::Apps::default().with("chat", app::host(chat::Chat), rooms::Rules::default());
+            let apps = rooms::Apps::default().with(
+                "chat",
+                app::host(chat::Chat::default()),
+                rooms::Rules::default(),
+            );
             let me = Incarnation { node: 1, shard: id, life: 1 };
             let rooms =
                 rooms::Config { me, shards, limits: rooms::Limits::default(), guarantees, start_tag: 7 };
