@@ -29,6 +29,7 @@ vocabulary::counts! {
     pub struct Counts {
         records_applied,
         records_unknown,
+        records_erased,
         duplicates,
         conflicts,
         app_panics,

@@ -39,6 +39,8 @@ pub(super) enum Want {
     History(Past),
     /// What a command is about, and since when it waits for it.
     Subject(Box<Act>),
+    /// What of it is to be erased.
+    Sweep,
 }
 
 impl Reader {
@@ -243,6 +245,7 @@ impl Home {
         let (connection, ticket) = match reader.want {
             Want::History(_) => return self.read_history(cx, reader, outcome),
             Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
+            Want::Sweep => return self.read_sweep(cx, reader.after, outcome),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
             }
@@ -324,7 +327,7 @@ impl Home {
     pub(super) fn give_up_readers(&mut self, cx: &mut Cx<'_>) {
         for reader in std::mem::take(&mut self.readers).into_values() {
             match reader.want {
-                Want::Page { .. } => {}
+                Want::Page { .. } | Want::Sweep => {}
                 Want::History(past) => {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }

@@ -7,3 +7,4 @@ mod history;
 mod presence;
 mod resuming;
 mod subjects;
+mod sweeping;
