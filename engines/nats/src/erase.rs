@@ -8,7 +8,7 @@ use engine::{Answer, ERASE_MAX, Erased, Stored};
 use futures_util::future::join_all;
 use vocabulary::{Check, Epoch, Incarnation, Key, Position, RoomId, Seen, tombstone};
 
-use crate::message::{Body, Message};
+use crate::message::Message;
 use crate::node::{Node, count_damaged, lock};
 use crate::past::{Found, Place, Standing};
 use crate::server::{Ask, Fault, Lack};
@@ -26,6 +26,13 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// One record that is not in the log any more, and the check before it.
 type Beside = (Check, Stored);
+
+/// What the log has of a record.
+enum Holder {
+    Message(u64, Message),
+    /// Nothing, of it and of those behind it up to here.
+    Hole(u64),
+}
 
 /// Sixteen offsets of which some stand aside.
 #[derive(Default)]
@@ -120,13 +127,16 @@ impl Node {
         let base = standing.base().position.offset;
         let mut left: BTreeSet<u64> = offsets.iter().copied().filter(|offset| *offset > base).collect();
         while let Some(first) = left.first().copied() {
-            let Some((sequence, message)) = self.holder(room, &standing, first).await? else {
+            let (sequence, message) = match self.holder(room, &standing, first).await? {
+                Holder::Message(sequence, message) => (sequence, message),
                 // It was beside another one.
-                let shelf = first / TOGETHER;
-                let rest = left.split_off(&((shelf + 1) * TOGETHER));
-                let gone = std::mem::replace(&mut left, rest);
-                self.erase_aside(room, seen.position.epoch, shelf, &gone).await?;
-                continue;
+                Holder::Hole(upto) => {
+                    let shelf = first / TOGETHER;
+                    let rest = left.split_off(&((shelf + 1) * TOGETHER).min(upto.saturating_add(1)));
+                    let gone = std::mem::replace(&mut left, rest);
+                    self.erase_aside(room, seen.position.epoch, shelf, &gone).await?;
+                    continue;
+                }
             };
             let rest = left.split_off(&(message.after.position.offset + 1));
             let gone = std::mem::replace(&mut left, rest);
@@ -140,25 +150,23 @@ impl Node {
         Ok(Erased::Gone)
     }
 
-    /// The message of the log that holds a record, if one does.
-    async fn holder(
-        &self,
-        room: &RoomId,
-        standing: &Standing,
-        offset: u64,
-    ) -> Result<Option<(u64, Message)>, Lack> {
+    async fn holder(&self, room: &RoomId, standing: &Standing, offset: u64) -> Result<Holder, Lack> {
         let (subject, epoch) = (self.names.log_of(room), standing.end.seen.position.epoch);
         let (_, mut from) = self.start(room, standing, offset - 1).await?;
         while let Some(got) = self.server.next(&self.names.log, &subject, from).await? {
             from = got.sequence + 1;
             let message = Message::decode(got.data).ok_or_else(|| count_damaged(self))?;
-            if message.after.position >= (Position { epoch, offset }) {
-                let holds = message.before.position.epoch == epoch && message.before.position.offset < offset;
-                let holds = holds && matches!(message.body, Body::Batch(_));
-                return Ok(holds.then_some((got.sequence, message)));
+            if message.after.position < (Position { epoch, offset }) {
+                continue;
             }
+            let before = message.before.position;
+            return Ok(if before.epoch == epoch && before.offset >= offset {
+                Holder::Hole(before.offset)
+            } else {
+                Holder::Message(got.sequence, message)
+            });
         }
-        Ok(None)
+        Ok(Holder::Hole(u64::MAX))
     }
 
     /// The room's last message says where its log ends, and the next one is stored behind it alone: an empty one takes its

@@ -99,13 +99,13 @@ fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
     let first = Snapshot { data: Payload::from_static(SAID.as_bytes()), ..base(new) };
     let begin = Question::BeginEpoch { room: general(), old: end, base: first.clone() };
     desk.ask(&begin, |answer| matches!(answer, Answer::EpochBegan { epoch, .. } if *epoch == new));
-    let texts: Vec<String> = (1..=40).map(|number| format!("{SAID} {number}")).collect();
+    let texts: Vec<String> = (1..=47).map(|number| format!("{SAID} {number}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut seen = first.seen;
     for some in texts.chunks(4) {
         seen = append(&mut desk, seen, some);
     }
-    erase(&mut desk, seen, &(1..=40).collect::<Vec<_>>());
+    erase(&mut desk, seen, &(1..=47).collect::<Vec<_>>());
     let store = |desk: &mut Desk, seen: Seen, forget_upto| {
         let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
         let at = seen.position;
@@ -118,10 +118,10 @@ fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
     let (log, snapshots) = (format!("{prefix}_LOG"), format!("{prefix}_SNAPSHOTS"));
     // The deployment's record, and an empty message where the log ends.
     assert_eq!(messages(&url, &log), 2);
-    assert_eq!(messages(&url, &snapshots), 2, "offsets 16 to 31 and 32 to 40");
+    assert_eq!(messages(&url, &snapshots), 2, "offsets 16 to 31 and 32 to 47");
     let loaded = desk.load(&general());
-    assert_eq!((loaded.base, loaded.records.len()), (20, 10));
-    store(&mut desk, seen, 40);
+    assert_eq!((loaded.base, loaded.records.len()), (20, 17));
+    store(&mut desk, seen, 47);
     assert_eq!(messages(&url, &snapshots), 0);
     assert_eq!(desk.load(&general()).head, seen.position);
 }

@@ -1,5 +1,5 @@
-//! Erasing what an app says is to be erased: the room's steward walks the log once and has the engine put tombstones there, sees
-//! to it that no older snapshot is kept, and ends it by a duty. Begun again after whatever came between, because each part of it
+//! Erasing what an app says is to be erased: the room's steward sees to it that no snapshot from before is kept, so that whoever
+//! folds the room anew meets no tombstone, walks the log once and has the engine put tombstones there, and ends it by a duty. Begun again after whatever came between, because each part of it
 //! done twice is harmless. It decides nothing about what is erased.
 
 use app::{Duties, Sweep};
@@ -30,9 +30,9 @@ pub(super) struct Sweeping {
 }
 
 /// ```text
-/// Opening ──▶ Reading ◀──▶ Erasing
-///               │ the end
-///               └──▶ Storing ──▶ Closing ──▶ Ending (a duty, until the state says that it is over)
+/// Opening ──▶ Storing ──▶ Reading ◀──▶ Erasing
+///                           │ the end
+///                           └──▶ Closing ──▶ Ending (a duty, until the state says that it is over)
 /// ```
 struct Walk {
     sweep: Sweep,
@@ -46,12 +46,13 @@ struct Walk {
 enum Step {
     /// An engine is told that something goes, so that what it leaves behind from here on goes too.
     Opening,
+    /// No snapshot from before is to be kept.
+    Storing,
     /// Up to there nothing is left.
     Reading(u64),
     /// These, and where to read on.
     Erasing(Vec<u64>, u64),
-    /// No snapshot from before is to be kept.
-    Storing,
+    /// The engine is told that this was all of it.
     Closing,
     Ending,
 }
@@ -144,7 +145,7 @@ impl Home {
                 let upto = walk.sweep.upto;
                 // Of an epoch that is over nothing is kept.
                 if upto.epoch != seen.position.epoch || after >= upto.offset {
-                    walk.goes_on(Step::Storing, cx.now.tick);
+                    walk.goes_on(Step::Closing, cx.now.tick);
                     return self.go_on_sweeping(cx);
                 }
                 // A reader asks again by itself.
@@ -205,7 +206,7 @@ impl Home {
         match outcome {
             Erased::Gone => {
                 let (step, at) = match std::mem::replace(&mut walk.step, Step::Opening) {
-                    Step::Opening => (Step::Reading(0), now),
+                    Step::Opening => (Step::Storing, now),
                     Step::Closing => (Step::Ending, now),
                     Step::Erasing(mut offsets, at) => {
                         cx.counts.records_erased +=
@@ -229,11 +230,11 @@ impl Home {
         }
     }
 
-    /// What the engine keeps now is from after what is to be erased, or it is asked again to keep what is.
+    /// What the engine keeps now, if it is from after what is to be erased; else it is asked again.
     pub(super) fn sweep_stored(&mut self, kept: Position) {
         let Some(walk) = &mut self.stewarded.sweeping.walk else { return };
         if matches!(walk.step, Step::Storing) && kept >= walk.sweep.upto {
-            walk.goes_on(Step::Closing, Tick::default());
+            walk.goes_on(Step::Reading(0), Tick::default());
         }
     }
 }

@@ -155,7 +155,7 @@ fn log(desk: &mut Desk) -> Vec<Option<String>> {
         let question = Question::Read { room: room(), epoch, after, limit: 500, ticket: 5 };
         match desk.engine_says_to(OTHER, question).pop() {
             Some(Answer::Read { outcome: Read::Records { records, .. }, .. }) if !records.is_empty() => {
-                let text = |data: &[u8]| String::from_utf8_lossy(&data[20..]).into_owned();
+                let text = |data: &[u8]| String::from_utf8_lossy(&data[11..]).into_owned();
                 log.extend(records.iter().map(|it| (!is_tombstone(&it.data)).then(|| text(&it.data))));
             }
             _ => return log,
