@@ -1,9 +1,12 @@
 // Who this window is. The token stays in this window's session, so that two windows can be two people.
 
 /** @typedef {{id: string, name: string}} Person */
+/** @typedef {{token: string, user: Person | null, name: string, pasted: boolean}} Identity */
+
+const DESK = new URL("demo/token", import.meta.url);
 
 export const identity = {
-  /** @type {{token: string, user: Person | null, name: string, pasted: boolean} | null} */
+  /** @type {Identity | null} */
   now: null,
 
   recall() {
@@ -14,6 +17,7 @@ export const identity = {
     }
   },
 
+  /** @param {Identity | null} now */
   keep(now) {
     this.now = now;
     try {
@@ -24,9 +28,9 @@ export const identity = {
     }
   },
 
-  /** A token from the demo mode. "none": this server gives none away. */
+  /** A token from the demo mode. "none": this server gives none away. @param {string} name */
   async ask(name) {
-    const response = await fetch("demo/token", {
+    const response = await fetch(DESK, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ name }),
@@ -38,18 +42,30 @@ export const identity = {
     return "given";
   },
 
-  /** What a token says of its bearer: for display alone, the server checks it. */
+  /** What a token says of its bearer: for display alone, the server checks it. @param {string} token */
   paste(token) {
-    let claims = {};
-    try {
-      const part = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
-      claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
-    } catch {
-      return false;
-    }
+    const claims = read(token);
+    if (!claims) return false;
     const id = claims.user_id ?? claims.sub;
     const user = id === undefined ? null : { id: String(id), name: String(claims.name ?? claims.username ?? id) };
     this.keep({ token, user, name: user?.name ?? "", pasted: true });
     return true;
   },
+
+  /** Whether the token has ended by this machine's clock. */
+  ended() {
+    const end = this.now && read(this.now.token)?.exp;
+    return typeof end === "number" && end * 1000 <= Date.now();
+  },
 };
+
+/** @param {string} token @returns {Record<string, any> | null} */
+function read(token) {
+  try {
+    const part = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
+    const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+    return claims !== null && typeof claims === "object" ? claims : null;
+  } catch {
+    return null;
+  }
+}

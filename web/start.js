@@ -1,90 +1,8 @@
-// The start page: its door, its composer, and the node's figures.
+// The start page: the node's figures, live.
 
-import { identity } from "./identity.js";
-import { room } from "./room.js";
-import { $, view } from "./view.js";
+import { $ } from "./elements.js";
 
 const POLL_MS = 5_000;
-
-// ---------------------------------------------------------------- the door
-
-function enter() {
-  room.attempt = 0;
-  room.refusals = 0;
-  room.connect();
-  view.entering();
-}
-
-$("door").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const input = /** @type {HTMLInputElement} */ ($("name"));
-  const button = /** @type {HTMLButtonElement} */ ($("door").querySelector("button"));
-  const name = input.value.trim();
-  if (name === "") return input.focus();
-  view.trouble("", "door-trouble");
-  button.disabled = true;
-  try {
-    if ((await identity.ask(name)) === "given") {
-      enter();
-    } else {
-      view.askForToken();
-      $("token").focus();
-    }
-  } catch (error) {
-    const words = error instanceof TypeError ? "The server does not answer. Is it running?" : `That did not work: ${error.message}.`;
-    view.trouble(words, "door-trouble");
-  } finally {
-    button.disabled = false;
-  }
-});
-
-$("key").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = /** @type {HTMLInputElement} */ ($("token"));
-  if (identity.paste(input.value.trim())) {
-    input.value = "";
-    view.trouble("", "key-trouble");
-    enter();
-  } else {
-    view.trouble("That is no token: it should have three parts with a dot between.", "key-trouble");
-  }
-});
-
-const say = /** @type {HTMLTextAreaElement} */ ($("say"));
-
-function grow() {
-  say.rows = Math.min(5, say.value.split("\n").length);
-}
-
-$("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = say.value.trim();
-  if (text !== "" && room.say(text)) {
-    say.value = "";
-    grow();
-  }
-  say.focus();
-});
-say.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    /** @type {HTMLFormElement} */ ($("composer")).requestSubmit();
-  }
-});
-say.addEventListener("input", () => {
-  grow();
-  room.typing(say.value.trim());
-});
-say.addEventListener("blur", () => room.typing(""));
-$("cut").addEventListener("click", () => room.toggle());
-$("earlier").addEventListener("click", () => room.earlier());
-addEventListener("online", () => {
-  room.attempt = 0;
-  room.connect();
-});
-setInterval(() => room.check(), 1000);
-
-// ---------------------------------------------------------------- the node
 
 const node = {
   timer: 0,
@@ -92,6 +10,7 @@ const node = {
   /** The figures stand on the operator's listener unless the server is in demo mode. */
   hasStats: true,
 
+  /** @param {string} path */
   async ask(path) {
     const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(POLL_MS) });
     if (!response.ok) return { missing: response.status === 404 || response.status === 403 };
@@ -118,6 +37,7 @@ const node = {
     this.timer = setTimeout(() => this.look(), POLL_MS * Math.min(6, 1 + this.failures));
   },
 
+  /** @param {Record<string, any>} online @param {Record<string, any>} stats @param {number} took */
   tell(online, stats, took) {
     $("figures").dataset.stale = "false";
     $("online").textContent = online.online?.toLocaleString() ?? "–";
@@ -134,6 +54,3 @@ const node = {
 
 document.addEventListener("visibilitychange", () => node.look());
 node.look();
-
-identity.recall();
-if (identity.now) enter();

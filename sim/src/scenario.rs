@@ -125,6 +125,8 @@ pub struct Scenario {
     pub rooms_max: usize,
     pub snapshot_records: u64,
     pub retention_records: u64,
+    /// The team's back end is asked about joins and sends.
+    pub asks: bool,
     /// Every node follows the system's room.
     pub system: bool,
 
@@ -207,6 +209,7 @@ impl Scenario {
             rooms_max: 100_000,
             snapshot_records: 1000,
             retention_records: 1_000_000,
+            asks: false,
             system: false,
             network_delay: Duration::from_millis(2),
             split: 0,
@@ -301,6 +304,7 @@ impl Scenario {
         scenario.network_delay = random.pick(&[1, 20, 100].map(Duration::from_millis));
         scenario.engine_delay = random.pick(&[1, 5, 40].map(Duration::from_millis));
         scenario.answer_records = random.pick(&[10, 500, 500]);
+        scenario.asks = seed % 4 == 1;
         if scenario.socket_bytes < 1 << 10 {
             // A few hundred bytes a round trip must still carry a backlog away in the calm.
             scenario.network_delay = scenario.network_delay.min(Duration::from_millis(20));

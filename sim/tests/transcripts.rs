@@ -245,3 +245,8 @@ fn what_one_has_read_is_a_mark_in_the_inbox() {
 fn the_room_of_two_is_theirs_alone_and_stands_in_both_inboxes() {
     check("direct");
 }
+
+#[test]
+fn who_was_kicked_may_come_back_after_a_minute() {
+    check("kicked");
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clients::{CLIENTS, Client, Tools};
+pub(crate) use clients::{chromium, node, packages};
 use routes::{ROUTES, Route};
 
 use crate::server::{self, Build, Server};

@@ -3,6 +3,7 @@
 
 mod check;
 mod child;
+mod client;
 mod conformance;
 mod edges;
 mod faults;
@@ -12,6 +13,7 @@ mod fuzz;
 mod hostile;
 mod interop;
 mod links;
+mod pages;
 mod policy;
 mod purity;
 mod server;
@@ -39,8 +41,10 @@ cargo xtask <chore>
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         Redis and NATS for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx
+  client           the JavaScript client: types, tests, tests against the server, the package
   hostile          slow clients by the thousand: the server must stay there for everybody else
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
+  pages [name]     the web pages in a real Chromium; a name for one file of web/tests
   faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
@@ -70,7 +74,9 @@ fn main() -> ExitCode {
         ["faults", args @ ..] => faults::chore(&root, args),
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["hostile", args @ ..] => hostile::chore(&root, args),
+        ["pages", args @ ..] => pages::chore(&root, args),
         ["supply", args @ ..] => supply::chore(&root, args),
+        ["client", args @ ..] => client::chore(&root, args),
         ["interop", args @ ..] => interop::chore(&root, args),
         ["conformance", args @ ..] => conformance::chore(&root, args),
         [chore, ..] => refuse(&format!(

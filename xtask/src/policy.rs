@@ -35,6 +35,11 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "an app that needs more than its contract means that the contract is wrong",
     },
     Edge {
+        of: "engines/redis",
+        may: &["crates/engine", "crates/vocabulary", "engines/link", "engines/redis-wire"],
+        because: "an engine stores logs and never opens a payload",
+    },
+    Edge {
         of: "engines/*",
         may: &["crates/engine", "crates/vocabulary", "engines/link"],
         because: "an engine stores logs and never opens a payload",
@@ -43,6 +48,11 @@ pub(crate) const EDGES: &[Edge] = &[
         of: "crates/node",
         may: UP_TO_SHARD_AND_LINK,
         because: "only `server` names concrete apps and engines",
+    },
+    Edge {
+        of: "bridges/redis",
+        may: BRIDGE_OF_REDIS,
+        because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
     },
     Edge {
         of: "crates/http-api",
@@ -105,6 +115,7 @@ const UP_TO_SHARD_AND_LINK: &[&str] = &[
     "crates/shard",
     "engines/link",
 ];
+const BRIDGE_OF_REDIS: &[&str] = &["crates/node", "crates/vocabulary", "engines/link", "engines/redis-wire"];
 const UP_TO_SHARD_AND_APPS: &[&str] = &[
     "crates/vocabulary",
     "crates/websocket",

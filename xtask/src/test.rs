@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use crate::check::steps_of_check;
+use crate::client;
 use crate::conformance;
 use crate::faults;
 use crate::fuzz;
 use crate::interop;
+use crate::pages;
 use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SCENARIO_SEEDS, SIM_SEEDS};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
@@ -23,6 +25,8 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("end to end", |_| end_to_end_is_among_them(root));
     steps.run("conformance", |steps| conformance::quick(steps, root));
     steps.run("interop", |steps| interop::all(steps, root));
+    steps.run("client", |steps| client::all(steps, root));
+    steps.run("pages", |steps| pages::all(steps, root));
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));

@@ -29,7 +29,11 @@ impl Pace {
     pub(crate) fn check(&self, rules: &Rules, user: &UserId, now: Wall) -> Result<(), Refusal> {
         let whole = self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(now));
         let most = i64::from(rules.burst.max(1)) * interval(rules);
-        match whole + interval(rules) - micros(now) - most {
+        if whole.saturating_sub(micros(now)) > most {
+            // By a clock that was ahead: records go on at its time until ours is there too, however long that takes.
+            return Ok(());
+        }
+        match whole.saturating_add(interval(rules)).saturating_sub(micros(now)).saturating_sub(most) {
             over if over > 0 => Err(Refusal::rate_limit(millis_of(over))),
             _ => Ok(()),
         }
@@ -37,8 +41,9 @@ impl Pace {
 
     pub(crate) fn spoke(&mut self, rules: &Rules, user: &UserId, at: Wall) {
         // What keys and brokers say in somebody's name is not paced; it may use up the burst, and no more than it.
-        let most = micros(at) + i64::from(rules.burst.max(1)) * interval(rules);
-        let whole = self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(at)) + interval(rules);
+        let most = micros(at).saturating_add(i64::from(rules.burst.max(1)) * interval(rules));
+        let whole =
+            self.0.get(user).copied().unwrap_or(i64::MIN).max(micros(at)).saturating_add(interval(rules));
         self.0.insert(user.clone(), whole.min(most));
         if self.0.len() > FOLLOWED_MAX {
             self.0.retain(|_, whole| *whole > micros(at));
@@ -65,6 +70,10 @@ pub(crate) struct Slow {
 /// speak a little early.
 pub(crate) const SLOW_BYTES_MAX: usize = 32 << 10;
 
+/// The clocks of two nodes may differ by this much. Where a record is further ahead than that, a clock was wrong, and nobody is to
+/// wait until ours is there too.
+const AHEAD_MAX_MILLIS: i64 = 5000;
+
 /// `["id",1767261600123],`
 fn slow_bytes(user: &UserId) -> usize {
     quoted(user.as_str()) + 20
@@ -74,7 +83,8 @@ impl Slow {
     pub(crate) fn check(&self, seconds: u32, user: &UserId, now: Wall) -> Result<(), Refusal> {
         let Some(last) = self.last.get(user) else { return Ok(()) };
         let left = last.0.saturating_add(i64::from(seconds) * 1000).saturating_sub(now.0);
-        if left <= 0 {
+        let ahead = last.0.saturating_sub(now.0) > AHEAD_MAX_MILLIS;
+        if left <= 0 || ahead {
             return Ok(());
         }
         let text = format!("slow mode: one message in {seconds} s, wait {} ms", left);
@@ -167,6 +177,22 @@ mod tests {
         assert!(pace.check(&rules, &UserId::new("new"), Wall(0)).is_ok());
         pace.spoke(&rules, &UserId::new("new"), Wall(5000));
         assert_eq!(pace.0.len(), 1, "what lies in the past is as good as nothing");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_waiting_for_longer_than_the_rule() {
+        let rules = Rules { messages_per_second: 20, burst: 40, ..Rules::default() };
+        let (mut pace, mut slow, ana) = (Pace::default(), Slow::default(), UserId::new("7"));
+        for ahead in [0, 1000, 2000, 6000, 3_600_000] {
+            for _ in 0..100 {
+                pace.spoke(&rules, &ana, Wall(10_000 + ahead));
+            }
+            slow.spoke(30, &ana, Wall(10_000 + ahead));
+            let millis =
+                |may: Result<(), Refusal>| may.err().and_then(|refusal| refusal.retry_after_ms).unwrap_or(0);
+            assert!(millis(pace.check(&rules, &ana, Wall(10_000))) <= 2000, "{ahead}");
+            assert!(millis(slow.check(30, &ana, Wall(10_000))) <= 35_000, "{ahead}");
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Said {
         }
         let days = i64::from(retention_days);
         let apart = DAY_MS * (days / MARKS_MAX as i64 + 1);
-        if self.marks.back().is_none_or(|(last, _)| last.0 + apart <= at.0) {
+        if self.marks.back().is_none_or(|(last, _)| last.0.saturating_add(apart) <= at.0) {
             self.marks.push_back((at, position));
         }
         let mut from = None;

@@ -9,11 +9,13 @@ use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, User};
 use websocket::handshake::Upgrade;
 
 use crate::addresses;
+use crate::authorizer::Authorizer;
 use crate::away::Away;
 use crate::census::{Census, Place, Share};
 use crate::facts::ShardFacts;
 use crate::gate::{Admitted, Gate, Turned, is_guest, too_many_of_address, turned};
 use crate::keeper::{Keeper, Rounds, Sources};
+use crate::permission::Stranger;
 use crate::sockets::{Socket, State};
 use crate::sparing::Sparing;
 
@@ -21,10 +23,12 @@ pub(crate) struct Doorway {
     pub gate: Arc<Gate>,
     pub census: Arc<Census>,
     keeper: Arc<Keeper>,
+    pub authorizer: Option<Arc<Authorizer>>,
     /// Of the news of keys that have come.
     rounds: Rounds,
     /// Tokens that connections sent in band, until news of their keys comes. At most one a connection.
     waiting: Vec<Waiting>,
+    pub strangers: Vec<Stranger>,
     /// Tokens in band that were refused, and strangers who come and go.
     refused: Sparing,
     coming: Sparing,
@@ -53,10 +57,16 @@ const WAITING_MAX: usize = 4096;
 const CROWDED_MS: u32 = 5_000;
 
 impl Doorway {
-    pub(crate) fn new(gate: Arc<Gate>, census: Arc<Census>, keeper: Arc<Keeper>) -> Doorway {
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        census: Arc<Census>,
+        keeper: Arc<Keeper>,
+        authorizer: Option<Arc<Authorizer>>,
+    ) -> Doorway {
         let rounds = keeper.rounds();
         let (refused, coming, going) = Default::default();
-        Doorway { gate, census, keeper, rounds, waiting: Vec::new(), refused, coming, going }
+        let (waiting, strangers) = Default::default();
+        Doorway { gate, census, keeper, authorizer, rounds, waiting, strangers, refused, coming, going }
     }
 
     /// Whether the gate lets it in, and there is a place for one more of its address and of its user.
@@ -94,7 +104,7 @@ impl Doorway {
         place.take_address(address, crowd.connections_per_address)
     }
 
-    /// A token that came in band. None: its key is being fetched.
+    /// A token that came in band. None: its key is being fetched, or somebody is asked about its bearer.
     pub(crate) fn prove(
         &mut self,
         now: Now,
@@ -104,7 +114,7 @@ impl Doorway {
         facts: &ShardFacts,
     ) -> Option<Result<Authenticated, Refusal>> {
         let error = match self.gate.keys.verify(now.wall, &token.0) {
-            Ok(who) => return Some(self.take_place(socket, who, facts)),
+            Ok(who) => return self.welcome(socket, (connection, tag, token), who, facts),
             Err(error) => error,
         };
         if error == Unverified::UnknownKey && self.waiting.len() < WAITING_MAX {
@@ -130,7 +140,7 @@ impl Doorway {
     }
 
     /// A stranger becomes one of its user's connections; whoever was known has a place already.
-    fn take_place(
+    pub(crate) fn take_place(
         &self,
         socket: &mut Socket,
         who: Authenticated,

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use link::{Condition, Figure, Link};
 use shard::Pressure;
-use vocabulary::Wall;
+use vocabulary::{UserId, Wall};
 
+use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
 use crate::online::Sketch;
 use crate::trace::{Trace, Wanted};
@@ -27,6 +28,8 @@ pub(crate) struct ShardFacts {
     pub trace: Trace,
     /// Of the users here, made anew every few seconds where there may be other nodes; held for a copy.
     pub sketch: Mutex<Sketch>,
+    /// The users here as they were then, where a bridge tells of them; held for a copy of a pointer.
+    who: Mutex<Arc<[UserId]>>,
 }
 
 /// What came to the door.
@@ -46,8 +49,22 @@ pub struct Facts {
     pub(crate) keys: AtomicU64,
     /// One outside the shards.
     engine: OnceLock<Arc<dyn Link>>,
+    authorizer: OnceLock<Arc<Authorizer>>,
+    /// Held to look, by whoever asks for figures.
+    bridges: Mutex<Vec<Arc<dyn Bridge>>>,
+    wants_users: AtomicBool,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
+}
+
+/// A way to a broker, as probes and figures see it. While it is away the node serves all the same.
+pub trait Bridge: Send + Sync {
+    /// One word.
+    fn name(&self) -> &'static str;
+
+    fn condition(&self) -> Condition;
+
+    fn figures(&self) -> Vec<Figure>;
 }
 
 /// The node at one look.
@@ -82,6 +99,9 @@ impl Facts {
             pressure: AtomicU8::new(0),
             keys: AtomicU64::new(0),
             engine: OnceLock::new(),
+            authorizer: OnceLock::new(),
+            bridges: Mutex::default(),
+            wants_users: AtomicBool::new(false),
             fleet_users: AtomicU64::new(0),
         }
     }
@@ -94,6 +114,39 @@ impl Facts {
     pub(crate) fn engine_is(&self, link: Arc<dyn Link>) {
         // Once, when the node starts.
         self.engine.set(link).ok();
+    }
+
+    pub(crate) fn authorizer_is(&self, authorizer: Arc<Authorizer>) {
+        // Once, when the node starts.
+        self.authorizer.set(authorizer).ok();
+    }
+
+    pub(crate) fn authorizer(&self) -> Option<&Authorizer> {
+        self.authorizer.get().map(Arc::as_ref)
+    }
+
+    /// It is shown from now on, with its figures.
+    pub fn bridge_is(&self, bridge: Arc<dyn Bridge>) {
+        self.bridges.lock().unwrap_or_else(PoisonError::into_inner).push(bridge);
+    }
+
+    pub(crate) fn bridges(&self) -> Vec<Arc<dyn Bridge>> {
+        self.bridges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on shards say who is here.
+    pub fn watch_users(&self) {
+        self.wants_users.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wants_users(&self) -> bool {
+        self.wants_users.load(Ordering::Relaxed)
+    }
+
+    /// Users with an open socket on this node, each at one shard, as they were a few seconds ago. To be watched first.
+    pub fn users_here(&self) -> Vec<Arc<[UserId]>> {
+        let users = |shard: &ShardFacts| shard.who.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.shards.iter().map(users).collect()
     }
 
     /// What this node says of its own.
@@ -210,6 +263,10 @@ impl Facts {
 }
 
 impl ShardFacts {
+    pub(crate) fn keep_users<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
+        *self.who.lock().unwrap_or_else(PoisonError::into_inner) = users.cloned().collect();
+    }
+
     fn role(user: &vocabulary::User) -> &str {
         user.role.as_deref().unwrap_or("none")
     }

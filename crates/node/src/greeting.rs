@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mio::Registry;
 use session::Who;
 use shard::{Input, Peer, Pressure};
-use vocabulary::{ConnectionId, Now};
+use vocabulary::{ConnectionId, Now, Ruling, User};
 use websocket::handshake::{Head, Reader};
 
 use crate::away::Away;
@@ -15,6 +15,7 @@ use crate::doorway::{Hope, Waiting};
 use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
 use crate::http::{self, Page, Unanswered};
 use crate::keeper::{Rounds, Sources};
+use crate::permission::Held;
 use crate::run::Thread;
 use crate::sockets::State;
 
@@ -30,13 +31,28 @@ pub(crate) enum Greeting {
         /// Too many of its address are here: it is heard, so that it can be told.
         too_many: bool,
     },
-    /// Its head, and what stands behind it. Its token names a key that these may publish.
-    Parked { head: Vec<u8>, awaits: Sources },
+    /// Its head, and what stands behind it.
+    Parked { head: Vec<u8>, awaits: Awaits },
+}
+
+/// What somebody waits for who has said all that is to be said.
+pub(crate) enum Awaits {
+    /// Its token names a key that these may publish.
+    Keys(Sources),
+    /// Its user is being asked about.
+    Answer(Arc<User>),
 }
 
 impl Greeting {
     pub(crate) fn new(too_many: bool) -> Greeting {
         Greeting::Reading { reader: Reader::default(), head: Vec::new(), too_many }
+    }
+
+    pub(crate) fn was_asked_about(&self) -> Option<Arc<User>> {
+        match self {
+            Greeting::Parked { awaits: Awaits::Answer(user), .. } => Some(user.clone()),
+            Greeting::Parked { .. } | Greeting::Reading { .. } => None,
+        }
     }
 }
 
@@ -49,7 +65,7 @@ impl Thread {
         match &mut **greeting {
             Greeting::Reading { head, .. } => {
                 head.extend_from_slice(bytes);
-                self.read_head(now, registry, id, Hope::All);
+                self.read_head(now, registry, id, Hope::All, None);
             }
             Greeting::Parked { head, .. } => {
                 head.extend_from_slice(bytes);
@@ -61,7 +77,15 @@ impl Thread {
         }
     }
 
-    fn read_head(&mut self, now: Now, registry: &Registry, id: ConnectionId, hope: Hope) {
+    /// `answer`: what was said of the user that it was asked about.
+    pub(crate) fn read_head(
+        &mut self,
+        now: Now,
+        registry: &Registry,
+        id: ConnectionId,
+        hope: Hope,
+        answer: Option<(Ruling, Arc<User>)>,
+    ) {
         let Some(socket) = self.sockets.get(id) else { return };
         let State::Greeting(greeting) = &mut socket.state else { return };
         let (mut reader, head, too_many) = match std::mem::replace(&mut **greeting, Greeting::new(false)) {
@@ -85,7 +109,19 @@ impl Thread {
                     None => self.doorway.admit(now, socket, &upgrade),
                 };
                 match admitted {
-                    Ok(admitted) => {
+                    Ok(mut admitted) => {
+                        let address = socket.address.ip();
+                        match self.doorway.permit(id, address, &mut admitted, answer) {
+                            Ok(()) => {}
+                            Err(Held::Turned(refused)) => {
+                                return self.turn_away(now, registry, id, refused);
+                            }
+                            Err(Held::Asked(user)) => {
+                                let awaits = Awaits::Answer(user);
+                                socket.state = State::Greeting(Box::new(Greeting::Parked { head, awaits }));
+                                return;
+                            }
+                        }
                         let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
                         let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
                         let rest = head[upgrade.request.head_bytes..].to_vec();
@@ -96,7 +132,7 @@ impl Thread {
                             if refused.unknown_key { self.doorway.asked(hope) } else { Sources::default() };
                         match &mut socket.state {
                             State::Greeting(greeting) if !awaits.is_empty() => {
-                                **greeting = Greeting::Parked { head, awaits };
+                                **greeting = Greeting::Parked { head, awaits: Awaits::Keys(awaits) };
                             }
                             _ => self.turn_away(now, registry, id, refused),
                         }
@@ -139,10 +175,10 @@ impl Thread {
             let Some(State::Greeting(greeting)) = self.sockets.get(id).map(|socket| &socket.state) else {
                 continue;
             };
-            if let Greeting::Parked { awaits, .. } = **greeting
+            if let Greeting::Parked { awaits: Awaits::Keys(awaits), .. } = **greeting
                 && awaits.has_any(news)
             {
-                self.read_head(now, registry, id, Hope::Left(awaits.without(news)));
+                self.read_head(now, registry, id, Hope::Left(awaits.without(news)), None);
             }
         }
     }

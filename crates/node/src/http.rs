@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use link::Condition;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -30,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::census::{PagePlace, Place};
 use vocabulary::{Reply, Revocation, RoomId, Told, UserId, Wall, Wish, check_user};
 
-use crate::facts::Facts;
+use crate::facts::{Bridge, Facts};
 use crate::metrics;
 use crate::sealed::Sealed;
 use crate::secrecy::Secrecy;
@@ -381,7 +382,12 @@ async fn not_an_upgrade() -> Response {
 async fn ready(State(facts): State<Arc<Facts>>) -> Response {
     let health = facts.health();
     if health.ready {
-        return "ready\n".into_response();
+        // A bridge that is away is said and is no reason to go elsewhere: every node has the same broker.
+        let away = facts.bridges().into_iter().filter_map(|bridge| match bridge.condition() {
+            Condition::Serving => None,
+            Condition::Away { why } => Some(format!("bridge {} is away: {why}\n", bridge.name())),
+        });
+        return std::iter::once("ready\n".to_owned()).chain(away).collect::<String>().into_response();
     }
     let why = match health.degraded() {
         _ if health.draining => "draining".to_owned(),
@@ -403,11 +409,28 @@ async fn health(State(facts): State<Arc<Facts>>) -> Response {
 }
 
 async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
-    Json(json!({
+    let mut stats = json!({
         "total_connections": facts.health().total,
         "timestamp": Facts::now().to_string(),
         "connections_by_role": facts.roles(),
-    }))
+    });
+    if let Some(authorizer) = facts.authorizer() {
+        stats["authorizer"] = if authorizer.is_away() { "away".into() } else { "asked".into() };
+    }
+    let state = |bridge: Arc<dyn Bridge>| {
+        let figures =
+            bridge.figures().into_iter().map(|figure| (figure.name.to_owned(), figure.value.into()));
+        let mut state: serde_json::Map<_, serde_json::Value> = figures.collect();
+        if let Condition::Away { why } = bridge.condition() {
+            state.insert("away".to_owned(), why.into());
+        }
+        (bridge.name().to_owned(), state.into())
+    };
+    let bridges: serde_json::Map<_, _> = facts.bridges().into_iter().map(state).collect();
+    if !bridges.is_empty() {
+        stats["bridges"] = bridges.into();
+    }
+    Json(stats)
 }
 
 async fn online(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {

@@ -2,6 +2,7 @@
 //! and clients; what it does, a shard or the operator told it to do.
 
 mod addresses;
+mod authorizer;
 mod away;
 mod calls;
 mod census;
@@ -21,6 +22,8 @@ mod memory;
 mod metrics;
 mod online;
 mod origins;
+mod outlet;
+mod permission;
 mod run;
 mod sealed;
 mod secrecy;
@@ -43,16 +46,19 @@ use rooms::Apps;
 use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork};
+pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
-pub use facts::{Facts, Health};
+pub use facts::{Bridge, Facts, Health};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
+pub use outlet::{Outflow, Outlet, outlet};
 pub use tls::{Tls, TlsError};
 
+use authorizer::Authorizer;
 use calls::Calls;
 use census::Census;
 use gatekeeper::Gatekeeper;
@@ -67,11 +73,15 @@ pub struct Config {
     pub gate: Gate,
     /// Where sets of keys come from, in the order of the gate's.
     pub key_sources: Vec<KeySource>,
+    /// Who else is asked who may do what.
+    pub authorizer: Option<Authorizing>,
     /// Without it everything is in the open.
     pub tls: Option<Tls>,
     pub limits: shard::Limits,
     pub room_limits: rooms::Limits,
     pub engine: Engine,
+    /// Where messages of rooms go that are for brokers too.
+    pub outlet: Option<Outlet>,
     /// What stored records must survive at least, whatever the apps need.
     pub durability: Durability,
     /// Told apart from every other process of the deployment; drawn by the caller.
@@ -139,6 +149,7 @@ pub struct Node {
     facts: Arc<Facts>,
     mailboxes: Arc<Mailboxes>,
     gatekeeper: Arc<Gatekeeper>,
+    authorizer: Option<Arc<Authorizer>>,
     desk: Desk,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
@@ -172,8 +183,17 @@ impl Node {
             facts.engine_is(link.clone());
         }
         let gatekeeper = Arc::new(Gatekeeper::new(config.gate.clone(), mailboxes.clone(), facts.clone()));
+        let authorizer =
+            config.authorizer.map(|config| Authorizer::start(config, mailboxes.clone())).transpose()?;
+        if let Some(authorizer) = &authorizer {
+            facts.authorizer_is(authorizer.clone());
+        }
         let (said, hears) = std::sync::mpsc::sync_channel(system::SAID_MAX);
-        let helm = Helm { gatekeeper: gatekeeper.clone(), mailboxes: mailboxes.clone() };
+        let helm = Helm {
+            gatekeeper: gatekeeper.clone(),
+            mailboxes: mailboxes.clone(),
+            authorizer: authorizer.clone(),
+        };
         std::thread::Builder::new().name("system".to_owned()).spawn({
             let (facts, tag, shards) = (facts.clone(), config.node_tag, config.shards);
             move || System::new(helm, facts, tag, shards).listen(&hears)
@@ -190,7 +210,7 @@ impl Node {
                 shards: config.shards,
                 me: Incarnation { node: config.node_tag, shard: id, life: 1 },
                 listener: Some(listener.try_clone()?),
-                doorway: (gate.clone(), census.clone(), keeper.clone()),
+                doorway: (gate.clone(), census.clone(), keeper.clone(), authorizer.clone()),
                 tls: config.tls.clone(),
                 limits: config.limits,
                 room_limits: config.room_limits,
@@ -201,6 +221,7 @@ impl Node {
                 facts: facts.clone(),
                 mailboxes: mailboxes.clone(),
                 calls: calls.clone(),
+                outlet: config.outlet.clone(),
                 said: said.clone(),
                 pages: to_pages.clone(),
             };
@@ -218,7 +239,18 @@ impl Node {
         let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
         let handshake = config.handshake;
         let operators = Arc::new(http::Places::for_operators());
-        Ok(Node { address, facts, mailboxes, gatekeeper, desk, threads, pages, operators, handshake })
+        Ok(Node {
+            address,
+            facts,
+            mailboxes,
+            gatekeeper,
+            authorizer,
+            desk,
+            threads,
+            pages,
+            operators,
+            handshake,
+        })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -241,7 +273,11 @@ impl Node {
 
     /// For changes while it serves.
     pub fn helm(&self) -> Helm {
-        Helm { gatekeeper: self.gatekeeper.clone(), mailboxes: self.mailboxes.clone() }
+        Helm {
+            gatekeeper: self.gatekeeper.clone(),
+            mailboxes: self.mailboxes.clone(),
+            authorizer: self.authorizer.clone(),
+        }
     }
 
     /// Answers everything that is not an upgrade, in the calling runtime, until the node ends.
@@ -294,6 +330,7 @@ impl Node {
 pub struct Helm {
     gatekeeper: Arc<Gatekeeper>,
     mailboxes: Arc<Mailboxes>,
+    authorizer: Option<Arc<Authorizer>>,
 }
 
 impl Helm {
@@ -314,6 +351,9 @@ impl Helm {
     /// Nobody comes in with such a token any more, and who is here by one goes. Refused, not everybody goes yet: it is to be
     /// said again.
     pub fn revoke(&self, revocation: &Revocation) -> Result<(), Unread> {
+        if let (Some(authorizer), Revocation::User { id, .. }) = (&self.authorizer, revocation) {
+            authorizer.forget(id);
+        }
         self.gatekeeper.change(|gate| gate.keys = gate.keys.revoked(Facts::now(), revocation));
         self.mailboxes.revoke(&Arc::new(revocation.clone()))
     }

@@ -1,6 +1,7 @@
 //! Bounded boxes of shards' threads: for commands, for deliveries, for sockets, and for what the node itself tells a shard; and
 //! a wake-up for a thread that sleeps. Whoever posts never waits.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use mio::{Poll, Token, Waker};
 use shard::{Announcement, Full};
 use vocabulary::{Call, Envelope, Revocation, ShardId};
 
+use crate::authorizer::Judged;
 use crate::gate::Gate;
 use crate::keeper::Rounds;
 
@@ -60,6 +62,8 @@ struct Mailbox {
     answers: SyncSender<Answer>,
     calls: SyncSender<Call>,
     sockets: SyncSender<TcpStream>,
+    /// Answers of the team's back end: no more than wait for one, which whoever asks it bounds.
+    judged: Arc<Mutex<VecDeque<Judged>>>,
     /// Held to write down or to take what it is told; nothing is done meanwhile.
     control: Arc<Mutex<Control>>,
     waker: Waker,
@@ -77,6 +81,7 @@ pub(crate) struct Incoming {
     pub answers: Receiver<Answer>,
     pub calls: Receiver<Call>,
     pub sockets: Receiver<TcpStream>,
+    judged: Arc<Mutex<VecDeque<Judged>>>,
     control: Arc<Mutex<Control>>,
     awake: Arc<AtomicBool>,
 }
@@ -85,6 +90,10 @@ impl Incoming {
     /// From here on a new letter wakes anew. To be called before looking into the boxes.
     pub(crate) fn looks(&self) {
         self.awake.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn judged(&self) -> Option<Judged> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     pub(crate) fn control(&self) -> Control {
@@ -104,6 +113,7 @@ pub(crate) fn open(shards: u16, answered: bool) -> io::Result<(Mailboxes, Vec<In
         let (calls, calls_in) = sync_channel(CALLS_MAX);
         let (sockets, sockets_in) = sync_channel(SOCKETS_MAX);
         let control = Arc::new(Mutex::new(Control::default()));
+        let judged = Arc::new(Mutex::new(VecDeque::new()));
         let awake = Arc::new(AtomicBool::new(false));
         ends.push(Incoming {
             poll,
@@ -112,10 +122,11 @@ pub(crate) fn open(shards: u16, answered: bool) -> io::Result<(Mailboxes, Vec<In
             answers: answers_in,
             calls: calls_in,
             sockets: sockets_in,
+            judged: judged.clone(),
             control: control.clone(),
             awake: awake.clone(),
         });
-        boxes.push(Mailbox { commands, deliveries, answers, calls, sockets, control, waker, awake });
+        boxes.push(Mailbox { commands, deliveries, answers, calls, sockets, judged, control, waker, awake });
     }
     Ok((Mailboxes(boxes), ends))
 }
@@ -149,6 +160,12 @@ impl Mailboxes {
             Err(TrySendError::Full(answer)) => Err(Box::new(answer)),
             Err(TrySendError::Disconnected(_)) => Ok(()),
         }
+    }
+
+    pub(crate) fn judge(&self, judged: Judged) {
+        let Some(mailbox) = self.0.get(usize::from(judged.asker.shard().0)) else { return };
+        mailbox.judged.lock().unwrap_or_else(PoisonError::into_inner).push_back(judged);
+        mailbox.wake();
     }
 
     /// Whether it found a place.

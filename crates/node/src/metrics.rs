@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use link::Figure;
 
+use crate::authorizer::Authorizer;
 use crate::away::Away;
 use crate::facts::Facts;
 use crate::memory::resident_bytes;
@@ -49,6 +50,17 @@ pub(crate) fn text(facts: &Facts) -> String {
         page.head(&name, help, kind);
         page.line(&name, value);
     }
+    if let Some(authorizer) = facts.authorizer() {
+        page.authorizer(authorizer);
+    }
+    for bridge in facts.bridges() {
+        for Figure { name, help, value } in bridge.figures() {
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            let name = format!("bridge_{}_{name}", bridge.name());
+            page.head(&name, help, kind);
+            page.line(&name, value);
+        }
+    }
     page.process();
     page.0
 }
@@ -68,6 +80,30 @@ impl Page {
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.head(name, help, "gauge");
         self.line(name, value);
+    }
+
+    fn authorizer(&mut self, authorizer: &Authorizer) {
+        for (name, help, value) in authorizer.tally.rows() {
+            let name = format!("authorizer_{name}_total");
+            self.head(&name, help, "counter");
+            self.line(&name, value);
+        }
+        let (known, waiting) = authorizer.sizes();
+        self.gauge(
+            "authorizer_circuit_open",
+            "1 while the authorizer is not asked",
+            authorizer.is_away().into(),
+        );
+        self.gauge("authorizer_known", "answers of the authorizer that are kept", known as u64);
+        self.gauge("authorizer_waiting", "connections and requests that wait for an answer", waiting as u64);
+        let (buckets, seconds) = authorizer.tally.histogram();
+        self.head("authorizer_seconds", "how long the authorizer took", "histogram");
+        let all = buckets.last().map_or(0, |(_, count)| *count);
+        for (end, count) in buckets {
+            self.line(&format!("authorizer_seconds_bucket{{le=\"{end}\"}}"), count);
+        }
+        let _ = writeln!(self.0, "kulkul_authorizer_seconds_sum {seconds:.6}");
+        self.line("authorizer_seconds_count", all);
     }
 
     /// Under the names that every dashboard knows.

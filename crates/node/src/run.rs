@@ -15,6 +15,7 @@ use session::Rate;
 use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
 use vocabulary::{ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
 
+use crate::authorizer::Authorizer;
 use crate::calls::Calls;
 use crate::census::Census;
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ use crate::keeper::Keeper;
 use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::online::Sketch;
+use crate::outlet::Outlet;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
@@ -50,12 +52,13 @@ pub(crate) struct Seat {
     pub facts: Arc<Facts>,
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
+    pub outlet: Option<Outlet>,
     pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
 
-/// The gate, who is counted, and who fetches keys.
-pub(crate) type DoorwayParts = (Arc<Gate>, Arc<Census>, Arc<Keeper>);
+/// The gate, who is counted, who fetches keys, and who asks the team's back end.
+pub(crate) type DoorwayParts = (Arc<Gate>, Arc<Census>, Arc<Keeper>, Option<Arc<Authorizer>>);
 
 const LISTEN: Token = Token(usize::MAX - 1);
 /// One read takes at most this; it is the thread's one buffer for all its sockets.
@@ -136,15 +139,16 @@ impl Thread {
             guarantees: seat.engine.guarantees(),
             start_tag: seat.start_tag,
         };
+        let (gate, census, keeper, authorizer) = seat.doorway.clone();
         let config = Config {
             id: seat.id,
             limits: seat.limits,
             mounts: furnish.mounts(),
             apps: furnish.apps(),
             rooms,
+            asks: authorizer.as_deref().map(|it| it.asks().clone()).unwrap_or_default(),
         };
-        let (gate, census, keeper) = seat.doorway.clone();
-        let doorway = Doorway::new(gate, census, keeper);
+        let doorway = Doorway::new(gate, census, keeper, authorizer);
         Thread {
             shard: Shard::new(now, config),
             post: Post::default(),
@@ -212,8 +216,11 @@ impl Thread {
         Ok(())
     }
 
-    /// For the other nodes, where there may be some.
+    /// For bridges that tell of them, and for the other nodes, where there may be some.
     fn sketch(&self) {
+        if self.seat.facts.wants_users() {
+            self.seat.facts.shards[usize::from(self.seat.id.0)].keep_users(self.shard.users());
+        }
         if !self.seat.facts.has_siblings() {
             return;
         }
@@ -299,7 +306,7 @@ impl Thread {
     ) -> (&'a mut Shard, &'a mut Post, Outside<'a>) {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
-        let (mailboxes, calls) = (&*seat.mailboxes, &*seat.calls);
+        let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
         (
             shard,
             post,
@@ -311,6 +318,7 @@ impl Thread {
                 unsaid,
                 mailboxes,
                 calls,
+                outlet,
                 facts,
                 broken,
                 failures,
@@ -354,6 +362,13 @@ impl Thread {
         if stopped {
             return;
         }
+        let mut opened = 0;
+        for _ in 0..LETTERS_MAX {
+            let Some(judged) = self.mail.judged() else { break };
+            opened += 1;
+            self.judged(now, registry, judged);
+        }
+        self.unopened |= opened == LETTERS_MAX;
         let mut opened = 0;
         for _ in 0..LETTERS_MAX {
             let Ok(envelope @ Envelope::Command(_)) = self.mail.commands.try_recv() else { break };

@@ -7,17 +7,23 @@ use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Traced,
-    Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
+    ShardId, Tag, Told, Traced, Unproven,
 };
 
+use crate::authorizer::Asker;
+use crate::authorizer::question::Question;
 use crate::calls::Calls;
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::logs::Logs;
 use crate::mail::Mailboxes;
+use crate::outlet::Outlet;
 use crate::sockets::Sockets;
 use crate::sparing::Sparing;
+
+/// Where nobody is there to ask, which the configuration does not allow.
+const NOBODY_MS: u32 = 60_000;
 
 pub(crate) struct Outside<'a> {
     pub now: Now,
@@ -27,6 +33,7 @@ pub(crate) struct Outside<'a> {
     pub unsaid: &'a mut VecDeque<Said>,
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
+    pub outlet: Option<&'a Outlet>,
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
@@ -79,6 +86,12 @@ impl World for Outside<'_> {
         self.unsaid.push_back(said);
     }
 
+    fn outward(&mut self, outward: Outward) {
+        if let Some(outlet) = self.outlet {
+            outlet.put(outward);
+        }
+    }
+
     fn failed(&mut self, failure: Failure) {
         let times = if failure.is_told() { Some(1) } else { self.failures.happened(self.now.tick) };
         if let Some(times) = times {
@@ -95,6 +108,14 @@ impl World for Outside<'_> {
     ) -> Option<Result<Authenticated, Refusal>> {
         let socket = self.sockets.get(connection)?;
         self.door.prove(self.now, socket, (connection, tag, token), Hope::All, self.facts)
+    }
+
+    fn authorize(&mut self, connection: ConnectionId, number: u32, petition: &Petition) -> Option<Ruling> {
+        let socket = self.sockets.get(connection)?;
+        // A shard asks only where there is somebody to ask.
+        let Some(authorizer) = &self.door.authorizer else { return Some(Ruling::Unasked(NOBODY_MS)) };
+        let question = Question::petition(petition, socket.address.ip());
+        authorizer.ask(Asker::Request(connection, number), question)
     }
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {

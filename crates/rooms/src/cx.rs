@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use app::Panicked;
 use engine::{Format, Question, SoftEntry};
 use vocabulary::{
-    Ack, Command, Delivery, Failed, Failure, Incarnation, Key, Now, Payload, Person, Position, Reference,
-    Refusal, Reply, ReplyTo, RoomId, Said, ShardId, StepId, Wall,
+    Ack, Command, Delivery, Failed, Failure, Incarnation, Key, Now, Outward, Payload, Person, Position,
+    Reference, Refusal, Reply, ReplyTo, RoomId, Said, ShardId, StepId, Wall,
 };
 
 use crate::limits::Limits;
@@ -20,6 +20,8 @@ pub enum Effect {
     Command(ShardId, Command),
     /// What the room that every node follows says to this one.
     Said(Said),
+    /// For brokers.
+    Outward(Box<Outward>),
     /// For the log.
     Failed(Failure),
 }

@@ -85,11 +85,19 @@ pub struct Rules {
     pub retention_age: Option<Duration>,
     /// The node itself follows, members or not, and is told what the room says.
     pub kept: bool,
+    /// Messages that are stored from here leave for brokers, too.
+    pub outward: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { notices: true, retention_records: 1_000_000, retention_age: None, kept: false }
+        Rules {
+            notices: true,
+            retention_records: 1_000_000,
+            retention_age: None,
+            kept: false,
+            outward: false,
+        }
     }
 }
 
@@ -98,6 +106,7 @@ pub(crate) struct Home {
     host: Rc<dyn Host>,
     notices: bool,
     kept: bool,
+    outward: bool,
     /// Records kept behind a snapshot.
     retention: u64,
     retention_age: Option<Duration>,
@@ -130,6 +139,7 @@ impl Home {
             host,
             notices: rules.notices,
             kept: rules.kept,
+            outward: rules.outward,
             retention: rules.retention_records,
             retention_age: rules.retention_age,
             kept_from: 0,

@@ -10,6 +10,8 @@ use crate::config::{self, Compression};
 pub(crate) struct Furniture {
     pub notices: bool,
     pub chat: config::Chat,
+    /// Messages of chat leave for a broker, too.
+    pub outward: bool,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -31,6 +33,7 @@ impl Furnish for Furniture {
             notices: self.notices,
             retention_records: self.chat.retention_records,
             retention_age: self.chat.retention_age,
+            outward: self.outward,
             ..Rules::default()
         };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use identity::{KeyRing, ProvingKey, Secret, TokenRules};
-use node::{Auth, Crowd, From, Gate, KeySource, MountPoint, Origins};
+use node::{Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, OnFailure, Origins};
+use vocabulary::Asks;
 
 use crate::config::{self, Config, Hidden, MountAuth, Typed};
 
@@ -48,6 +49,29 @@ pub(crate) fn sources(settings: &Typed) -> Vec<KeySource> {
         refresh: set.refresh,
     };
     settings.auth.key_sets.iter().map(source).collect()
+}
+
+/// Who else is asked, if somebody is.
+pub(crate) fn authorizer(settings: &Typed) -> Option<Authorizing> {
+    let of_file = settings.authorizer.as_ref()?;
+    let Hidden(secret) = &of_file.secret;
+    Some(Authorizing {
+        url: of_file.url.clone(),
+        secret: secret.clone(),
+        asks: Asks {
+            connect: of_file.connect,
+            join: of_file.join,
+            publish: of_file.publish,
+            rooms: of_file.rooms.iter().map(|room| room.as_str().into()).collect(),
+        },
+        within: of_file.timeout,
+        allowed_for: of_file.cache_allowed,
+        refused_for: of_file.cache_refused,
+        entries_max: of_file.cache_entries,
+        at_once: of_file.at_once,
+        waiting_max: of_file.waiting,
+        on_failure: if of_file.allows { OnFailure::Allow } else { OnFailure::Refuse },
+    })
 }
 
 fn keys(settings: &Typed, secret: Option<&Secret>) -> Result<Vec<ProvingKey>> {

@@ -2,6 +2,7 @@
 
 mod apps;
 mod backend;
+mod bridges;
 mod check;
 mod config;
 mod demo;

@@ -7,32 +7,89 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use vocabulary::Check;
 
 struct Page {
     path: &'static str,
-    kind: &'static str,
     text: &'static str,
 }
 
-const PAGES: [Page; 7] = [
-    page("/", HTML, include_str!("../../../web/index.html")),
-    page("/start.css", CSS, include_str!("../../../web/start.css")),
-    page("/start.js", JS, include_str!("../../../web/start.js")),
-    page("/identity.js", JS, include_str!("../../../web/identity.js")),
-    page("/room.js", JS, include_str!("../../../web/room.js")),
-    page("/view.js", JS, include_str!("../../../web/view.js")),
-    page("/icon.svg", "image/svg+xml", include_str!("../../../web/icon.svg")),
+/// A file of `web/`, at its own path.
+macro_rules! web {
+    ($path:literal) => {
+        Page { path: concat!("/", $path), text: include_str!(concat!("../../../web/", $path)) }
+    };
+}
+
+/// A module of the client, as its package has it: a page's client is everybody's.
+macro_rules! client {
+    ($name:literal) => {
+        Page {
+            path: concat!("/client/", $name),
+            text: include_str!(concat!("../../../clients/js/src/", $name)),
+        }
+    };
+}
+
+const PAGES: &[Page] = &[
+    Page { path: "/", text: include_str!("../../../web/index.html") },
+    Page { path: "/chat/", text: include_str!("../../../web/chat/index.html") },
+    web!("icon.svg"),
+    web!("kulkul.css"),
+    web!("start.css"),
+    web!("start.js"),
+    web!("elements.js"),
+    web!("identity.js"),
+    web!("overlays.js"),
+    web!("chat/announcer.js"),
+    web!("chat/chat.css"),
+    web!("chat/chat.js"),
+    web!("chat/composer.js"),
+    web!("chat/drawers.js"),
+    web!("chat/message.js"),
+    web!("chat/messages.css"),
+    web!("chat/moderation.js"),
+    web!("chat/names.js"),
+    web!("chat/people.js"),
+    web!("chat/place.js"),
+    web!("chat/rooms.js"),
+    web!("chat/timeline.js"),
+    web!("chat/words.js"),
+    client!("backoff.js"),
+    client!("chat.js"),
+    client!("client.js"),
+    client!("closes.js"),
+    client!("codec.js"),
+    client!("compat.js"),
+    client!("connection.js"),
+    client!("emitter.js"),
+    client!("inbox.js"),
+    client!("index.js"),
+    client!("messages.js"),
+    client!("outgoing.js"),
+    client!("pending.js"),
+    client!("people.js"),
+    client!("records.js"),
+    client!("refusal.js"),
+    client!("room.js"),
+    client!("tokens.js"),
+    client!("unread.js"),
 ];
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
+/// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
+const FOLDERS: &[(&str, &str)] = &[("/chat", "chat/")];
 
-const fn page(path: &'static str, kind: &'static str, text: &'static str) -> Page {
-    Page { path, kind, text }
+impl Page {
+    fn kind(&self) -> &'static str {
+        match self.path.rsplit_once('.') {
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            _ => "text/html; charset=utf-8",
+        }
+    }
 }
 
 /// Nothing but our own files, and our own sockets.
@@ -41,20 +98,23 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// Is this the path of a page?
 pub(crate) fn has(path: &str) -> bool {
-    PAGES.iter().any(|page| page.path == path)
+    PAGES.iter().any(|page| page.path == path) || FOLDERS.iter().any(|(folder, _)| *folder == path)
 }
 
 pub(crate) fn router() -> Router {
-    PAGES.iter().fold(Router::new(), |router, page| {
+    let router = PAGES.iter().fold(Router::new(), |router, page| {
         router.route(page.path, get(async |headers: HeaderMap| give(page, &headers)))
-    })
+    });
+    FOLDERS
+        .iter()
+        .fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))))
 }
 
 /// The tag is the content's; a browser that has it gets no second copy.
 fn give(page: &Page, asked: &HeaderMap) -> Response {
     let tag = format!("\"{:08x}\"", Check::hash(page.text.as_bytes()));
     let fields = [
-        (CONTENT_TYPE, page.kind),
+        (CONTENT_TYPE, page.kind()),
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
@@ -71,20 +131,53 @@ fn give(page: &Page, asked: &HeaderMap) -> Response {
 mod tests {
     use super::*;
 
+    /// Where a name leads to from a page, as a browser finds it.
+    fn resolved(page: &str, name: &str) -> String {
+        let mut folders: Vec<&str> = page.split('/').collect();
+        folders.pop();
+        for part in name.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(folders.pop()),
+                part => folders.push(part),
+            }
+        }
+        folders.join("/")
+    }
+
     /// Whatever a page asks for by a relative name is served under that name.
     #[test]
     fn every_file_that_a_page_names_is_served() {
         let mut named = 0;
-        for page in &PAGES {
-            let quoted = page.text.split(['"', '\'']);
+        for page in PAGES {
+            // Comments name types, which a browser does not ask for.
+            let code = page.text.lines().filter(|line| !line.trim_start().starts_with(['*', '/']));
+            let quoted = code.flat_map(|line| line.split(['"', '\'']));
             for name in quoted
                 .filter(|text| text.ends_with(".js") || text.ends_with(".css") || text.ends_with(".svg"))
             {
-                let path = format!("/{}", name.trim_start_matches("./").trim_start_matches('/'));
-                assert!(PAGES.iter().any(|other| other.path == path), "{} names {name}", page.path);
+                let path = resolved(page.path, name);
+                assert!(PAGES.iter().any(|other| other.path == path), "{} names {name}, {path}", page.path);
                 named += 1;
             }
         }
-        assert!(named >= 6, "the pages do name files: {named}");
+        assert!(named >= 30, "the pages do name files: {named}");
+    }
+
+    /// A file that is in the folder and not in the table would be missed by whoever imports it next.
+    #[test]
+    fn every_file_of_the_folders_is_served() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (folder, at) in [("web", "/"), ("web/chat", "/chat/"), ("clients/js/src", "/client/")] {
+            for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
+                let name = entry.expect("an entry").file_name().into_string().expect("a name");
+                let path = match name.strip_suffix("index.html") {
+                    Some(_) => at.to_owned(),
+                    None => format!("{at}{name}"),
+                };
+                let is_page = [".js", ".css", ".svg", ".html"].iter().any(|end| name.ends_with(end));
+                assert!(!is_page || has(&path), "{folder}/{name} is served nowhere");
+            }
+        }
     }
 }

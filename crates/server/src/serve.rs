@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::apps::Furniture;
+use crate::bridges::Ways;
 use crate::config::{self, Config, Place};
 use crate::engines::Ground;
 use crate::options::{Profile, Serve};
@@ -63,6 +64,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let furniture = Furniture {
         notices: settings.presence_notices,
         chat: settings.chat.clone(),
+        outward: settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.relay.is_some()),
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,
@@ -71,7 +73,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let gate = gate::gate(&config, secret.as_ref())?;
     let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
-    let node = node_config(settings, gate, sealed.clone(), budget)?;
+    let ways = Ways::of(settings);
+    let node = node_config(settings, gate, sealed.clone(), budget, ways.outlet.clone())?;
     let mut signals = Signals::heard(config.demo)?;
     // It may wait long for its engine, and whoever ends the process meanwhile does not.
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
@@ -88,6 +91,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         refused @ StartError::Durability { .. } => anyhow::Error::new(refused),
     })?;
     let facts = node.facts();
+    let bridges = ways.start(settings, &node, &facts)?;
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
@@ -131,7 +135,10 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
             () = &mut statistics => break,
         }
     }
-    drained(node, &mut signals).await
+    bridges.stop_reading().await;
+    let ended = drained(node, &mut signals).await;
+    bridges.end();
+    ended
 }
 
 /// Nobody was let in yet, so that nobody is to be told.
@@ -147,6 +154,7 @@ fn node_config(
     gate: node::Gate,
     tls: Option<node::Tls>,
     budget: Option<u64>,
+    outlet: Option<node::Outlet>,
 ) -> Result<node::Config> {
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
@@ -158,11 +166,13 @@ fn node_config(
         shards: settings.shards,
         gate,
         key_sources: gate::sources(settings),
+        authorizer: gate::authorizer(settings),
         tls,
         limits: gate::limits(settings),
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         durability: settings.durability,
         room_limits,
+        outlet,
         node_tag: u64::from_le_bytes(tag),
         start_tag,
         handshake: settings.websocket.handshake_timeout,

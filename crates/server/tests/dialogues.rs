@@ -16,13 +16,17 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 13] = [
+const DIALOGUES: [&str; 18] = [
     "announcement",
     "author",
     "devices",
+    "direct",
+    "edits",
     "errors",
     "fleeting",
     "inbox",
+    "members",
+    "moderation",
     "nodes",
     "reload",
     "resume",
@@ -30,6 +34,7 @@ const DIALOGUES: [&str; 13] = [
     "revoked",
     "rooms",
     "typing",
+    "unread",
 ];
 
 /// Waits beyond this are for rooms to be let go; the simulator plays them to their end.

@@ -9,6 +9,7 @@ use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
 use crate::outbox::Outbox;
+use crate::permission::Parked;
 
 /// Who is at the other end, as far as the shell found out before the upgrade.
 #[derive(Clone, Debug)]
@@ -64,6 +65,8 @@ pub(crate) struct Connection {
     pub decoder: Decoder,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
+    /// Requests that somebody is asked about. Boxed, because most have none.
+    pub parked: Option<Box<Parked>>,
 }
 
 /// What the wheel found when it looked.
@@ -104,6 +107,7 @@ impl Connection {
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
+            parked: None,
             behind: false,
             heard: now.tick,
             pinged: now.tick,

@@ -156,9 +156,9 @@ impl Shard {
         let limits = self.mounts[usize::from(connection.mount)].limits(&self.limits.session);
         // A room it is in already is not one more.
         let again = matches!(asked.verb, Verb::Join { .. }) && connection.subscription(&asked.room).is_some();
-        let rooms = connection.subscriptions.len() - usize::from(again);
+        let rooms = connection.subscriptions.len() - usize::from(again) + connection.joins_parked(&asked);
         match connection.session.allow(now, asked, rooms, &limits) {
-            Heard::Allowed(asked) => self.allowed(now, id, asked),
+            Heard::Allowed(asked) => self.permit(now, id, asked),
             Heard::Refused(asked, refusal) => {
                 let room = spelled(&asked.room, asked.tag.full_name).to_owned();
                 self.refuse(now, id, asked.tag, Some(&room), &refusal);
@@ -167,7 +167,7 @@ impl Shard {
         }
     }
 
-    fn allowed(&mut self, now: Now, id: ConnectionId, asked: Asked) {
+    pub(crate) fn allowed(&mut self, now: Now, id: ConnectionId, asked: Asked) {
         let Some(connection) = self.connections.get(id) else { return };
         let Some(user) = connection.user.clone() else { return };
         let Asked { tag, room, verb } = asked;

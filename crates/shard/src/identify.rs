@@ -54,6 +54,9 @@ impl Shard {
                 if stranger {
                     let reason = match (refusal.code, refusal.retry_after_ms) {
                         (Code::RateLimit, Some(wait)) => CloseReason::RateLimit(wait),
+                        // Whoever is good and was not wanted, and whoever nobody could be asked about.
+                        (Code::Forbidden, _) => CloseReason::Forbidden,
+                        (Code::Busy, _) => CloseReason::AuthTimeout,
                         _ => CloseReason::TokenExpired,
                     };
                     self.end(now, id, reason);

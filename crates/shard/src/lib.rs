@@ -20,6 +20,7 @@ mod limits;
 mod lives;
 mod members;
 mod outbox;
+mod permission;
 mod pressure;
 mod speech;
 mod trace;
@@ -34,8 +35,8 @@ use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
-    Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now, Refusal,
-    Revocation, RoomId, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now,
+    Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 pub use announce::Announcement;
@@ -72,6 +73,8 @@ pub enum Input<'a> {
     Called(Call),
     /// What became of a token that a client sent.
     Proven(ConnectionId, Tag, Result<Authenticated, Refusal>),
+    /// What the back end said to the question of this number.
+    Authorized(ConnectionId, u32, Ruling),
     Revoked(Arc<Revocation>),
     /// To be told to everybody who is connected.
     Announced(Announcement),
@@ -91,6 +94,8 @@ pub enum Output {
     Ask(Asked),
     /// Whether this token is good, and whose. At most one question per connection is open.
     Prove(ConnectionId, Tag, Unproven),
+    /// Whether the team's back end allows it. Of a connection a few at most are open, each with a number of its own.
+    Authorize(ConnectionId, u32, Box<Petition>),
     /// The connection is forgotten; the shell closes its socket.
     Close(ConnectionId, CloseReason),
     /// Nothing more will be written to the socket, but the connection is there until its peer has seen that.
@@ -99,6 +104,8 @@ pub enum Output {
     Told(CallId, Told),
     /// What the room that every node follows says to this one.
     Said(Said),
+    /// For brokers.
+    Outward(Box<Outward>),
     /// For whoever asks later.
     Traced(Box<Traced>),
     /// For the log.
@@ -165,6 +172,8 @@ pub struct Config {
     pub mounts: Vec<Mount>,
     pub apps: Apps,
     pub rooms: rooms::Config,
+    /// What is not done before somebody was asked.
+    pub asks: Asks,
 }
 
 pub struct Shard {
@@ -173,6 +182,7 @@ pub struct Shard {
     limits: Limits,
     mounts: Vec<Mount>,
     apps: Apps,
+    asks: Asks,
     connections: Connections,
     locals: Locals,
     rooms: Rooms,
@@ -194,13 +204,14 @@ pub struct Shard {
 
 impl Shard {
     pub fn new(now: Now, config: Config) -> Shard {
-        let Config { id, limits, mounts, apps, rooms } = config;
+        let Config { id, limits, mounts, apps, rooms, asks } = config;
         Shard {
             id,
             shards: rooms.shards,
             limits,
             mounts,
             apps: apps.clone(),
+            asks,
             connections: Connections::default(),
             locals: Locals::default(),
             rooms: Rooms::new(apps, rooms),
@@ -234,6 +245,7 @@ impl Shard {
             Input::Answered(answer) => self.rooms.answered(now, answer),
             Input::Called(call) => self.called(now, call),
             Input::Proven(id, tag, proven) => self.proven(now, id, tag, proven),
+            Input::Authorized(id, number, ruling) => self.authorized(now, id, number, ruling),
             Input::Announced(announcement) => self.announced(now, announcement),
             Input::Pressed(pressure) => self.writes.pressure = pressure,
             Input::Limited(limits) => {
@@ -390,6 +402,7 @@ impl Shard {
                     self.outputs.push_back(Output::Post(shard, Envelope::Delivery(delivery.into())));
                 }
                 Effect::Said(said) => self.outputs.push_back(Output::Said(said)),
+                Effect::Outward(outward) => self.outputs.push_back(Output::Outward(outward)),
                 Effect::Failed(failure) => self.outputs.push_back(Output::Failed(failure)),
                 Effect::Ask(question) => self.outputs.push_back(Output::Ask(self.rooms.signed(question))),
                 Effect::Command(shard, command) if shard == self.id => self.rooms.command(now, command),

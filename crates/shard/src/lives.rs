@@ -73,6 +73,7 @@ impl Shard {
             return;
         }
         connection.session.end(reason);
+        connection.parked = None;
         let closed = Happening::Closed { code: reason.code(), words: reason.words().into() };
         self.trace(now, id, closed);
         let Some(connection) = self.connections.get(id) else { return };

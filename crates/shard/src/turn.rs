@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Refusal, Said, ShardId, Tag, Told, Traced,
-    Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
+    ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -31,6 +31,8 @@ pub trait World {
         tag: &Tag,
         token: Unproven,
     ) -> Option<Result<Authenticated, Refusal>>;
+    /// Whether the back end allows it. None: it is asked, and its answer told as an input.
+    fn authorize(&mut self, connection: ConnectionId, number: u32, petition: &Petition) -> Option<Ruling>;
     fn close(&mut self, connection: ConnectionId, reason: CloseReason);
     /// Nothing more will be written; what comes is still read, so that what was written is not lost with it.
     fn finish(&mut self, connection: ConnectionId);
@@ -38,6 +40,8 @@ pub trait World {
     fn told(&mut self, call: CallId, told: Told);
     /// What holds for the whole deployment.
     fn said(&mut self, said: Said);
+    /// For brokers.
+    fn outward(&mut self, outward: Outward);
     /// To be kept for a while.
     fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
@@ -145,10 +149,16 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                         shard.handle(now, Input::Proven(connection, tag, proven));
                     }
                 }
+                Output::Authorize(connection, number, petition) => {
+                    if let Some(ruling) = world.authorize(connection, number, &petition) {
+                        shard.handle(now, Input::Authorized(connection, number, ruling));
+                    }
+                }
                 Output::Close(connection, reason) => world.close(connection, reason),
                 Output::Finish(connection) => world.finish(connection),
                 Output::Told(call, told) => world.told(call, told),
                 Output::Said(said) => world.said(said),
+                Output::Outward(outward) => world.outward(*outward),
                 Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {

@@ -1,5 +1,6 @@
 //! Clients and shards, from bytes to bytes.
 
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
 use std::time::Duration;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    CloseReason, Command, ConnectionId, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId, Tag,
-    UserId, Wall,
+    CloseReason, Command, ConnectionId, Key, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId,
+    Tag, UserId, Wall,
 };
 
 /// The tag that decides what of a record a member sees; given by `admit`, meaningful to the app alone.
@@ -229,6 +229,17 @@ pub enum Said {
         key: Arc<str>,
         value: Option<Payload>,
     },
+}
+
+/// A message that was stored here, for brokers that are to hear of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outward {
+    pub room: RoomId,
+    /// Of the command that it came of.
+    pub key: Key,
+    pub position: Position,
+    pub at: Wall,
+    pub shown: Shown,
 }
 
 /// What leaves a shard for a sibling.

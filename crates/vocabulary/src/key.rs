@@ -42,6 +42,12 @@ impl Key {
         Key::of("event", source, &[id])
     }
 
+    /// The source of an event.
+    pub fn event_source(&self) -> Option<&str> {
+        let (length, rest) = self.text.strip_prefix("event ")?.split_once(' ')?;
+        rest.get(..length.parse().ok()?)
+    }
+
     /// A command whose sender gave no id: unique by construction, so that the engine may be asked twice, and useless to
     /// the sender.
     pub fn once(node: u64, number: u64) -> Key {
@@ -107,6 +113,17 @@ mod tests {
         assert_ne!(client("duty", "1"), Key::duty(Position::default(), "1"));
         assert!(Key::duty(Position::default(), "close").is_duty());
         assert!(!client("duty", "duty").is_duty());
+    }
+
+    #[test]
+    fn an_event_says_its_source_and_nothing_else_has_one() {
+        assert_eq!(Key::event("redis relay", "7 8").event_source(), Some("redis relay"));
+        assert_eq!(Key::event("", "7").event_source(), Some(""));
+        for none in
+            [Key::api("event", "7"), Key::from_text("event 9 redis 7"), Key::from_text("event x redis")]
+        {
+            assert_eq!(none.event_source(), None, "{none:?}");
+        }
     }
 
     #[test]

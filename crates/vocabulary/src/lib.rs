@@ -11,6 +11,7 @@ mod failure;
 mod hash;
 mod ids;
 mod key;
+mod petition;
 mod position;
 mod record;
 mod refusal;
@@ -26,8 +27,8 @@ pub use command::{
     Verb, Word,
 };
 pub use delivery::{
-    Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Page, PageEntry, Parting, PresenceNews,
-    Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
+    Ack, Audience, Class, Delivery, Envelope, Joined, Notice, Outward, Page, PageEntry, Parting,
+    PresenceNews, Recipients, RecordNews, Reply, Said, Shown, Sight, Verdict,
 };
 pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
@@ -36,6 +37,7 @@ pub use ids::{
     check_user,
 };
 pub use key::Key;
+pub use petition::{Asks, Deed, Petition, Ruling};
 pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};

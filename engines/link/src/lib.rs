@@ -8,7 +8,7 @@ mod deployment;
 use engine::{Answer, Asked, Guarantees};
 use vocabulary::Incarnation;
 
-pub use circuit::{Circuit, Waits};
+pub use circuit::{Circuit, Spacing, Waits};
 pub use deployment::{Deployment, Disagreement, SameKeys};
 
 /// Asked by all shards of a node, from their threads.

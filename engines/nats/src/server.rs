@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Message, Request};
 use bytes::Bytes;
-use link::{Circuit, Waits};
+use link::{Circuit, Spacing, Waits};
 use serde_json::{Value, json};
 
 pub(crate) use answers::{Fault, Got, Lack};
@@ -83,7 +83,7 @@ impl Server {
             api,
             replicated: replicas > 1,
             within,
-            circuit: Mutex::new(Circuit::closed(Instant::now())),
+            circuit: Mutex::new(Circuit::closed(Instant::now(), Spacing::Engine)),
             counts: Counts::default(),
             full: Mutex::new(None),
             told_away: AtomicBool::new(false),

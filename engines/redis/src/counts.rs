@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use link::{Condition, Figure};
+use redis_wire::{Address, Tally};
 
 macro_rules! figures {
     ($($name:ident: $help:literal,)+) => {
@@ -65,17 +66,53 @@ impl Counts {
         Condition::Away { why: why.join("; ") }
     }
 
-    pub(crate) fn is_away(&self, who: &str, why: &str) {
+    /// Whether that is news.
+    pub(crate) fn is_away(&self, who: &str, why: &str) -> bool {
         let mut away = self.away.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if away.insert(who.to_owned(), why.to_owned()).is_none() {
+        let is_news = away.insert(who.to_owned(), why.to_owned()).is_none();
+        if is_news {
             tracing::warn!(who, why, "Redis stores nothing");
+        }
+        is_news
+    }
+
+    /// Whether that is news.
+    pub(crate) fn is_back(&self, who: &str) -> bool {
+        let mut away = self.away.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_news = away.remove(who).is_some();
+        if is_news {
+            tracing::info!(who, "Redis stores again");
+        }
+        is_news
+    }
+}
+
+impl Tally for Counts {
+    fn sent(&self) {
+        add(&self.commands_total);
+    }
+
+    fn failed(&self) {
+        add(&self.failures_total);
+    }
+
+    fn connected(&self) {
+        add(&self.connections);
+    }
+
+    fn disconnected(&self, connections: usize) {
+        self.connections.fetch_sub(connections as u64, Ordering::Relaxed);
+    }
+
+    fn is_away(&self, server: &Address, why: &str) {
+        if Counts::is_away(self, &server.to_string(), why) {
+            add(&self.circuits_open);
         }
     }
 
-    pub(crate) fn is_back(&self, who: &str) {
-        let mut away = self.away.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if away.remove(who).is_some() {
-            tracing::info!(who, "Redis stores again");
+    fn is_back(&self, server: &Address) {
+        if Counts::is_back(self, &server.to_string()) {
+            self.circuits_open.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

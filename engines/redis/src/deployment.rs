@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use engine::Format;
 use link::{Deployment, Disagreement, SameKeys};
 use redis::Value;
+use redis_wire::{Fault, chance};
 use tokio::sync::Mutex;
 use vocabulary::{Epoch, SLICES, Slice};
 
 use crate::counts::{Counts, add};
-use crate::faults::Fault;
 use crate::keys::{Keys, deployment_slot, slice_slot};
-use crate::server::chance;
 use crate::wires::Wires;
 
 /// Two nodes that make the record at once need two rounds.

@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, Value};
+use redis::{Cmd, ProtocolVersion, PushInfo, PushKind, Value};
+use redis_wire::{ANSWER_WITHIN, Address, Outcome, pause};
 use tokio::sync::mpsc;
 
 use crate::counts::add;
-use crate::faults::Outcome;
 use crate::parts::Parts;
-use crate::server::{ANSWER_WITHIN, Address, CONNECT_WITHIN, pause};
 
 /// What has come and is not looked at. Beyond it news are dropped and every shard is told that it missed some.
 const EVENTS_MAX: usize = 16_384;
@@ -255,7 +254,7 @@ impl Ears {
 
     /// Asks for what is wanted and not heard, and leaves what is not.
     fn catch_up(&mut self) {
-        let cluster = self.parts.wires.plan.cluster;
+        let cluster = self.parts.wires.way.cluster;
         let mut leaving: BTreeMap<(Address, u16), Vec<String>> = BTreeMap::new();
         for (address, name) in self.parts.subscriptions.leaving() {
             // Names of one slot share what stands in braces.
@@ -319,19 +318,8 @@ impl Ears {
             };
             let (parts, address) = (self.parts.clone(), address.clone());
             tokio::task::spawn_local(async move {
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_WITHIN))
-                    .set_response_timeout(None)
-                    .set_push_sender(hears);
-                let connected = match parts.wires.plan.client(&address, ProtocolVersion::RESP3) {
-                    Ok(client) => {
-                        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-                        match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
-                            Ok(Ok(open)) => Ok(open),
-                            Ok(Err(error)) => Err(error.to_string()),
-                            Err(_) => Err("it takes too long".to_owned()),
-                        }
-                    }
+                let connected = match parts.wires.way.plan.client(&address, ProtocolVersion::RESP3) {
+                    Ok(client) => redis_wire::listen(&client, hears).await,
                     Err(error) => Err(error.to_string()),
                 };
                 drop(events.send(Event::Connected(address, connected, number)).await);

@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use engine::Answer;
 use redis::Value;
+use redis_wire::{Call, Fault};
 use tokio::sync::{mpsc, oneshot};
 use vocabulary::{Incarnation, RoomId, SLICES, Slice};
 
 use crate::counts::add;
-use crate::faults::Fault;
 use crate::keys::{deployment_slot, slice_slot};
 use crate::lanes::Errand;
 use crate::news::{attends_begins, ended_begins, millis};
 use crate::parts::Parts;
-use crate::scripts::Call;
 
 /// Looks that wait for their turn: of each shard one renewal, of each lane one beginning.
 pub(crate) const LOOKS_MAX: usize = 2 * crate::lanes::LANES;

@@ -6,7 +6,6 @@ mod counts;
 mod deployment;
 mod doubts;
 mod ears;
-mod faults;
 mod keys;
 mod lanes;
 mod leases;
@@ -17,7 +16,6 @@ mod parts;
 mod post;
 mod questions;
 mod scripts;
-mod server;
 mod subscriptions;
 mod wires;
 

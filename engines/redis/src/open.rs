@@ -9,20 +9,19 @@ use std::time::{Duration, Instant};
 
 use engine::{Durability, Guarantees, News, Nodes};
 use link::{Answers, Deployment, Disagreement, SameKeys};
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates, Value};
+use redis::Value;
+use redis_wire::{Address, Fault, Plan, Unplanned};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use crate::counts::Counts;
 use crate::deployment::{Start, Unjoined};
-use crate::faults::Fault;
 use crate::keys::Keys;
 use crate::lanes::{LANE_MAX, LANES};
 use crate::leases::LOOKS_MAX;
 use crate::parts::Parts;
 use crate::post::Post;
-use crate::server::Address;
-use crate::wires::{Plan, Wires};
+use crate::wires::{Way, Wires};
 use crate::{Config, Redis, ears, lanes, leases};
 
 /// The first version with sharded channels, and in which a script's writes are replicated as their effects.
@@ -34,8 +33,7 @@ const LOADED_AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub enum OpenError {
-    Url(String),
-    Authorities(std::io::Error),
+    Address(Unplanned),
     Prefix,
     Unreachable { why: String },
     Loading { why: String },
@@ -49,13 +47,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            OpenError::Url(why) => write!(
-                f,
-                "`url` cannot be used: {why}; write redis://user:password@host:port/database, or rediss:// for TLS"
-            ),
-            OpenError::Authorities(why) => {
-                write!(f, "the file of `authorities` cannot be read: {why}; it must be PEM")
-            }
+            OpenError::Address(why) => why.fmt(f),
             OpenError::Prefix => {
                 f.write_str("`prefix` must be 1 to 64 bytes without braces: those choose a key's slot")
             }
@@ -99,7 +91,7 @@ pub fn open(
     keys: SameKeys,
     answers: Arc<dyn Answers>,
 ) -> Result<Redis, OpenError> {
-    let (plan, seeds) = plan(&config)?;
+    let (way, seeds) = plan(&config)?;
     if config.prefix.is_empty() || config.prefix.len() > 64 || config.prefix.contains(['{', '}']) {
         return Err(OpenError::Prefix);
     }
@@ -107,7 +99,7 @@ pub fn open(
     let (stop, stopped) = oneshot::channel();
     let (tell, told) = sync_channel(1);
     let start = Start::new(deployment.clone(), keys);
-    let engine = Engine { config, plan, seeds, start, answers, counts, stopped };
+    let engine = Engine { config, way, seeds, start, answers, counts, stopped };
     let thread = std::thread::Builder::new().name("redis".to_owned()).spawn(move || engine.run(&tell));
     let thread = thread.map_err(OpenError::Thread)?;
     match told.recv() {
@@ -121,34 +113,15 @@ pub fn open(
     }
 }
 
-fn plan(config: &Config) -> Result<(Plan, Vec<Address>), OpenError> {
-    let words = |error: redis::RedisError| OpenError::Url(error.to_string());
-    let (mut first, mut seeds) = (None::<ConnectionInfo>, Vec::new());
-    for url in config.url.split(',') {
-        let info = url.trim().into_connection_info().map_err(words)?;
-        match info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                seeds.push(Address { host: host.clone(), port: *port });
-            }
-            _ => return Err(OpenError::Url("only TCP is spoken".to_owned())),
-        }
-        first.get_or_insert(info);
-    }
-    let Some(info) = first else { return Err(OpenError::Url("it is empty".to_owned())) };
-    let tls = match &config.authorities {
-        Some(path) => {
-            let root_cert = Some(std::fs::read(path).map_err(OpenError::Authorities)?);
-            Some(TlsCertificates { client_tls: None, root_cert })
-        }
-        None => None,
-    };
-    Ok((Plan::new(info, tls, config.cluster, config.connections), seeds))
+fn plan(config: &Config) -> Result<(Way, Vec<Address>), OpenError> {
+    let (plan, seeds) = Plan::read(&config.url, config.authorities.as_deref()).map_err(OpenError::Address)?;
+    Ok((Way { plan, cluster: config.cluster, connections: config.connections }, seeds))
 }
 
 /// What the thread begins with.
 struct Engine {
     config: Config,
-    plan: Plan,
+    way: Way,
     seeds: Vec<Address>,
     start: Start,
     answers: Arc<dyn Answers>,
@@ -169,8 +142,8 @@ impl Engine {
     }
 
     async fn go_on(self, tell: &SyncSender<Result<Redis, OpenError>>) {
-        let Engine { config, plan, seeds, start, answers, counts, stopped } = self;
-        let wires = Wires::new(plan, seeds, counts.clone());
+        let Engine { config, way, seeds, start, answers, counts, stopped } = self;
+        let wires = Wires::new(way, seeds, counts.clone());
         let keys = Keys::new(&config.prefix);
         let begun = async {
             let first = look_when_loaded(&wires).await;

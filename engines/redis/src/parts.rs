@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::Answer;
+use redis_wire::Fault;
 use tokio::sync::{mpsc, oneshot};
 use vocabulary::{Incarnation, RoomId, Wall};
 
 use crate::counts::{Counts, add};
 use crate::deployment::Start;
 use crate::doubts::Doubts;
-use crate::faults::Fault;
 use crate::keys::Keys;
 use crate::leases::{Living, Look};
 use crate::news::{self, News};
@@ -71,7 +71,7 @@ impl Parts {
 
     /// In Cluster a channel belongs to a slot like a key.
     pub(crate) fn publish(&self) -> &'static str {
-        if self.wires.plan.cluster { "SPUBLISH" } else { "PUBLISH" }
+        if self.wires.way.cluster { "SPUBLISH" } else { "PUBLISH" }
     }
 
     pub(crate) fn knows(&self, by: Incarnation) {

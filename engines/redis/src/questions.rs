@@ -7,15 +7,14 @@ use std::rc::Rc;
 use engine::{
     Answer, Appended, Asked, Batch, ERASE_MAX, Erased, Followed, Loaded, Present, Question, Read, Snapshot,
 };
+use redis_wire::{Call, Fault, Script};
 use vocabulary::{Check, Epoch, Incarnation, Position, RoomId, Seen, Wall};
 
 use crate::counts::add;
-use crate::faults::Fault;
 use crate::keys::slice_slot;
 use crate::news;
 use crate::pages::{Page, Told};
 use crate::parts::Parts;
-use crate::scripts::{Call, Script};
 
 /// Followers get at most this many records in one answer; the rest is read on.
 const ANSWER_RECORDS_MAX: u32 = 500;

@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use redis_wire::Address;
 use tokio::sync::{Notify, oneshot};
 use vocabulary::RoomId;
 
 use crate::counts::{Counts, set};
 use crate::keys::Channel;
-use crate::server::Address;
 
 /// What a room waits before it asks again.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);

@@ -7,14 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, TlsCertificates, Value};
+use link::Spacing;
+use redis::{ProtocolVersion, Value};
+use redis_wire::{Address, Call, Fault, Manner, Outcome, Plan, Refusal, Script, Server};
 use tokio::sync::Notify;
 
 use crate::counts::{Counts, add, set};
-use crate::faults::{Fault, Outcome, Refusal};
-use crate::scripts::{Call, Script};
-use crate::server::{Address, Server};
+use crate::lanes::LANES;
 
 const SLOTS: usize = 16384;
 /// A command is sent on at most so often: a cluster that is being rearranged needs two.
@@ -22,49 +21,15 @@ const REDIRECTS_MAX: usize = 5;
 /// Who owns which slot is asked again at most so often.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How every connection of this node is made.
-pub(crate) struct Plan {
-    info: ConnectionInfo,
-    tls: Option<TlsCertificates>,
+/// How the servers are spoken to.
+pub(crate) struct Way {
+    pub(crate) plan: Plan,
     pub(crate) cluster: bool,
-    connections: usize,
-}
-
-impl Plan {
-    pub(crate) fn new(
-        info: ConnectionInfo,
-        tls: Option<TlsCertificates>,
-        cluster: bool,
-        connections: usize,
-    ) -> Plan {
-        Plan { info, tls, cluster, connections }
-    }
-
-    /// A client for one server, with the credentials and the TLS of the address that was configured.
-    pub(crate) fn client(&self, address: &Address, speaks: ProtocolVersion) -> redis::RedisResult<Client> {
-        let addr = match self.info.addr() {
-            ConnectionAddr::Tcp(..) => ConnectionAddr::Tcp(address.host.clone(), address.port),
-            ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
-                host: address.host.clone(),
-                port: address.port,
-                insecure: *insecure,
-                tls_params: tls_params.clone(),
-            },
-            other => other.clone(),
-        };
-        let settings = self.info.redis_settings().clone().set_protocol(speaks);
-        let info = self.info.clone().set_addr(addr).set_redis_settings(settings);
-        // An answer that waits for more to send with it is late.
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        match &self.tls {
-            Some(tls) => Client::build_with_tls(info, tls.clone()),
-            None => Client::open(info),
-        }
-    }
+    pub(crate) connections: usize,
 }
 
 pub(crate) struct Wires {
-    pub(crate) plan: Plan,
+    pub(crate) way: Way,
     seeds: Vec<Address>,
     owners: RefCell<Vec<Address>>,
     servers: RefCell<BTreeMap<Address, Rc<Server>>>,
@@ -75,10 +40,10 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    pub(crate) fn new(plan: Plan, seeds: Vec<Address>, counts: Arc<Counts>) -> Wires {
+    pub(crate) fn new(way: Way, seeds: Vec<Address>, counts: Arc<Counts>) -> Wires {
         let first = seeds[0].clone();
         Wires {
-            plan,
+            way,
             seeds,
             owners: RefCell::new(vec![first; SLOTS]),
             servers: RefCell::new(BTreeMap::new()),
@@ -110,9 +75,10 @@ impl Wires {
         if let Some(server) = self.servers.borrow().get(address) {
             return Ok(server.clone());
         }
-        let client = self.plan.client(address, ProtocolVersion::RESP2);
+        let client = self.way.plan.client(address, ProtocolVersion::RESP2);
         let client = client.map_err(|error| Fault::Unsent(error.to_string()))?;
-        let server = Server::new(address.clone(), client, self.plan.connections, self.counts.clone());
+        let manner = Manner { connections: self.way.connections, pipeline: LANES, circuit: Spacing::Engine };
+        let server = Server::new(address.clone(), client, manner, self.counts.clone());
         self.servers.borrow_mut().insert(address.clone(), server.clone());
         set(&self.counts.servers, self.servers.borrow().len());
         Ok(server)
@@ -202,7 +168,7 @@ impl Wires {
     async fn look_elsewhere(&self, fault: &Fault, of: &Address) {
         let is_the_owner =
             matches!(fault, Fault::Moving | Fault::Refused(Refusal::Memory | Refusal::Disk, _));
-        if !self.plan.cluster || is_the_owner {
+        if !self.way.cluster || is_the_owner {
             return;
         }
         let others: Vec<Address> =
@@ -216,7 +182,7 @@ impl Wires {
 
     /// Asks one server who owns which slot. Whether it said so, or was asked just now.
     pub(crate) async fn look(&self, whom: &Address) -> bool {
-        if !self.plan.cluster || self.looked.get().is_some_and(|last| last.elapsed() < LOOK_EVERY) {
+        if !self.way.cluster || self.looked.get().is_some_and(|last| last.elapsed() < LOOK_EVERY) {
             return true;
         }
         let Ok(server) = self.server(whom) else { return false };

@@ -9,12 +9,13 @@ impl fmt::Display for Scenario {
         let s = self;
         writeln!(
             f,
-            "  world    {} nodes of {} shards, {} users with {} devices, {} back ends, {} rooms, {} s of chaos and {} s of calm, one act a device in {} ms",
+            "  world    {} nodes of {} shards, {} users with {} devices, {} back ends{}, {} rooms, {} s of chaos and {} s of calm, one act a device in {} ms",
             s.nodes,
             s.shards,
             s.users,
             s.devices,
             s.back_ends,
+            if s.asks { ", one that is asked" } else { "" },
             s.rooms,
             s.chaos.as_secs(),
             s.calm.as_secs(),

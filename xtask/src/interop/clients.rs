@@ -61,13 +61,8 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) fn installed(root: &Path, folder: &Path, say: impl Fn(&str)) -> Result<Tools, String> {
         let home = root.join("interop");
-        found(&["npm"], "--version", "npm: apt-get install npm")?;
         let python = found(&["python3"], "--version", "Python 3: apt-get install python3 python3-venv")?;
-        let chromium = found(
-            &["chromium", "chromium-browser", "google-chrome"],
-            "--version",
-            "Chromium: apt-get install chromium",
-        )?;
+        let chromium = chromium()?;
         let environment = folder.join("python");
         let requirements = read(&home.join("requirements.txt"))?;
         once(&environment.join("installed"), &requirements, || {
@@ -80,18 +75,7 @@ impl Tools {
             command.arg(home.join("requirements.txt"));
             quietly_within(command, INSTALL)
         })?;
-        let lock = read(&home.join("package-lock.json"))?;
-        once(&home.join("node_modules/installed"), &lock, || {
-            say("  installing what interop/package-lock.json names, once");
-            let mut command = Command::new("npm");
-            command.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&home);
-            quietly_within(command, INSTALL)
-        })?;
-        // The one that the lock names; the machine's is often too old to have a WebSocket of its own.
-        let node = home.join("node_modules/.bin/node");
-        let version = answer(&node, &["--version"]);
-        let version =
-            version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
+        let (node, version) = node(root, say)?;
         let versions = vec![format!("Node {version}"), python.1, chromium.1];
         Ok(Tools { node, python: environment.join("bin/python"), chromium: chromium.0, versions })
     }
@@ -155,6 +139,35 @@ fn told(rounds: &[&'static str], lines: &[String]) -> Vec<Round> {
         }
     };
     rounds.iter().map(|round| (*round, of(round))).collect()
+}
+
+/// The Node that interop's lock names, and its version; the machine's is often too old to have a WebSocket of its own.
+pub(crate) fn node(root: &Path, say: impl Fn(&str)) -> Result<(PathBuf, String), String> {
+    let home = root.join("interop");
+    packages(&home, say)?;
+    let node = home.join("node_modules/.bin/node");
+    let version = answer(&node, &["--version"]);
+    let version =
+        version.ok_or("npm has no Node for this machine: interop/package.json names those it has")?;
+    Ok((node, version))
+}
+
+/// A browser, and what it says about itself.
+pub(crate) fn chromium() -> Result<(&'static str, String), String> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    found(&names, "--version", "Chromium: apt-get install -y chromium")
+}
+
+/// What a folder's lock names, installed once.
+pub(crate) fn packages(home: &Path, say: impl Fn(&str)) -> Result<(), String> {
+    found(&["npm"], "--version", "npm: apt-get install npm")?;
+    let lock = read(&home.join("package-lock.json"))?;
+    once(&home.join("node_modules/installed"), &lock, || {
+        say(&format!("  installing what {} names, once", home.join("package-lock.json").display()));
+        let mut command = Command::new("npm");
+        command.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(home);
+        quietly_within(command, INSTALL)
+    })
 }
 
 /// The first command that answers, and what it says about itself.

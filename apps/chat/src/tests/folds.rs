@@ -18,7 +18,7 @@ fn payload(word: &str, who: u8, number: u64) -> String {
         "delete_message" => format!(r#"{{"message_id":"{id}"}}"#),
         "create_room" => format!(r#"{{"title":"{number}","members":["{other}"]}}"#),
         "change_room" => {
-            let access = if number % 2 == 0 { "open" } else { "private" };
+            let access = if number.is_multiple_of(2) { "open" } else { "private" };
             format!(r#"{{"title":"{number}","access":"{access}","slow_mode_seconds":{}}}"#, number % 5)
         }
         "mute_member" => format!(r#"{{"user_id":"{other}","seconds":{}}}"#, number + 1),

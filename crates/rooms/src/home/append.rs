@@ -285,8 +285,16 @@ impl Home {
             match placement {
                 Placement::At(first) => {
                     for (offset, data) in (first..).zip(parcel.records) {
-                        let stored = Stored { offset, key: parcel.key.clone(), data };
-                        arrived.push(Arrived { stored, written: written.next() });
+                        let (key, written) = (parcel.key.clone(), written.next());
+                        // It came as news before it came as an answer, and is not told again.
+                        if let Some(head) =
+                            self.log().map(crate::log::Log::head).filter(|head| offset <= head.offset)
+                            && let Some(written) = &written
+                        {
+                            let position = Position { offset, ..head };
+                            self.tell_outward(cx, key.clone(), &written.clone().at_place(position));
+                        }
+                        arrived.push(Arrived { stored: Stored { offset, key, data }, written });
                     }
                 }
                 Placement::Duplicate(position) => {

@@ -110,7 +110,7 @@ impl Home {
                 self.keep_for_later(next, records);
                 return Ok(());
             };
-            let key = stored.key.clone();
+            let (key, is_ours) = (stored.key.clone(), written.is_some());
             cx.counts.records_applied += 1;
             match log.grow(stored, written, cx.limits)? {
                 Grown::Record(record, applied) => {
@@ -118,6 +118,9 @@ impl Home {
                         cx.counts.records_unknown += 1;
                     }
                     let waiters = self.pipeline.take(&key);
+                    if is_ours {
+                        self.tell_outward(cx, key, &record);
+                    }
                     self.tell_record(cx, &record, waiters);
                 }
                 skipped @ (Grown::Foreign | Grown::Tombstone) => {

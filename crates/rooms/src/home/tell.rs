@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Audience, Caller, ConnectionId, Delivery, Notice, Parting, Position, Recipients, Record, RecordNews,
-    Said, ShardId, Shown, Sight, UserId, Wall,
+    Ack, Audience, Caller, ConnectionId, Delivery, Key, Notice, Outward, Parting, Position, Recipients,
+    Record, RecordNews, Said, ShardId, Shown, Sight, UserId, Wall,
 };
 
 use super::Home;
@@ -49,6 +49,16 @@ impl Home {
             self.tell_told(cx);
             self.admit_again(cx, |_, user| record.touches.has(user));
         }
+    }
+
+    /// To brokers, once: by the node whose append stored it, which has it as its own answer alone.
+    pub(super) fn tell_outward(&self, cx: &mut Cx<'_>, key: Key, record: &Record) {
+        let Some(log) = self.log().filter(|_| self.outward) else { return };
+        let shown = cx.unless_panicked(&self.id, log.fold.show(record, Audience::default())).flatten();
+        // What only tells of a change is no message.
+        let Some(shown) = shown.filter(|shown| shown.lasting) else { return };
+        let (room, position, at) = (self.id.clone(), record.position, record.at);
+        cx.effects.push_back(Effect::Outward(Box::new(Outward { room, key, position, at, shown })));
     }
 
     /// To the node itself, which was not told what came while the room was read.

@@ -9,8 +9,8 @@ use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes, Question};
 use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
     Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Failure, HistoryFrom,
-    Incarnation, Join, Key, Now, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId, ShardId,
-    Shown, Standing, Tag, Tick, User, UserId, Wall,
+    Incarnation, Join, Key, Now, Outward, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId,
+    ShardId, Shown, Standing, Tag, Tick, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded. What begins with `~` does not last, and `about` a record repeats what that says.
@@ -73,6 +73,8 @@ pub(crate) struct Desk {
     pub(crate) now: Now,
     pub(crate) asked: VecDeque<Question>,
     pub(crate) told: Vec<Delivery>,
+    /// For brokers.
+    pub(crate) outward: Vec<Outward>,
     /// For the log.
     pub(crate) failed: Vec<Failure>,
 }
@@ -110,8 +112,8 @@ impl Desk {
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);
-        let (asked, told, failed) = (VecDeque::new(), Vec::new(), Vec::new());
-        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told, failed }
+        let (asked, told, outward, failed) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
+        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told, outward, failed }
     }
 
     pub(crate) fn join(&mut self) {
@@ -170,6 +172,7 @@ impl Desk {
                 Effect::Ask(Question::Attend { .. }) => {}
                 Effect::Ask(question) => self.asked.push_back(question),
                 Effect::Deliver(_, delivery) => self.told.push(delivery),
+                Effect::Outward(outward) => self.outward.push(*outward),
                 Effect::Failed(failure) => self.failed.push(failure),
                 other => panic!("{other:?}"),
             }

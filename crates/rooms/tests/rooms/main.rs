@@ -4,6 +4,7 @@ mod aging;
 mod appending;
 mod desk;
 mod history;
+mod outward;
 mod presence;
 mod resuming;
 mod subjects;

@@ -7,12 +7,13 @@ use engine_nats::Keeps;
 use http_api::Scope;
 use identity::Algorithm;
 
+use super::bridges;
 use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount, MountAuth,
-    Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Authorizer, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount,
+    MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use crate::options::{self, Engine};
 
@@ -40,11 +41,13 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
         chat: chat(settings),
+        redis_bridge: bridges::redis(top),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),
         mounts: mounts.collect(),
         api_keys: settings.entries("api.keys").iter().filter_map(api_key).collect(),
+        authorizer: authorizer(top),
         websocket,
         limits,
         auth,
@@ -127,8 +130,12 @@ fn signing(settings: &Settings) -> Signing {
 
 /// A `secret`, or what its file holds; a file of fewer bytes holds none.
 pub(super) fn secret(section: &Section) -> Option<Hidden> {
-    let written = || section.maybe::<String>("secret");
-    let kept = section.maybe::<File>("secret_file").map(|file| file.text.trim().to_owned());
+    secret_at(section, "secret", "secret_file")
+}
+
+fn secret_at(section: &Section, written: &str, file: &str) -> Option<Hidden> {
+    let written = || section.maybe::<String>(written);
+    let kept = section.maybe::<File>(file).map(|file| file.text.trim().to_owned());
     kept.or_else(written).filter(|text| text.len() >= SECRET_BYTES_MIN).map(Hidden)
 }
 
@@ -210,6 +217,26 @@ fn api_key(entry: &Entry) -> Option<ApiKey> {
         secret: secret(section)?,
         scopes: Scope::ALL.into_iter().filter(named).collect(),
         rooms: section.get("rooms"),
+    })
+}
+
+fn authorizer(top: &Section) -> Option<Authorizer> {
+    let asks: Vec<String> = top.get("authorizer.asks");
+    let asks = |what: &str| asks.iter().any(|it| it == what);
+    Some(Authorizer {
+        url: top.maybe("authorizer.url")?,
+        secret: secret_at(top, "authorizer.secret", "authorizer.secret_file")?,
+        connect: asks("connect"),
+        join: asks("join"),
+        publish: asks("publish"),
+        rooms: top.get("authorizer.rooms"),
+        timeout: top.get("authorizer.timeout"),
+        allows: top.get::<String>("authorizer.on_failure") == "allow",
+        cache_allowed: top.get("authorizer.cache_allowed"),
+        cache_refused: top.get("authorizer.cache_refused"),
+        cache_entries: top.get("authorizer.cache_entries"),
+        at_once: top.get("authorizer.at_once"),
+        waiting: top.get("authorizer.waiting"),
     })
 }
 

@@ -1,10 +1,9 @@
 //! The lists of tables: keys, sets of keys, mounts. A row for each setting of an entry, as in `rows`.
 
 use super::kind::{Form, Kind};
-use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, bytes, count, span};
+use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
-const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
 const MOUNT: Form =
     Form { expected: "a path such as /ws, with at most one {user} as a whole segment", holds: is_mount };
 
@@ -95,28 +94,7 @@ pub(super) const GROUPS: &[Group] = &[
         one_by_default: false,
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
-    Group {
-        key: "chat.rooms",
-        rows: &[
-            Row::required(
-                "pattern",
-                Kind::Text(TEXT),
-                "Names of rooms, short or full; `*` at the end for any rest.",
-            ),
-            Row::new("join", Kind::Texts(TEXT), "", "Roles in tokens that may join; none: everybody."),
-            Row::new("send", Kind::Texts(TEXT), "", "Roles that may send messages; none: everybody."),
-            Row::new(
-                "create",
-                Kind::Texts(TEXT),
-                "",
-                "Roles that may create a room and own it; none: everybody.",
-            ),
-        ],
-        reloads: false,
-        entries_max: 256,
-        one_by_default: false,
-        help: "Who may join, send and create in which chat rooms. The first whose pattern fits holds; whom a room's owner has made a member may join all the same.",
-    },
+    super::chat::ROOMS,
     Group {
         key: "mounts",
         rows: &[
@@ -185,13 +163,6 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token.",
     },
 ];
-
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
-        && text.chars().all(|c| c.is_ascii_graphic())
-}
 
 fn is_mount(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('/') else { return false };

@@ -1,8 +1,10 @@
 //! From what the operator typed and wrote to what the program needs: flag, then variable, then file, then default. It can be
 //! read again at any time; what it says is applied by others.
 
+mod bridges;
 mod build;
 mod changes;
+mod chat;
 mod environment;
 mod fault;
 mod file;

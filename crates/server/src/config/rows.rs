@@ -42,7 +42,7 @@ const LEVEL: Form = Form {
 pub(super) const ORIGIN: Form =
     Form { expected: "an origin such as https://example.org, or *", holds: is_origin };
 
-const ROLE: Form = Form { expected: "a role as tokens name it", holds: |text| !text.trim().is_empty() };
+pub(super) const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
 
 const NO_BUFFERS: &str = "no buffer is kept per connection, so there is none to size";
 
@@ -173,28 +173,58 @@ pub(super) const SERVER: &[Row] = &[
         .reloads(),
     Row::new("auth.rooms_claim", Kind::Text(TEXT), "rooms", "The claim with the rooms that are allowed.")
         .reloads(),
-];
-
-pub(super) const CHAT: &[Row] = &[
-    Row::new(
-        "chat.messages_per_second",
-        count(1, 1_000_000),
-        "20",
-        "Messages of one user in one room, steadily, over all of the user's connections.",
+    Row::without(
+        "authorizer.url",
+        Kind::Text(URL),
+        "none: nobody is asked",
+        "Where the team's own back end is asked who may do what, see authorizer.md.",
     ),
-    Row::new("chat.burst", count(1, 1_000_000), "40", "The same, at once."),
+    Row::without(
+        "authorizer.secret",
+        Kind::Text(SECRET),
+        "none",
+        "What signs the questions. One of secret and secret_file goes with the URL.",
+    )
+    .secret(),
+    Row::without("authorizer.secret_file", Kind::File, "none", "The same, in a file of its own."),
     Row::new(
-        "chat.retention_days",
-        count(0, 36_500),
-        "30",
-        "Messages are kept for so many days; 0: for as long as they are not too many.",
+        "authorizer.asks",
+        Kind::Choices(&["connect", "join", "publish"]),
+        "connect,join,publish",
+        "What is asked about: who connects, who joins a room, who sends something to one.",
     ),
-    Row::new("chat.retention_records", count(1000, 1_000_000_000), "1000000", "Records kept of one room."),
     Row::new(
-        "chat.wardens",
-        Kind::Texts(ROLE),
-        "",
-        "Roles in tokens whose bearers may moderate every room, but those of two.",
+        "authorizer.rooms",
+        Kind::Texts(TEXT),
+        "*",
+        "Full names of the rooms that are asked about; `*` at the end for any rest. Of others nothing is asked.",
+    ),
+    Row::new(
+        "authorizer.timeout",
+        span(100, 30 * SECOND),
+        "2s",
+        "From a question to its answer, waiting for a place included.",
+    ),
+    Row::new(
+        "authorizer.on_failure",
+        Kind::Choice(&["refuse", "allow"]),
+        "refuse",
+        "What holds when no answer comes that can be read.",
+    ),
+    Row::new(
+        "authorizer.cache_allowed",
+        span(0, 10 * MINUTE),
+        "30s",
+        "How long a yes is known that does not say so itself; so long it holds after rights were taken away.",
+    ),
+    Row::new("authorizer.cache_refused", span(0, 10 * MINUTE), "5s", "The same of a no."),
+    Row::new("authorizer.cache_entries", count(0, 1_000_000), "10000", "Answers that are known at once."),
+    Row::new("authorizer.at_once", count(1, 256), "64", "Questions under way at a time, with a thread each."),
+    Row::new(
+        "authorizer.waiting",
+        count(0, 100_000),
+        "4096",
+        "Questions that wait for one of these; beyond it there is no answer.",
     ),
 ];
 
@@ -332,6 +362,13 @@ fn is_level(text: &str) -> bool {
     let level = |word: &str| matches!(word, "off" | "error" | "warn" | "info" | "debug" | "trace");
     let part = |part: &str| level(part.rsplit_once('=').map_or(part, |(_, level)| level));
     text.split(',').all(part) && EnvFilter::try_new(text).is_ok()
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains('@'))
+        && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn is_origin(text: &str) -> bool {

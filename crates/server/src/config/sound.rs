@@ -8,6 +8,7 @@ use engine::Durability;
 use identity::{Algorithm, ProvingKey};
 
 use super::Tls;
+use super::bridges;
 use super::build::algorithm;
 use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
@@ -42,18 +43,20 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     let top = &settings.top;
     addresses(top, mode, faults);
     times(top, faults);
-    one_secret(top, faults);
+    one_secret(top, ("secret", "secret_file"), faults);
+    authorizer(top, faults);
     somebody(top, faults);
     whole_tls(top, faults);
     durable(&settings.top, faults);
     shared_engine(settings, mode, faults);
     nats_servers(top, faults);
+    bridges::check(top, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
     for entry in settings.entries("api.keys") {
         exactly_one("api.keys", entry, &["secret", "secret_file"], faults);
-        long_enough(&entry.section, faults);
+        long_enough(&entry.section, "secret_file", faults);
     }
     for entry in settings.entries("auth.jwks") {
         key_set(entry, faults);
@@ -179,12 +182,42 @@ fn times(top: &Section, faults: &mut Faults) {
     }
 }
 
-fn one_secret(top: &Section, faults: &mut Faults) {
-    if top.is_said("secret") && top.is_said("secret_file") {
-        let says = format!("`secret` and `secret_file` ({}): one of them", top.place("secret"));
-        faults.add(top.place("secret_file"), says);
+fn one_secret(top: &Section, (written, file): (&str, &str), faults: &mut Faults) {
+    if top.is_said(written) && top.is_said(file) {
+        let says = format!("`{written}` and `{file}` ({}): one of them", top.place(written));
+        faults.add(top.place(file), says);
     }
-    long_enough(top, faults);
+    long_enough(top, file, faults);
+}
+
+fn authorizer(top: &Section, faults: &mut Faults) {
+    let [url, written, file] = ["authorizer.url", "authorizer.secret", "authorizer.secret_file"];
+    one_secret(top, (written, file), faults);
+    let said = [written, file].into_iter().find(|key| top.is_said(key));
+    match (top.is_said(url), said) {
+        (true, None) => faults.add(
+            top.place(url),
+            format!("`{url}` without `{written}` or `{file}`: the back end could not know who asks"),
+        ),
+        (false, Some(key)) => faults.add(top.place(key), format!("`{key}` without `{url}`: nobody is asked")),
+        _ => {}
+    }
+    let (asks, rooms) = ("authorizer.asks", "authorizer.rooms");
+    for (key, of) in [(asks, "connect, join or publish"), (rooms, "a room, or *")] {
+        if top.maybe::<Vec<String>>(key).is_some_and(|it| it.is_empty()) {
+            faults.add(top.place(key), format!("`{key}` is empty: nothing would be asked; name {of}"));
+        }
+    }
+    let (timeout, handshake) = ("authorizer.timeout", "websocket.handshake_timeout");
+    let spans = top.maybe::<Duration>(timeout).zip(top.maybe::<Duration>(handshake));
+    if let Some((answer, head)) = spans.filter(|(answer, head)| top.is_said(url) && answer >= head) {
+        let blamed = if top.is_said(timeout) { timeout } else { handshake };
+        let (answer, head) = (super::units::shown_span(answer), super::units::shown_span(head));
+        let says = format!(
+            "`{timeout}` = {answer} must be below `{handshake}` = {head}, or who connects is sent away before the answer"
+        );
+        faults.add(top.place(blamed), says);
+    }
 }
 
 fn somebody(top: &Section, faults: &mut Faults) {
@@ -197,11 +230,10 @@ fn somebody(top: &Section, faults: &mut Faults) {
     }
 }
 
-fn long_enough(section: &Section, faults: &mut Faults) {
-    let read: Option<super::kind::File> = section.maybe("secret_file");
+fn long_enough(section: &Section, key: &str, faults: &mut Faults) {
+    let read: Option<super::kind::File> = section.maybe(key);
     if read.is_some_and(|file| file.text.trim().len() < SECRET_BYTES_MIN) {
-        let says = format!("`secret_file` holds less than {SECRET_BYTES_MIN} bytes");
-        faults.add(section.place("secret_file"), says);
+        faults.add(section.place(key), format!("`{key}` holds less than {SECRET_BYTES_MIN} bytes"));
     }
 }
 
@@ -217,7 +249,7 @@ fn key(entry: &Entry, faults: &mut Faults) {
     let section = &entry.section;
     let sources = ["secret", "secret_file", "public_key", "public_key_file"];
     exactly_one("auth.keys", entry, &sources, faults);
-    long_enough(section, faults);
+    long_enough(section, "secret_file", faults);
     let Some(name) = section.maybe::<String>("algorithm") else { return };
     let shared = algorithm(&name).is_some_and(Algorithm::is_secret);
     let (wrong, needs) = if shared {

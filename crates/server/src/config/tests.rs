@@ -411,6 +411,44 @@ fn what_records_are_to_survive_is_compared_with_what_the_config_itself_gives() {
 }
 
 #[test]
+fn an_authorizer_is_whole_or_its_line_is_named() {
+    let secret = format!("secret = \"{SECRET}\"\n");
+    let url = "url = \"https://back.test/may\"\n";
+    let whole = format!("[authorizer]\n{url}{secret}");
+    let typed = sound(&written(Some(&whole), &[])).typed.authorizer.expect("somebody is asked");
+    assert!(typed.connect && typed.join && typed.publish && !typed.allows);
+    assert_eq!(
+        (typed.timeout.as_secs(), typed.cache_allowed.as_secs(), typed.cache_refused.as_secs()),
+        (2, 30, 5)
+    );
+    assert!(sound(&written(Some(""), &[])).typed.authorizer.is_none());
+    for (text, line, words) in [
+        (format!("[authorizer]\n{url}"), 2, "`authorizer.url` without `authorizer.secret`"),
+        (format!("[authorizer]\n{secret}"), 2, "`authorizer.secret` without `authorizer.url`"),
+        (format!("[authorizer]\n{secret}url = \"ftp://back.test\""), 3, "expected an http or https URL"),
+        (format!("[authorizer]\n{url}secret = \"short\""), 3, "`authorizer.secret` = (hidden): expected"),
+        (format!("{whole}asks = [\"history\"]"), 4, "expected a list, each one of connect, join, publish"),
+        (format!("{whole}asks = []"), 4, "`authorizer.asks` is empty"),
+        (format!("{whole}rooms = []"), 4, "`authorizer.rooms` is empty"),
+        (format!("{whole}on_failure = \"shrug\""), 4, "expected one of refuse, allow"),
+        (format!("{whole}timeout = \"10s\""), 4, "must be below `websocket.handshake_timeout` = 10s"),
+        (format!("{whole}cache_allowed = \"1h\""), 4, "expected a span from 0s to 10m"),
+        (
+            format!("{whole}[websocket]\nhandshake_timeout = \"1s\""),
+            5,
+            "`authorizer.timeout` = 2s must be below",
+        ),
+    ] {
+        let found = faults(&written(Some(&text), &[]));
+        assert_eq!(found.len(), 1, "{text}: {found:#?}");
+        assert!(
+            found[0].contains(&format!("line {line}: ")) && found[0].contains(words),
+            "{text}: {found:#?}"
+        );
+    }
+}
+
+#[test]
 fn demo_mode_stays_on_this_machine_unless_accepted() {
     let open = ("KULKUL_LISTEN", "0.0.0.0:0");
     let found = faults(&written(None, &[open]));

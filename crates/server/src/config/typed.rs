@@ -26,6 +26,7 @@ pub(crate) struct Typed {
     pub signing: Signing,
     pub presence_notices: bool,
     pub chat: Chat,
+    pub redis_bridge: Option<RedisBridge>,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -34,6 +35,7 @@ pub(crate) struct Typed {
     pub limits: Limits,
     pub mounts: Vec<Mount>,
     pub api_keys: Vec<ApiKey>,
+    pub authorizer: Option<Authorizer>,
 }
 
 pub(crate) struct ApiKey {
@@ -51,12 +53,40 @@ pub(crate) struct Chat {
     pub retention_age: Option<Duration>,
 }
 
+pub(crate) struct Authorizer {
+    pub url: String,
+    pub secret: Hidden,
+    pub connect: bool,
+    pub join: bool,
+    pub publish: bool,
+    pub rooms: Vec<String>,
+    pub timeout: Duration,
+    /// What holds without an answer.
+    pub allows: bool,
+    pub cache_allowed: Duration,
+    pub cache_refused: Duration,
+    pub cache_entries: usize,
+    pub at_once: usize,
+    pub waiting: usize,
+}
+
 /// Beside its address, which the engine has.
 pub(crate) struct Redis {
     pub cluster: bool,
     pub connections: usize,
     pub authorities: Option<PathBuf>,
     pub durability: engine::Durability,
+}
+
+pub(crate) struct RedisBridge {
+    /// With its password.
+    pub url: Hidden,
+    pub authorities: Option<PathBuf>,
+    pub channels: bool,
+    pub relay: Option<String>,
+    pub app: String,
+    pub presence: bool,
+    pub lease: Duration,
 }
 
 pub(crate) struct Nats {

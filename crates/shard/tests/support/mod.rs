@@ -9,8 +9,8 @@ use serde_json::Value;
 use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Incarnation, Now, Person, Refusal, Said, ShardId,
-    Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
+    Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Outward, Person,
+    Petition, Refusal, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -24,6 +24,10 @@ struct Outside {
     stalled: BTreeSet<u32>,
     mail: VecDeque<(ShardId, Envelope)>,
     told: Vec<Told>,
+    /// Questions to the back end that wait for what a test says.
+    petitions: Vec<(ConnectionId, u32, Petition)>,
+    /// What is answered at once, without a question.
+    known: Vec<Deed>,
 }
 
 impl World for Outside {
@@ -50,6 +54,13 @@ impl World for Outside {
     fn prove(&mut self, _: ConnectionId, _: &Tag, _: Unproven) -> Option<Result<Authenticated, Refusal>> {
         panic!("nobody sends a token in these conversations");
     }
+    fn authorize(&mut self, connection: ConnectionId, number: u32, petition: &Petition) -> Option<Ruling> {
+        if self.known.contains(&petition.deed) {
+            return Some(Ruling::Allowed);
+        }
+        self.petitions.push((connection, number, petition.clone()));
+        None
+    }
     fn finish(&mut self, connection: ConnectionId) {
         self.finished.push(connection.slot);
     }
@@ -60,6 +71,10 @@ impl World for Outside {
     fn traced(&mut self, _: Traced) {}
 
     fn said(&mut self, _: Said) {}
+
+    fn outward(&mut self, outward: Outward) {
+        panic!("no app here has brokers to tell of {outward:?}");
+    }
 
     fn failed(&mut self, failure: Failure) {
         panic!("nothing fails in these conversations: {failure}");
@@ -91,6 +106,11 @@ impl Node {
     }
 
     pub(crate) fn with(shards: u16, limits: Limits) -> Node {
+        Node::asking(shards, limits, &Asks::default())
+    }
+
+    /// One that asks before it does these things.
+    pub(crate) fn asking(shards: u16, limits: Limits, asks: &Asks) -> Node {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
         let shards = (0..shards).map(|index| {
             let id = ShardId(index);
@@ -112,7 +132,7 @@ impl Node {
                 one_per_user,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
-            let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms });
+            let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });
             let engine = MemoryEngine::new(MemoryLimits::default(), 7);
             let outside = Outside {
                 engine,
@@ -123,6 +143,8 @@ impl Node {
                 stalled: BTreeSet::new(),
                 told: Vec::new(),
                 mail: VecDeque::new(),
+                petitions: Vec::new(),
+                known: Vec::new(),
             };
             (shard, Post::default(), outside)
         });
@@ -301,6 +323,32 @@ impl Node {
         let mut inflater = websocket::Inflater::default();
         let events = decoder.feed(&mut inflater, &mut bytes);
         events.filter_map(Result::ok).filter_map(of).collect()
+    }
+
+    /// What the client's requests made the shard ask and nobody has answered: room and deed, oldest first.
+    pub(crate) fn petitions(&self, client: Client) -> Vec<(String, Deed)> {
+        let open = self.shards[usize::from(client.0)].2.petitions.iter();
+        let of_client = open.filter(|(id, ..)| *id == client.id());
+        of_client.map(|(.., petition)| (petition.room.to_string(), petition.deed.clone())).collect()
+    }
+
+    /// The oldest of these is answered.
+    pub(crate) fn judge(&mut self, client: Client, ruling: Ruling) {
+        let petitions = &mut self.shards[usize::from(client.0)].2.petitions;
+        let index =
+            petitions.iter().position(|(id, ..)| *id == client.id()).expect("somebody is asked about");
+        let (id, number, _) = petitions.remove(index);
+        self.handle(client, Input::Authorized(id, number, ruling));
+    }
+
+    /// From now on that needs no question.
+    pub(crate) fn know(&mut self, deed: Deed) {
+        self.shards.iter_mut().for_each(|(_, _, outside)| outside.known.push(deed.clone()));
+    }
+
+    /// The client's socket is gone.
+    pub(crate) fn vanish(&mut self, client: Client) {
+        self.handle(client, Input::Ended(client.id()));
     }
 
     pub(crate) fn counts(&self) -> shard::Counts {

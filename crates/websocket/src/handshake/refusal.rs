@@ -71,7 +71,7 @@ impl Refusal {
     }
 }
 
-/// The response of a caller who refuses for reasons of its own. Fields and words are ours, never a client's.
+/// The response of a caller who refuses for reasons of its own. Fields and words are ours or our back end's, never a client's.
 pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Vec<u8> {
     let connection = if status == 426 { "close, Upgrade" } else { "close" };
     let mut out = format!("HTTP/1.1 {status} {}\r\nConnection: {connection}\r\n", phrase(status));
@@ -82,7 +82,8 @@ pub fn refusal_response(status: u16, fields: &[(&str, &str)], words: &str) -> Ve
         out.push_str(value);
         out.push_str("\r\n");
     }
-    debug_assert!(!words.contains(['"', '\\']), "words that would break the body");
+    debug_assert!(!words.contains(char::is_control), "words that would break the body");
+    let words = words.replace('\\', "\\\\").replace('"', "\\\"");
     let body = format!("{{\"error\":\"{words}\"}}");
     out.push_str("Content-Type: application/json\r\nContent-Length: ");
     out.push_str(&body.len().to_string());

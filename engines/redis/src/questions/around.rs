@@ -8,11 +8,11 @@ use redis::Value;
 use vocabulary::{Incarnation, Person, RoomId};
 
 use super::{Done, Lane};
-use crate::faults::Fault;
+use redis_wire::{Call, Fault};
+
 use crate::keys::{claim_slice, slice_slot};
 use crate::news::{self, Words, millis};
 use crate::pages::{here_field, here_value};
-use crate::scripts::Call;
 
 impl Lane<'_> {
     async fn lease(&self) -> Result<u64, Fault> {

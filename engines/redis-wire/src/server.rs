@@ -4,43 +4,51 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use link::{Circuit, Waits};
+use link::{Circuit, Spacing, Waits};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, PushInfo, Value};
 use tokio::sync::Mutex;
 
-use crate::counts::{Counts, add};
+use crate::address::Address;
 use crate::faults::{Fault, Outcome};
 
 /// A command that is not answered by then counts as failed. The slowest that is asked is a snapshot of a few megabytes.
-pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Between two tries to connect: at least, and at most after many. What waits longer is the circuit's.
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
-/// Commands on their way into one connection; more wait for their turn. As many as there are lanes.
-const WRITES_MAX: usize = crate::lanes::LANES;
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Address {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+/// Who counts what becomes of a server, and says so to the operator.
+pub trait Tally {
+    fn sent(&self);
+    fn failed(&self);
+    fn connected(&self);
+    fn disconnected(&self, connections: usize);
+    /// From the first failure that opens its circuit on. Said again with every failure until it is back.
+    fn is_away(&self, server: &Address, why: &str);
+    fn is_back(&self, server: &Address);
 }
 
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
+/// How a server is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    pub connections: usize,
+    /// Commands on their way into one connection; more wait for their turn.
+    pub pipeline: usize,
+    pub circuit: Spacing,
 }
 
-pub(crate) struct Server {
-    pub(crate) address: Address,
+pub struct Server {
+    pub address: Address,
     client: Client,
     circuit: RefCell<Circuit>,
     wires: Vec<Mutex<Wire>>,
-    counts: std::sync::Arc<Counts>,
+    pipeline: usize,
+    tally: Arc<dyn Tally>,
 }
 
 struct Wire {
@@ -52,30 +60,26 @@ struct Wire {
 }
 
 impl Server {
-    pub(crate) fn new(
-        address: Address,
-        client: Client,
-        wires: usize,
-        counts: std::sync::Arc<Counts>,
-    ) -> Rc<Server> {
+    pub fn new(address: Address, client: Client, manner: Manner, tally: Arc<dyn Tally>) -> Rc<Server> {
         let now = Instant::now();
         let wire = || Mutex::new(Wire { open: None, number: 0, tries: 0, not_before: now });
         Rc::new(Server {
             address,
             client,
-            circuit: RefCell::new(Circuit::closed(now)),
-            wires: (0..wires.max(1)).map(|_| wire()).collect(),
-            counts,
+            circuit: RefCell::new(Circuit::closed(now, manner.circuit)),
+            wires: (0..manner.connections.max(1)).map(|_| wire()).collect(),
+            pipeline: manner.pipeline,
+            tally,
         })
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.circuit.borrow().is_open()
     }
 
     /// One lane always goes over the same connection, so that what it asks is heard in its order. `asking` lets a server
     /// answer for a slot that it is being given.
-    pub(crate) async fn ask(&self, lane: usize, command: &Cmd, asking: bool) -> Outcome {
+    pub async fn ask(&self, lane: usize, command: &Cmd, asking: bool) -> Outcome {
         let waits = self.circuit.borrow_mut().ask(Instant::now());
         let probe = match waits {
             Waits::No => None,
@@ -87,7 +91,7 @@ impl Server {
             Ok(open) => open,
             Err(words) => return Outcome::Fault(Fault::Unsent(words)),
         };
-        add(&self.counts.commands_total);
+        self.tally.sent();
         let sent = async {
             if asking {
                 let mut both = redis::pipe();
@@ -108,7 +112,7 @@ impl Server {
                 // However many waited on it, one connection is one failure: a server that begins again is soon back.
                 if wire.number == number && wire.open.take().is_some() {
                     self.failed(&words);
-                    self.counts.connections.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+                    self.tally.disconnected(1);
                 }
                 Outcome::Fault(Fault::Doubtful(words))
             }
@@ -140,7 +144,7 @@ impl Server {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_WITHIN))
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(WRITES_MAX);
+            .set_pipeline_buffer_size(self.pipeline);
         let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
         let connected = match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
             Ok(Ok(open)) => Ok(open),
@@ -152,7 +156,7 @@ impl Server {
                 wire.open = Some(open.clone());
                 wire.number += 1;
                 wire.tries = 0;
-                add(&self.counts.connections);
+                self.tally.connected();
                 Ok((open, wire.number))
             }
             Err(words) => {
@@ -165,18 +169,18 @@ impl Server {
     }
 
     fn failed(&self, words: &str) {
-        add(&self.counts.failures_total);
+        self.tally.failed();
         let mut circuit = self.circuit.borrow_mut();
         circuit.failed(Instant::now(), chance());
         if circuit.is_open() {
-            self.counts.is_away(&self.address.to_string(), words);
+            self.tally.is_away(&self.address, words);
         }
     }
 
     fn succeeded(&self) {
         let mut circuit = self.circuit.borrow_mut();
         if circuit.is_open() {
-            self.counts.is_back(&self.address.to_string());
+            self.tally.is_back(&self.address);
         }
         circuit.succeeded(Instant::now());
     }
@@ -199,21 +203,38 @@ impl Drop for Server {
     fn drop(&mut self) {
         let open =
             self.wires.iter_mut().map(|wire| usize::from(wire.get_mut().open.is_some())).sum::<usize>();
-        self.counts.connections.fetch_sub(open as u64, std::sync::atomic::Ordering::Relaxed);
-        self.counts.is_back(&self.address.to_string());
+        self.tally.disconnected(open);
+        self.tally.is_back(&self.address);
     }
 }
 
 /// Full jitter over a range that doubles.
-pub(crate) fn pause(tries: u32) -> Duration {
+pub fn pause(tries: u32) -> Duration {
     let most = RETRY_MIN.saturating_mul(2_u32.saturating_pow(tries.min(16))).min(RETRY_MAX);
     most.mul_f64((chance() >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
 /// Evenly spread over all it can be. Where the system has no chance to give, the clock must do: it only spreads tries.
-pub(crate) fn chance() -> u64 {
+pub fn chance() -> u64 {
     getrandom::u64().unwrap_or_else(|_| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         u64::from(now.subsec_nanos()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     })
+}
+
+/// A connection that only listens. `hears` is called for whatever is pushed, and must not wait; an error of its own ends nothing.
+pub async fn listen<E>(
+    client: &Client,
+    hears: impl Fn(PushInfo) -> Result<(), E> + Send + Sync + 'static,
+) -> Result<MultiplexedConnection, String> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_WITHIN))
+        .set_response_timeout(None)
+        .set_push_sender(hears);
+    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
+        Ok(Ok(open)) => Ok(open),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no connection within {} s", CONNECT_WITHIN.as_secs())),
+    }
 }

@@ -3,7 +3,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The server is not asked at present: nothing was sent.
     Away,
     /// Nothing was sent: no connection could be made.
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
 
 /// Kinds of refusals, for figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     Memory,
     ReadOnly,
     Replicas,
@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
 }
 
 /// What one command led to, before anything is done about it.
-pub(crate) enum Outcome {
+pub enum Outcome {
     Answer(Value),
     NoScript,
     /// To the slot's owner from now on; absent: the server's own host.
@@ -45,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(result: Result<Value, RedisError>) -> Outcome {
+    pub fn of(result: Result<Value, RedisError>) -> Outcome {
         let error = match result {
             Ok(Value::ServerError(error)) => RedisError::from(error),
             Ok(value) => return Outcome::Answer(value),
@@ -89,7 +89,7 @@ fn redirect(error: &RedisError) -> Option<(String, u16)> {
 }
 
 impl Fault {
-    pub(crate) fn words(&self) -> &str {
+    pub fn words(&self) -> &str {
         match self {
             Fault::Away => "it is not asked, after failures in a row",
             Fault::Moving => "its slot is on its way to another server",
