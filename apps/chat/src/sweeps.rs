@@ -52,18 +52,12 @@ impl Sweeps {
 
     /// What a user said, changed and reacted with. Who is a member, and who was named by others, stays.
     pub(crate) fn is_erased(&self, record: &Record) -> bool {
-        let is_over =
-            |user: &UserId| self.open.iter().any(|(of, upto)| of == user && record.position <= *upto);
-        let by_them = record.author.as_ref().is_some_and(|author| is_over(&author.id));
-        match &*record.kind {
-            records::MESSAGE | records::REACTED | records::UNREACTED => by_them,
-            // Whoever edited it: the message was theirs.
-            records::EDITED => {
-                let author = read::<records::Edited<'_>>(&record.body).and_then(|body| body.author);
-                by_them || author.is_some_and(|author| is_over(&UserId::new(&author)))
-            }
-            _ => false,
-        }
+        let is_words = matches!(
+            &*record.kind,
+            records::MESSAGE | records::EDITED | records::REACTED | records::UNREACTED
+        );
+        let Some(author) = record.author.as_ref().filter(|_| is_words) else { return false };
+        self.open.iter().any(|(of, upto)| *of == author.id && record.position <= *upto)
     }
 }
 
