@@ -88,7 +88,7 @@ local function mend(room)
   redis.call('HSET', KEYS[1], 'head', text(room.head), 'check', text(room.check), 'base', text(room.base),
     'base_check', text(room.base_check))
   if room.aside == 0 then redis.call('HDEL', KEYS[1], 'aside') end
-  if last and redis.call('EXISTS', KEYS[2]) == 1 then redis.call('XSETID', KEYS[2], text(room.head) .. '-0') end
+  if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('XSETID', KEYS[2], text(room.head) .. '-0') end
   return true
 end
 
