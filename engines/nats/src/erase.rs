@@ -29,7 +29,7 @@ type Beside = (Check, Stored);
 
 /// What the log has of a record.
 enum Holder {
-    Message(u64, Message),
+    Message(u64, Box<Message>),
     /// Nothing, of it and of those behind it up to here.
     Hole(u64),
 }
@@ -163,7 +163,7 @@ impl Node {
             return Ok(if before.epoch == epoch && before.offset >= offset {
                 Holder::Hole(before.offset)
             } else {
-                Holder::Message(got.sequence, message)
+                Holder::Message(got.sequence, Box::new(message))
             });
         }
         Ok(Holder::Hole(u64::MAX))

@@ -141,8 +141,7 @@ impl Home {
                 cx.ask(Question::Erase { room, seen, offsets, ticket });
             }
             Step::Reading(after) => {
-                let after = (*after).max(self.kept_from);
-                let upto = walk.sweep.upto;
+                let (after, upto) = (*after, walk.sweep.upto);
                 // Of an epoch that is over nothing is kept.
                 if upto.epoch != seen.position.epoch || after >= upto.offset {
                     walk.goes_on(Step::Closing, cx.now.tick);
@@ -150,18 +149,14 @@ impl Home {
                 }
                 // A reader asks again by itself.
                 self.readers.retain(|_, reader| !matches!(reader.want, Want::Sweep));
-                let now = cx.now.tick;
-                let reader = Reader {
-                    asked: now,
-                    since: now,
-                    flies: true,
-                    after,
-                    limit: PAGE_RECORDS,
-                    want: Want::Sweep,
-                };
-                self.ask_for(cx, reader);
+                let (now, limit, want) = (cx.now.tick, PAGE_RECORDS, Want::Sweep);
+                self.ask_for(cx, Reader { asked: now, since: now, flies: true, after, limit, want });
             }
-            Step::Storing => self.store_snapshot(cx),
+            // An app that cannot be saved is not asked every second.
+            Step::Storing => {
+                walk.not_before = cx.now.tick + cx.limits.answer_within;
+                self.store_snapshot(cx);
+            }
             // Its duty is done like any other.
             Step::Ending => {}
         }
@@ -170,17 +165,18 @@ impl Home {
     /// A page of the log.
     pub(super) fn read_sweep(&mut self, cx: &mut Cx<'_>, after: u64, outcome: &Read) {
         let soon = cx.now.tick + PAGE_PAUSE;
-        let found = self.found(cx, after, outcome).map(<[_]>::to_vec);
         let Phase::Live(log) = &self.phase else { return };
         let Some(walk) = &mut self.stewarded.sweeping.walk else { return };
         let (Step::Reading(_), upto) = (&walk.step, walk.sweep.upto) else { return };
-        let records = match found {
-            Some(records) if !records.is_empty() => records,
-            // Begun anew from what is kept, or from what the room is found to be.
-            _ => {
-                return walk
-                    .goes_on(Step::Reading(after.max(self.kept_from)), cx.now.tick + cx.limits.ask_again);
+        let records = match outcome {
+            Read::Records { records, .. } if !records.is_empty() => records,
+            Read::Behind(kept) => return walk.goes_on(Step::Reading(after.max(*kept)), soon),
+            // It is read anew, or there is more of it soon.
+            Read::Records { .. } | Read::Lost => {
+                walk.goes_on(Step::Reading(after), cx.now.tick + cx.limits.answer_within);
+                return self.look_again(cx);
             }
+            Read::Damaged => return self.past_is_damaged(cx),
         };
         let (mut at, mut offsets) = (after, Vec::new());
         for stored in records.iter().filter(|it| it.offset > after && it.offset <= upto.offset) {
