@@ -1,6 +1,7 @@
 //! The memory engine behind the links of all shards, with what real engines do to them: it is away, it restarts, it refuses,
 //! it finds a room damaged; and the ledger of what it truly holds.
 
+mod held;
 mod links;
 mod mutants;
 
@@ -14,6 +15,7 @@ use vocabulary::{Incarnation, Now, Position, RoomId, ShardId, Tick};
 use crate::ledger::Ledger;
 use crate::mutant::Mutant;
 use crate::scenario::{News, Scenario};
+use held::Held;
 pub use links::Cut;
 use links::Link;
 pub(crate) use links::Way;
@@ -45,6 +47,8 @@ pub(crate) struct Engine {
     was_damaged: BTreeSet<RoomId>,
     /// Rooms of which some shard was told.
     pub told_damaged: BTreeSet<RoomId>,
+    /// What it holds of the probes' rooms in the end.
+    pub held: BTreeMap<RoomId, Held>,
     pub faultless: bool,
     mutant: Option<Mutant>,
     invented: u64,
@@ -69,6 +73,7 @@ impl Engine {
             damaged: BTreeMap::new(),
             was_damaged: BTreeSet::new(),
             told_damaged: BTreeSet::new(),
+            held: BTreeMap::new(),
             faultless: false,
             mutant: scenario.mutant,
             invented: 0,

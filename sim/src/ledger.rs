@@ -14,6 +14,17 @@ pub(crate) struct Entry {
     pub body: String,
 }
 
+impl Entry {
+    /// A field of what an app recorded.
+    pub(crate) fn said(&self, field: &str) -> String {
+        let value: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
+        match &value[field] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RoomLedger {
     /// The entry of offset n stands at n - 1.
@@ -34,6 +45,20 @@ impl Ledger {
     pub(crate) fn get(&self, room: &RoomId, epoch: Epoch, offset: u64) -> Option<&Entry> {
         let index = usize::try_from(offset.checked_sub(1)?).ok()?;
         self.rooms.get(room)?.epochs.get(&epoch)?.get(index)
+    }
+
+    /// Whether the record is a whisper, and its user's whispers were erased after it: it may be shown, or be gone.
+    pub(crate) fn is_forgotten(&self, room: &RoomId, epoch: Epoch, offset: u64) -> bool {
+        let Some(entry) = self.get(room, epoch, offset).filter(|entry| entry.kind == "whispered") else {
+            return false;
+        };
+        let Some(ledger) = self.rooms.get(room) else { return false };
+        let later = ledger
+            .epochs
+            .range(epoch..)
+            .flat_map(|(of, entries)| entries.iter().skip(if *of == epoch { offset as usize } else { 0 }));
+        let user = entry.said("user");
+        later.into_iter().any(|it| it.kind == "forgotten" && it.said("item") == user)
     }
 
     pub(crate) fn is_torn(&self, room: &RoomId, epoch: Epoch) -> bool {

@@ -38,6 +38,8 @@ pub enum Mutant {
     LeaveTwice,
     /// Who was cut off takes fifteen seconds more to come back.
     ComesLate,
+    /// The engine says of records that they are gone, and keeps them.
+    ErasedKept,
     /// A drain takes a tenth of its time.
     DrainInHaste,
 }

@@ -131,7 +131,8 @@ impl Node {
 
 /// Worlds are busier than people; how fast a user may speak has tests of its own.
 fn unhurried() -> chat::Rules {
-    chat::Rules { messages_per_second: 1_000_000, burst: 1_000_000, ..chat::Rules::default() }
+    let wardens = vec!["warden".into()];
+    chat::Rules { messages_per_second: 1_000_000, burst: 1_000_000, wardens, ..chat::Rules::default() }
 }
 
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {

@@ -396,6 +396,7 @@ impl Play {
 
     fn finish(&mut self) -> Result<(), Violation> {
         let Play { checkers, world, devices, back_ends, .. } = self;
+        world.engine.hold_still(world.now);
         checkers.finish(&End { at: world.now.tick, devices, back_ends, world })
     }
 }

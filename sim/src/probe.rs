@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use app::{
-    Action, App, Applied, Decision, Draft, Duties, Duty, Needs, Room, SoftChange, SoftDraft, Step,
+    Action, App, Applied, Decision, Draft, Duties, Duty, Needs, Room, SoftChange, SoftDraft, Step, Sweep,
     UnknownFormat,
 };
 use serde_json::{Value, json};
@@ -30,6 +30,28 @@ pub struct State {
     banned: BTreeSet<String>,
     /// Orders by the position of their record, with the room that is to fill them.
     orders: BTreeMap<Position, String>,
+    /// Whose whispers are erased, up to where; and which erasures are not at their end.
+    forgotten: BTreeMap<String, Position>,
+    open: BTreeSet<Position>,
+    /// Who whispered last, and what: so that a snapshot holds it.
+    last: (String, String),
+}
+
+impl State {
+    fn is_forgotten(&self, record: &Record) -> bool {
+        let user = text(&parse(&record.body), "user");
+        let upto = self.forgotten.get(&user).filter(|_| record.kind == "whispered");
+        upto.is_some_and(|upto| record.position <= *upto)
+    }
+}
+
+/// A position in a state that is saved.
+fn place(at: &Position) -> (u64, u64) {
+    (at.epoch.0, at.offset)
+}
+
+fn placed(value: &Value) -> Option<Position> {
+    Some(Position { epoch: Epoch(value[0].as_u64()?), offset: value[1].as_u64()? })
 }
 
 fn text(value: &Value, field: &str) -> String {
@@ -48,7 +70,11 @@ impl Probe {
     fn asked(state: &State, caller: &Caller, asked: &Value) -> Result<Decision, Refusal> {
         let user = caller.user().map(|user| user.person.id.to_string()).unwrap_or_default();
         let item = text(asked, "item");
-        let with_user = json!({"content": text(asked, "content"), "item": item, "user": user});
+        let (content, secret) = (text(asked, "content"), text(asked, "secret"));
+        let with_user = match secret.is_empty() {
+            true => json!({"content": content, "item": item, "user": user}),
+            false => json!({"content": content, "item": item, "user": user, "secret": secret}),
+        };
         let record = |kind| Ok(Decision::record(kind, body(&with_user)));
         match asked["do"].as_str() {
             Some("claim") => match state.claims.get(&item) {
@@ -58,6 +84,7 @@ impl Probe {
             Some("arm") => record("armed"),
             Some("watch") => record("watching"),
             Some("whisper") => record("whispered"),
+            Some("forget") => record("forgotten"),
             Some("order") => record("ordered"),
             Some("ban") => {
                 let touches = Touched::Users(vec![UserId::new(&item)]);
@@ -110,7 +137,11 @@ impl App for Probe {
     ) -> Result<Decision, Refusal> {
         match caller {
             Caller::Duty { name, payload } => {
-                let kind = if &**name == "fire" { "fired" } else { "absent" };
+                let kind = match &**name {
+                    "fire" => "fired",
+                    "swept" => "swept",
+                    _ => "absent",
+                };
                 Ok(Decision::record(kind, payload.clone()))
             }
             Caller::Step(step) => Ok(Decision::record(
@@ -158,15 +189,29 @@ impl App for Probe {
                 let order = text(&said, "order");
                 state.orders.retain(|position, _| position.to_string() != order);
             }
-            "message" | "whispered" | "taken" => {}
+            "whispered" => state.last = (text(&said, "user"), text(&said, "secret")),
+            "forgotten" => {
+                if state.last.0 == item {
+                    state.last = Default::default();
+                }
+                state.forgotten.insert(item, record.position);
+                state.open.insert(record.position);
+            }
+            "swept" => {
+                let upto = text(&said, "upto");
+                state.open.retain(|at| at.to_string() != upto);
+            }
+            "message" | "taken" => {}
             _ => return Applied::Unknown,
         }
         Applied::Done
     }
 
-    fn show(&self, _state: &State, record: &Record, audience: Audience) -> Option<Shown> {
+    fn show(&self, state: &State, record: &Record, audience: Audience) -> Option<Shown> {
         let kind = match &*record.kind {
-            "whispered" if audience != STAFF => return None,
+            "whispered" if audience != STAFF || state.is_forgotten(record) => return None,
+            "forgotten" => "forgotten",
+            "swept" => "swept",
             "claimed" => "claimed",
             "armed" => "armed",
             "fired" => "fired",
@@ -224,12 +269,24 @@ impl App for Probe {
         state.orders.iter().map(step).collect()
     }
 
+    fn sweeps(&self, state: &State) -> Option<Sweep> {
+        let upto = *state.open.first()?;
+        let payload = body(&json!({"upto": upto.to_string()}));
+        Some(Sweep { upto, then: Duty { name: "swept".into(), payload } })
+    }
+
+    fn is_erased(&self, state: &State, record: &Record) -> bool {
+        state.is_forgotten(record)
+    }
+
     fn save(&self, state: &State) -> Payload {
-        let State { claims, timers, watched, banned, orders } = state;
+        let State { claims, timers, watched, banned, orders, forgotten, open, last } = state;
+        let forgotten: BTreeMap<_, _> = forgotten.iter().map(|(user, at)| (user, place(at))).collect();
+        let open: Vec<_> = open.iter().map(place).collect();
         let orders: Vec<(u64, u64, &String)> =
             orders.iter().map(|(at, room)| (at.epoch.0, at.offset, room)).collect();
         body(
-            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders}),
+            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders, "forgotten": forgotten, "open": open, "last": last}),
         )
     }
 
@@ -244,7 +301,14 @@ impl App for Probe {
                 .collect()
         };
         let pairs = |field: &str| value[field].as_object().cloned().unwrap_or_default();
+        let last = |which: usize| value["last"][which].as_str().unwrap_or_default().to_owned();
         Ok(State {
+            forgotten: pairs("forgotten")
+                .into_iter()
+                .filter_map(|(user, at)| Some((user, placed(&at)?)))
+                .collect(),
+            open: value["open"].as_array().into_iter().flatten().filter_map(placed).collect(),
+            last: (last(0), last(1)),
             claims: pairs("claims")
                 .into_iter()
                 .map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned()))

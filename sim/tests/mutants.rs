@@ -45,6 +45,11 @@ fn two_stewards_are_found() {
 }
 
 #[test]
+fn what_is_erased_and_stays_is_found() {
+    is_found(Mutant::ErasedKept, &["what is erased is gone"], 20);
+}
+
+#[test]
 fn a_missing_linger_is_found() {
     is_found(Mutant::NoLinger, &["presence is the union of connections"], 40);
 }

@@ -252,6 +252,11 @@ fn the_room_of_two_is_theirs_alone_and_stands_in_both_inboxes() {
 }
 
 #[test]
+fn what_is_erased_is_hidden_and_then_gone_and_everything_else_is_where_it_was() {
+    check("erasing");
+}
+
+#[test]
 fn who_was_kicked_may_come_back_after_a_minute() {
     check("kicked");
 }

@@ -15,10 +15,13 @@ mod shown;
 mod speaking;
 mod standing;
 mod state;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 
-use app::{Action, App, Applied, Decision, Duties, Fields, Needs, Room, SoftChange, Step, UnknownFormat};
+use app::{
+    Action, App, Applied, Decision, Duties, Fields, Needs, Room, SoftChange, Step, Sweep, UnknownFormat,
+};
 use ruling::Ruling;
 use speaking::Speaking;
 use standing::{Who, forbidden};
@@ -115,6 +118,9 @@ impl App for Chat {
         if let Caller::Outcome { step, result } = caller {
             return Ok(speaking::settled(state, step, result));
         }
+        if let Caller::Duty { payload, .. } = caller {
+            return Ok(state.sweeps.ended(payload));
+        }
         let who = Who::of(rules, state, caller);
         who.enter(rules, state, now.wall)?;
         match action.kind {
@@ -158,6 +164,14 @@ impl App for Chat {
 
     fn steps(&self, state: &State) -> Vec<Step> {
         listing::steps(state)
+    }
+
+    fn sweeps(&self, state: &State) -> Option<Sweep> {
+        state.sweeps.next()
+    }
+
+    fn is_erased(&self, state: &State, record: &Record) -> bool {
+        state.sweeps.is_erased(record)
     }
 
     fn save(&self, state: &State) -> Payload {

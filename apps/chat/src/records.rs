@@ -21,6 +21,8 @@ pub(crate) const KICKED: &str = "member_kicked";
 pub(crate) const BANNED: &str = "member_banned";
 pub(crate) const UNBANNED: &str = "member_unbanned";
 pub(crate) const ERASED: &str = "user_erased";
+/// Of an erased user nothing is left in the log. Shown to nobody.
+pub(crate) const SWEPT: &str = "user_swept";
 /// An inbox has answered. Shown to nobody.
 pub(crate) const LISTED: &str = "listed";
 
@@ -90,6 +92,12 @@ impl Member {
     pub(crate) fn of(user: &vocabulary::UserId) -> Member {
         Member { user_id: user.as_str().to_owned(), name: None, role: None, seconds: None, reason: None }
     }
+}
+
+/// `position`: of the erasure that is at its end.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Swept {
+    pub position: String,
 }
 
 #[derive(Serialize, Deserialize)]

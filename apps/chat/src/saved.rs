@@ -97,6 +97,8 @@ struct Saved<'a> {
     #[serde(default)]
     erased: Vec<(String, u64, u64)>,
     #[serde(default)]
+    sweeps: Vec<(String, u64, u64)>,
+    #[serde(default)]
     slow: Vec<(String, i64)>,
 }
 
@@ -133,6 +135,7 @@ pub(crate) fn save(state: &State) -> Payload {
         kicked: state.people.kicks().map(|(user, until)| (id(user), until.0)).collect(),
         changed: state.changes.changed().map(changed).collect(),
         erased: state.changes.erased().map(|(user, at)| (id(user), at.epoch.0, at.offset)).collect(),
+        sweeps: state.sweeps.open().map(|(user, at)| (id(user), at.epoch.0, at.offset)).collect(),
         slow: state.slow.iter().map(|(user, at)| (id(user), at.0)).collect(),
         ..Saved::default()
     };
@@ -236,6 +239,9 @@ pub(crate) fn load(room: &RoomId, bytes: &Payload) -> Result<State, UnknownForma
     }
     for (user, epoch, offset) in saved.erased {
         state.changes.erase(&UserId::new(&user), at(epoch, offset));
+    }
+    for (user, epoch, offset) in saved.sweeps {
+        state.sweeps.begin(&UserId::new(&user), at(epoch, offset));
     }
     for (epoch, offset, author, edited, payload, reactions) in saved.changed {
         let edit = edited.zip(payload).map(|(when, payload)| Edit {

@@ -9,6 +9,7 @@ use crate::people::{People, Role, Untold};
 use crate::records::{self, Access, Settings, read};
 use crate::said::{Kept, Said};
 use crate::standing::Rank;
+use crate::sweeps::{Sweeps, swept};
 use crate::{REHEARSED, Rules};
 
 /// A kicked user may not come back before.
@@ -28,6 +29,7 @@ pub struct State {
     pub(crate) people: People,
     pub(crate) said: Said,
     pub(crate) changes: Changes,
+    pub(crate) sweeps: Sweeps,
     pub(crate) slow: Slow,
     /// In no snapshot: lost with it is at most a burst.
     pub(crate) pace: Pace,
@@ -48,6 +50,7 @@ impl State {
             people: People::default(),
             said: Said::default(),
             changes: Changes::default(),
+            sweeps: Sweeps::default(),
             slow: Slow::default(),
             pace: Pace::default(),
         }
@@ -75,6 +78,7 @@ impl State {
             }
             records::CREATED | records::CHANGED | records::ROOM_DELETED => self.changed_room(record),
             records::LISTED => self.listed(record),
+            records::SWEPT => swept(&record.body).map(|upto| self.sweeps.end(upto)),
             REHEARSED if cfg!(feature = "rehearsal") => Some(()),
             _ => self.changed_member(record),
         };
@@ -227,6 +231,7 @@ impl State {
             records::UNBANNED => people.unban(&id),
             records::ERASED => {
                 self.changes.erase(&id, record.position);
+                self.sweeps.begin(&id, record.position);
                 self.said.erase(&id);
                 self.slow.forget(&id);
             }

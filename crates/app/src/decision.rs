@@ -54,6 +54,14 @@ pub struct Step {
     pub payload: Payload,
 }
 
+/// An erasure: of which records, the app says of each; and by which duty the steward says that it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// The record that began it. None after it is erased.
+    pub upto: Position,
+    pub then: Duty,
+}
+
 impl Decision {
     pub fn nothing() -> Decision {
         Decision::default()

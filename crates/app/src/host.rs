@@ -8,7 +8,9 @@ use vocabulary::{
 };
 
 use crate::presence::Presence;
-use crate::{Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange, Step, UnknownFormat};
+use crate::{
+    Action, App, Applied, Decision, Duty, Needs, Room, Soft, SoftChange, Step, Sweep, UnknownFormat,
+};
 
 /// An app, ready to open rooms.
 pub trait Host {
@@ -57,6 +59,8 @@ pub trait Fold {
         soft: Soft<'_>,
     ) -> Result<Option<(Wall, Duty)>, Panicked>;
     fn steps(&self) -> Result<Vec<Step>, Panicked>;
+    fn sweeps(&self) -> Result<Option<Sweep>, Panicked>;
+    fn is_erased(&self, record: &Record) -> Result<bool, Panicked>;
     fn save(&self) -> Result<Payload, Panicked>;
 }
 
@@ -165,6 +169,14 @@ impl<A: App> Fold for Folded<A> {
 
     fn steps(&self) -> Result<Vec<Step>, Panicked> {
         guarding(Hook::Steps, || self.app.steps(&self.state))
+    }
+
+    fn sweeps(&self) -> Result<Option<Sweep>, Panicked> {
+        guarding(Hook::Sweeps, || self.app.sweeps(&self.state))
+    }
+
+    fn is_erased(&self, record: &Record) -> Result<bool, Panicked> {
+        guarding(Hook::IsErased, || self.app.is_erased(&self.state, record))
     }
 
     fn save(&self) -> Result<Payload, Panicked> {

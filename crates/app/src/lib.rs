@@ -11,7 +11,7 @@ use vocabulary::{
     Audience, Caller, Durability, Now, Payload, Position, Record, Refusal, RoomId, Shown, Wall, Word,
 };
 
-pub use decision::{Decision, Draft, Duty, SoftDraft, Step};
+pub use decision::{Decision, Draft, Duty, SoftDraft, Step, Sweep};
 pub use fields::{Fields, wrong};
 pub use host::{Deciding, Fold, Host, Panicked, host};
 pub use presence::{Presence, Roll};
@@ -137,6 +137,20 @@ pub trait App: 'static {
     /// The saga steps that are open: sent by the steward until an outcome is recorded.
     fn steps(&self, _state: &Self::State) -> Vec<Step> {
         Vec::new()
+    }
+
+    /// The oldest erasure that is not at its end; asked only where the app has duties, and the decision that begins one
+    /// `wakes`. The steward walks the log up to there, has every record erased that `is_erased`, and then does the duty, whose
+    /// record closes it here. `apply` has dropped already what it held of such records: who reads the log anew is not
+    /// given them.
+    fn sweeps(&self, _state: &Self::State) -> Option<Sweep> {
+        None
+    }
+
+    /// Whether nothing of this record is to be kept but its place. Once true it stays so, and it is of no record after the
+    /// one that began the erasure.
+    fn is_erased(&self, _state: &Self::State, _record: &Record) -> bool {
+        false
     }
 
     /// The app's part of the snapshot: at most 1 MiB.

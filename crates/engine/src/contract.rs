@@ -141,6 +141,16 @@ pub enum Question {
         snapshot: Snapshot,
         forget_upto: u64,
     },
+    /// Of these records nothing is to be kept but place, key and hash: a tombstone takes the place of their data, wherever
+    /// it is kept and whoever reads it next. Asked again it changes nothing.
+    Erase {
+        room: RoomId,
+        /// What the asker has seen: the proof that it speaks of this past, and not of what came in the place of a lost one.
+        seen: Seen,
+        /// At most [`ERASE_MAX`], none beyond what was seen. What is kept no more is erased already.
+        offsets: Vec<u64>,
+        ticket: u64,
+    },
     /// By compare-and-set on all that the asker has seen: only while `old` is the room's end, position and check. A
     /// record that was stored meanwhile is not in the base, and would be lost with the old epoch. The base holds what
     /// the new one starts from, at offset 0.
@@ -207,6 +217,11 @@ pub enum Answer {
     Stored {
         room: RoomId,
         kept: Option<Position>,
+    },
+    Erased {
+        room: RoomId,
+        ticket: u64,
+        outcome: Erased,
     },
     /// The epoch that now is, whoever began it: the old one still, if the room's end was not what the asker had seen.
     EpochBegan {
@@ -301,6 +316,24 @@ pub enum Placement {
     At(u64),
     /// Its key was stored before, there.
     Duplicate(Position),
+}
+
+/// What an engine is asked to erase at once: some dozens of records are rewritten in a moment, and nobody's append waits
+/// longer.
+pub const ERASE_MAX: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erased {
+    /// None of what was there can be read any more.
+    Gone,
+    /// What the asker has seen is older than what is kept.
+    Behind,
+    /// What the asker has seen is not this room's past, or it names what it has not seen. Nothing was erased.
+    Lost,
+    /// What is kept is not what was stored.
+    Damaged,
+    /// It was too much at once, or there is no place for what is left of it: nothing was erased, or a part.
+    Refused,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

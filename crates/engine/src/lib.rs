@@ -6,8 +6,8 @@ mod memory;
 mod volatile;
 
 pub use contract::{
-    Answer, Appended, Asked, Batch, Followed, Format, Guarantees, Loaded, News, Nodes, Parcel, Placement,
-    Present, Question, Read, Snapshot, SoftEntry, Stored,
+    Answer, Appended, Asked, Batch, ERASE_MAX, Erased, Followed, Format, Guarantees, Loaded, News, Nodes,
+    Parcel, Placement, Present, Question, Read, Snapshot, SoftEntry, Stored,
 };
 pub use memory::{MemoryEngine, MemoryLimits};
 pub use vocabulary::Durability;

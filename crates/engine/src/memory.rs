@@ -105,6 +105,10 @@ impl MemoryEngine {
                 });
                 self.volatile.answer(by, Answer::Stored { room, kept });
             }
+            Question::Erase { room, seen, offsets, ticket } => {
+                let outcome = self.change(&room, |log| log.erase(seen, &offsets));
+                self.volatile.answer(by, Answer::Erased { room, ticket, outcome });
+            }
             Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base),
             Question::Settle { room, at, due } => {
                 if let Some(log) = self.logs.get_mut(&room)

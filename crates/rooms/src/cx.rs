@@ -31,6 +31,7 @@ vocabulary::counts! {
     pub struct Counts {
         records_applied,
         records_unknown,
+        records_erased,
         duplicates,
         conflicts,
         app_panics,

@@ -10,6 +10,7 @@ mod looks;
 mod pages;
 mod steward;
 mod subject;
+mod sweep;
 mod tell;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -244,6 +244,9 @@ impl Rooms {
                 self.with(now, &room, |home, cx| home.hear_present(cx, present))
             }
             Answer::Soft { room, entry } => self.with(now, &room, |home, cx| home.hear_soft(cx, entry)),
+            Answer::Erased { room, ticket, outcome } => {
+                self.with(now, &room, |home, cx| home.erased(cx, ticket, outcome));
+            }
             Answer::Stored { room, kept } => self.with(now, &room, |home, _| home.snapshot_kept(kept)),
             Answer::Claimed { name, ticket, token } => {
                 self.claims.claimed(&name, ticket, token, &mut self.effects);

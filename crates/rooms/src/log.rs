@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::{Applied, Fold, Host, Panicked};
 use engine::{Format, Snapshot, Stored};
-use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
+use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall, is_tombstone};
 
 use crate::format::{self, Written};
 use crate::keys::Keys;
@@ -69,6 +69,8 @@ pub(crate) enum Grown {
     Record(Record, Applied),
     /// Of a version that this build cannot read: kept, skipped, counted.
     Foreign,
+    /// What was there was erased: a place, and nothing that an app sees.
+    Tombstone,
 }
 
 impl Log {
@@ -138,8 +140,9 @@ impl Log {
         self.fresh.records += 1;
         self.fresh.bytes += stored.key.as_str().len() + stored.data.len();
         let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
-            self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
-            return Ok(Grown::Foreign);
+            let Stored { key, data, .. } = stored;
+            self.keys.remember(self.at, key, position, limits.keys_max, limits.key_age_max);
+            return Ok(if is_tombstone(&data) { Grown::Tombstone } else { Grown::Foreign });
         };
         self.at = self.at.max(written.at);
         if let Some(span) = self.span {
@@ -169,7 +172,21 @@ impl Log {
         }
     }
 
-    /// The records after an offset, if the ring still reaches back that far. Foreign records are not in the ring, so
+    /// What the app says is erased is not kept in front of the log either.
+    pub(crate) fn erase_in_ring(&mut self) -> Result<(), Panicked> {
+        let (fold, mut panicked) = (&self.fold, Ok(()));
+        self.ring.retain(|record| match fold.is_erased(record) {
+            Ok(erased) => !erased,
+            Err(why) => {
+                panicked = Err(why);
+                true
+            }
+        });
+        self.ring_bytes = self.ring.iter().map(|record| record.body.len()).sum();
+        panicked
+    }
+
+    /// The records after an offset, if the ring still reaches back that far. Foreign and erased records are not in the ring, so
     /// the offsets in it may have holes.
     pub(crate) fn ring_after(&self, offset: u64) -> Option<impl Iterator<Item = &Record>> {
         let reaches = self.head.position.offset == offset

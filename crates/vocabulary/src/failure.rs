@@ -35,6 +35,8 @@ pub enum Hook {
     View,
     Due,
     Steps,
+    Sweeps,
+    IsErased,
     Save,
 }
 
@@ -54,6 +56,8 @@ impl Hook {
             Hook::View => "view",
             Hook::Due => "due",
             Hook::Steps => "steps",
+            Hook::Sweeps => "sweeps",
+            Hook::IsErased => "is_erased",
             Hook::Save => "save",
         }
     }

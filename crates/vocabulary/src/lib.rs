@@ -17,6 +17,7 @@ mod record;
 mod refusal;
 mod revocation;
 mod time;
+mod tombstone;
 mod trace;
 
 pub use call::{By, Call, CallId, Told, Wish};
@@ -42,6 +43,7 @@ pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
 pub use revocation::Revocation;
 pub use time::{Now, Tick, Wall};
+pub use tombstone::{TOMBSTONE_BYTES, is_tombstone, tombstone};
 pub use trace::{Happening, Traced, Why};
 
 /// Bytes that nobody but the app opens; cloning shares them.

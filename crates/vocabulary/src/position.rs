@@ -85,8 +85,12 @@ impl Check {
         Check(((u64::from(self.0) * Self::FACTOR + u64::from(record_hash)) % Self::PRIME) as u32)
     }
 
-    /// The hash of one stored record, as rolled in: FNV-1a in eight-byte steps, folded to 32 bits.
+    /// The hash of one stored record, as rolled in: FNV-1a in eight-byte steps, folded to 32 bits. Of a tombstone it is that
+    /// of what was there.
     pub fn hash(data: &[u8]) -> u32 {
+        if let Some(hash) = crate::tombstone::hash_under(data) {
+            return hash;
+        }
         let hash = crate::hash::hash(data);
         (hash ^ (hash >> 32)) as u32
     }

@@ -4,6 +4,7 @@
 
 pub mod agenda;
 pub mod epochs;
+pub mod erasing;
 pub mod followers;
 pub mod leases;
 pub mod log;
@@ -66,6 +67,18 @@ macro_rules! tests {
             a_large_snapshot_comes_back_whole,
             a_long_log_is_read_from_the_middle,
         );
+        $crate::dialogues!($subject, erasing:
+            the_first_the_last_and_one_in_the_middle_of_a_batch,
+            what_was_beside_it_is_read_as_it_was_from_any_place_in_pages_of_any_size,
+            the_check_of_every_place_stays_and_so_do_keys,
+            the_log_goes_on_behind_an_erased_end,
+            erasing_again_or_what_is_not_there_any_more_changes_nothing,
+            who_has_seen_another_past_or_names_what_it_has_not_seen_erases_nothing,
+            who_follows_hears_nothing_of_it_and_who_loads_anew_sees_it_gone,
+            what_was_erased_is_forgotten_like_the_rest,
+            a_new_epoch_has_nothing_of_it,
+            appends_that_come_meanwhile_find_their_places,
+        );
         $crate::dialogues!($subject, agenda:
             what_is_due_within_the_lease_is_listed_and_nothing_later,
             each_steward_sees_the_rooms_of_its_own_slices,
@@ -102,6 +115,7 @@ macro_rules! restart_tests {
             snapshots_and_what_was_forgotten_survive,
             a_new_epoch_survives,
             the_agenda_survives,
+            what_was_erased_stays_erased,
             the_first_epoch_of_untouched_rooms_stays_what_it_was,
         );
     };

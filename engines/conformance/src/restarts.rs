@@ -1,7 +1,7 @@
 //! What survives the end of the engine, for those that say that something does.
 
-use engine::{Answer, Batch, Followed, Question};
-use vocabulary::Wall;
+use engine::{Answer, Batch, Erased, Followed, Question};
+use vocabulary::{Wall, is_tombstone};
 
 use crate::table::Table;
 use crate::words::{A, B, base, batch, general, go_on, guarded, placed, plain, room, snapshot};
@@ -61,6 +61,23 @@ pub fn the_agenda_survives(mut table: Table) {
         panic!("attends")
     };
     assert_eq!(due, [room("due")]);
+}
+
+pub fn what_was_erased_stays_erased(mut table: Table) {
+    let start = table.start();
+    let three = table.at(3);
+    table.append(A, batch(start, &[&["a", "a2"]]));
+    let head = table.fill(A, go_on(start, &["a", "a2"]), &["b"]);
+    assert_eq!(table.erase(A, head, &[2, 3]), Erased::Gone);
+    table.restart();
+    let loaded = table.load(A);
+    let kept: Vec<bool> = loaded.records.iter().map(|stored| !is_tombstone(&stored.data)).collect();
+    assert_eq!((kept, loaded.head), (vec![true, false, false], three));
+    assert!(matches!(table.follow(A, Some(head)), Followed::Continues { .. }), "the check too");
+    assert_eq!(table.erase(A, head, &[1, 2]), Erased::Gone);
+    table.restart();
+    assert!(table.load(A).records.iter().all(|stored| is_tombstone(&stored.data)));
+    assert_eq!(table.fill(A, head, &["c"]).position.offset, 4);
 }
 
 pub fn the_first_epoch_of_untouched_rooms_stays_what_it_was(mut table: Table) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::{Answer, Appended, Asked, Batch, Followed, Loaded, Question, Read, SoftEntry};
+use engine::{Answer, Appended, Asked, Batch, Erased, Followed, Loaded, Question, Read, SoftEntry};
 use vocabulary::{Check, Epoch, Incarnation, Now, Position, RoomId, Seen};
 
 use crate::words::{C, batch, general, go_on, node, plain, room, snapshot};
@@ -198,6 +198,14 @@ impl Table {
         }
     }
 
+    pub fn erase(&mut self, by: Incarnation, seen: Seen, offsets: &[u64]) -> Erased {
+        let question = Question::Erase { room: general(), seen, offsets: offsets.to_vec(), ticket: 8 };
+        match self.ask(by, question) {
+            Answer::Erased { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub fn publish(&mut self, by: Incarnation, entry: SoftEntry) {
         self.tell(by, Question::Soft { room: general(), entry });
     }
@@ -214,6 +222,9 @@ fn answers(question: &Question, answer: &Answer) -> bool {
             room == of && *number == batch.number
         }
         (Question::Read { room, ticket, .. }, Answer::Read { room: of, ticket: its, .. }) => {
+            room == of && ticket == its
+        }
+        (Question::Erase { room, ticket, .. }, Answer::Erased { room: of, ticket: its, .. }) => {
             room == of && ticket == its
         }
         (Question::Claim { name, ticket }, Answer::Claimed { name: of, ticket: its, .. }) => {

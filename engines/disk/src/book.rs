@@ -10,6 +10,7 @@ use crate::given_up::GivenUp;
 use crate::keep;
 use crate::records::{self, Kept};
 use crate::rows::{Fault, Room};
+use crate::schema;
 use crate::writer::Staged;
 
 pub(crate) struct Book {
@@ -25,7 +26,14 @@ pub(crate) struct Book {
     pub(crate) newest: i64,
     stored_newest: i64,
     pub(crate) given_up: GivenUp,
+    /// What the open commit frees is overwritten.
+    wipes: bool,
+    /// Rooms in which something was erased since their snapshot was stored: the one before the next may hold it too.
+    erased: BTreeSet<RoomId>,
 }
+
+/// Rooms of which that is remembered; beyond it every snapshot is taken for such a one.
+const ERASED_MAX: usize = 10_000;
 
 impl Book {
     pub(crate) fn new(connection: Connection, first: Epoch, newest: i64) -> Book {
@@ -39,6 +47,8 @@ impl Book {
             newest,
             stored_newest: newest,
             given_up: GivenUp::default(),
+            wipes: false,
+            erased: BTreeSet::new(),
         }
     }
 
@@ -60,6 +70,38 @@ impl Book {
             self.open = true;
         }
         Ok(())
+    }
+
+    /// From here on what this commit frees is overwritten.
+    pub(crate) fn begin_wiping(&mut self) -> Result<(), Fault> {
+        self.begin()?;
+        if !self.wipes {
+            schema::wipe(&self.connection, true)?;
+            self.wipes = true;
+        }
+        Ok(())
+    }
+
+    fn end_wiping(&mut self) {
+        // Where it fails it costs some writes, and is tried with the next commit.
+        if self.wipes && schema::wipe(&self.connection, false).is_ok() {
+            self.wipes = false;
+        }
+    }
+
+    pub(crate) fn erases_in(&mut self, name: &RoomId) {
+        if self.erased.len() < ERASED_MAX {
+            self.erased.insert(name.clone());
+        }
+    }
+
+    /// Whether the snapshot that another one takes the place of may hold what was erased.
+    pub(crate) fn has_erased_in(&self, name: &RoomId) -> bool {
+        self.erased.len() >= ERASED_MAX || self.erased.contains(name)
+    }
+
+    pub(crate) fn wiped_snapshot_of(&mut self, name: &RoomId) {
+        self.erased.remove(name);
     }
 
     /// The room's row is written with the commit, once for all that changes it.
@@ -114,6 +156,7 @@ impl Book {
         if self.open {
             self.connection.execute_batch("COMMIT")?;
         }
+        self.end_wiping();
         self.stored_newest = self.newest;
         Ok(std::mem::take(&mut self.open))
     }
@@ -124,6 +167,7 @@ impl Book {
             // SQLite may have done so itself; then there is nothing to roll back.
             self.connection.execute_batch("ROLLBACK").ok();
         }
+        self.end_wiping();
         self.changed.clear();
         self.newest = self.stored_newest;
         for name in std::mem::take(&mut self.touched) {

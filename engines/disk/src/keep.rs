@@ -1,8 +1,8 @@
 //! What each question that stores something does to the rows. Nothing of it counts before the commit.
 
-use engine::{Answer, Appended, Asked, Batch, Placement, Question, Snapshot, Stored};
+use engine::{Answer, Appended, Asked, Batch, ERASE_MAX, Erased, Placement, Question, Snapshot, Stored};
 use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::{Check, Incarnation, Position, RoomId, Seen};
 
 use crate::book::Book;
@@ -20,6 +20,7 @@ pub(crate) fn store(book: &mut Book, asked: &Asked) -> Result<Staged, Fault> {
     match &asked.question {
         Question::Append { room, batch } => append(book, by, room, batch),
         Question::Store { room, snapshot, forget_upto } => keep(book, by, room, snapshot, *forget_upto),
+        Question::Erase { room, seen, offsets, ticket } => erase(book, by, room, (*seen, *ticket), offsets),
         Question::BeginEpoch { room, old, base } => begin_epoch(book, by, room, *old, base),
         Question::Settle { room, at, due } => {
             let kept = book.room(room)?;
@@ -120,9 +121,14 @@ fn keep(
     let offset = snapshot.seen.position.offset;
     let newer = room.snapshot.is_none_or(|kept| kept < offset);
     let id = room.id.filter(|_| newer);
+    let mut wiped = false;
     if let Some(id) = id
         && let Past::Mine = past(&book.connection, &room, snapshot.seen)?
     {
+        if book.has_erased_in(name) {
+            book.begin_wiping()?;
+            wiped = true;
+        }
         book.begin()?;
         rows::set_snapshot(&book.connection, id, snapshot)?;
         let base = forget_upto.min(offset).max(room.base);
@@ -136,7 +142,37 @@ fn keep(
     }
     let kept = room.snapshot.map(|offset| Position { epoch: room.epoch, offset });
     let answer = Answer::Stored { room: name.clone(), kept };
+    if wiped {
+        return Ok(Staged::Wiped { by, answer });
+    }
     Ok(Staged::Answered { by, answer, room: name.clone(), news: None })
+}
+
+fn erase(
+    book: &mut Book,
+    by: Incarnation,
+    name: &RoomId,
+    (seen, ticket): (Seen, u64),
+    offsets: &[u64],
+) -> Result<Staged, Fault> {
+    let room = book.room(name)?.clone();
+    let outcome = match past(&book.connection, &room, seen)? {
+        Past::Behind => Erased::Behind,
+        Past::Lost => Erased::Lost,
+        Past::Mine if offsets.len() > ERASE_MAX => Erased::Refused,
+        Past::Mine if offsets.iter().any(|offset| *offset > seen.position.offset) => Erased::Lost,
+        Past::Mine => Erased::Gone,
+    };
+    let answer = Answer::Erased { room: name.clone(), ticket, outcome };
+    if outcome != Erased::Gone {
+        return Ok(Staged::Answered { by, answer, room: name.clone(), news: None });
+    }
+    book.begin_wiping()?;
+    let offsets: BTreeSet<u64> = offsets.iter().copied().collect();
+    let offsets: Vec<u64> = offsets.into_iter().collect();
+    records::erase(&book.connection, &room, &offsets)?;
+    book.erases_in(name);
+    Ok(Staged::Wiped { by, answer })
 }
 
 fn begin_epoch(

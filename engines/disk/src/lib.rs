@@ -14,6 +14,7 @@ mod records;
 mod rest;
 mod rows;
 mod schema;
+mod wipes;
 mod writer;
 
 use std::fmt;
@@ -34,6 +35,7 @@ use facts::Facts;
 use reach::{Boot, Reach, Told, Word};
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
+use wipes::Wipes;
 use writer::Writer;
 
 pub struct Config {
@@ -194,6 +196,7 @@ impl Disk {
             mend_at: None,
             rest_at: Tick(0) + rest::PAUSE,
             held: 0,
+            wipes: Wipes::default(),
         };
         let wanted = Some(readers.wanted());
         let thread = std::thread::Builder::new().name("disk-writer".to_owned());

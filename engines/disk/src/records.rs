@@ -3,7 +3,7 @@
 
 use engine::Stored;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use vocabulary::{Check, Key, Payload};
+use vocabulary::{Check, Key, Payload, is_tombstone, tombstone};
 
 use crate::rows::{Fault, Room};
 
@@ -83,6 +83,38 @@ pub(crate) fn check_at(connection: &Connection, room: &Room, offset: u64) -> Res
     let row = select.query_row(params![id, offset.cast_signed()], |row| read(row, id)).optional()?;
     let mut records = row.flatten().ok_or(Fault::Damaged)?.into_iter();
     Ok(records.find(|it| it.stored.offset == offset).ok_or(Fault::Damaged)?.check)
+}
+
+const ROW_OF: &str = "SELECT place, data, id FROM log WHERE room = ?1 AND place >= ?2 ORDER BY place LIMIT 1";
+const SET_DATA: &str = "UPDATE log SET data = ?2 WHERE id = ?1";
+
+/// Tombstones in the place of these, which are in order, and of whatever else nobody asks for any more in the same rows.
+pub(crate) fn erase(connection: &Connection, room: &Room, offsets: &[u64]) -> Result<(), Fault> {
+    let Some(id) = room.id else { return Ok(()) };
+    let mut left = offsets;
+    while let [first, ..] = left {
+        let mut select = connection.prepare_cached(ROW_OF)?;
+        let found =
+            select.query_row(params![id, first.cast_signed()], |row| Ok((read(row, id)?, row.get(2)?)));
+        let found: Option<(Option<Vec<Kept>>, i64)> = found.optional()?;
+        let Some((records, row)) = found else { return Ok(()) };
+        let mut records = records.ok_or(Fault::Damaged)?;
+        let last = records.last().map_or(*first, |it| it.stored.offset);
+        let (here, rest) = left.split_at(left.partition_point(|offset| *offset <= last));
+        let goes = |offset: u64| offset <= room.base || here.binary_search(&offset).is_ok();
+        let mut changed = false;
+        for Kept { stored, .. } in records.iter_mut().filter(|it| goes(it.stored.offset)) {
+            changed |= !is_tombstone(&stored.data);
+            stored.data = tombstone(&stored.data);
+        }
+        if changed {
+            let mut data = Vec::with_capacity(records.iter().map(Kept::bytes).sum());
+            records.iter().for_each(|record| record.put(id, &mut data));
+            connection.prepare_cached(SET_DATA)?.execute(params![row, data])?;
+        }
+        left = rest;
+    }
+    Ok(())
 }
 
 /// None: the row is not what was written.

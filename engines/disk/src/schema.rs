@@ -73,7 +73,7 @@ pub enum Sync {
 }
 
 /// A reader may hold the file for a moment while the writer empties the journal.
-const BUSY_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const BUSY_WITHIN: Duration = Duration::from_secs(2);
 /// Pages kept in memory, in KiB: the upper levels of the index of any file that fits one machine.
 const WRITER_CACHE_KIB: i64 = 32 << 10;
 const READER_CACHE_KIB: i64 = 8 << 10;
@@ -95,6 +95,7 @@ pub(crate) fn writer(folder: &Path, sync: Sync, facts: &Arc<Facts>) -> Result<Co
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    wipe(&connection, false)?;
     let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
     let facts = facts.clone();
     connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
@@ -102,6 +103,13 @@ pub(crate) fn writer(folder: &Path, sync: Sync, facts: &Arc<Facts>) -> Result<Co
         Ok(())
     }))?;
     Ok(connection)
+}
+
+/// Whether freed pages are overwritten, which is a write each. Within a page that is written anyway it costs nothing, and is
+/// always done: what was moved or deleted leaves no copy there.
+pub(crate) fn wipe(connection: &Connection, freed_pages: bool) -> Result<(), rusqlite::Error> {
+    let level = if freed_pages { "ON" } else { "FAST" };
+    connection.pragma_update_and_check(None, "secure_delete", level, |_| Ok(()))
 }
 
 pub(crate) fn reader(folder: &Path) -> Result<Connection, rusqlite::Error> {

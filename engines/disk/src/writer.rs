@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use engine::{Answer, Appended, Asked, Question, Volatile};
+use engine::{Answer, Appended, Asked, Erased, Question, Volatile};
 use link::Answers;
 use rusqlite::params;
 use vocabulary::{Incarnation, Now, RoomId, Slice, Tick};
@@ -23,6 +23,7 @@ use crate::reach::Reach;
 use crate::reader::{Wanted, What};
 use crate::rest::PAUSE;
 use crate::rows::{Fault, is_full};
+use crate::wipes::Wipes;
 
 /// Questions in one commit. With more the disk is not faster any more, and the first waits for the last.
 const GROUP_MAX: usize = 1024;
@@ -51,6 +52,8 @@ pub(crate) struct Writer {
     pub(crate) rest_at: Tick,
     /// So long the journal was when it was last worked in, if a reader kept it from being begun anew.
     pub(crate) held: u64,
+    /// What was erased and is still in the journal.
+    pub(crate) wipes: Wipes,
 }
 
 /// What is told once the commit is on the disk.
@@ -68,6 +71,11 @@ pub(crate) enum Staged {
         answer: Answer,
         room: RoomId,
         news: Option<Answer>,
+    },
+    /// Told only when the journal has none of it either.
+    Wiped {
+        by: Incarnation,
+        answer: Answer,
     },
     Nothing,
 }
@@ -104,6 +112,7 @@ impl Writer {
                 self.in_passing(now, tidied);
             }
         }
+        self.wipe(now);
         if now.tick >= self.rest_at {
             self.rest(now);
         }
@@ -112,7 +121,8 @@ impl Writer {
 
     fn patience(&self) -> Duration {
         let now = self.clock.now().tick;
-        let next = self.volatile.next_deadline().into_iter().chain(self.mend_at).min();
+        let wipes = self.wipes.next_deadline();
+        let next = self.volatile.next_deadline().into_iter().chain(self.mend_at).chain(wipes).min();
         let next = next.map_or(self.rest_at, |at| at.min(self.rest_at));
         next.since(now).max(Duration::from_millis(1))
     }
@@ -203,6 +213,7 @@ impl Writer {
             Question::Release { name, token } => self.volatile.release(&name, token),
             question @ (Question::Append { .. }
             | Question::Store { .. }
+            | Question::Erase { .. }
             | Question::BeginEpoch { .. }
             | Question::Settle { .. }) => return Some(Asked { by, question }),
         }
@@ -294,6 +305,12 @@ impl Writer {
                     }
                     self.volatile.answer(by, answer);
                 }
+                Staged::Wiped { by, answer } => {
+                    if let Answer::Stored { room, .. } = &answer {
+                        self.book.wiped_snapshot_of(room);
+                    }
+                    self.wipes.add(by, answer);
+                }
                 Staged::Nothing => {}
             }
         }
@@ -322,12 +339,19 @@ impl Writer {
             }
         };
         for Asked { by, question } in stores {
-            if let Question::Append { room, batch } = question
-                && refused
-            {
-                self.facts.refused.add(1);
-                let (room, number) = (room.clone(), batch.number);
-                self.volatile.answer(*by, Answer::Appended { room, number, outcome: Appended::Refused });
+            match question {
+                Question::Append { room, batch } if refused => {
+                    self.facts.refused.add(1);
+                    let (room, number) = (room.clone(), batch.number);
+                    self.volatile.answer(*by, Answer::Appended { room, number, outcome: Appended::Refused });
+                }
+                Question::Erase { room, ticket, .. } if refused => {
+                    let is_damaged = matches!(fault, Fault::Damaged);
+                    let outcome = if is_damaged { Erased::Damaged } else { Erased::Refused };
+                    let (room, ticket) = (room.clone(), *ticket);
+                    self.volatile.answer(*by, Answer::Erased { room, ticket, outcome });
+                }
+                _ => {}
             }
         }
     }

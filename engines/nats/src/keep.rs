@@ -68,6 +68,9 @@ impl Node {
             self.forget_parts(room, &old.data).await;
         }
         self.forget_records(room, base_sequence).await;
+        if base != standing.base() {
+            self.forget_aside(room, base.position).await;
+        }
         Ok(Some(at))
     }
 
@@ -168,6 +171,7 @@ impl Node {
                 self.forget_parts(room, &old.data).await;
             }
             self.forget_records(room, sequence).await;
+            self.forget_aside(room, base.seen.position).await;
         }
         Ok(new)
     }

@@ -98,6 +98,7 @@ impl Lanes {
             | Question::Append { room, .. }
             | Question::Read { room, .. }
             | Question::Store { room, .. }
+            | Question::Erase { room, .. }
             | Question::BeginEpoch { room, .. }
             | Question::Settle { room, .. }
             | Question::Present { room, .. }
@@ -196,6 +197,9 @@ impl Node {
             }
             Question::Store { room, snapshot, forget_upto } => {
                 self.store(by, room, snapshot, forget_upto).await;
+            }
+            Question::Erase { room, seen, offsets, ticket } => {
+                self.erase(by, room, (seen, offsets), ticket).await;
             }
             Question::BeginEpoch { room, old, base } => self.begin_epoch(by, room, old, base).await,
             Question::Settle { room, at, due } => self.settle(room, at, due).await,

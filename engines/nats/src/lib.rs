@@ -8,6 +8,7 @@ mod book;
 mod claims;
 mod config;
 mod connect;
+mod erase;
 mod error;
 mod follow;
 mod keep;

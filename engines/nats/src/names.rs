@@ -1,6 +1,8 @@
 //! Where things are: streams and subjects under one prefix, with names of any kind as single tokens. It asks nobody.
 
-use vocabulary::{Incarnation, RoomId, ShardId, Slice};
+use vocabulary::{Epoch, Incarnation, RoomId, ShardId, Slice};
+
+const ASIDE: &str = "aside";
 
 /// All subjects of a deployment. Everything of a room that is published stands under `<prefix>.rooms.<slice>.<room>.`, and
 /// is heard under `<prefix>.news.<slice>.<room>.`, where only the server publishes what it has stored.
@@ -62,6 +64,21 @@ impl Names {
 
     pub(crate) fn snapshot_part(&self, room: &RoomId, generation: u64, part: &str) -> String {
         self.of_room("snapshots", room, &format!("{generation:016x}.{part}"))
+    }
+
+    /// Some records of a room that are not in its log any more. Beside the parts of snapshots, none of which has such a generation.
+    pub(crate) fn aside_of(&self, room: &RoomId, epoch: Epoch, number: u64) -> String {
+        self.of_room("snapshots", room, &format!("{ASIDE}.{epoch}-{number}"))
+    }
+
+    pub(crate) fn all_aside_of(&self, room: &RoomId) -> String {
+        self.of_room("snapshots", room, &format!("{ASIDE}.*"))
+    }
+
+    /// Of which epoch they are, and which of them.
+    pub(crate) fn aside_place(&self, subject: &str) -> Option<(Epoch, u64)> {
+        let (epoch, number) = subject.rsplit_once('.')?.1.split_once('-')?;
+        Some((epoch.parse().ok()?, number.parse().ok()?))
     }
 
     pub(crate) fn pointer_of(&self, room: &RoomId) -> String {

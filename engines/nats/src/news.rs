@@ -211,7 +211,11 @@ impl Node {
             let news = match message.body {
                 Body::Epoch(_) => Answer::EpochBegan { room: room.clone(), epoch },
                 Body::Batch(_) => {
-                    let records = message.records().map(|(stored, _)| stored).collect();
+                    let records: Vec<_> = message.records().map(|(stored, _)| stored).collect();
+                    // It stands where a message was that is gone.
+                    if records.is_empty() {
+                        return;
+                    }
                     Answer::Grown { room: room.clone(), epoch, records }
                 }
             };

@@ -80,6 +80,31 @@ pub(crate) struct After {
     pub(crate) sequence: u64,
 }
 
+/// A page in the making.
+pub(crate) struct Found {
+    /// It is what comes after this.
+    pub(crate) offset: u64,
+    pub(crate) after: Option<After>,
+    pub(crate) last: Option<Seen>,
+    bytes: usize,
+    /// A sequence from which to read on.
+    next: u64,
+}
+
+impl Found {
+    /// Whether there was a place. `check`: before the record.
+    pub(crate) fn take(&mut self, check: Check, stored: Stored, sequence: u64, records_max: usize) -> bool {
+        let after = self.after.get_or_insert_with(|| After { check, records: Vec::new(), sequence });
+        if after.records.len() >= records_max || self.bytes >= ANSWER_BYTES_MAX {
+            return false;
+        }
+        self.bytes += stored.data.len();
+        after.records.push(stored);
+        self.next = sequence;
+        true
+    }
+}
+
 impl Node {
     pub(crate) async fn standing(&self, room: &RoomId) -> Result<Standing, Lack> {
         for look in 0..LOOKS_MAX {
@@ -201,15 +226,14 @@ impl Node {
     ) -> Result<Option<(After, u64)>, Lack> {
         let (end, subject) = (standing.end, self.names.log_of(room));
         let (mut read_to, mut from) = self.start(room, standing, offset).await?;
-        let mut after: Option<After> = None;
-        let (mut last, mut bytes, mut next) = (None, 0, from);
+        let mut found = Found { offset, after: None, last: None, bytes: 0, next: from };
         'pages: loop {
             let missing = end.seen.position.offset.saturating_sub(read_to);
             let wanted = (offset.saturating_add(records_max as u64)).saturating_sub(read_to).min(missing);
             // A message has one record at least.
             let messages = missing.min((end.sequence + 1).saturating_sub(from));
             // Where they are spread otherwise, what is missing then is asked for as if each of them had one.
-            let most = if after.is_none() { share_of(messages, wanted, missing) } else { wanted };
+            let most = if found.after.is_none() { share_of(messages, wanted, missing) } else { wanted };
             let most = (most as usize).clamp(1, ANSWER_RECORDS_MAX);
             let upto = (from, end.sequence);
             let mut page = self.page(&subject, upto, messages, most, ANSWER_BYTES_MAX).await?;
@@ -218,6 +242,9 @@ impl Node {
                 page.extend(self.server.next(&self.names.log, &subject, from).await?);
             }
             if page.is_empty() {
+                // The last of them went meanwhile.
+                let hole = (end.seen.position.epoch, end.seen.position.offset);
+                self.fill(room, &mut found, hole, from, records_max).await?;
                 break;
             }
             for got in page {
@@ -229,42 +256,52 @@ impl Node {
                 if epoch < end.seen.position.epoch || message.after.position.offset <= offset {
                     continue;
                 }
-                let hangs = match last {
+                if epoch != end.seen.position.epoch {
+                    break 'pages;
+                }
+                let hole = message.before.position.offset;
+                if !self.fill(room, &mut found, (epoch, hole), sequence, records_max).await? {
+                    break 'pages;
+                }
+                let hangs = match found.last {
                     Some(last) => message.before == last,
                     None => message.before.position.offset <= offset,
                 };
-                if !hangs || epoch != end.seen.position.epoch {
+                if !hangs {
                     break 'pages;
                 }
-                last = Some(message.after);
+                found.last = Some(message.after);
                 let mut check = message.before.check;
                 for (stored, its) in message.records() {
                     if stored.offset <= offset {
                         check = its;
                         continue;
                     }
-                    let after = after.get_or_insert_with(|| After { check, records: Vec::new(), sequence });
-                    let full = after.records.len() >= records_max || bytes >= ANSWER_BYTES_MAX;
-                    if full || stored.offset > end.seen.position.offset {
+                    if stored.offset > end.seen.position.offset
+                        || !found.take(check, stored, sequence, records_max)
+                    {
                         break 'pages;
                     }
-                    bytes += stored.data.len();
-                    after.records.push(stored);
-                    next = sequence;
                 }
-                next = sequence + 1;
+                found.next = sequence + 1;
             }
-            if last.is_some_and(|last| last.position.offset >= end.seen.position.offset) {
+            if found.last.is_some_and(|last| last.position.offset >= end.seen.position.offset) {
                 break;
             }
         }
         // What is there is true; what should follow it is asked for next, and missed then.
+        let Found { after, next, .. } = found;
         Ok(after.map(|after| (after, next)))
     }
 
     /// A sequence at or a little before the message that holds the record after an offset, and the offset before what is
     /// there.
-    async fn start(&self, room: &RoomId, standing: &Standing, offset: u64) -> Result<(u64, u64), Fault> {
+    pub(crate) async fn start(
+        &self,
+        room: &RoomId,
+        standing: &Standing,
+        offset: u64,
+    ) -> Result<(u64, u64), Fault> {
         let epoch = standing.end.seen.position.epoch;
         let mut known = (0, standing.end.epoch_sequence);
         if (known.0..=offset).contains(&standing.hint.0) && standing.hint.1 > 0 {

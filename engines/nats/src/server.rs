@@ -318,6 +318,12 @@ impl Server {
         from_direct(message)
     }
 
+    /// Overwrites a message, and forgets it.
+    pub(crate) async fn delete(&self, stream: &str, sequence: u64) -> Result<(), Fault> {
+        let question = json!({ "seq": sequence, "no_erase": false });
+        self.api(&format!("STREAM.MSG.DELETE.{stream}"), question).await.map(|_| ())
+    }
+
     /// Forgets what a filter finds, before a sequence if one is given.
     pub(crate) async fn purge(&self, stream: &str, filter: &str, before: Option<u64>) -> Result<(), Fault> {
         let mut question = json!({ "filter": filter });

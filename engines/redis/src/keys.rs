@@ -42,6 +42,11 @@ impl Keys {
         self.of(room.slice(), "log", room.as_str())
     }
 
+    /// What stands beside the log because something there was erased.
+    pub(crate) fn aside(&self, room: &RoomId) -> String {
+        self.of(room.slice(), "aside", room.as_str())
+    }
+
     pub(crate) fn snapshot(&self, room: &RoomId) -> String {
         self.of(room.slice(), "snap", room.as_str())
     }
@@ -146,8 +151,13 @@ mod tests {
         let keys = Keys::new("k");
         let room = RoomId::new("chat", "a}{b: ü");
         let tag = format!("k:{{{}}}:", room.slice().0);
-        for key in [keys.room(&room), keys.log(&room), keys.due(room.slice()), keys.room_channel(&room).name]
-        {
+        for key in [
+            keys.room(&room),
+            keys.log(&room),
+            keys.aside(&room),
+            keys.due(room.slice()),
+            keys.room_channel(&room).name,
+        ] {
             assert!(key.starts_with(&tag), "{key}");
         }
     }

@@ -31,6 +31,7 @@ pub(crate) fn lane_of(question: &Question) -> Option<usize> {
         | Question::Append { room, .. }
         | Question::Read { room, .. }
         | Question::Store { room, .. }
+        | Question::Erase { room, .. }
         | Question::BeginEpoch { room, .. }
         | Question::Settle { room, .. }
         | Question::Present { room, .. }

@@ -4,7 +4,9 @@ mod around;
 
 use std::rc::Rc;
 
-use engine::{Answer, Appended, Asked, Batch, Followed, Loaded, Present, Question, Read, Snapshot};
+use engine::{
+    Answer, Appended, Asked, Batch, ERASE_MAX, Erased, Followed, Loaded, Present, Question, Read, Snapshot,
+};
 use redis_wire::{Call, Fault, Script};
 use vocabulary::{Check, Epoch, Incarnation, Position, RoomId, Seen, Wall};
 
@@ -35,6 +37,7 @@ pub(crate) async fn answer(parts: &Rc<Parts>, lane: usize, asked: Asked) {
             lane.read(room, epoch, after, limit, ticket).await
         }
         Question::Store { room, snapshot, forget_upto } => lane.store(room, snapshot, forget_upto).await,
+        Question::Erase { room, seen, offsets, ticket } => lane.erase(room, seen, &offsets, ticket).await,
         Question::BeginEpoch { room, old, base } => lane.begin_epoch(room, old, base).await,
         Question::Settle { room, at, due } => lane.settle(room, at, due).await,
         Question::Present { room, person, count } => lane.present(room, person, count).await,
@@ -73,7 +76,7 @@ impl Lane<'_> {
         let Parts { keys, wires, start, counts, .. } = &**self.parts;
         let slice = room.slice();
         for is_last in [false, true] {
-            let first = [keys.room(room), keys.log(room), keys.first(slice)];
+            let first = [keys.room(room), keys.log(room), keys.first(slice), keys.aside(room)];
             let call = args(Call::on(first.into_iter().chain(more_keys.iter().cloned())));
             let answer = wires.run(self.lane, slice_slot(slice), script, call).await?;
             let told = Told::of(answer).ok_or(Fault::Unreadable)?;
@@ -240,6 +243,36 @@ impl Lane<'_> {
             _ => return Err(Fault::Declined("the room is damaged".to_owned())),
         };
         self.tell(Answer::Stored { room, kept }).await;
+        Ok(())
+    }
+
+    /// The script takes some of them at a time; a piece that is done is done.
+    async fn erase(&self, room: RoomId, seen: Seen, offsets: &[u64], ticket: u64) -> Done {
+        let mut left = if offsets.len() > ERASE_MAX { &[] } else { offsets };
+        let outcome = loop {
+            let mut told = self
+                .ask_room(&room, &self.parts.scripts.erase, &[], |call| {
+                    left.iter().fold(at(call, seen), |call, offset| call.number((*offset).min(OFFSET_MAX)))
+                })
+                .await?;
+            match told.verdict.as_str() {
+                "behind" => break Erased::Behind,
+                "lost" => break Erased::Lost,
+                "done" if offsets.len() > ERASE_MAX => break Erased::Refused,
+                "done" => {
+                    let done: usize = told.number().ok_or(Fault::Unreadable)?;
+                    left = left.get(done..).ok_or(Fault::Unreadable)?;
+                    if left.is_empty() {
+                        break Erased::Gone;
+                    }
+                    if done == 0 {
+                        return Err(Fault::Unreadable);
+                    }
+                }
+                _ => break self.damaged(&room, Erased::Damaged),
+            }
+        };
+        self.tell(Answer::Erased { room, ticket, outcome }).await;
         Ok(())
     }
 

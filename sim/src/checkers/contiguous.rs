@@ -102,7 +102,9 @@ impl Contiguous {
         }
         let hidden = |offset| {
             let entry = so_far.ledger().get(room, at.epoch, offset);
-            entry.is_some_and(|entry| entry.kind == "whispered") && !so_far.devices[device].staff
+            let forgotten = || so_far.ledger().is_forgotten(room, at.epoch, offset);
+            entry.is_some_and(|entry| entry.kind == "whispered")
+                && (!so_far.devices[device].staff || forgotten())
         };
         let torn = so_far.ledger().is_torn(room, at.epoch);
         if !torn && let Some(missing) = (at.offset + 1..position.offset).find(|offset| !hidden(*offset)) {

@@ -2,6 +2,7 @@
 //! view reaches the end of the log.
 
 use super::{Checker, End, Seen};
+use crate::ledger::Entry;
 
 pub(crate) struct Converged;
 
@@ -33,8 +34,12 @@ impl Checker for Converged {
                     ));
                 }
                 let entries = ledger.epochs.get(&kept.epoch).map(Vec::as_slice).unwrap_or_default();
-                let unseen = entries.iter().take(ledger.settled).skip(kept.offset as usize);
-                let visible = unseen.filter(|entry| device.staff || entry.kind != "whispered").count();
+                let unseen = (1..).zip(entries).take(ledger.settled).skip(kept.offset as usize);
+                let is_hidden = |(offset, entry): &(u64, &Entry)| {
+                    let forgotten = || end.ledger().is_forgotten(room, kept.epoch, *offset);
+                    entry.kind == "whispered" && (!device.staff || forgotten())
+                };
+                let visible = unseen.filter(|it| !is_hidden(it)).count();
                 if visible > 0 {
                     return Err(format!(
                         "{name} stands at {kept} in {room}, which goes to {}",

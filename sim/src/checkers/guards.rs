@@ -22,7 +22,7 @@ impl Checker for Guards {
                 for (before, entry) in (0..).zip(entries).filter(|(_, entry)| entry.key.is_duty()) {
                     let decided_on = Position { epoch: *epoch, offset: before };
                     // As the simulated app calls them.
-                    let names = ["fire", "absent"];
+                    let names = ["fire", "absent", "swept"];
                     if !names.iter().any(|name| entry.key == Key::duty(decided_on, name)) {
                         return Err(format!("{:?} stands in {room} behind {decided_on}", entry.key));
                     }

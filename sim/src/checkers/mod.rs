@@ -9,6 +9,7 @@ mod contiguous;
 mod converged;
 mod damage;
 mod drained;
+mod erased;
 mod flaps;
 mod ghosts;
 mod guards;
@@ -118,6 +119,7 @@ impl Checkers {
             Box::new(guards::Guards),
             Box::new(damage::Damage),
             Box::new(calls::Calls),
+            Box::new(erased::Erased),
             Box::new(quiet::Quiet::new(&scenario.expects)),
             Box::new(back::Back::new(&scenario.expects)),
             Box::new(moments::Moments::default()),

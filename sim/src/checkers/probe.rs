@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use vocabulary::{Position, RoomId};
 
 use super::{Checker, End, Fact, Seen};
@@ -66,14 +65,6 @@ impl Checker for Probe {
     }
 }
 
-fn said(entry: &Entry, field: &str) -> String {
-    let value: Value = serde_json::from_str(&entry.body).unwrap_or_default();
-    match &value[field] {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 fn check_room(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), String> {
     let mut claimed: BTreeMap<String, usize> = BTreeMap::new();
     let mut armed: BTreeMap<String, bool> = BTreeMap::new();
@@ -82,21 +73,21 @@ fn check_room(room: &RoomId, entries: &[&Entry], end: &End<'_>) -> Result<(), St
         let at = index + 1;
         match entry.kind.as_str() {
             "claimed" => {
-                let item = said(entry, "item");
+                let item = entry.said("item");
                 if let Some(first) = claimed.insert(item.clone(), at) {
                     return Err(format!("{item} in {room} was won at {first} and at {at}"));
                 }
             }
-            "armed" => drop(armed.insert(said(entry, "item"), true)),
+            "armed" => drop(armed.insert(entry.said("item"), true)),
             "fired" => {
-                let item = said(entry, "item");
+                let item = entry.said("item");
                 if armed.insert(item.clone(), false) != Some(true) {
                     return Err(format!("the timer {item} in {room} fired at {at}, and was not armed"));
                 }
             }
-            "watching" => drop(watching.insert(said(entry, "user"), true)),
+            "watching" => drop(watching.insert(entry.said("user"), true)),
             "absent" => {
-                let user = said(entry, "user");
+                let user = entry.said("user");
                 if watching.insert(user.clone(), false) != Some(true) {
                     return Err(format!(
                         "{user} is recorded as absent from {room} at {at}, and was not watched"
@@ -128,11 +119,11 @@ fn check_saga(room: &RoomId, ledger: &RoomLedger, torn: bool, end: &End<'_>) -> 
         (1..).zip(entries).map(|(offset, entry)| (Position { epoch: *epoch, offset }, entry))
     });
     for (position, entry) in placed.clone().filter(|(_, entry)| entry.kind == "ordered") {
-        let other = RoomId::new("probe", &said(entry, "item"));
+        let other = RoomId::new("probe", &entry.said("item"));
         if end.ledger().was_ever_torn(&other) {
             continue;
         }
-        let of_this = |entry: &&Entry| said(entry, "order") == position.to_string();
+        let of_this = |entry: &&Entry| entry.said("order") == position.to_string();
         let entries = placed.clone().map(|(_, entry)| entry);
         let settled = entries.filter(|entry| entry.kind == "settled").filter(of_this).count();
         let filled: Vec<&Entry> = end
@@ -142,7 +133,7 @@ fn check_saga(room: &RoomId, ledger: &RoomLedger, torn: bool, end: &End<'_>) -> 
             .map(|ledger| ledger.epochs.values().flatten().collect())
             .unwrap_or_default();
         let taken =
-            filled.into_iter().filter(|entry| entry.kind == "taken" && said(entry, "saga") == room.as_str());
+            filled.into_iter().filter(|entry| entry.kind == "taken" && entry.said("saga") == room.as_str());
         let taken = taken.filter(of_this).count();
         if taken != 1 || (settled != 1 && !torn) {
             return Err(format!(

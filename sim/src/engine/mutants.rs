@@ -1,6 +1,6 @@
 //! The mistakes of an engine, made on purpose.
 
-use engine::{Answer, Appended, Asked, Followed, Placement, Question, Read, Stored};
+use engine::{Answer, Appended, Asked, Erased, Followed, Placement, Question, Read, Stored};
 use vocabulary::{Key, Payload, Position, SLICES, Slice};
 
 use super::{Engine, Way};
@@ -11,6 +11,12 @@ impl Engine {
     pub(super) fn mutate(&mut self, asked: &mut Asked, way: &mut Way<'_>) -> Option<Answer> {
         if self.mutant == Some(Mutant::AckBeforeAppend) && way.random.per_mille(100) {
             return stored(&asked.question);
+        }
+        if let (Some(Mutant::ErasedKept), Question::Erase { room, ticket, .. }) =
+            (self.mutant, &asked.question)
+        {
+            let (room, ticket) = (room.clone(), *ticket);
+            return Some(Answer::Erased { room, ticket, outcome: Erased::Gone });
         }
         let Question::Append { batch, .. } = &mut asked.question else { return None };
         match self.mutant? {

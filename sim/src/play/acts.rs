@@ -226,10 +226,13 @@ impl Play {
             0..25 => json!({"do": "claim", "item": item}),
             25..35 => json!({"do": "arm", "item": format!("t{}", self.random.draw() % 100_000)}),
             35..42 => json!({"do": "watch"}),
-            42..55 => json!({"do": "whisper"}),
+            42..55 => json!({"do": "whisper", "secret": format!("s{:016x}", self.random.draw())}),
             55..65 => json!({"do": "order", "item": other}),
             65 if room.name() == "p0" && self.world.scenario.bans => {
                 json!({"do": "ban", "item": format!("u{}", self.random.index(self.world.scenario.users))})
+            }
+            76..79 => {
+                json!({"do": "forget", "item": format!("u{}", self.random.index(self.world.scenario.users))})
             }
             66..76 => json!({"do": "place", "content": "x"}),
             _ => json!({}),

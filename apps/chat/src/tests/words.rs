@@ -1,7 +1,7 @@
 //! What becomes of messages.
 
 use app::App;
-use vocabulary::{Audience, Payload};
+use vocabulary::{Audience, Caller, Payload, Record};
 
 use super::table::{Table, key, rules, user};
 use crate::{RoomRule, Rules};
@@ -123,6 +123,63 @@ fn an_erased_user_leaves_tombstones_and_nothing_else() {
     assert_eq!(table.told(&ana, "delete_message", &format!(r#"{{"message_id":"{first}"}}"#)), "-");
     table.say(&ana, "again");
     assert_eq!(table.history(), [erased, hi, r#"{"content":"again"}"#], "what comes later is hers again");
+}
+
+#[test]
+fn an_erasure_names_what_was_theirs_until_it_is_swept() {
+    let (mut table, ana, bo) = (Table::new("general"), user("a"), user("b"));
+    let (first, of_bo) = (table.say(&ana, "secret"), table.say(&bo, "hi"));
+    let named = |id: &str, more: &str| format!(r#"{{"message_id":"{id}",{more}}}"#);
+    table.does(&ana, "edit_message", &named(&first, r#""content":"private""#));
+    table.does(&ana, "add_reaction", &named(&of_bo, r#""reaction":"+""#));
+    table.does(&bo, "edit_message", &named(&of_bo, r#""content":"hello""#));
+    assert_eq!(table.chat.sweeps(&table.state), None);
+    let erased = |table: &Table| -> Vec<u64> {
+        let is_erased = |record: &&Record| table.chat.is_erased(&table.state, record);
+        table.log.values().filter(is_erased).map(|record| record.position.offset).collect()
+    };
+    assert!(erased(&table).is_empty());
+    table.does(&user("w"), "erase_user", r#"{"user_id":"a"}"#);
+    assert!(table.last.wakes, "the steward is to look");
+    table.say(&ana, "again");
+    table.does(&user("w"), "erase_user", r#"{"user_id":"c"}"#);
+    assert_eq!(erased(&table), [1, 3, 4], "what was said, changed and reacted with, up to there");
+    let loaded = table.chat.load(&table.room, &table.chat.save(&table.state)).expect("it is read");
+    for upto in [6, 8] {
+        let sweep = table.chat.sweeps(&table.state).expect("one is open");
+        assert_eq!(sweep.upto.offset, upto, "the oldest first");
+        if upto == 6 {
+            assert_eq!(table.chat.sweeps(&loaded), Some(sweep.clone()), "a snapshot knows it");
+        }
+        let duty = Caller::Duty { name: sweep.then.name.clone(), payload: sweep.then.payload };
+        let ended = table.told(&duty, &sweep.then.name, "");
+        assert_eq!(ended, "hidden", "it is told to nobody");
+        assert_eq!(table.told(&duty, &sweep.then.name, ""), "-", "again is nothing");
+        assert!(erased(&table).is_empty(), "what is swept is in no log");
+    }
+    assert_eq!(table.chat.sweeps(&table.state), None);
+}
+
+#[test]
+fn a_deleted_room_is_swept_too() {
+    let (mut table, ana) = (Table::new("general"), user("a"));
+    table.does(&user("o"), "create_room", r#"{"title":"t"}"#);
+    let first = table.say(&ana, "secret");
+    table.does(&ana, "edit_message", &format!(r#"{{"message_id":"{first}","content":"mild"}}"#));
+    table.does(&user("o"), "delete_room", "{}");
+    table.does(&key(), "erase_user", r#"{"user_id":"a"}"#);
+    let erased = |record: &&Record| table.chat.is_erased(&table.state, record);
+    let kinds: Vec<_> = table.log.values().filter(erased).map(|record| &*record.kind).collect();
+    assert_eq!(kinds, ["message", "message_edited"]);
+}
+
+#[test]
+fn so_many_erasures_wait_at_once() {
+    let mut table = Table::new("general");
+    for number in 0..crate::sweeps::SWEEPS_MAX {
+        table.does(&key(), "erase_user", &format!(r#"{{"user_id":"u{number}"}}"#));
+    }
+    assert_eq!(table.told(&key(), "erase_user", r#"{"user_id":"one more"}"#), "! Busy");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use vocabulary::{Check, Epoch, Position, Seen, Wall};
+use vocabulary::{Check, Epoch, Position, Seen, Wall, tombstone};
 
 use super::MemoryLimits;
 use crate::contract::{
-    Appended, Batch, Followed, Loaded, Parcel, Placement, Present, Read, Snapshot, SoftEntry, Stored,
+    Appended, Batch, ERASE_MAX, Erased, Followed, Loaded, Parcel, Placement, Present, Read, Snapshot,
+    SoftEntry, Stored,
 };
 
 struct Kept {
@@ -220,6 +221,30 @@ impl RoomLog {
         while self.records.front().is_some_and(|kept| kept.stored.offset <= forget_upto.min(offset)) {
             self.forget_front();
         }
+    }
+
+    /// Tombstones in the place of these.
+    pub(super) fn erase(&mut self, seen: Seen, offsets: &[u64]) -> Erased {
+        match self.past(seen) {
+            Past::Behind => return Erased::Behind,
+            Past::Lost => return Erased::Lost,
+            Past::Mine => {}
+        }
+        if offsets.len() > ERASE_MAX {
+            return Erased::Refused;
+        }
+        if offsets.iter().any(|offset| *offset > seen.position.offset) {
+            return Erased::Lost;
+        }
+        for offset in offsets {
+            let kept = offset.checked_sub(self.base.position.offset + 1);
+            let kept = kept.and_then(|at| self.records.get_mut(usize::try_from(at).ok()?));
+            let Some(Kept { stored, .. }) = kept else { continue };
+            let left = tombstone(&stored.data);
+            self.bytes = self.bytes - stored.data.len() + left.len();
+            stored.data = left;
+        }
+        Erased::Gone
     }
 
     pub(super) fn snapshot_at(&self) -> Option<Position> {

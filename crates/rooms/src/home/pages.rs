@@ -40,6 +40,8 @@ pub(super) enum Want {
     Subject(Box<Act>),
     /// Who may not be here by what is known: whether that is still so.
     Join(Box<Join>),
+    /// What of it is to be erased.
+    Sweep,
 }
 
 impl Reader {
@@ -198,6 +200,7 @@ impl Home {
             Want::History(_) => return self.read_history(cx, reader, outcome),
             Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
             Want::Join(join) => return self.join_read(cx, *join, outcome.clone()),
+            Want::Sweep => return self.read_sweep(cx, reader.after, outcome),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
             }
@@ -279,7 +282,7 @@ impl Home {
     pub(super) fn give_up_readers(&mut self, cx: &mut Cx<'_>) {
         for reader in std::mem::take(&mut self.readers).into_values() {
             match reader.want {
-                Want::Page { .. } => {}
+                Want::Page { .. } | Want::Sweep => {}
                 Want::History(past) => {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }

@@ -8,6 +8,7 @@ use app::{Duties, Duty, Presence, Roll, Soft};
 use engine::Question;
 use vocabulary::{Act, Caller, Command, Key, Payload, Position, Standing, StepId, Tick, UserId, Wall};
 
+use super::sweep::Sweeping;
 use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::log::Unsaved;
@@ -36,11 +37,13 @@ pub(crate) struct Stewarded {
     pub(super) woken: bool,
     /// With the last snapshot the engine was allowed to forget up to here.
     pub(super) forgets: u64,
+    pub(super) sweeping: Sweeping,
 }
 
 impl Stewarded {
     pub(super) fn state_changed(&mut self) {
         self.stale = true;
+        self.sweeping.stale = true;
         self.doing = false;
     }
 
@@ -71,7 +74,7 @@ impl Stewarded {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        self.due.is_some() || self.doing || !self.steps.is_empty()
+        self.due.is_some() || self.doing || !self.steps.is_empty() || self.sweeping.is_open()
     }
 
     pub(super) fn next_deadline(&self, cx: &Cx<'_>) -> Option<Tick> {
@@ -81,7 +84,8 @@ impl Stewarded {
         let due = self.due.as_ref().filter(|_| !self.doing);
         let due = due.map(|(at, _)| cx.now.tick_at(*at).max(self.not_before));
         let steps = self.steps.values().copied().min();
-        due.into_iter().chain(steps).min()
+        let sweep = self.sweeping.next_deadline(cx.limits.ask_again);
+        due.into_iter().chain(steps).chain(sweep).min()
     }
 }
 
@@ -105,6 +109,7 @@ impl Roll for Deserted {
 
 impl Home {
     pub(super) fn steward(&mut self, cx: &mut Cx<'_>) {
+        self.sweep(cx);
         if !cx.steward {
             self.stewarded.due = None;
             self.stewarded.woken = false;
@@ -120,25 +125,17 @@ impl Home {
         let passed = log.passed(cx.now.wall);
         let overdue = passed > self.kept_from.max(self.stewarded.forgets);
         if overdue || log.wants_snapshot(cx.limits) {
-            match log.snapshot(cx.format, cx.limits) {
-                Ok(snapshot) => {
-                    let too_many = snapshot.seen.position.offset.saturating_sub(self.retention);
-                    let forget_upto = too_many.max(passed);
-                    log.forgets(forget_upto);
-                    self.stewarded.forgets = forget_upto;
-                    cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
-                }
-                Err(Unsaved::Panicked(panicked)) => {
-                    cx.panicked(&self.id, panicked);
-                }
-                Err(Unsaved::TooLarge(bytes)) => cx.too_large(&self.id, bytes),
-            }
+            self.store_snapshot(cx);
         }
+        let Phase::Live(log) = &self.phase else { return };
         let needs = self.host.needs();
         if needs.duties != Duties::Never {
             let soft = Soft::new(self.soft.values());
             let due = log.fold.due(cx.now, &self.id, Presence::new(&self.presence), soft);
-            self.stewarded.due = cx.unless_panicked(&self.id, due).flatten();
+            let due = cx.unless_panicked(&self.id, due).flatten();
+            // An erasure that is done is said to be before anything that can wait.
+            let swept = self.stewarded.sweeping.duty().map(|duty| (super::append::AT_ONCE, duty.clone()));
+            self.stewarded.due = swept.or(due);
             self.do_due(cx);
         }
         self.send_steps(cx);
@@ -151,6 +148,23 @@ impl Home {
         self.stewarded.stale = false;
     }
 
+    pub(super) fn store_snapshot(&mut self, cx: &mut Cx<'_>) {
+        let Phase::Live(log) = &mut self.phase else { return };
+        match log.snapshot(cx.format, cx.limits) {
+            Ok(snapshot) => {
+                let too_many = snapshot.seen.position.offset.saturating_sub(self.retention);
+                let forget_upto = too_many.max(log.passed(cx.now.wall));
+                log.forgets(forget_upto);
+                self.stewarded.forgets = forget_upto;
+                cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
+            }
+            Err(Unsaved::Panicked(panicked)) => {
+                cx.panicked(&self.id, panicked);
+            }
+            Err(Unsaved::TooLarge(bytes)) => cx.too_large(&self.id, bytes),
+        }
+    }
+
     /// The agenda has word of this room: somebody left it, whoever was steward then.
     pub(crate) fn woken(&mut self) {
         self.stewarded.woken = true;
@@ -161,6 +175,7 @@ impl Home {
         let Some(log) = self.log() else { return };
         if let Some(kept) = kept.filter(|kept| kept.epoch == log.head().epoch) {
             self.kept_from = self.kept_from.max(self.stewarded.forgets.min(kept.offset));
+            self.sweep_stored(kept);
         }
     }
 
@@ -210,8 +225,9 @@ impl Home {
             let then = then.map(|at| Wall((at.0 / lease + 1) * lease));
             due = [due, then].into_iter().flatten().min();
         }
-        // An open step must find a steward too, should this one die.
-        let open = (!self.stewarded.steps.is_empty()).then_some(super::append::AT_ONCE);
+        // An open step, or an erasure, must find a steward too, should this one die.
+        let open = !self.stewarded.steps.is_empty() || self.stewarded.sweeping.is_open();
+        let open = open.then_some(super::append::AT_ONCE);
         due = [due, open].into_iter().flatten().min();
         let told = Some((log.head(), due));
         self.stewarded.woken &= due.is_some();

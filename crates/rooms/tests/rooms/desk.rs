@@ -116,8 +116,13 @@ impl Desk {
     }
 
     pub(crate) fn empty_of(nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
+        Desk::serving(app::host(Scribe), nodes, limits, rules)
+    }
+
+    /// Another app in the scribe's place.
+    pub(crate) fn serving(host: Box<dyn app::Host>, nodes: Nodes, limits: Limits, rules: Rules) -> Desk {
         let now = Now { tick: Tick(1_000_000_000), wall: Wall(1_767_261_600_000) };
-        let apps = Apps::default().with("scribe", app::host(Scribe), rules);
+        let apps = Apps::default().with("scribe", host, rules);
         let guarantees = MemoryEngine::guarantees(nodes);
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);

@@ -9,3 +9,4 @@ mod outward;
 mod presence;
 mod resuming;
 mod subjects;
+mod sweeping;

@@ -68,6 +68,7 @@ impl Desk {
             mend_at: None,
             rest_at: Tick(u64::MAX),
             held: 0,
+            wipes: Wipes::default(),
         };
         Desk { folder, writer }
     }

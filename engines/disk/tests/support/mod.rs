@@ -104,8 +104,16 @@ impl Asker {
     }
 
     pub(crate) fn ask(&self, question: Question) -> Answer {
+        self.tell(question);
+        self.hear()
+    }
+
+    pub(crate) fn tell(&self, question: Question) {
         let by = Incarnation { node: 1, shard: ShardId(0), life: 1 };
         self.disk.ask(Asked { by, question }).expect("taken");
+    }
+
+    pub(crate) fn hear(&self) -> Answer {
         self.heard.recv_timeout(Duration::from_secs(30)).expect("an answer")
     }
 

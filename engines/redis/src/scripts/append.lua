@@ -1,4 +1,4 @@
--- KEYS 4: due. ARGV: epoch, offset, check, guarded, due or '', the room's name, PUBLISH or SPUBLISH, channel, the news'
+-- KEYS 5: due. ARGV: epoch, offset, check, guarded, due or '', the room's name, PUBLISH or SPUBLISH, channel, the news'
 -- beginning, the number of parcels; and each: its key, how many records, and of each its hash and its data.
 local room, why = load_room()
 if not room then return { why == 'damaged' and 'lost' or why } end
@@ -10,10 +10,10 @@ if verdict ~= 'mine' then return { verdict } end
 local SCAN_MAX, SCAN_BYTES_MAX = 1024, 4194304
 local known, scanned, bytes, after = {}, 0, 0, seen
 while after < room.head do
-  local some = redis.call('XRANGE', KEYS[2], text(after + 1) .. '-0', '+', 'COUNT', 64)
-  if #some == 0 then break end
+  local some = after_of(room, after, 64)
+  if not some then return { 'lost' } end
   for _, entry in ipairs(some) do
-    after = offset_of(entry)
+    after = after + 1
     local key = entry[2][2]
     known[key] = known[key] or after
     bytes = bytes + #entry[2][4]
@@ -55,7 +55,7 @@ if #news > 0 then
     redis.call('HSET', KEYS[1], 'epoch', room.epoch, 'base', '0', 'base_check', '0')
   end
   redis.call('HSET', KEYS[1], 'head', text(room.head), 'check', text(room.check))
-  if ARGV[5] ~= '' then redis.call('ZADD', KEYS[4], ARGV[5], ARGV[6]) end
+  if ARGV[5] ~= '' then redis.call('ZADD', KEYS[5], ARGV[5], ARGV[6]) end
   redis.call(ARGV[7], ARGV[8], ARGV[9] .. #news .. '\n' .. table.concat(news))
   answer[1] = 'grown'
 end

@@ -1,4 +1,4 @@
--- KEYS 4: snapshot, 5: who is here, 6: soft. ARGV: load, go_on or read; epoch, offset, check, limit.
+-- KEYS 5: snapshot, 6: who is here, 7: soft. ARGV: load, go_on or read; epoch, offset, check, limit.
 -- One answer: a verdict, and where it is 'mine' the room, where the records begin and with which check, the snapshot,
 -- the records, who is here, what is soft, and the time.
 local room, why = load_room()
@@ -9,7 +9,7 @@ if mode == 'load' then
   from, from_check = room.base, room.base_check
   if room.snap then
     from, from_check = room.snap, room.snap_check
-    snapshot = redis.call('GET', KEYS[4])
+    snapshot = redis.call('GET', KEYS[5])
     if not snapshot then return { 'damaged' } end
   end
 elseif mode == 'go_on' then
@@ -27,11 +27,10 @@ end
 local BYTES_MAX = 1048576
 local records, limit, bytes, after = {}, tonumber(ARGV[5]), 0, from
 while limit > 0 and after < room.head and bytes < BYTES_MAX do
-  local some = redis.call('XRANGE', KEYS[2], text(after + 1) .. '-0', '+', 'COUNT', math.min(limit, 16))
-  if #some == 0 then return { 'damaged' } end
+  local some = after_of(room, after, math.min(limit, 16))
+  if not some then return { 'damaged' } end
   for _, entry in ipairs(some) do
-    after = offset_of(entry)
-    if not after then return { 'damaged' } end
+    after = after + 1
     local fields = entry[2]
     records[#records + 1] = text(after)
     records[#records + 1] = fields[2]
@@ -45,7 +44,7 @@ end
 
 local here, soft = {}, {}
 if mode ~= 'read' then
-  here, soft = redis.call('HGETALL', KEYS[5]), redis.call('HGETALL', KEYS[6])
+  here, soft = redis.call('HGETALL', KEYS[6]), redis.call('HGETALL', KEYS[7])
 end
 local now = redis.call('TIME')
 return {

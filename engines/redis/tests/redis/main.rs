@@ -2,6 +2,7 @@
 
 mod cluster;
 mod contract;
+mod erased;
 mod node;
 mod opening;
 mod outages;

@@ -1,0 +1,127 @@
+//! What was erased is neither in any message of the server's streams nor in its files.
+
+mod world;
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use conformance::words::{A, base, general, go_on, snapshot, text};
+use engine::{Answer, Appended, Batch, Erased, Parcel, Question, Snapshot};
+use serde_json::json;
+use vocabulary::{Key, Payload, Seen, is_tombstone};
+use world::desk::{Desk, operate};
+
+const SAID: &str = "ana said this and nobody else";
+
+fn holds(folder: &Path, text: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(holds(&path, text));
+        } else if std::fs::read(&path).unwrap_or_default().windows(text.len()).any(|it| it == text) {
+            found.push(path.to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+/// As one message of the log.
+fn append(desk: &mut Desk, seen: Seen, texts: &[&str]) -> Seen {
+    let number = seen.position.offset + 1;
+    let key = |at: usize| Key::once(1, number + at as u64);
+    let parcel = |(at, it): (usize, &&str)| Parcel { key: key(at), records: vec![text(it)] };
+    let parcels = texts.iter().enumerate().map(parcel).collect();
+    let stored = desk.append(&general(), Batch { number, seen, guarded: false, parcels, due: None });
+    assert!(matches!(stored, Appended::Stored { .. }), "{stored:?}");
+    go_on(seen, texts)
+}
+
+fn erase(desk: &mut Desk, seen: Seen, offsets: &[u64]) {
+    let question = Question::Erase { room: general(), seen, offsets: offsets.to_vec(), ticket: 4 };
+    let answer = desk.ask(&question, |answer| matches!(answer, Answer::Erased { .. }));
+    assert!(matches!(answer, Answer::Erased { outcome: Erased::Gone, .. }), "{answer:?}");
+}
+
+fn messages(url: &str, stream: &str) -> u64 {
+    operate(url, &format!("STREAM.INFO.{stream}"), json!({}))["state"]["messages"]
+        .as_u64()
+        .unwrap_or_default()
+}
+
+#[test]
+fn no_stream_and_no_file_holds_what_was_erased() {
+    let mut server = world::server();
+    let config = world::config(&world::url(&server));
+    let mut desk = Desk::new(&config, A);
+    let mut seen = desk.start();
+    for number in 0..20 {
+        let own = format!("{SAID} {number}");
+        let other = format!("beside it {number}");
+        seen = append(&mut desk, seen, &[&own, &other]);
+    }
+    let own: Vec<u64> = (1..=40).filter(|offset| offset % 2 == 1).collect();
+    // In several goes, the second of which finds some beside the log.
+    erase(&mut desk, seen, &own[..5]);
+    erase(&mut desk, seen, &own[3..]);
+    let records = desk.load(&general()).records;
+    let gone: Vec<u64> = records.iter().filter(|it| is_tombstone(&it.data)).map(|it| it.offset).collect();
+    assert_eq!(gone, own);
+    assert_eq!(records.len(), 40);
+    let prefix = config.prefix.replace('.', "_");
+    for stream in ["LOG", "SNAPSHOTS", "STATE"] {
+        let stream = format!("{prefix}_{stream}");
+        let told = operate(&world::url(&server), &format!("STREAM.INFO.{stream}"), json!({}));
+        let last = told["state"]["last_seq"].as_u64().expect("a stream");
+        for seq in 1..=last {
+            let got =
+                operate(&world::url(&server), &format!("STREAM.MSG.GET.{stream}"), json!({ "seq": seq }));
+            let data = got["message"]["data"].as_str().unwrap_or_default().to_owned();
+            let data = STANDARD.decode(data).expect("base64");
+            assert!(!data.windows(SAID.len()).any(|it| it == SAID.as_bytes()), "{stream} {seq}");
+        }
+    }
+    server.kill();
+    assert_eq!(holds(&server.folder, SAID.as_bytes()), [] as [&str; 0]);
+    assert!(!holds(&server.folder, b"beside it 7").is_empty(), "what others said stays");
+}
+
+#[test]
+fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
+    let server = world::server();
+    let config = world::config(&world::url(&server));
+    let mut desk = Desk::new(&config, A);
+    let start = desk.start();
+    // An epoch begins with a message that holds a snapshot.
+    let end = append(&mut desk, start, &["a"]);
+    let new = start.position.epoch.next(5);
+    let first = Snapshot { data: Payload::from_static(SAID.as_bytes()), ..base(new) };
+    let begin = Question::BeginEpoch { room: general(), old: end, base: first.clone() };
+    desk.ask(&begin, |answer| matches!(answer, Answer::EpochBegan { epoch, .. } if *epoch == new));
+    let texts: Vec<String> = (1..=47).map(|number| format!("{SAID} {number}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut seen = first.seen;
+    for some in texts.chunks(4) {
+        seen = append(&mut desk, seen, some);
+    }
+    erase(&mut desk, seen, &(1..=47).collect::<Vec<_>>());
+    let store = |desk: &mut Desk, seen: Seen, forget_upto| {
+        let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
+        let at = seen.position;
+        desk.ask(&question, |answer| matches!(answer, Answer::Stored { kept, .. } if *kept == Some(at)));
+    };
+    store(&mut desk, go_on(first.seen, &texts[..30]), 20);
+    erase(&mut desk, seen, &[]);
+    let url = world::url(&server);
+    let prefix = config.prefix.replace('.', "_");
+    let (log, snapshots) = (format!("{prefix}_LOG"), format!("{prefix}_SNAPSHOTS"));
+    // The deployment's record, and an empty message where the log ends.
+    assert_eq!(messages(&url, &log), 2);
+    assert_eq!(messages(&url, &snapshots), 2, "offsets 16 to 31 and 32 to 47");
+    let loaded = desk.load(&general());
+    assert_eq!((loaded.base, loaded.records.len()), (20, 17));
+    store(&mut desk, seen, 47);
+    assert_eq!(messages(&url, &snapshots), 0);
+    assert_eq!(desk.load(&general()).head, seen.position);
+}
