@@ -138,8 +138,9 @@ impl Said {
 
     /// The words of a message that is deleted stay in no snapshot.
     pub(crate) fn delete(&mut self, position: Position) {
-        if self.counted.binary_search_by_key(&position, |(position, _)| *position).is_ok() {
-            self.uncount(|other, _| other == position);
+        let found = self.counted.binary_search_by_key(&position, |(position, _)| *position).ok();
+        if let Some((_, author)) = found.and_then(|index| self.counted.remove(index)) {
+            self.let_go(author);
         }
         self.blank(|kept| kept.position == position);
     }

@@ -66,6 +66,8 @@ impl Speaking<'_> {
             self.state.slow.check(seconds, id, self.now.wall)?;
         }
         let mut decision = Decision::record(MESSAGE, payload.clone());
+        // The next one of the same author is to meet this one's time.
+        decision.alone = seconds > 0;
         if cfg!(feature = "rehearsal") && self.state.room.name() == REHEARSED {
             decision.records.extend(Decision::record(REHEARSED, Payload::new()).records);
         }
@@ -204,14 +206,14 @@ impl Speaking<'_> {
     }
 }
 
-/// What an inbox answered closes the step, be it a refusal: it would be refused for ever. Only an answer that is none leaves
-/// it open.
+/// What an inbox answered closes the step, be it a refusal: it would be refused for ever. What is no answer, or a fault of ours,
+/// leaves it open.
 pub(crate) fn settled(
     state: &State,
     step: &vocabulary::StepId,
     result: &Result<Payload, Refusal>,
 ) -> Decision {
-    let unanswered = matches!(result, Err(Refusal { code: Code::Busy | Code::Unconfirmed, .. }));
+    let unanswered = result.as_ref().is_err_and(|refusal| !refusal.code.is_clients_fault());
     let open = state.people.known().filter_map(|(_, someone)| someone.untold);
     let is =
         |untold: &crate::people::Untold| (untold.position, untold.number) == (step.position, step.number);

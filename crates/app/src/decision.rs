@@ -13,6 +13,8 @@ pub struct Decision {
     pub soft: Vec<SoftDraft>,
     /// Sent to the caller with the ack, or alone if nothing is recorded.
     pub reply: Option<Payload>,
+    /// Nothing is decided with it on the same state: what follows must see what it records.
+    pub alone: bool,
     /// Something is to be done from now on, or at another time: of an app that has duties only sometimes, the steward is to look.
     pub wakes: bool,
 }

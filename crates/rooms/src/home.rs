@@ -219,6 +219,7 @@ impl Home {
                 }
             }
         }
+        self.renew_joins(connection, &user);
         if !self.seats.renew(connection, &user) {
             return;
         }

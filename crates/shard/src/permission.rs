@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use vocabulary::{Asked, Asks, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Tag, Verb};
+use vocabulary::{
+    Asked, Asks, Code, ConnectionId, Deed, Now, Petition, Refusal, RoomId, Ruling, Standing, Tag, Verb,
+};
 
 use crate::connection::Connection;
 use crate::speech::spelled;
@@ -39,10 +41,11 @@ impl Waiting {
     fn bytes(&self) -> usize {
         payload_bytes(&self.asked)
     }
-}
 
-fn reads(asked: &Asked) -> bool {
-    matches!(asked.verb, Verb::History { .. } | Verb::Members)
+    /// It is asked about only because whoever is not in the room would look into it: whoever is in it may.
+    fn only_enters(&self) -> bool {
+        matches!(self.deed, Some(Deed::Join)) && !matches!(self.asked.verb, Verb::Join { .. })
+    }
 }
 
 fn payload_bytes(asked: &Asked) -> usize {
@@ -88,7 +91,7 @@ impl Parked {
     fn take_free(&mut self, room: &RoomId, is_in: bool) -> Option<Asked> {
         let index = self.waiting.iter().position(|it| it.asked.room == *room)?;
         let next = &self.waiting[index];
-        let is_free = next.deed.is_none() || (is_in && reads(&next.asked));
+        let is_free = next.deed.is_none() || (is_in && next.only_enters());
         is_free.then(|| self.waiting.remove(index)).flatten().map(|it| it.asked)
     }
 }
@@ -102,6 +105,8 @@ fn deed(asks: &Asks, asked: &Asked, is_in: bool) -> Option<Deed> {
         Verb::Act { kind, .. } if asks.publish => {
             Deed::Publish { kind: kind.clone(), id: asked.tag.id.clone() }
         }
+        // Nor does it by a request that needs no membership.
+        Verb::Act { standing: Standing::Anyone, .. } if asks.join && !is_in => Deed::Join,
         _ => return None,
     };
     asks.about(&asked.room).then_some(deed)

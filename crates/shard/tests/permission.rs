@@ -306,3 +306,23 @@ fn leaving_waits_for_the_join_before_it() {
     let info = node.heard(bo);
     assert_eq!(info[0]["payload"]["count"], 1, "the other has left: {info:?}");
 }
+
+#[test]
+fn a_request_that_needs_no_membership_is_no_way_around_the_join() {
+    let joins_alone = Asks { publish: false, ..asks() };
+    let (mut node, ana) = node_with(&joins_alone);
+    let members = |node: &mut Node, id: &str| {
+        node.say(ana, &format!(r#"{{"type":"get_members","id":"{id}","room":"a"}}"#));
+    };
+    members(&mut node, "1");
+    assert_eq!(asked(&node, ana), [Deed::Join]);
+    node.judge(ana, Ruling::Refused("no".into()));
+    assert_eq!(heard(&mut node, ana), pairs(&[("error", "1")]));
+    // Behind a join that is allowed it needs no question, and a member asks none.
+    join(&mut node, ana, "a");
+    members(&mut node, "2");
+    node.judge(ana, Ruling::Allowed);
+    members(&mut node, "3");
+    assert_eq!(asked(&node, ana), []);
+    assert_eq!(heard(&mut node, ana), pairs(&[("room_info", "j-a"), ("ack", "2"), ("ack", "3")]));
+}

@@ -18,6 +18,8 @@ enum Turn {
     /// Answered, nothing to store.
     Done,
     Parcel(Parcel, Vec<Written>),
+    /// The same, and what follows is decided when it is folded.
+    Last(Parcel, Vec<Written>),
 }
 
 impl Home {
@@ -50,7 +52,7 @@ impl Home {
         if self.answer_known(cx, &pending) {
             return;
         }
-        if let Turn::Parcel(parcel, written) = self.decide(cx, &pending) {
+        if let Turn::Parcel(parcel, written) | Turn::Last(parcel, written) = self.decide(cx, &pending) {
             self.fly(cx, vec![parcel], written, Some(pending));
         }
     }
@@ -67,7 +69,9 @@ impl Home {
             if self.answer_known(cx, &pending) {
                 continue;
             }
-            if let Turn::Parcel(parcel, mut records) = self.decide(cx, &pending) {
+            let turn = self.decide(cx, &pending);
+            let is_last = matches!(turn, Turn::Last(..));
+            if let Turn::Parcel(parcel, mut records) | Turn::Last(parcel, mut records) = turn {
                 bytes += parcel.records.iter().map(|record| record.len()).sum::<usize>();
                 parcels.push(parcel);
                 if written.is_empty() {
@@ -75,6 +79,9 @@ impl Home {
                 } else {
                     written.append(&mut records);
                 }
+            }
+            if is_last {
+                break;
             }
         }
         if !parcels.is_empty() {
@@ -107,7 +114,7 @@ impl Home {
         });
         let decision = cx.answered(&self.id, decided);
         let at = cx.now.wall.max(log.at());
-        let Decision { records, soft, reply, wakes } = match decision {
+        let Decision { records, soft, reply, alone, wakes } = match decision {
             Ok(decision) => decision,
             Err(refusal) => {
                 self.refuse_with_waiters(cx, pending, refusal);
@@ -146,7 +153,8 @@ impl Home {
         if let Some(waiter) = waiter(&act.caller, act.reply.clone(), reply) {
             self.pipeline.wait(pending.key.clone(), pending.since, waiter);
         }
-        Turn::Parcel(Parcel { key: pending.key.clone(), records: bytes }, written)
+        let parcel = Parcel { key: pending.key.clone(), records: bytes };
+        if alone { Turn::Last(parcel, written) } else { Turn::Parcel(parcel, written) }
     }
 
     /// Whoever sent the same id again while the first waited, and nothing was recorded.

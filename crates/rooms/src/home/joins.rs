@@ -1,7 +1,9 @@
 //! Who comes into a room: admitted by the app, seated, and told where it stands. What was missed comes by `pages`.
 
+use std::sync::Arc;
+
 use engine::Read;
-use vocabulary::{Caller, Code, Command, ConnectionId, Delivery, Join, Joined, Refusal, Verdict};
+use vocabulary::{Caller, Code, Command, ConnectionId, Delivery, Join, Joined, Refusal, User, Verdict};
 
 use super::pages::{Reader, Want};
 use super::{Home, Phase};
@@ -27,14 +29,16 @@ impl Home {
             }
             Err(refusal) => {
                 // A member that is refused now is none any more, unless it is for a fault of ours.
-                let ends = refusal.code.is_clients_fault();
+                // Nor does the end of an older join end what a newer one has begun.
+                let ends = refusal.code.is_clients_fault() && !self.is_overtaken(&join);
                 self.part(cx, &join, refusal);
                 if ends {
-                    self.leave(cx, join.connection, true);
+                    self.unseat(cx, join.connection, true);
                 }
                 return;
             }
         };
+        let overtaken = self.is_overtaken(&join);
         let upto = log.head();
         let verdict = match join.since {
             None => Verdict::Fresh,
@@ -46,7 +50,8 @@ impl Home {
         };
         let about = cx.unless_panicked(&self.id, log.fold.about(cx.now, &caller, &join.payload)).flatten();
         let seat = Seat { user: join.user.clone(), audience, ticket: join.ticket, join: join.payload };
-        if self.seats.insert(join.connection, seat).is_none()
+        if !overtaken
+            && self.seats.insert(join.connection, seat).is_none()
             && let Some((person, count)) = self.presence.join(&join.user.person)
         {
             cx.publish_presence(&self.id, person, count);
@@ -65,6 +70,11 @@ impl Home {
             about,
         };
         cx.deliver(join.connection.shard, Delivery::Joined(joined));
+    }
+
+    /// A newer join of the same connection was answered before this one, for which the engine was asked.
+    fn is_overtaken(&self, join: &Join) -> bool {
+        self.seats.get(join.connection).is_some_and(|seat| seat.ticket > join.ticket)
     }
 
     /// Whoever was let in by another node a moment ago is not refused because this one has not heard of it.
@@ -86,6 +96,17 @@ impl Home {
         } else {
             // It is read anew, and who comes waits for that.
             self.command(cx, Command::Join(join));
+        }
+    }
+
+    /// What waits to be judged again is judged by the newer token.
+    pub(super) fn renew_joins(&mut self, connection: ConnectionId, user: &Arc<User>) {
+        for reader in self.readers.values_mut() {
+            if let Want::Join(join) = &mut reader.want
+                && join.connection == connection
+            {
+                join.user = user.clone();
+            }
         }
     }
 

@@ -150,12 +150,13 @@ impl Home {
 
     pub(super) fn store_snapshot(&mut self, cx: &mut Cx<'_>) {
         let Phase::Live(log) = &mut self.phase else { return };
+        let too_many = log.head().offset.saturating_sub(self.retention);
+        let forget_upto = too_many.max(log.passed(cx.now.wall));
+        // Whatever comes of it: one that failed is tried again with the next that is due.
+        self.stewarded.forgets = forget_upto;
         match log.snapshot(cx.format, cx.limits) {
             Ok(snapshot) => {
-                let too_many = snapshot.seen.position.offset.saturating_sub(self.retention);
-                let forget_upto = too_many.max(log.passed(cx.now.wall));
                 log.forgets(forget_upto);
-                self.stewarded.forgets = forget_upto;
                 cx.ask(Question::Store { room: self.id.clone(), snapshot, forget_upto });
             }
             Err(Unsaved::Panicked(panicked)) => {

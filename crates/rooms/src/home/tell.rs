@@ -143,9 +143,14 @@ impl Home {
     }
 
     pub(super) fn leave(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
+        self.unseat(cx, connection, asked);
+        self.forget_joins(cx, connection, asked);
+    }
+
+    /// A member no more; what its connection asks for besides goes on.
+    pub(super) fn unseat(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) {
         self.remove_seat(cx, connection, asked);
         self.readers.retain(|_, reader| !reader.is_page_for(connection));
-        self.forget_joins(cx, connection, asked);
     }
 
     fn remove_seat(&mut self, cx: &mut Cx<'_>, connection: ConnectionId, asked: bool) -> Option<Seat> {

@@ -295,3 +295,23 @@ fn start_of(answers: &[Answer]) -> Position {
     let [Answer::Followed { outcome: Followed::Loaded(loaded), .. }] = answers else { panic!("{answers:?}") };
     loaded.head
 }
+
+#[test]
+fn what_is_to_be_seen_by_the_next_ends_its_batch() {
+    let mut desk = Desk::new();
+    desk.say("first");
+    let first = desk.append();
+    for said in ["a", "!b", "c", "!d", "!e", "f"] {
+        desk.say(said);
+    }
+    let answers = desk.engine_says(first);
+    desk.hear(answers);
+    let mut batches = Vec::new();
+    while let Some(append) = desk.take(|question| matches!(question, Question::Append { .. })) {
+        let Question::Append { batch, .. } = &append else { continue };
+        batches.push(batch.parcels.len());
+        let answers = desk.engine_says(append);
+        desk.hear(answers);
+    }
+    assert_eq!(batches, [2, 2, 1, 1]);
+}

@@ -10,11 +10,11 @@ use rooms::{Apps, Config, Effect, Limits, Rooms, Rules};
 use vocabulary::{
     Act, Asker, Audience, Caller, Class, Code, Command, ConnectionId, Delivery, Failure, HistoryFrom,
     Incarnation, Join, Key, Now, Outward, Payload, Person, Position, Record, Refusal, Reply, ReplyTo, RoomId,
-    ShardId, Shown, Standing, Tag, Tick, User, UserId, Wall,
+    ShardId, Shown, Standing, Tag, Tick, Touched, User, UserId, Wall,
 };
 
 /// Whatever is said is recorded. What begins with `~` does not last, `about` a record repeats what that says, and who comes
-/// `if open` is let in once `open` was said.
+/// `if open` is let in while `open` was said and not `close`. Nothing is decided on the state that `!` was decided on.
 pub(crate) struct Scribe;
 
 impl App for Scribe {
@@ -45,10 +45,12 @@ impl App for Scribe {
             (Some(_), Some(record)) => Payload::from([b"found ", &record.body[..]].concat()),
             (Some(_), None) => Payload::from_static(b"found nothing"),
         };
-        Ok(Decision::record("said", repeated))
+        let alone = repeated.starts_with(b"!");
+        let decision = Decision { alone, ..Decision::record("said", repeated) };
+        Ok(if **said.payload == *b"close" { decision.touching(Touched::Everybody) } else { decision })
     }
     fn apply(&self, open: &mut bool, record: &Record) -> Applied {
-        *open |= *record.body == *b"open";
+        *open = (*open || *record.body == *b"open") && *record.body != *b"close";
         Applied::Done
     }
     fn show(&self, _: &bool, record: &Record, _: Audience) -> Option<Shown> {

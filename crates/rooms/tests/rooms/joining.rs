@@ -7,9 +7,14 @@ use vocabulary::{Check, Code, Command, Delivery, Epoch, Join, Key, Payload, Posi
 use crate::desk::{ANA, Desk, OTHER, ana, room};
 
 fn join(desk: &mut Desk, id: &str) {
+    join_as(desk, id, 1);
+}
+
+/// `ticket`: which join of the connection it is.
+fn join_as(desk: &mut Desk, id: &str, ticket: u32) {
     let tag = Tag { id: Some(id.into()), full_name: false };
     let payload = Payload::from_static(b"if open");
-    let (ticket, since) = (1, None);
+    let since = None;
     desk.command(Command::Join(Join {
         room: room(),
         connection: ANA,
@@ -99,4 +104,41 @@ fn an_engine_that_never_answers_ends_in_busy() {
         desk.wait(std::time::Duration::from_secs(1));
     }
     assert_eq!(answers(&mut desk), [("j".to_owned(), Some(Code::Busy))]);
+}
+
+/// What is told of the seat when it ends: by which ticket.
+fn put_out(desk: &mut Desk) -> Vec<u32> {
+    let told = desk.told.drain(..).filter_map(|delivery| match delivery {
+        Delivery::Parted(parting) if parting.answers.is_none() => Some(parting.ticket),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn an_older_join_that_is_judged_late_takes_no_newer_ones_place() {
+    let mut desk = closed(Nodes::Many);
+    join_as(&mut desk, "old", 1);
+    let asked = desk.take(is_read).expect("the engine is asked");
+    opened_elsewhere(&mut desk);
+    // Meanwhile this node hears of it, and a newer join is let in at once.
+    join_as(&mut desk, "new", 2);
+    desk.carry_all();
+    assert_eq!(answers(&mut desk), [("new".to_owned(), None)]);
+    let late = desk.engine_says(asked);
+    desk.hear(late);
+    assert_eq!(answers(&mut desk), [("old".to_owned(), None)], "it is answered");
+    desk.say("close");
+    desk.carry_all();
+    assert_eq!(put_out(&mut desk), [2], "and the seat is the newer one's");
+}
+
+#[test]
+fn the_refusal_of_one_join_is_no_answer_to_the_next() {
+    let mut desk = closed(Nodes::Many);
+    join_as(&mut desk, "one", 1);
+    join_as(&mut desk, "two", 2);
+    let refused = |id: &str| (id.to_owned(), Some(Code::Forbidden));
+    desk.carry_all();
+    assert_eq!(answers(&mut desk), [refused("one"), refused("two")]);
 }
