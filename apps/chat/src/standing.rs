@@ -90,6 +90,12 @@ impl<'a> Who<'a> {
                 false => Err(forbidden("this room is for the two whose names it has")),
             };
         }
+        if state.room.is_named_direct() {
+            // A client that sorts or writes the two names wrongly would say in the open what it means for one.
+            return Err(forbidden(
+                "no two users have a room of this name: direct:A:B, sorted, what no name may hold written _XX",
+            ));
+        }
         if self.rank == Rank::Warden {
             return Ok(());
         }

@@ -142,6 +142,11 @@ impl RoomId {
         RoomId::new(app, &name)
     }
 
+    /// Its name begins as those of rooms of two. Where `direct_pair` knows nobody, nobody's room it is.
+    pub fn is_named_direct(&self) -> bool {
+        self.name().starts_with(DIRECT)
+    }
+
     /// Whose room it is, if it is the room of two users as `direct` writes it.
     pub fn direct_pair(&self) -> Option<(UserId, UserId)> {
         let (first, second) = self.name().strip_prefix(DIRECT)?.split_once(':')?;

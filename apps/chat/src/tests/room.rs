@@ -193,3 +193,13 @@ fn a_room_of_two_is_for_the_two_and_lists_itself_when_they_speak() {
     assert_eq!(table.told(&user("a"), "erase_user", r#"{"user_id":"b"}"#), "! Forbidden");
     table.does(&key(), "erase_user", r#"{"user_id":"b"}"#);
 }
+
+#[test]
+fn a_name_that_looks_like_that_of_two_and_is_nobodys_is_entered_by_nobody() {
+    for name in ["direct:b:a", "direct:a", "direct:a:b:c", "direct:a_b:c", "direct:"] {
+        let mut table = Table::new(name);
+        assert!(table.enters(&user("a")).is_err(), "{name}");
+        assert_eq!(table.told(&user("a"), "create_room", "{}"), "! Forbidden", "{name}");
+    }
+    assert!(Table::new("direct:a:b").enters(&user("a")).is_ok());
+}

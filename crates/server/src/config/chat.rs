@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         "chat.retention_days",
         count(0, 36_500),
         "30",
-        "Messages are kept for so many days; 0: for as long as they are not too many.",
+        "Messages are kept for so many days; 0: for as long as they are not too many. A room that nobody uses forgets when it is used again.",
     ),
     Row::new("chat.retention_records", count(1000, 1_000_000_000), "1000000", "Records kept of one room."),
     Row::new(
