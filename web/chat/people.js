@@ -8,7 +8,9 @@ import { moderates } from "./timeline.js";
 
 /** @typedef {import("../client/index.js").Room} Room */
 /** @typedef {import("../../clients/js/src/types.d.ts").Person} Person */
+/** @typedef {import("../../clients/js/src/types.d.ts").Member} Member */
 /** @typedef {import("../../clients/js/src/types.d.ts").Members} Members */
+/** @typedef {Omit<Members, "members"> & {members: (Person & Pick<Member, "role">)[]}} Belonging */
 
 /** Events after which the list of members is another. */
 const CHANGES = /^(member_|role_changed|room_changed|user_erased)/;
@@ -22,7 +24,7 @@ export class People {
     this.write = write;
     /** @type {Room | null} */
     this.room = null;
-    /** @type {Members | null} */
+    /** @type {Belonging | null} */
     this.members = null;
     /** @type {(() => void)[]} */
     this.listening = [];
@@ -122,8 +124,8 @@ export class People {
   }
 }
 
-/** A member as the room tells it is a person with a role. @param {any} member */
-const named = ({ user_id, id = user_id, name, role }) => ({ id: String(id), name: name || String(id), role });
+/** A member as the room tells it is a person with a role. @param {Member} member */
+const named = ({ user_id, name, role }) => ({ id: user_id, name: name || user_id, role });
 
 /** @param {{until?: string}} muted */
 function mutedFor({ until }) {

@@ -30,17 +30,22 @@ export class PendingMessages {
    */
   post(payload, id) {
     const { clock, outgoing } = this.#link;
-    const changed = (/** @type {Order} */ { id, sending }) => this.#mark(id, { state: sending ? "sending" : "waiting", error: undefined });
+    let listed = false;
+    const changed = (/** @type {Order} */ { id, sending }) => listed && this.#mark(id, { state: sending ? "sending" : "waiting", error: undefined });
     const order = outgoing.add({ room: this.#room, word: "send_message", payload, id, lane: this.#room, changed });
     if (order.taken) {
       const state = outgoing.get(order.id)?.sending ? "sending" : "waiting";
       const timestamp = new Date(clock.now()).toISOString();
-      this.#set([...this.list, { id: order.id, payload, state, timestamp }]);
+      listed = true;
+      // In place of the failed one, which stays where there is no room for another try.
+      const others = this.list.filter((pending) => pending.id !== order.id);
+      this.#set([...others, { id: order.id, payload, state, timestamp }]);
     }
     const sent = order.answer.then(
       (frame) => ({ ...answerOf(frame), message_id: frame.payload?.message_id }),
       (error) => {
-        this.#mark(order.id, { state: "failed", error });
+        // Unless a later try is on its way already.
+        if (!outgoing.get(order.id)) this.#mark(order.id, { state: "failed", error });
         throw error;
       },
     );
@@ -51,7 +56,6 @@ export class PendingMessages {
   retry(id) {
     const failed = this.list.find((pending) => pending.id === id && pending.state === "failed");
     if (!failed) return Promise.reject(new Refusal("DISCARDED", `no failed message has the id ${id}`, { room: this.#room }));
-    this.list = this.list.filter((pending) => pending !== failed);
     return this.post(failed.payload, id);
   }
 

@@ -335,7 +335,10 @@ export class LiveRoom extends Emitter {
     if (!position || !this.isJoined) return true;
     const type = order && RECORD_OF[order.word];
     if (!type) {
-      if (isNewer(this.position, position)) this.#store.position = position;
+      const isNews = isNewer(this.position, position);
+      // Of one that was given up on its way and stored all the same: what it says is the room's to tell.
+      if (isNews && !order) this.again();
+      else if (isNews) this.#store.position = position;
       return this.#caughtUp();
     }
     const said = /** @type {any} */ (order.frame.payload);

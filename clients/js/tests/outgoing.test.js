@@ -59,6 +59,31 @@ test("what does not pass is refused at once, waits for a person, and can be sent
   await assert.rejects(room.retry(id), { code: "DISCARDED" });
 });
 
+test("a failed one that cannot be tried again, because too much waits, stays and says why", async () => {
+  const { room, net, join, messages } = await member({ queueMax: 1 });
+  const other = await join("random");
+  const sent = room.send("hello");
+  const [{ id }] = messages();
+  net.last.deliver(refused("MUTED", { id }));
+  await assert.rejects(sent, { code: "MUTED" });
+  other.send("in the way");
+  const states = [];
+  room.on("pending", (list) => states.push(list.map(({ state, error }) => `${state} ${error?.code}`).join()));
+  const [full, fullToo] = [room.retry(id), room.retry(id)];
+  other.discard(other.pending[0].id);
+  const again = room.retry(id);
+  assert.deepEqual(states, ["sending undefined"]);
+  await assert.rejects(full, { code: "QUEUE_FULL" });
+  await assert.rejects(fullToo, { code: "QUEUE_FULL" });
+  assert.deepEqual(room.pending.map(({ state, payload }) => [state, payload.content]), [["sending", "hello"]]);
+  net.last.deliver(refused("MUTED", { id }));
+  await assert.rejects(again, { code: "MUTED" });
+  other.send("in the way");
+  await assert.rejects(room.retry(id), { code: "QUEUE_FULL" });
+  assert.deepEqual(room.pending.map(({ payload }) => payload.content), ["hello"]);
+  assert.deepEqual(states, ["sending undefined", "failed MUTED", "failed QUEUE_FULL"]);
+});
+
 test("it is not tried for ever", async () => {
   const { room, net, clock, messages } = await member();
   const sent = room.send("hello");
@@ -180,6 +205,31 @@ test("given up while it waits, it is never sent", async () => {
   assert.deepEqual([socket.of("send_message"), room.pending], [[], []]);
 });
 
+test("given up on its way and stored all the same, it is shown as everybody else sees it", async () => {
+  const { room, net, messages, reopen } = await member();
+  const given = room.send("given up");
+  room.discard(room.pending[0].id);
+  await assert.rejects(given, { code: "DISCARDED" });
+  const kept = room.send("kept");
+  const mine = { sender: { id: "7", name: "Ana" } };
+  net.last.deliver(ack(messages()[0].id, 1));
+  net.last.deliver(ack(messages()[1].id, 2));
+  await kept;
+  assert.deepEqual([room.position, room.pending], [at(0), []]);
+  const joins = net.last.of("join_room");
+  assert.deepEqual(joins.map(({ payload }) => payload.since), [undefined, at(0)]);
+  net.last.deliver(info(joins[1].id, "general"));
+  net.last.deliver({ type: "resumed", room: "general", payload: { room_id: "general", upto: at(2) } });
+  net.last.deliver(said(1, "given up", mine));
+  net.last.deliver(said(2, "kept", mine));
+  assert.deepEqual([contents(room), room.state, room.position], [["given up", "kept"], "open", at(2)]);
+  // What is known is not asked for once more.
+  net.last.deliver(ack(messages()[0].id, 1));
+  assert.equal(net.last.of("join_room").length, 2);
+  net.last.end(1006);
+  assert.deepEqual((await reopen()).of("join_room")[0].payload.since, at(2));
+});
+
 test("a room that refuses us answers what waited for it", async () => {
   const { client, open } = world();
   const room = client.join("closed");
@@ -222,7 +272,7 @@ test("requests need no room to be joined; their answers are theirs", async () =>
   const about = room.getAbout();
   const online = room.online();
   const created = room.create({ title: "Other" });
-  const payload = { members: [{ id: "7", name: "Ana", role: "owner" }], count: 1 };
+  const payload = { members: [{ user_id: "7", name: "Ana", role: "owner" }], count: 1 };
   socket.deliver({ type: "ack", id: socket.of("get_members")[0].id, room: "chat:other", payload });
   socket.deliver({ type: "ack", id: socket.of("get_room")[0].id, room: "chat:other", payload: { title: "Other" } });
   socket.deliver({ type: "online_users", id: socket.of("online_users")[0].id, room: "chat:other", payload: { room_id: "chat:other", users: [], count: 4 } });

@@ -65,6 +65,21 @@ test("cut again and again in the middle of talk, it is all there once and in ord
   assert.deepEqual([contents(ana), contents(bo)], [expected, expected]);
 });
 
+test("what its author gave up on its way is seen by the author too, if it was stored", async (t) => {
+  const here = await server(t);
+  const clients = ["7", "8"].map((user) => here.client(user));
+  const [ana, bo] = clients.map((client) => client.room("general"));
+  await Promise.all([ana.join(), bo.join()]);
+  const given = ana.send("given up");
+  assert.equal(ana.pending[0].state, "sending");
+  ana.discard(ana.pending[0].id);
+  await assert.rejects(given, { code: "DISCARDED" });
+  await ana.send("kept");
+  await until(() => ana.messages.length === 2 && bo.messages.length === 2 && clients[0].state === "open", ana, bo, clients[0]);
+  assert.deepEqual([contents(ana), contents(bo)], [["given up", "kept"], ["given up", "kept"]]);
+  assert.deepEqual(ana.position, bo.position);
+});
+
 test("a second device gets what the first one says, and neither is there twice", async (t) => {
   const here = await server(t);
   const [phone, desk, bo] = [here.client("7"), here.client("7"), here.client("8")].map((client) => client.room("general"));
