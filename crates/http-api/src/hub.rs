@@ -22,7 +22,7 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use node::{Desk, Prover, Uncalled, Unproven};
 use tokio::sync::Semaphore;
-use vocabulary::{Asks, By, Payload, Reply, RoomId, Told, User, Wish, check_name};
+use vocabulary::{Asks, By, Payload, Reply, RoomId, Told, User, Wish, check_name, is_built_in};
 
 use crate::answers::Fault;
 use rates::Rates;
@@ -134,10 +134,7 @@ impl Hub {
     /// A channel by its id, which is a room's name; short, or with the app in front.
     fn room(&self, id: &str, user: &User) -> Result<RoomId, Fault> {
         let name = id.strip_prefix(self.app.as_str()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(id);
-        let of_another = ["user", "area", "system"]
-            .iter()
-            .any(|app| name.strip_prefix(app).is_some_and(|rest| rest.starts_with(':')));
-        if of_another {
+        if name.split_once(':').is_some_and(|(app, _)| is_built_in(app)) {
             return Err(refusals::no_channel());
         }
         check_name(name).map_err(|error| Fault::field("id", format!("the channel's id {error}")))?;
