@@ -139,14 +139,27 @@ impl Hub {
         }
         check_name(name).map_err(|error| Fault::field("id", format!("the channel's id {error}")))?;
         let room = RoomId::new(&self.app, name);
-        if (self.asks.join || self.asks.publish) && self.asks.about(&room) {
+        self.check(&room, user, "your token does not allow this channel")?;
+        Ok(room)
+    }
+
+    /// The inbox, which knows what the user is a member of.
+    fn inbox(&self, user: &User) -> Result<RoomId, Fault> {
+        let inbox = user.person.id.inbox();
+        self.check(
+            &inbox,
+            user,
+            "your token does not allow your inbox, which has the list of your channels",
+        )?;
+        Ok(inbox)
+    }
+
+    /// No call leads into a room that a socket would be kept out of.
+    fn check(&self, room: &RoomId, user: &User, says: &'static str) -> Result<(), Fault> {
+        if (self.asks.join || self.asks.publish) && self.asks.about(room) {
             return Err(refusals::asked_elsewhere());
         }
-        if user.may_enter(&room) {
-            Ok(room)
-        } else {
-            Err(Fault::forbidden("your token does not allow this channel"))
-        }
+        if user.may_enter(room) { Ok(()) } else { Err(Fault::forbidden(says)) }
     }
 
     /// One word said to a room; what it replied, if it did.
