@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use vocabulary::{Payload, Person, RoomId, UserId, check_name, check_user};
+use vocabulary::{Payload, Person, RoomId, UserId, check_name, check_user, is_built_in};
 
 use crate::channels::{Frame, channel_message, member_event, notification};
 
@@ -131,7 +131,7 @@ impl Reading {
         };
         // As on a socket: an app's prefix counts, and a room of another app is not this channel's to write to.
         let short = name.strip_prefix(&format!("{}:", self.app)).unwrap_or(name);
-        if let Some(app) = ["user", "area", "system"].into_iter().find(|app| starts(short, app)) {
+        if let Some((app, _)) = short.split_once(':').filter(|(app, _)| is_built_in(app)) {
             return poison(format!("`room` is {name:?}: rooms of {app} are not written to from here"));
         }
         let room = self.room(short, "`room`")?;
@@ -151,11 +151,6 @@ impl Reading {
         };
         Ok(Meant::Said(said))
     }
-}
-
-/// Whether a room's name begins with this app's.
-fn starts(name: &str, app: &str) -> bool {
-    name.strip_prefix(app).is_some_and(|rest| rest.starts_with(':'))
 }
 
 /// An id is its author's own: two users may both count from one. Without one a message is told by all its bytes, if its time is

@@ -13,7 +13,7 @@ use crate::lanes::{Errand, Lanes};
 use crate::lease::WORDS;
 use crate::parts::Parts;
 use crate::said::{Meant, Poison};
-use crate::shelf::Shelf;
+use crate::shelf::{Shelf, Turn};
 use crate::stage::Stage;
 
 /// Longer on the shelf than a lease: its next holder is found a moment after its end, and clocks go unevenly.
@@ -24,14 +24,6 @@ const AT_ONCE: usize = 256;
 /// How long its own last word may take to come back to a holder that leaves.
 const WORD_WITHIN: Duration = Duration::from_millis(500);
 
-/// Whether a message is heard for the first time, by all that this node knows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    First,
-    /// The last holder may have taken it.
-    Perhaps,
-}
-
 struct Source {
     parts: Rc<Parts>,
     lanes: Lanes,
@@ -39,7 +31,7 @@ struct Source {
     keep: Duration,
     /// What holders say comes on this channel.
     words: String,
-    /// The last holder said goodbye, and what is on the shelf came behind that: nobody has taken it.
+    /// The last holder said goodbye, and what comes now came behind that: nobody has taken it.
     is_follower: bool,
     /// This node said goodbye, and has heard it.
     has_left: bool,
@@ -68,7 +60,8 @@ pub(crate) async fn go_on(parts: Rc<Parts>, mut heard: mpsc::Receiver<Heard>) {
         tokio::task::yield_now().await;
     }
     if parts.lease.is_held() {
-        // Without its own word it leaves all the same: what comes meanwhile is then known by its id alone.
+        // Without its own word it leaves all the same. What came before that and is not read here is taken by whoever is
+        // next, from the shelf, if it can be told from what was.
         tokio::time::timeout(WORD_WITHIN, source.leave(&mut heard)).await.ok();
     }
     while parts.waiting.get() > 0 {
@@ -101,7 +94,8 @@ impl Source {
             } else if self.parts.lease.is_held() && !self.has_left {
                 self.take(heard, Turn::First);
             } else {
-                self.shelf.put(heard, self.keep);
+                let turn = if self.is_follower { Turn::First } else { Turn::Perhaps };
+                self.shelf.put(heard, turn, self.keep);
             }
         }
         set(&self.parts.counts.shelved, self.shelf.len());
@@ -110,8 +104,7 @@ impl Source {
     /// What came before the lease did, comes before what comes now.
     fn clear_shelf(&mut self) {
         self.shelf.forget(Instant::now(), self.keep);
-        let turn = if self.is_follower { Turn::First } else { Turn::Perhaps };
-        for heard in self.shelf.empty() {
+        for (heard, turn) in self.shelf.empty() {
             self.take(heard, turn);
         }
         self.is_follower = false;
@@ -120,11 +113,15 @@ impl Source {
     fn hear_word(&mut self, word: &str) {
         match word.split_once(' ') {
             Some(("leaves", who)) if who == self.parts.token => self.has_left = true,
+            // What came before the word stays: whoever said it may end without having read so far.
             Some(("leaves", _)) if !self.parts.lease.is_held() => {
-                self.shelf.empty();
+                self.shelf.doubt();
                 self.is_follower = true;
             }
-            Some(("took", who)) if who != self.parts.token => self.is_follower = false,
+            Some(("took", who)) if who != self.parts.token => {
+                self.shelf.doubt();
+                self.is_follower = false;
+            }
             Some(("left", _)) => self.parts.ears_changed.notify_one(),
             _ => {}
         }

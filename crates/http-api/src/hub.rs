@@ -22,7 +22,7 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use node::{Desk, Prover, Uncalled, Unproven};
 use tokio::sync::Semaphore;
-use vocabulary::{Asks, By, Payload, Reply, RoomId, Told, User, Wish, check_name};
+use vocabulary::{Asks, By, Payload, Reply, RoomId, Told, User, Wish, check_name, is_built_in};
 
 use crate::answers::Fault;
 use rates::Rates;
@@ -134,22 +134,32 @@ impl Hub {
     /// A channel by its id, which is a room's name; short, or with the app in front.
     fn room(&self, id: &str, user: &User) -> Result<RoomId, Fault> {
         let name = id.strip_prefix(self.app.as_str()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(id);
-        let of_another = ["user", "area", "system"]
-            .iter()
-            .any(|app| name.strip_prefix(app).is_some_and(|rest| rest.starts_with(':')));
-        if of_another {
+        if name.split_once(':').is_some_and(|(app, _)| is_built_in(app)) {
             return Err(refusals::no_channel());
         }
         check_name(name).map_err(|error| Fault::field("id", format!("the channel's id {error}")))?;
         let room = RoomId::new(&self.app, name);
-        if (self.asks.join || self.asks.publish) && self.asks.about(&room) {
+        self.check(&room, user, "your token does not allow this channel")?;
+        Ok(room)
+    }
+
+    /// The inbox, which knows what the user is a member of.
+    fn inbox(&self, user: &User) -> Result<RoomId, Fault> {
+        let inbox = user.person.id.inbox();
+        self.check(
+            &inbox,
+            user,
+            "your token does not allow your inbox, which has the list of your channels",
+        )?;
+        Ok(inbox)
+    }
+
+    /// No call leads into a room that a socket would be kept out of.
+    fn check(&self, room: &RoomId, user: &User, says: &'static str) -> Result<(), Fault> {
+        if (self.asks.join || self.asks.publish) && self.asks.about(room) {
             return Err(refusals::asked_elsewhere());
         }
-        if user.may_enter(&room) {
-            Ok(room)
-        } else {
-            Err(Fault::forbidden("your token does not allow this channel"))
-        }
+        if user.may_enter(room) { Ok(()) } else { Err(Fault::forbidden(says)) }
     }
 
     /// One word said to a room; what it replied, if it did.

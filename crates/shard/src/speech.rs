@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
-use vocabulary::{RoomId, User, UserId};
+use vocabulary::{RoomId, User, UserId, is_built_in};
 use websocket::frame::{Header, Opcode};
 use websocket::{Compression, Decoder, Deflater, Role};
 
@@ -51,9 +51,6 @@ pub enum Speaks {
     Echo,
 }
 
-/// Prefixes with a meaning of their own, also where nothing serves them: no client's room may take their names.
-const BUILT_IN: [&str; 3] = ["user", "area", "system"];
-
 /// A server's header is at most this long before the payload.
 const HEADER_BYTES_MAX: usize = 10;
 
@@ -89,7 +86,7 @@ impl Mount {
         apps: &Apps,
         text: &str,
     ) -> Option<Result<vocabulary::Request, protocol::Misheard>> {
-        let is_app = |name: &str| apps.has(name) || BUILT_IN.contains(&name);
+        let is_app = |name: &str| apps.has(name) || is_built_in(name);
         let word = |app: &str, name: &str| apps.word(app, name);
         let names = Names { app: &self.app, is_app: &is_app, word: &word };
         Some(self.protocol()?.decode(&names, text))

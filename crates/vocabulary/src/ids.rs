@@ -94,6 +94,11 @@ pub fn check_user(id: &str) -> Result<(), NameError> {
     }
 }
 
+/// Apps with a meaning of their own, also where nothing serves them: no client's room may take their names.
+pub fn is_built_in(app: &str) -> bool {
+    matches!(app, "user" | "area" | "system")
+}
+
 /// How the name of a room of two users begins.
 const DIRECT: &str = "direct:";
 

@@ -34,7 +34,7 @@ pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
-    check_user,
+    check_user, is_built_in,
 };
 pub use key::Key;
 pub use petition::{Asks, Deed, Petition, Ruling};

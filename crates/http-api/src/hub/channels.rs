@@ -120,7 +120,7 @@ fn other_of(room: &RoomId, user: &User) -> Option<String> {
 
 pub(super) async fn list(State(hub): Shared, headers: HeaderMap) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let Listed { channels, count } = hub.ask(&user, &user.person.id.inbox(), "get_channels").await?;
+    let Listed { channels, count } = hub.ask(&user, &hub.inbox(&user)?, "get_channels").await?;
     let item = |channel: OfInbox| {
         let room = RoomId::from_full(&channel.room_id)?;
         let name = other_of(&room, &user).unwrap_or(channel.title);

@@ -125,6 +125,8 @@ impl Hub {
     async fn place_of(&self, user: &Arc<User>, room: &RoomId, second: i64) -> Result<HistoryFrom, Fault> {
         let mut from = HistoryFrom::Latest;
         for _ in 0..PAGES_MAX {
+            // Each page costs the room as much as a call for it would.
+            self.of_messages.take(&user.person.id)?;
             let page = self.back(user, room, from, LIMIT_MAX).await?;
             let newer = |entry: &&PageEntry| entry.at.0.div_euclid(1000) >= second;
             // Oldest first: behind the last of the older ones stands the place to go back from.

@@ -273,6 +273,11 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
     let bound = Caller { server: &server, token: token_of(&server, &["--user", "7", "--rooms", "team-*"]) };
     let (status, told) = bound.ask("GET /api/v1/channels/12", &Value::Null);
     assert_eq!((status, &told["error"]), (403, &"your token does not allow this channel".into()));
+    // The list would name channels that the token does not allow.
+    let (status, told) = bound.ask("GET /api/v1/channels", &Value::Null);
+    assert_eq!((status, &told["code"], told.get("items")), (403, &"FORBIDDEN".into(), None), "{told}");
+    let token = token_of(&server, &["--user", "7", "--rooms", "team-*", "--rooms", "user:7"]);
+    assert_eq!(Caller { server: &server, token }.ask("GET /api/v1/channels", &Value::Null).0, 200);
 }
 
 #[test]
@@ -296,6 +301,11 @@ fn who_asks_more_than_a_hundred_times_a_minute_is_told_when_to_come_back() {
         "the past is counted by itself"
     );
     assert_eq!(Caller::new(&server, "8", "Bo").ask("GET /api/v1/channels", &Value::Null).0, 200);
+    // What is looked through for a second counts, beside the page that is answered with: half of two hundred calls.
+    let by_second = "GET /api/v1/messages/channel/12?before=1000000000";
+    let di = Caller::new(&server, "9", "Di");
+    let refused = (0..190).position(|_| di.ask(by_second, &Value::Null).0 == 429).expect("one too many");
+    assert!(refused >= 100, "after {refused}");
 }
 
 #[test]
@@ -347,17 +357,23 @@ fn the_socket_describes_itself_to_whoever_asks() {
 
 #[test]
 fn what_the_authorizer_would_be_asked_about_is_not_had_around_it() {
-    for (asks, room, status) in
-        [("join", "team-a", 403), ("publish", "team-a", 403), ("connect", "12", 403), ("join", "12", 200)]
-    {
+    let (team, list) = ("messages/channel/team-a", "channels");
+    for (asks, rooms, path, status) in [
+        ("join", "chat:team-*", team, 403),
+        ("publish", "chat:team-*", team, 403),
+        ("connect", "chat:team-*", "messages/channel/12", 403),
+        ("join", "chat:team-*", "messages/channel/12", 200),
+        ("publish", "user:*", list, 403),
+        ("publish", "chat:*", list, 200),
+    ] {
         let server = Server::configured(&format!(
             "{}[authorizer]\nurl = \"http://127.0.0.1:9/ask\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n\
-             asks = [\"{asks}\"]\nrooms = [\"chat:team-*\"]\n",
+             asks = [\"{asks}\"]\nrooms = [\"{rooms}\"]\n",
             super::CONFIG
         ));
         let ana = Caller::new(&server, "7", "Ana");
-        let (told, answer) = ana.ask(&format!("GET /api/v1/messages/channel/{room}"), &Value::Null);
-        assert_eq!(told, status, "{asks} {room}: {answer}");
+        let (told, answer) = ana.ask(&format!("GET /api/v1/{path}"), &Value::Null);
+        assert_eq!(told, status, "{asks} {rooms} {path}: {answer}");
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::fleet::Fleet;
 use crate::redis::Redis;
 use crate::support::{Client, Server};
-use crate::{channel_message, figure, node, reads, until};
+use crate::{channel_message, figure, heard, node, reads, until};
 
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -120,6 +120,36 @@ fn nothing_is_lost_or_said_twice_where_the_node_that_reads_ends_in_peace() {
     let lost = publish_through(&fleet, &two, || one.signal(Signal::SIGTERM));
     all_named_came_in_order_once(&lost);
     assert_eq!(lost.missing, 0, "it said where it leaves, and the other went on from there");
-    assert_eq!(figure(&two, "replayed_total"), 0);
     assert!(one.wait().success());
+}
+
+/// A plain client plays the part of a node that reads: it says that it leaves, and has not read what came before its word.
+#[test]
+fn what_a_node_that_leaves_has_not_read_is_taken_by_the_next_one() {
+    let fleet = Fleet::on_redis();
+    let mut redis = Redis::connect(fleet.broker.address);
+    redis.ask(&["SET", "kulkul:bridge:lease", "other"]);
+    let next = node(&fleet, &[]);
+    until("it hears", || figure(&next, "listening") == 1);
+    let mut client = fleet.client(&next, "ana");
+    client.join("12");
+    let bare = |redis: &mut Redis, text: &str| {
+        let row = json!({ "text": text, "user_id": 9, "timestamp": 1_767_225_600 });
+        redis.publish("chat:channel:12", &row.to_string());
+    };
+    channel_message(&mut redis, "12", "m-1", "unread");
+    bare(&mut redis, "nothing tells it from what was read");
+    redis.publish("kulkul:bridge:holders", "leaves other");
+    bare(&mut redis, "behind the word");
+    channel_message(&mut redis, "12", "m-2", "last");
+    until("four wait", || figure(&next, "shelved") == 4);
+    redis.ask(&["DEL", "kulkul:bridge:lease"]);
+    redis.publish("kulkul:bridge:holders", "left other");
+    for content in ["unread", "behind the word", "last"] {
+        assert_eq!(
+            heard(&mut client),
+            json!([content, "9", if content == "behind the word" { "9" } else { "Cy" }])
+        );
+    }
+    assert_eq!((figure(&next, "replayed_total"), figure(&next, "replay_skipped_total")), (1, 1));
 }
