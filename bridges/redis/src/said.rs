@@ -140,7 +140,7 @@ impl Reading {
         };
         let author = envelope.sender.as_ref().and_then(Value::as_object);
         let author = author.and_then(|sender| person(text(sender.get("id"))?, text(sender.get("name"))));
-        let id = text(envelope.id.as_ref());
+        let id = text(envelope.id.as_ref()).map(Named::Id);
         let said = Said {
             room,
             source: RELAY,
@@ -158,18 +158,27 @@ fn starts(name: &str, app: &str) -> bool {
     name.strip_prefix(app).is_some_and(|rest| rest.starts_with(':'))
 }
 
-/// An id is its author's own: two users may both count from one. Without one a message is told by all its bytes, if its time is
-/// finer than a second; else it may be said twice and mean it.
+/// By what a message names itself. An envelope and the row within it are numbered each by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Id(String),
+    Row(String),
+}
+
+/// An id is its author's own: two users may both count from one. The author's length stands before it, because an id may hold
+/// whatever separates the two, and nobody has none. Without an id a message is told by all its bytes, if its time is finer than
+/// a second; else it may be said twice and mean it.
 pub(crate) fn identity(
     channel: &str,
     message: &[u8],
-    id: Option<String>,
+    named: Option<Named>,
     timestamp: Option<&Value>,
     author: Option<&Person>,
 ) -> Option<String> {
-    let own = id.map(|id| match author {
-        Some(author) => format!("{}/{id}", author.id),
-        None => id,
+    let by = author.map_or("-".to_owned(), |it| format!("{}:{}", it.id.as_str().len(), it.id));
+    let own = named.map(|named| match named {
+        Named::Id(id) => format!("{by}/id {id}"),
+        Named::Row(id) => format!("{by}/row {id}"),
     });
     let digest = |what: &[u8]| {
         let digest = Sha256::new().chain_update(channel).chain_update([0]).chain_update(what).finalize();
@@ -241,11 +250,14 @@ mod tests {
             json!({ "id": "m-1", "type": "channel.message", "data": row, "timestamp": 1, "user_id": "7" });
         let payload = json!({ "content": "Hello", "url": "u" });
         let expected =
-            ("chat:12".to_owned(), "send_message".to_owned(), ana(), payload, Some("7/m-1".to_owned()));
+            ("chat:12".to_owned(), "send_message".to_owned(), ana(), payload, Some("1:7/id m-1".to_owned()));
         assert_eq!(shown(&said("chat:channel:12", &envelope)), expected);
         let bare = json!({ "id": 4, "senderId": 7, "text": "Hello", "sender": { "name": "Ana" } });
         let (_, _, author, payload, id) = shown(&said("chat:channel:12", &bare));
-        assert_eq!((author, payload, id), (ana(), json!({ "content": "Hello" }), Some("7/row 4".to_owned())));
+        assert_eq!(
+            (author, payload, id),
+            (ana(), json!({ "content": "Hello" }), Some("1:7/row 4".to_owned()))
+        );
     }
 
     #[test]
@@ -264,7 +276,10 @@ mod tests {
         let message = br#"{"id":"n-1","type":"user.notification","data":{"b":1.50,"a":"x"}}"#;
         let Ok(Meant::Said(said)) = reading().meant("user:7:notifications", message) else { panic!("said") };
         assert_eq!((said.room.as_str(), said.kind), ("user:7", "notification"));
-        assert_eq!((&said.payload[..], said.id.as_deref()), (&br#"{"b":1.50,"a":"x"}"#[..], Some("n-1")));
+        assert_eq!(
+            (&said.payload[..], said.id.as_deref()),
+            (&br#"{"b":1.50,"a":"x"}"#[..], Some("-/id n-1"))
+        );
         let bare = br#"{ "title": "x" }"#;
         let Ok(Meant::Said(said)) = reading().meant("user:7:notifications", bare) else { panic!("said") };
         assert_eq!((&said.payload[..], said.id), (&bare[..], None));
@@ -285,7 +300,7 @@ mod tests {
         assert!(plain.id.is_some_and(|id| id.starts_with("sha256-")));
         assert_eq!(
             shown(&said("ws:broadcast", &envelope(json!({ "room": "chat:general", "id": "c-17" })))).4,
-            Some("7/c-17".to_owned())
+            Some("1:7/id c-17".to_owned())
         );
         for (more, meant) in [
             (json!({ "kulkul-origin": "kulkul" }), Meant::Ours),
@@ -295,6 +310,34 @@ mod tests {
         }
         let other = said("ws:broadcast", &envelope(json!({ "kulkul-origin": "another" })));
         assert_eq!(other.room.as_str(), "chat:general", "another deployment's is news");
+    }
+
+    #[test]
+    fn no_two_messages_have_one_id_but_those_with_the_same_author_and_the_same_id() {
+        let message = |more: &Value| {
+            let mut frame = json!({ "data": { "text": "x" } });
+            for (name, value) in more.as_object().expect("an object") {
+                frame[name] = value.clone();
+            }
+            said("chat:channel:12", &frame).id.expect("an id")
+        };
+        let ids = [
+            message(&json!({ "user_id": "a/b", "id": "c" })),
+            message(&json!({ "user_id": "a", "id": "b/c" })),
+            message(&json!({ "id": "a/b/c" })),
+            message(&json!({ "id": "1:a/id b/c" })),
+            message(&json!({ "id": "row 4" })),
+            message(&json!({ "data": { "text": "x", "id": 4 } })),
+            message(&json!({ "user_id": "a", "id": "row 4" })),
+            message(&json!({ "user_id": "a", "data": { "text": "x", "id": 4 } })),
+        ];
+        for (at, id) in ids.iter().enumerate() {
+            assert!(!ids[..at].contains(id), "{id} twice: {ids:?}");
+        }
+        assert_eq!(message(&json!({ "user_id": "a", "id": "b/c", "timestamp": 1 })), ids[1]);
+        let notification = |message: &Value| said("user:7:notifications", message).id;
+        assert_eq!(notification(&json!({ "id": 4, "title": "x" })), Some("-/row 4".to_owned()));
+        assert_eq!(notification(&json!({ "id": 4, "data": { "title": "x" } })), Some("-/id 4".to_owned()));
     }
 
     #[test]
