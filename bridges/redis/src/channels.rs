@@ -57,6 +57,19 @@ impl<'a> Frame<'a> {
         text(self.outer.get("user_id"))
     }
 
+    /// The first field that says who it was, if any does, by that name.
+    fn author(&self, name: Option<String>) -> Result<Option<Person>, Poison> {
+        let of_envelope = [("user_id", self.outer.get("user_id"))];
+        let of_row = ["sender_id", "senderId", "user_id", "userId"].map(|name| (name, self.row().get(name)));
+        let first = of_envelope.into_iter().chain(of_row).find(|(_, id)| id.is_some_and(|id| !id.is_null()));
+        let sender = self.row().get("sender").filter(|sender| !sender.is_null());
+        match (first, sender) {
+            (Some((field, id)), _) => person(field, id, name).map(Some),
+            (None, Some(sender)) => person("sender.id", sender.get("id"), name).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// The envelope's id, or the row's where that is all there is.
     fn named(&self) -> Option<Named> {
         let of_envelope = text(self.outer.get("id")).filter(|_| self.outer.contains_key("data"));
@@ -76,11 +89,9 @@ pub(crate) fn channel_message(room: RoomId, id: &str, frame: &Frame<'_>) -> Resu
     let sender = frame.row().get("sender").and_then(Value::as_object);
     let of_sender =
         |names: &[&str]| names.iter().find_map(|name| text(sender.and_then(|sender| sender.get(*name))));
-    let author = frame.user().or_else(|| frame.of_row(&["sender_id", "senderId", "user_id", "userId"]));
-    let author = author.or_else(|| of_sender(&["id"]));
     let name = frame.of_row(&["sender_name", "senderName", "username"]);
     let name = name.or_else(|| of_sender(&["name", "username"]));
-    let author = author.and_then(|id| person(id, name));
+    let author = frame.author(name)?;
     let (url, file) = (frame.words_of_row(&["url"]), frame.words_of_row(&["fileName", "file_name"]));
     let said = frame.words_of_row(&["text", "content"]);
     // A file without a word is shown by its name.
