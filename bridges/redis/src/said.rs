@@ -92,10 +92,15 @@ impl Reading {
         Ok(Meant::NotForUs)
     }
 
+    /// What two say to each other alone, no third one says for them.
     fn room(&self, name: &str, what: &str) -> Result<RoomId, Poison> {
-        match check_name(name) {
-            Ok(()) => Ok(RoomId::new(&self.app, name)),
-            Err(_) => poison(format!("{what} {name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -")),
+        if check_name(name).is_err() {
+            return poison(format!("{what} {name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -"));
+        }
+        let room = RoomId::new(&self.app, name);
+        match room.direct_pair() {
+            Some(_) => poison(format!("{what} is {name:?}: rooms of two are not written to from here")),
+            None => Ok(room),
         }
     }
 
