@@ -127,6 +127,11 @@ impl Hub {
         for _ in 0..PAGES_MAX {
             let page = self.back(user, room, from, LIMIT_MAX).await?;
             let newer = |entry: &&PageEntry| entry.at.0.div_euclid(1000) >= second;
+            // Nothing but reactions and the like stands there: what is older was not looked at.
+            if let (true, Some(next)) = (page.entries.is_empty(), page.next) {
+                from = HistoryFrom::Before(next);
+                continue;
+            }
             // Oldest first: behind the last of the older ones stands the place to go back from.
             match (page.entries.iter().find(newer), page.entries.first(), page.next) {
                 (None, _, _) => return Ok(from),

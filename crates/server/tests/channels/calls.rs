@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::support::Server;
-use super::{hub, join, native, send, server, token, token_of};
+use super::{hub, join, send, server, token, token_of};
 
 /// A user who asks by HTTP.
-struct Caller<'a> {
+pub(super) struct Caller<'a> {
     server: &'a Server,
     token: String,
 }
 
 impl<'a> Caller<'a> {
-    fn new(server: &'a Server, user: &str, name: &str) -> Caller<'a> {
+    pub(super) fn new(server: &'a Server, user: &str, name: &str) -> Caller<'a> {
         Caller { server, token: token(server, user, name) }
     }
 
@@ -23,7 +23,7 @@ impl<'a> Caller<'a> {
         (status, serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(super) fn get(&self, path: &str) -> Value {
         let (status, told) = self.ask(&format!("GET /api/v1{path}"), &Value::Null);
         assert_eq!(status, 200, "{path}: {told}");
         told
@@ -149,46 +149,6 @@ fn a_direct_channel_is_one_for_two_and_called_after_the_other() {
         Caller::new(&server, "9", "Cy").ask(&format!("GET /api/v1/messages/channel/{id}"), &Value::Null);
     assert_eq!(status, 403, "theirs alone");
     until_listed(&ana, id, Some("8"));
-}
-
-#[test]
-fn the_past_is_had_page_by_page_and_messages_of_one_second_are_all_there() {
-    let server = server();
-    let ana = Caller::new(&server, "7", "Ana");
-    let mut socket = native(&server, "7", "Ana");
-    socket.join("12");
-    for number in 0..25 {
-        let payload = json!({ "content": format!("number {number}") });
-        socket.say(
-            &json!({ "type": "send_message", "room": "12", "id": format!("m-{number}"), "payload": payload })
-                .to_string(),
-        );
-        socket.next("ack");
-    }
-    let texts = |page: &Value| -> Vec<String> {
-        let items = page["items"].as_array().expect("items").iter();
-        items.map(|item| item["text"].as_str().unwrap_or_default().to_owned()).collect()
-    };
-    let mut page = ana.get("/messages/channel/12");
-    assert_eq!((texts(&page).len(), &page["total"]), (20, &25.into()), "{page}");
-    let first = page["items"][0].clone();
-    assert_eq!(
-        (&first["senderId"], &first["senderName"], &first["channelId"]),
-        (&"7".into(), &"Ana".into(), &"12".into())
-    );
-    assert!(first["createdAt"].as_u64() > Some(1_700_000_000), "Unix seconds: {first}");
-    let mut all = texts(&page);
-    while let Some(cursor) = page["nextCursor"].as_str() {
-        page = ana.get(&format!("/messages/channel/12?limit=7&before={cursor}"));
-        all.extend(texts(&page));
-    }
-    let wanted: Vec<String> = (0..25).rev().map(|number| format!("number {number}")).collect();
-    assert_eq!(all, wanted, "newest first, each once, though they are of one second or two");
-    let newest = first["createdAt"].as_u64().expect("a time");
-    let page = ana.get(&format!("/messages/channel/12?limit=100&before={}", newest + 1));
-    assert_eq!(texts(&page), wanted, "by time, as old clients ask");
-    let page = ana.get("/messages/channel/12?before=1000000000");
-    assert_eq!((texts(&page).len(), &page["nextCursor"]), (0, &Value::Null), "nothing is that old: {page}");
 }
 
 #[test]
