@@ -212,7 +212,27 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
             "limit must be 1 to 100",
             Some("limit"),
         ),
-        ("GET /api/v1/messages/channel/ID?limit=x", Value::Null, 400, "limit", Some("query")),
+        ("GET /api/v1/messages/channel/ID?limit=x", Value::Null, 400, "1 to 100, got \"x\"", Some("limit")),
+        (
+            "GET /api/v1/messages/channel/ID?limit=5&limit=6",
+            Value::Null,
+            400,
+            "more than once",
+            Some("limit"),
+        ),
+        ("GET /api/v1/messages/channel/%ff", Value::Null, 400, "UTF-8", Some("id")),
+        ("GET /api/v1/channels/%ff", Value::Null, 400, "UTF-8", Some("id")),
+        ("PUT /api/v1/channels/%ff", json!({ "name": "a" }), 400, "UTF-8", Some("id")),
+        ("DELETE /api/v1/channels/%ff", Value::Null, 400, "UTF-8", Some("id")),
+        ("POST /api/v1/channels/%ff/user", json!({ "user_id": 8 }), 400, "UTF-8", Some("id")),
+        ("PUT /api/v1/channels/%ff/user", Value::Null, 400, "UTF-8", Some("id")),
+        (
+            "DELETE /api/v1/channels/ID/user?userId=1&userId=2",
+            Value::Null,
+            400,
+            "more than once",
+            Some("userId"),
+        ),
         ("GET /api/v1/messages/channel/ID?before=soon", Value::Null, 400, "nextCursor", Some("before")),
         ("POST /api/v1/auth/login", json!({ "email": "a", "password": "b" }), 404, "kulkul token", None),
         ("GET /api/v1/users/profile", Value::Null, 404, "kulkul token", None),
@@ -229,6 +249,15 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
             let body: Value = serde_json::from_str(&body).expect("JSON");
             assert_eq!((status, &body["error"]), (401, &"authentication required".into()), "{path} {fields}");
         }
+    }
+    for request in [
+        "DELETE /api/v1/channels/12/user?userId=1&userId=2",
+        "GET /api/v1/channels/%ff",
+        "GET /api/v1/messages/channel/%ff",
+    ] {
+        let (status, body) = ask(&server, request, "", "");
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!((status, &body["error"]), (401, &"authentication required".into()), "{request}");
     }
     let bound = Caller { server: &server, token: token_of(&server, &["--user", "7", "--rooms", "team-*"]) };
     let (status, told) = bound.ask("GET /api/v1/channels/12", &Value::Null);
