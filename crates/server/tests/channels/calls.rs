@@ -126,6 +126,13 @@ fn members_are_added_and_removed_and_who_disconnects_stays_one() {
     let (status, told) = ana.ask(&format!("DELETE {user}"), &json!({ "user_id": 8 }));
     assert_eq!((status, &told["code"]), (404, &"NOT_FOUND".into()), "no member any more: {told}");
     ana.ask(&format!("POST {user}"), &json!({ "user_id": "9" }));
+    let (status, told) = ana.ask(&format!("DELETE {user}?userId=9"), &json!({ "user_id": 8 }));
+    assert_eq!((status, &told["field"]), (400, &"userId".into()), "two are named: {told}");
+    for (query, body) in [("?userId=9", json!({ "user_id": 9 })), ("?userId=9", json!({}))] {
+        let (status, told) = ana.ask(&format!("DELETE {user}{query}"), &body);
+        assert_eq!((status, &told["user_id"]), (200, &"9".into()), "{told}");
+        ana.ask(&format!("POST {user}"), &json!({ "user_id": "9" }));
+    }
     let (status, told) = ana.ask(&format!("DELETE {user}?userId=9"), &Value::Null);
     assert_eq!((status, &told["status"]), (200, &"removed".into()), "{told}");
     assert_eq!(names(&ana.get(&format!("/channels/{id}"))), [("7", "owner")]);
