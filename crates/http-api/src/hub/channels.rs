@@ -77,13 +77,18 @@ impl Hub {
         Ok(user)
     }
 
-    /// The channel, as the one who asks sees it.
-    async fn told(&self, user: &Arc<User>, room: &RoomId) -> Result<Value, Fault> {
+    async fn existing(&self, user: &Arc<User>, room: &RoomId) -> Result<About, Fault> {
         let about: About = self.ask(user, room, "get_room").await?;
         // Whoever joins a room by its name makes it, so what nobody created may have been spoken in.
         if about.deleted || !(about.created || about.messages > 0 || room.direct_pair().is_some()) {
             return Err(refusals::no_channel());
         }
+        Ok(about)
+    }
+
+    /// The channel, as the one who asks sees it.
+    async fn told(&self, user: &Arc<User>, room: &RoomId) -> Result<Value, Fault> {
+        let about = self.existing(user, room).await?;
         let Members { members, count } = self.ask(user, room, "get_members").await?;
         let name = match other_of(room, user) {
             Some(other) => members.iter().find(|it| it.user_id == other).map_or(other, |it| it.name.clone()),
@@ -197,6 +202,8 @@ pub(super) async fn add(State(hub): Shared, id: Id, headers: HeaderMap, body: Bo
     let user = hub.channels_of(&headers)?;
     let room = hub.room(&asked::id(id)?, &user)?;
     let (added, payload) = bodies::member(&read(body)?)?;
+    // A room takes members before anybody created it, and a list would have a channel that is not there.
+    hub.existing(&user, &room).await?;
     hub.say(&user, &room, "add_member", payload).await?;
     Ok(of_member(&room, added.as_str(), "added"))
 }

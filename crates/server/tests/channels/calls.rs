@@ -159,6 +159,26 @@ fn a_direct_channel_is_one_for_two_and_called_after_the_other() {
 }
 
 #[test]
+fn who_adds_themselves_to_a_channel_finds_it_there_or_is_not_added() {
+    let server = server();
+    let (ana, bo) = (Caller::new(&server, "7", "Ana"), Caller::new(&server, "8", "Bo"));
+    let add = |id: &str| ana.ask(&format!("POST /api/v1/channels/{id}/user"), &json!({ "user_id": 7 })).0;
+    assert_eq!(add("31"), 404, "nobody created it");
+    let created = bo.group(&json!({ "name": "Plans" }));
+    let mut socket = hub(&server, "8", "Bo");
+    join(&mut socket, "32");
+    send(&mut socket, "32", "m-1", "Hello");
+    socket.next("channel.message");
+    for id in [&created, "32"] {
+        assert_eq!(add(id), 200, "{id}");
+        ana.get(&format!("/channels/{id}"));
+        until_listed(&ana, id, Some(if id == "32" { "" } else { "Plans" }));
+    }
+    let list = ana.get("/channels");
+    assert_eq!(list["total"], 2, "{list}");
+}
+
+#[test]
 fn every_refusal_has_its_status_and_says_what_is_wrong() {
     let server = server();
     let ana = Caller::new(&server, "7", "Ana");
@@ -194,6 +214,7 @@ fn every_refusal_has_its_status_and_says_what_is_wrong() {
         ("GET /api/v1/channels/404", Value::Null, 404, "no such channel", None),
         ("GET /api/v1/channels/user:8", Value::Null, 404, "no such channel", None),
         ("PUT /api/v1/channels/ID", json!({}), 400, "at least one of", Some("body")),
+        ("POST /api/v1/channels/404/user", json!({ "user_id": 7 }), 404, "no such channel", None),
         ("POST /api/v1/channels/ID/user", json!({}), 400, "user_id is required", Some("user_id")),
         ("DELETE /api/v1/channels/ID/user", json!({ "user_id": "99" }), 404, "no such member", None),
         (
