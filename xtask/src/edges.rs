@@ -159,7 +159,7 @@ mod tests {
             (&[("crates/websocket", &["httparse", "tokio-util"])], 1),
             (&[("crates/rooms", &["crates/app"]), ("crates/app", &["bytes"]), ("bytes", &["libc"])], 2),
             (&[("apps/chat", &["serde_derive"]), ("serde_derive", &["syn", "libc"])], 0),
-            (&[("crates/app", &["bytes", "serde", "serde_core", "itoa"])], 1),
+            (&[("crates/session", &["bytes", "serde", "serde_core", "itoa"])], 1),
             (&[("crates/node", &["tokio"])], 0),
         ];
         for (rows, failing) in rows {

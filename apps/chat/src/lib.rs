@@ -22,6 +22,7 @@ mod tests;
 use app::{
     Action, App, Applied, Decision, Duties, Fields, Needs, Room, SoftChange, Step, Sweep, UnknownFormat,
 };
+use records::Access;
 use ruling::Ruling;
 use speaking::Speaking;
 use standing::{Who, forbidden};
@@ -142,6 +143,10 @@ impl App for Chat {
 
     fn show(&self, state: &State, record: &Record, _audience: Audience) -> Option<Shown> {
         shown::shown(state, record)
+    }
+
+    fn is_outward(&self, state: &State) -> bool {
+        state.settings.access == Access::Open
     }
 
     fn glimpse(&self, _state: &State, change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {

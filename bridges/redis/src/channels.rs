@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use vocabulary::{Payload, Person, RoomId, check_user};
 
-use crate::said::{CHANNELS, Meant, Poison, Said, identity, person, poison, text};
+use crate::said::{CHANNELS, Meant, Named, Poison, Said, identity, person, poison, text};
 
 /// An envelope of seed 001, or its `data` alone.
 pub(crate) struct Frame<'a> {
@@ -57,7 +57,26 @@ impl<'a> Frame<'a> {
         text(self.outer.get("user_id"))
     }
 
-    fn identity(&self, id: Option<String>, author: Option<&Person>) -> Option<String> {
+    /// The first field that says who it was, if any does, by that name.
+    fn author(&self, name: Option<String>) -> Result<Option<Person>, Poison> {
+        let of_envelope = [("user_id", self.outer.get("user_id"))];
+        let of_row = ["sender_id", "senderId", "user_id", "userId"].map(|name| (name, self.row().get(name)));
+        let first = of_envelope.into_iter().chain(of_row).find(|(_, id)| id.is_some_and(|id| !id.is_null()));
+        let sender = self.row().get("sender").filter(|sender| !sender.is_null());
+        match (first, sender) {
+            (Some((field, id)), _) => person(field, id, name).map(Some),
+            (None, Some(sender)) => person("sender.id", sender.get("id"), name).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The envelope's id, or the row's where that is all there is.
+    fn named(&self) -> Option<Named> {
+        let of_envelope = text(self.outer.get("id")).filter(|_| self.outer.contains_key("data"));
+        of_envelope.map(Named::Id).or_else(|| self.of_row(&["id"]).map(Named::Row))
+    }
+
+    fn identity(&self, id: Option<Named>, author: Option<&Person>) -> Option<String> {
         identity(self.channel, self.message, id, self.outer.get("timestamp"), author)
     }
 }
@@ -70,11 +89,9 @@ pub(crate) fn channel_message(room: RoomId, id: &str, frame: &Frame<'_>) -> Resu
     let sender = frame.row().get("sender").and_then(Value::as_object);
     let of_sender =
         |names: &[&str]| names.iter().find_map(|name| text(sender.and_then(|sender| sender.get(*name))));
-    let author = frame.user().or_else(|| frame.of_row(&["sender_id", "senderId", "user_id", "userId"]));
-    let author = author.or_else(|| of_sender(&["id"]));
     let name = frame.of_row(&["sender_name", "senderName", "username"]);
     let name = name.or_else(|| of_sender(&["name", "username"]));
-    let author = author.and_then(|id| person(id, name));
+    let author = frame.author(name)?;
     let (url, file) = (frame.words_of_row(&["url"]), frame.words_of_row(&["fileName", "file_name"]));
     let said = frame.words_of_row(&["text", "content"]);
     // A file without a word is shown by its name.
@@ -88,12 +105,10 @@ pub(crate) fn channel_message(room: RoomId, id: &str, frame: &Frame<'_>) -> Resu
             payload[name] = value.into();
         }
     }
-    let row = || frame.of_row(&["id"]).map(|id| format!("row {id}"));
-    let id = text(frame.outer.get("id")).filter(|_| frame.outer.contains_key("data")).or_else(row);
     let said = Said {
         room,
         source: CHANNELS,
-        id: frame.identity(id, author.as_ref()),
+        id: frame.identity(frame.named(), author.as_ref()),
         author,
         kind: "send_message",
         payload: payload.to_string().into(),
@@ -125,7 +140,7 @@ pub(crate) fn member_event(room: RoomId, id: &str, frame: &Frame<'_>) -> Result<
         author: None,
         kind,
         payload: payload.to_string().into(),
-        id: frame.identity(text(frame.outer.get("id")), None),
+        id: frame.identity(text(frame.outer.get("id")).map(Named::Id), None),
     };
     Ok(Meant::Said(said))
 }
@@ -144,14 +159,13 @@ pub(crate) fn notification(room: RoomId, channel: &str, message: &[u8]) -> Resul
     };
     let data = envelope.data.filter(|data| data.get().starts_with('{'));
     let payload = data.map_or(message, |data| data.get().as_bytes());
-    let id = text(frame.outer.get("id")).or_else(|| frame.of_row(&["id"]));
     let said = Said {
         room,
         source: CHANNELS,
         author: None,
         kind: "notification",
         payload: Payload::copy_from_slice(payload),
-        id: frame.identity(id, None),
+        id: frame.identity(frame.named(), None),
     };
     Ok(Meant::Said(said))
 }

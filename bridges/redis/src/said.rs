@@ -92,10 +92,15 @@ impl Reading {
         Ok(Meant::NotForUs)
     }
 
+    /// What two say to each other alone, no third one says for them.
     fn room(&self, name: &str, what: &str) -> Result<RoomId, Poison> {
-        match check_name(name) {
-            Ok(()) => Ok(RoomId::new(&self.app, name)),
-            Err(_) => poison(format!("{what} {name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -")),
+        if check_name(name).is_err() {
+            return poison(format!("{what} {name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -"));
+        }
+        let room = RoomId::new(&self.app, name);
+        match room.direct_pair() {
+            Some(_) => poison(format!("{what} is {name:?}: rooms of two are not written to from here")),
+            None => Ok(room),
         }
     }
 
@@ -138,9 +143,9 @@ impl Reading {
         let Some(payload) = envelope.payload.filter(|payload| payload.get().starts_with('{')) else {
             return poison("`payload` must be an object");
         };
-        let author = envelope.sender.as_ref().and_then(Value::as_object);
-        let author = author.and_then(|sender| person(text(sender.get("id"))?, text(sender.get("name"))));
-        let id = text(envelope.id.as_ref());
+        let named = |sender: &Value| person("sender.id", sender.get("id"), text(sender.get("name")));
+        let author = envelope.sender.as_ref().map(named).transpose()?;
+        let id = text(envelope.id.as_ref()).map(Named::Id);
         let said = Said {
             room,
             source: RELAY,
@@ -153,18 +158,27 @@ impl Reading {
     }
 }
 
-/// An id is its author's own: two users may both count from one. Without one a message is told by all its bytes, if its time is
-/// finer than a second; else it may be said twice and mean it.
+/// By what a message names itself. An envelope and the row within it are numbered each by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Id(String),
+    Row(String),
+}
+
+/// An id is its author's own: two users may both count from one. The author's length stands before it, because an id may hold
+/// whatever separates the two, and nobody has none. Without an id a message is told by all its bytes, if its time is finer than
+/// a second; else it may be said twice and mean it.
 pub(crate) fn identity(
     channel: &str,
     message: &[u8],
-    id: Option<String>,
+    named: Option<Named>,
     timestamp: Option<&Value>,
     author: Option<&Person>,
 ) -> Option<String> {
-    let own = id.map(|id| match author {
-        Some(author) => format!("{}/{id}", author.id),
-        None => id,
+    let by = author.map_or("-".to_owned(), |it| format!("{}:{}", it.id.as_str().len(), it.id));
+    let own = named.map(|named| match named {
+        Named::Id(id) => format!("{by}/id {id}"),
+        Named::Row(id) => format!("{by}/row {id}"),
     });
     let digest = |what: &[u8]| {
         let digest = Sha256::new().chain_update(channel).chain_update([0]).chain_update(what).finalize();
@@ -196,128 +210,16 @@ pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
-pub(crate) fn person(id: String, name: Option<String>) -> Option<Person> {
-    check_user(&id).ok()?;
+/// What is said to be somebody's and names no user is not the room's own word: only where nothing stands it is nobody's.
+pub(crate) fn person(field: &str, id: Option<&Value>, name: Option<String>) -> Result<Person, Poison> {
+    let Some(id) = text(id).filter(|id| check_user(id).is_ok()) else {
+        return poison(format!(
+            "`{field}` must be a whole number or a text of 1 to 128 bytes without control characters"
+        ));
+    };
     let name = name.filter(|name| check_user(name).is_ok());
-    Some(Person { name: name.as_deref().unwrap_or(&id).into(), id: UserId::new(&id) })
+    Ok(Person { name: name.as_deref().unwrap_or(&id).into(), id: UserId::new(&id) })
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn reading() -> Reading {
-        Reading { app: "chat".into(), relay: Some("ws:broadcast".into()), origin: "kulkul".into() }
-    }
-
-    fn said(channel: &str, message: &Value) -> Said {
-        match reading().meant(channel, message.to_string().as_bytes()) {
-            Ok(Meant::Said(said)) => said,
-            other => panic!("{message} on {channel} means {other:?}"),
-        }
-    }
-
-    fn shown(said: &Said) -> (String, String, Option<(String, String)>, Value, Option<String>) {
-        let author = said.author.as_ref().map(|it| (it.id.to_string(), it.name.to_string()));
-        let payload = serde_json::from_slice(&said.payload).expect("JSON");
-        (said.room.to_string(), said.kind.to_owned(), author, payload, said.id.clone())
-    }
-
-    fn ana() -> Option<(String, String)> {
-        Some(("7".to_owned(), "Ana".to_owned()))
-    }
-
-    #[test]
-    fn a_channels_message_is_said_by_its_user_under_its_own_id() {
-        let row = json!({ "id": 4, "channel_id": 12, "text": "Hello", "senderName": "Ana", "url": "u" });
-        let envelope =
-            json!({ "id": "m-1", "type": "channel.message", "data": row, "timestamp": 1, "user_id": "7" });
-        let payload = json!({ "content": "Hello", "url": "u" });
-        let expected =
-            ("chat:12".to_owned(), "send_message".to_owned(), ana(), payload, Some("7/m-1".to_owned()));
-        assert_eq!(shown(&said("chat:channel:12", &envelope)), expected);
-        let bare = json!({ "id": 4, "senderId": 7, "text": "Hello", "sender": { "name": "Ana" } });
-        let (_, _, author, payload, id) = shown(&said("chat:channel:12", &bare));
-        assert_eq!((author, payload, id), (ana(), json!({ "content": "Hello" }), Some("7/row 4".to_owned())));
-    }
-
-    #[test]
-    fn members_come_and_go_by_events_and_without_a_time_finer_than_a_second_none_is_like_another() {
-        let event = |kind: &str, time: Value| json!({ "type": kind, "user_id": 7, "channel_id": 12, "timestamp": time });
-        let join = shown(&said("channel:12:events", &event("channel.member.join", json!(1_700_000_000))));
-        assert_eq!((join.1.as_str(), join.3, join.4), ("add_member", json!({ "user_id": "7" }), None));
-        let leave =
-            said("channel:12:events", &event("channel.member.leave", json!("2026-01-01T10:00:00.5Z")));
-        assert_eq!(leave.kind, "remove_member");
-        assert!(leave.id.is_some_and(|id| id.starts_with("sha256-")));
-    }
-
-    #[test]
-    fn a_notification_goes_on_as_it_was_written() {
-        let message = br#"{"id":"n-1","type":"user.notification","data":{"b":1.50,"a":"x"}}"#;
-        let Ok(Meant::Said(said)) = reading().meant("user:7:notifications", message) else { panic!("said") };
-        assert_eq!((said.room.as_str(), said.kind), ("user:7", "notification"));
-        assert_eq!((&said.payload[..], said.id.as_deref()), (&br#"{"b":1.50,"a":"x"}"#[..], Some("n-1")));
-        let bare = br#"{ "title": "x" }"#;
-        let Ok(Meant::Said(said)) = reading().meant("user:7:notifications", bare) else { panic!("said") };
-        assert_eq!((&said.payload[..], said.id), (&bare[..], None));
-    }
-
-    #[test]
-    fn an_envelope_of_the_relay_is_said_in_its_room_unless_it_is_ours() {
-        let envelope = |more: Value| {
-            let mut envelope = json!({ "type": "new_message", "room": "general", "payload": { "content": "x" },
-                "sender": { "id": 7, "name": "Ana" }, "timestamp": "2026-01-01T10:00:00.123Z" });
-            for (name, value) in more.as_object().expect("an object") {
-                envelope[name] = value.clone();
-            }
-            envelope
-        };
-        let plain = said("ws:broadcast", &envelope(json!({})));
-        assert_eq!((plain.room.as_str(), plain.source, plain.kind), ("chat:general", RELAY, "send_message"));
-        assert!(plain.id.is_some_and(|id| id.starts_with("sha256-")));
-        assert_eq!(
-            shown(&said("ws:broadcast", &envelope(json!({ "room": "chat:general", "id": "c-17" })))).4,
-            Some("7/c-17".to_owned())
-        );
-        for (more, meant) in [
-            (json!({ "kulkul-origin": "kulkul" }), Meant::Ours),
-            (json!({ "type": "user_typing" }), Meant::NotForUs),
-        ] {
-            assert_eq!(reading().meant("ws:broadcast", envelope(more).to_string().as_bytes()), Ok(meant));
-        }
-        let other = said("ws:broadcast", &envelope(json!({ "kulkul-origin": "another" })));
-        assert_eq!(other.room.as_str(), "chat:general", "another deployment's is news");
-    }
-
-    #[test]
-    fn what_is_not_understood_says_what_is_wrong() {
-        for (channel, message, says) in [
-            ("ws:broadcast", "{", "no envelope in JSON"),
-            ("ws:broadcast", r#"{"room":"general"}"#, "`type` is missing"),
-            ("ws:broadcast", r#"{"type":"new_message","payload":{}}"#, "`room` is missing"),
-            ("ws:broadcast", r#"{"type":"new_message","room":"a b","payload":{}}"#, "is no room's name"),
-            ("ws:broadcast", r#"{"type":"new_message","room":"user:7","payload":{}}"#, "rooms of user"),
-            ("ws:broadcast", r#"{"type":"new_message","room":"general"}"#, "`payload` must be an object"),
-            ("chat:channel:a b", "{}", "is no room's name"),
-            ("chat:channel:12", "[]", "must be an object"),
-            ("chat:channel:12", "\u{fffd}", "no JSON"),
-            ("chat:channel:12", "{}", "`data.text`"),
-            ("chat:channel:12", r#"{"text":7}"#, "`data.text`"),
-            ("chat:channel:12", r#"{"text":"x","channel_id":13}"#, "published for the channel"),
-            ("channel:12:events", r#"{"user_id":7}"#, "`type` is missing"),
-            ("channel:12:events", r#"{"type":"channel.member.join"}"#, "`user_id`"),
-            ("user::notifications", "{}", "in the channel's name"),
-            ("user:7:notifications", "7", "must be an object"),
-        ] {
-            match reading().meant(channel, message.as_bytes()) {
-                Err(Poison(words)) => assert!(words.contains(says), "{channel} {message}: {words}"),
-                Ok(meant) => panic!("{channel} {message} means {meant:?}"),
-            }
-        }
-        let long = vec![b' '; MESSAGE_BYTES_MAX + 1];
-        assert!(reading().meant("ws:broadcast", &long).is_err());
-    }
-}
+mod tests;

@@ -49,6 +49,8 @@ pub trait Fold {
     fn decide(&self, asked: Deciding<'_>) -> Result<Result<Decision, Refusal>, Panicked>;
     fn apply(&mut self, record: &Record) -> Result<Applied, Panicked>;
     fn show(&self, record: &Record, audience: Audience) -> Result<Option<Shown>, Panicked>;
+    /// What brokers are shown of it.
+    fn show_outward(&self, record: &Record) -> Result<Option<Shown>, Panicked>;
     fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked>;
     fn view(&self, audience: Audience) -> Result<Payload, Panicked>;
     fn due(
@@ -146,6 +148,13 @@ impl<A: App> Fold for Folded<A> {
 
     fn show(&self, record: &Record, audience: Audience) -> Result<Option<Shown>, Panicked> {
         guarding(Hook::Show, || self.app.show(&self.state, record, audience))
+    }
+
+    fn show_outward(&self, record: &Record) -> Result<Option<Shown>, Panicked> {
+        guarding(Hook::Show, || {
+            let is_outward = self.app.is_outward(&self.state);
+            is_outward.then(|| self.app.show(&self.state, record, Audience::default())).flatten()
+        })
     }
 
     fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked> {

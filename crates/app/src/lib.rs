@@ -121,6 +121,11 @@ pub trait App: 'static {
     /// The one way a record becomes a delivery; with the state as it is now, so that an edited message shows edited.
     fn show(&self, state: &Self::State, record: &Record, audience: Audience) -> Option<Shown>;
 
+    /// Whether brokers may hear what is said in the room as it is now: whoever listens there has passed no `admit`.
+    fn is_outward(&self, _state: &Self::State) -> bool {
+        true
+    }
+
     /// The one way a soft value becomes a delivery.
     fn glimpse(&self, _state: &Self::State, _change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
         None

@@ -3,6 +3,8 @@
 
 #[path = "channels/calls.rs"]
 mod calls;
+#[path = "channels/past.rs"]
+mod past;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 #[path = "channels/talk.rs"]

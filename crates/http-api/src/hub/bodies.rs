@@ -126,14 +126,19 @@ pub(super) fn member(body: &Bytes) -> Result<(UserId, Payload), Fault> {
     Ok((id, told.to_string().into()))
 }
 
-/// Who is to be removed: in the body, or in the query where a client sends no body with DELETE.
+/// Who is to be removed: in the body, or in the query where a client sends no body with DELETE. Two who differ are nobody: the
+/// wrong one would be gone.
 pub(super) fn removed(query: Option<&str>, body: &Bytes) -> Result<UserId, Fault> {
-    match query {
-        Some(id) if body.is_empty() => {
-            check_user(id).map_err(|error| Fault::field("userId", format!("userId {error}")))?;
-            Ok(UserId::new(id))
+    let Some(id) = query else { return Ok(member(body)?.0) };
+    check_user(id).map_err(|error| Fault::field("userId", format!("userId {error}")))?;
+    let of_body = if body.is_empty() { None } else { object::<Member>(body)?.user_id };
+    let of_body = of_body.map(|raw| user("user_id", &raw)).transpose()?;
+    match of_body {
+        Some(other) if other.as_str() != id => {
+            let says = format!("userId is {id:?} and the body's user_id {:?}: name one user", other.as_str());
+            Err(Fault::field("userId", says))
         }
-        _ => Ok(member(body)?.0),
+        _ => Ok(UserId::new(id)),
     }
 }
 

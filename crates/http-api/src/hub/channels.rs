@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use vocabulary::{Payload, RoomId, User};
 
+use super::asked::{self, Asked, Id};
 use super::bodies::{self, Channel, Wanted};
 use super::{BODY_BYTES_MAX, Hub, Shared, refusals};
 use crate::answers::Fault;
@@ -76,13 +77,18 @@ impl Hub {
         Ok(user)
     }
 
-    /// The channel, as the one who asks sees it.
-    async fn told(&self, user: &Arc<User>, room: &RoomId) -> Result<Value, Fault> {
+    async fn existing(&self, user: &Arc<User>, room: &RoomId) -> Result<About, Fault> {
         let about: About = self.ask(user, room, "get_room").await?;
         // Whoever joins a room by its name makes it, so what nobody created may have been spoken in.
         if about.deleted || !(about.created || about.messages > 0 || room.direct_pair().is_some()) {
             return Err(refusals::no_channel());
         }
+        Ok(about)
+    }
+
+    /// The channel, as the one who asks sees it.
+    async fn told(&self, user: &Arc<User>, room: &RoomId) -> Result<Value, Fault> {
+        let about = self.existing(user, room).await?;
         let Members { members, count } = self.ask(user, room, "get_members").await?;
         let name = match other_of(room, user) {
             Some(other) => members.iter().find(|it| it.user_id == other).map_or(other, |it| it.name.clone()),
@@ -167,28 +173,23 @@ impl Hub {
     }
 }
 
-pub(super) async fn about(State(hub): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn about(State(hub): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
     Ok(Json(hub.told(&user, &room).await?).into_response())
 }
 
-pub(super) async fn change(
-    State(hub): Shared,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(super) async fn change(State(hub): Shared, id: Id, headers: HeaderMap, body: Body) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
     let changes = Channel::read(&read(body)?)?.changes()?;
     hub.say(&user, &room, "change_room", changes).await?;
     Ok(Json(hub.told(&user, &room).await?).into_response())
 }
 
-pub(super) async fn delete(State(hub): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn delete(State(hub): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
     hub.say(&user, &room, "delete_room", Payload::from_static(b"{}")).await?;
     Ok(Json(json!({ "id": room.name(), "status": "deleted" })).into_response())
 }
@@ -197,43 +198,35 @@ fn of_member(room: &RoomId, user: &str, status: &str) -> Response {
     Json(json!({ "channel_id": room.name(), "user_id": user, "status": status })).into_response()
 }
 
-pub(super) async fn add(
-    State(hub): Shared,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(super) async fn add(State(hub): Shared, id: Id, headers: HeaderMap, body: Body) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
     let (added, payload) = bodies::member(&read(body)?)?;
+    // A room takes members before anybody created it, and a list would have a channel that is not there.
+    hub.existing(&user, &room).await?;
     hub.say(&user, &room, "add_member", payload).await?;
     Ok(of_member(&room, added.as_str(), "added"))
 }
 
-pub(super) async fn leave(State(hub): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn leave(State(hub): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
     let who = &user.person.id;
     hub.say(&user, &room, "remove_member", bodies::of_member(who)).await?;
     Ok(of_member(&room, who.as_str(), "left"))
 }
 
-#[derive(Deserialize)]
-pub(super) struct Removed {
-    #[serde(rename = "userId")]
-    user: Option<String>,
-}
-
 pub(super) async fn remove(
     State(hub): Shared,
-    Path(id): Path<String>,
+    id: Id,
     headers: HeaderMap,
-    Query(query): Query<Removed>,
+    query: Asked,
     body: Body,
 ) -> Answer {
     let user = hub.channels_of(&headers)?;
-    let room = hub.room(&id, &user)?;
-    let removed = bodies::removed(query.user.as_deref(), &read(body)?)?;
+    let room = hub.room(&asked::id(id)?, &user)?;
+    let query = asked::pairs(query)?;
+    let removed = bodies::removed(asked::one(&query, "userId")?, &read(body)?)?;
     hub.say(&user, &room, "remove_member", bodies::of_member(&removed)).await?;
     Ok(of_member(&room, removed.as_str(), "removed"))
 }

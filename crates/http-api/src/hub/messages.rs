@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use vocabulary::{By, HistoryFrom, PageEntry, Position, Reply, RoomId, Told, User, Wish};
 
+use super::asked::{self, Asked, Id};
 use super::{Hub, Shared, of_refusal, unexpected};
 use crate::answers::Fault;
 
@@ -20,12 +20,6 @@ const LIMIT_ORDINARY: u32 = 20;
 const LIMIT_MAX: u32 = 100;
 /// Pages that are looked through for a second: five thousand messages. Who wants what is older goes by `nextCursor`.
 const PAGES_MAX: usize = 50;
-
-#[derive(Deserialize)]
-pub(super) struct Past {
-    limit: Option<u32>,
-    before: Option<String>,
-}
 
 /// From where a page goes back.
 enum Before {
@@ -41,6 +35,12 @@ fn before(said: Option<&str>) -> Result<Before, Fault> {
         Some(said) if said.contains('-') => said.parse().map(Before::Place).map_err(|_| invalid()),
         Some(said) => said.parse().map(Before::Second).map_err(|_| invalid()),
     }
+}
+
+fn limit(said: Option<&str>) -> Result<u32, Fault> {
+    let Some(said) = said else { return Ok(LIMIT_ORDINARY) };
+    let limit = said.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}, got {said:?}")))
 }
 
 #[derive(Deserialize)]
@@ -129,6 +129,11 @@ impl Hub {
             self.of_messages.take(&user.person.id)?;
             let page = self.back(user, room, from, LIMIT_MAX).await?;
             let newer = |entry: &&PageEntry| entry.at.0.div_euclid(1000) >= second;
+            // Nothing but reactions and the like stands there: what is older was not looked at.
+            if let (true, Some(next)) = (page.entries.is_empty(), page.next) {
+                from = HistoryFrom::Before(next);
+                continue;
+            }
             // Oldest first: behind the last of the older ones stands the place to go back from.
             match (page.entries.iter().find(newer), page.entries.first(), page.next) {
                 (None, _, _) => return Ok(from),
@@ -146,19 +151,16 @@ impl Hub {
 
 pub(super) async fn page(
     State(hub): Shared,
-    Path(id): Path<String>,
+    id: Id,
     headers: HeaderMap,
-    asked: Result<Query<Past>, QueryRejection>,
+    query: Asked,
 ) -> Result<Response, Fault> {
     let user = hub.user(&headers)?;
     hub.of_messages.take(&user.person.id)?;
-    let room = hub.room(&id, &user)?;
-    let Query(Past { limit, before: said }) = asked.map_err(|error| Fault::query(&error))?;
-    let limit = limit.unwrap_or(LIMIT_ORDINARY);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}, got {limit}")));
-    }
-    let from = match before(said.as_deref())? {
+    let room = hub.room(&asked::id(id)?, &user)?;
+    let query = asked::pairs(query)?;
+    let limit = limit(asked::one(&query, "limit")?)?;
+    let from = match before(asked::one(&query, "before")?)? {
         Before::Newest => HistoryFrom::Latest,
         Before::Place(place) => HistoryFrom::Before(place),
         Before::Second(second) => hub.place_of(&user, &room, second).await?,

@@ -54,7 +54,7 @@ impl Home {
     /// To brokers, once: by the node whose append stored it, which has it as its own answer alone.
     pub(super) fn tell_outward(&self, cx: &mut Cx<'_>, key: Key, record: &Record) {
         let Some(log) = self.log().filter(|_| self.outward) else { return };
-        let shown = cx.unless_panicked(&self.id, log.fold.show(record, Audience::default())).flatten();
+        let shown = cx.unless_panicked(&self.id, log.fold.show_outward(record)).flatten();
         // What only tells of a change is no message.
         let Some(shown) = shown.filter(|shown| shown.lasting) else { return };
         let (room, position, at) = (self.id.clone(), record.position, record.at);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::fleet::Fleet;
 use crate::redis::Redis;
 use crate::support::Client;
-use crate::{figure, heard, node, one, reads, until};
+use crate::{channel_message, figure, heard, node, one, reads, until};
 
 fn envelope(content: &str, more: Value) -> String {
     let mut envelope = json!({ "type": "new_message", "room": "general", "payload": { "content": content },
@@ -68,6 +68,36 @@ fn a_message_of_ours_is_published_as_an_envelope_and_never_heard_as_an_echo() {
     assert_eq!(ear.message()["payload"]["content"], "second");
     assert_eq!(bo.next("new_message")["payload"]["content"], "hello");
     assert_eq!(bo.next("new_message")["payload"]["content"], "second");
+}
+
+/// Whoever listens in Redis is neither of the two, and a member of nothing.
+#[test]
+fn rooms_of_two_and_private_rooms_are_not_told_and_rooms_of_two_are_not_spoken_into() {
+    let (fleet, node, mut redis) = one();
+    let mut ear = Redis::on(fleet.broker.address, "ws:broadcast");
+    let mut ana = fleet.client(&node, "ana");
+    let ask = |client: &mut Client, kind: &str, room: &str, payload: Value| {
+        let id = format!("{room} {payload}");
+        client.say(&json!({ "type": kind, "room": room, "id": id, "payload": payload }).to_string());
+        client.next("ack");
+    };
+    ask(&mut ana, "create_room", "secret", json!({ "title": "Secret", "access": "private" }));
+    ask(&mut ana, "create_room", "plans", json!({ "title": "Plans" }));
+    for room in ["secret", "plans", "direct:ana:bo", "general"] {
+        ana.join(room);
+    }
+    ask(&mut ana, "send_message", "secret", json!({ "content": "private" }));
+    ask(&mut ana, "send_message", "direct:ana:bo", json!({ "content": "for two" }));
+    ask(&mut ana, "send_message", "plans", json!({ "content": "open" }));
+    assert_eq!(ear.message()["payload"]["content"], "open");
+    ask(&mut ana, "change_room", "plans", json!({ "access": "private" }));
+    ask(&mut ana, "send_message", "plans", json!({ "content": "private by now" }));
+    ask(&mut ana, "send_message", "general", json!({ "content": "last" }));
+    assert_eq!(ear.message()["payload"]["content"], "last");
+    redis.publish("ws:broadcast", &envelope("from a third", json!({ "room": "direct:ana:bo" })));
+    channel_message(&mut redis, "direct:ana:bo", "m-1", "from a third");
+    until("both are dead letters", || figure(&node, "dead_letters_total") == 2);
+    assert_eq!(figure(&node, "taken_in_total"), 0);
 }
 
 #[test]
