@@ -9,7 +9,7 @@ import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Drawers } from "./drawers.js";
 import { newRoom, settings } from "./moderation.js";
-import { SAMPLES, addressed, between, isDirect, learn, nameOf } from "./names.js";
+import { SAMPLES, addressed, between, isAlone, learn, nameOf } from "./names.js";
 import { People } from "./people.js";
 import { Rooms } from "./rooms.js";
 import { Timeline, moderates } from "./timeline.js";
@@ -178,9 +178,9 @@ function enter() {
   function tellRoom() {
     if (!room) return;
     const { about, state } = room;
-    const alone = isDirect(room.name);
+    const alone = isAlone(room);
     const title = rooms.titleOf(rooms.current);
-    tell("room-title", `${alone ? "" : "#"}${title}`);
+    tell("room-title", `${rooms.isDirect(rooms.current) ? "" : "#"}${title}`);
     const sample = SAMPLES.find(({ name }) => name === rooms.current);
     const slow = about?.slow_mode_seconds ? `Slow mode: one message in ${about.slow_mode_seconds} s. ` : "";
     tell("topic", `${slow}${alone ? "Only the two of you can read this." : about?.topic || sample?.topic || ""}`);

@@ -1,5 +1,7 @@
 // What one is about to say: a draft for each room, what it answers or changes, and why it cannot be said just now.
 
+import { bytesOf, encode, randomId } from "../client/codec.js";
+import { FRAME_BYTES_MAX } from "../client/outgoing.js";
 import { $, duration, tell } from "../elements.js";
 import { toast } from "../overlays.js";
 import { beginning } from "./message.js";
@@ -9,15 +11,18 @@ import { ofRefusal } from "./words.js";
 /** @typedef {import("../client/index.js").Room} Room */
 
 const ROWS_MAX = 6;
-/** What the server takes of one frame, less what stands around the text in it. */
-const PAYLOAD_BYTES_MAX = 4096 - 400;
+/** What chat takes of one text, however few bytes its frame has. */
+const CHARACTERS_MAX = 4000;
+/** Below this many one is told how many are left. */
+const TELL_LEFT = 400;
 const DRAFTS = "kulkul.drafts";
 /** Rooms with a draft; the oldest go first. */
 const DRAFTS_MAX = 50;
 /** Roles that slow mode does not slow. */
 const FREE = new Set(["owner", "moderator", "warden"]);
 
-const bytes = (/** @type {unknown} */ payload) => new TextEncoder().encode(JSON.stringify(payload)).length;
+/** Of the length of every id that will be. */
+const AN_ID = randomId();
 
 export class Composer {
   /** @param {{id: string}} me @param {{lastOwn: () => Message | undefined, said: () => void, toMessages: () => void}} around */
@@ -35,7 +40,6 @@ export class Composer {
     this.slow = new Map();
     /** @type {(() => void)[]} */
     this.listening = [];
-    this.problem = "";
     try {
       this.drafts = new Map(JSON.parse(sessionStorage.getItem(DRAFTS) ?? "[]"));
     } catch {
@@ -47,7 +51,6 @@ export class Composer {
     });
     this.field.addEventListener("keydown", (event) => this.pressed(event));
     this.field.addEventListener("input", () => {
-      this.problem = "";
       this.grow();
       this.keep();
       this.check();
@@ -65,7 +68,6 @@ export class Composer {
     this.room?.stopTyping();
     this.room = room;
     this.context = null;
-    this.problem = "";
     this.listening = [room.on("state", () => this.check()), room.on("about", () => this.check())];
     this.field.value = this.drafts.get(room.name) ?? "";
     this.tellContext();
@@ -139,12 +141,8 @@ export class Composer {
     const content = this.field.value.trim();
     if (!room || content === "" || this.hindrance(room) !== "") return this.check();
     const reply = context?.does === "reply" ? context.message.id : undefined;
-    const payload = context?.does === "edit" ? { ...without(context.message.payload), content } : { content, reply_to: reply };
-    if (bytes(payload) > PAYLOAD_BYTES_MAX) {
-      this.problem = "That is too long for one message. Say it in two.";
-      return this.check();
-    }
-    this.problem = "";
+    // What does not fit stays where it was written; why stands beside it.
+    if (this.left(room, content) < 0) return this.check();
     this.field.value = "";
     this.context = null;
     room.stopTyping();
@@ -153,9 +151,10 @@ export class Composer {
     this.keep(context?.does === "edit");
     this.tellContext();
     this.grow();
+    this.check();
     try {
       if (context?.does === "edit") {
-        if (content !== context.message.payload.content) await room.edit(context.message.id, payload);
+        if (content !== context.message.payload.content) await room.edit(context.message.id, { ...without(context.message.payload), content });
       } else {
         const done = room.send(content, { replyTo: reply });
         this.around.said();
@@ -189,12 +188,27 @@ export class Composer {
     return slow > 0 ? `Slow mode: you can speak again in ${duration(slow)}.` : "";
   }
 
+  /** How many plain letters more the message takes; below zero: so many characters are too many.
+   * @param {Room} room @param {string} content */
+  left(room, content) {
+    const { context } = this;
+    const id = context?.message.id;
+    const frame = context?.does === "edit"
+      ? { type: "edit_message", payload: { ...without(context.message.payload), content: "", message_id: id } }
+      : { type: "send_message", payload: { content: "", reply_to: id } };
+    return fits(content, FRAME_BYTES_MAX - bytesOf(encode({ ...frame, room: room.name, id: AN_ID })));
+  }
+
   check() {
     const { room } = this;
     if (!room) return;
+    const left = this.left(room, this.field.value.trim());
+    const characters = Math.abs(left) === 1 ? "1 character" : `${Math.abs(left).toLocaleString()} characters`;
+    const long = left < 0 ? `That is ${characters} too long for one message. Shorten it, or say it in two.` : "";
+    tell("left", left >= 0 && left < TELL_LEFT ? `Room for ${characters} more; signs and letters beyond a to z take the place of two to four.` : "");
     const out = room.state === "refused";
     const hindrance = out ? "" : this.hindrance(room);
-    const words = this.problem || hindrance;
+    const words = hindrance || long;
     if ($("note").textContent !== words) tell("note", words);
     const isMuted = hindrance.startsWith("You are muted");
     const send = /** @type {HTMLButtonElement} */ ($("send"));
@@ -221,6 +235,22 @@ export class Composer {
     field.rows = 1;
     while (field.rows < ROWS_MAX && field.scrollHeight > field.clientHeight + 2) field.rows += 1;
   }
+}
+
+/** How many bytes are left beside a text; below zero: how many of its characters do not fit.
+ * @param {string} content @param {number} bytes that its frame has for it */
+function fits(content, bytes) {
+  let [all, kept] = [0, 0];
+  for (const character of content) {
+    all += 1;
+    // Behind the first one that does not fit they are counted alone.
+    if (kept < all - 1 || kept === CHARACTERS_MAX) continue;
+    const size = bytesOf(JSON.stringify(character)) - 2;
+    if (size > bytes) continue;
+    bytes -= size;
+    kept += 1;
+  }
+  return kept < all ? kept - all : Math.min(bytes, CHARACTERS_MAX - kept);
 }
 
 /** A payload as its author sent it. @param {import("../../clients/js/src/types.d.ts").MessagePayload} payload */

@@ -3,7 +3,7 @@
 
 import { $, tell } from "../elements.js";
 import { ask, open, toast } from "../overlays.js";
-import { isDirect } from "./names.js";
+import { isAlone } from "./names.js";
 import { ofRefusal } from "./words.js";
 
 /** @typedef {import("../client/index.js").Room} Room */
@@ -40,15 +40,15 @@ export function choices({ room, person, isMe, isBanned, isMuted, role, mine, can
   const { id, name } = person;
   const items = /** @type {import("../overlays.js").Item[]} */ ([]);
   const item = (/** @type {string} */ words, /** @type {() => void} */ does, grave = false) => items.push({ words, does, grave });
-  const isAlone = isDirect(room.name);
+  const alone = isAlone(room);
   if (isMe) {
-    if (isAlone || !room.about?.created) return items;
+    if (alone || !room.about?.created) return items;
     if (mine === "guest" && room.about.access === "open") item("Become a member", () => void doing(room.addMember(id, { name }), "You are a member now. The room stays on your list."));
     else if (mine !== "guest" && mine !== "warden") item("Stop being a member", () => void leave(room, id), true);
     return items;
   }
-  if (!isAlone) item("Write to them alone", () => write(id));
-  if (isAlone || !canModerate) return items;
+  if (!alone) item("Write to them alone", () => write(id));
+  if (alone || !canModerate) return items;
   if (isBanned) {
     item("Let them in again", () => void doing(room.unban(id), `${name} may come in again.`));
     return items;

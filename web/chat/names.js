@@ -2,6 +2,8 @@
 
 import { directRoom } from "../client/index.js";
 
+/** @typedef {import("../client/index.js").Room} Room */
+
 /** Rooms that are always offered. The server knows nothing of them until somebody speaks. */
 export const SAMPLES = [
   { name: "general", topic: "For everybody who is here" },
@@ -41,7 +43,11 @@ export function addressed() {
   return ROOM_NAME.test(name) ? name : null;
 }
 
-export const isDirect = (/** @type {string} */ name) => short(name).startsWith("direct:");
+/** How a room is listed: by what the server says of it, before that by its name. @param {string} name @param {string} [access] */
+export const isDirect = (name, access) => (access ? access === "direct" : short(name).startsWith("direct:"));
+
+/** Whether two people have the room for themselves. Only the server knows: anybody can write a name. @param {Room} room */
+export const isAlone = (room) => room.about?.access === "direct";
 
 /** With whom a direct room is. @param {string} name @param {string} me */
 export function partner(name, me) {

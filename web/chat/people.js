@@ -3,7 +3,7 @@
 import { $, duration, face, make, tell } from "../elements.js";
 import { menu } from "../overlays.js";
 import { choices } from "./moderation.js";
-import { isDirect, learn, nameOf } from "./names.js";
+import { isAlone, learn, nameOf } from "./names.js";
 import { moderates } from "./timeline.js";
 
 /** @typedef {import("../client/index.js").Room} Room */
@@ -84,7 +84,7 @@ export class People {
     tell("people-count", count > 0 ? count.toLocaleString() : "");
     const when = room.state === "joining" && count > 0 ? "Here before the cut" : "Here now";
     $("here-title").textContent = count > 0 ? `${when}: ${count.toLocaleString()}` : when;
-    $("alone").hidden = !(room.state === "open" && count <= 1 && !isDirect(room.name));
+    $("alone").hidden = !(room.state === "open" && count <= 1 && !isAlone(room));
     tell("more-here", count > here.length && here.length > 0 ? `and ${(count - here.length).toLocaleString()} more` : here.length === 0 && count > 0 ? "They are too many to be named." : "");
     const present = new Set(here.map(({ id }) => id));
     const away = (this.members?.members ?? []).filter(({ id }) => !present.has(id));

@@ -138,8 +138,13 @@ export class Rooms {
   }
 
   /** @param {string} name */
+  isDirect(name) {
+    return isDirect(name, this.known.get(name)?.room.about?.access ?? this.channels.get(name)?.access);
+  }
+
+  /** @param {string} name */
   titleOf(name) {
-    if (isDirect(name)) return nameOf(partner(name, this.me.id));
+    if (this.isDirect(name)) return nameOf(partner(name, this.me.id));
     return this.known.get(name)?.room.about?.title || this.channels.get(name)?.title || name;
   }
 
@@ -168,14 +173,14 @@ export class Rooms {
   render() {
     const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.room;
     const entries = [...this.known.keys()].sort((a, b) => rank(a) - rank(b) || this.titleOf(a).localeCompare(this.titleOf(b)));
-    $("rooms").replaceChildren(...entries.filter((name) => !isDirect(name)).map((name) => this.entry(name)));
-    $("directs").replaceChildren(...entries.filter(isDirect).map((name) => this.entry(name)));
+    $("rooms").replaceChildren(...entries.filter((name) => !this.isDirect(name)).map((name) => this.entry(name)));
+    $("directs").replaceChildren(...entries.filter((name) => this.isDirect(name)).map((name) => this.entry(name)));
     $("no-directs").hidden = $("directs").childElementCount > 0;
     if (focused) /** @type {HTMLElement | null} */ (document.querySelector(`a[data-room="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
     const elsewhere = this.elsewhere();
     tell("elsewhere", elsewhere > 0 ? counted(elsewhere) : "");
     const shown = this.titleOf(this.current);
-    document.title = `${elsewhere > 0 ? `(${counted(elsewhere)}) ` : ""}${isDirect(this.current) ? shown : `#${shown}`} · Kulkul`;
+    document.title = `${elsewhere > 0 ? `(${counted(elsewhere)}) ` : ""}${this.isDirect(this.current) ? shown : `#${shown}`} · Kulkul`;
   }
 
   /** @param {string} name */
@@ -183,11 +188,11 @@ export class Rooms {
     const { room } = /** @type {{room: Room}} */ (this.known.get(name));
     const unread = name === this.current ? 0 : this.unread(name);
     const isPrivate = room.about?.access === "private" || this.channels.get(name)?.access === "private";
-    const sign = isDirect(name) ? "@" : isPrivate ? "▣" : "#";
+    const sign = this.isDirect(name) ? "@" : isPrivate ? "▣" : "#";
     return make("li", {}, make("a", { class: unread > 0 ? "entry unread" : "entry", href: `#${name}`, "data-room": name, "aria-current": name === this.current && "page" },
       make("span", { class: "hash", "aria-hidden": "true" }, sign),
       make("span", { class: "name" }, this.titleOf(name)),
-      isPrivate && !isDirect(name) && make("span", { class: "out" }, ", private"),
+      isPrivate && make("span", { class: "out" }, ", private"),
       room.state === "refused" && make("span", { class: "mark", title: "You are not in it" }, "out"),
       unread > 0 && make("span", { class: "badge" }, counted(unread), make("span", { class: "out" }, " unread"))));
   }

@@ -38,7 +38,10 @@ export class Timeline {
     this.place = new Place($("timeline"), $("messages"));
     /** The rooms whose newest page was read. @type {WeakSet<Room>} */
     this.begun = new WeakSet();
-    this.loading = false;
+    /** The rooms of which a page is on its way. @type {WeakSet<Room>} */
+    this.loading = new WeakSet();
+    /** Much was read and no message found: then a person says whether to go on. */
+    this.paused = false;
     this.failed = "";
     this.broken = "";
     /** New messages follow behind this offset. @type {number | null} */
@@ -57,6 +60,7 @@ export class Timeline {
     this.room = room;
     this.made.clear();
     this.broken = this.failed = "";
+    this.paused = false;
     this.below = 0;
     this.read = room.unread > 0 && room.readUpto ? room.readUpto.offset : null;
     this.listening = [
@@ -98,22 +102,29 @@ export class Timeline {
     this.scrolled();
   }
 
-  /** A page in front of what is there. */
+  /** A page in front of what is there. True: another may be asked for without asking a person. */
   async older() {
     const { room } = this;
-    if (!room || this.loading) return false;
-    this.loading = true;
+    if (!room || this.loading.has(room)) return false;
+    this.loading.add(room);
     this.failed = "";
+    this.paused = false;
+    this.tellEdges(room);
+    let failed = "";
+    let paused = false;
     try {
-      await room.loadOlder(PAGE);
-      return true;
+      const { messages } = await room.loadOlder(PAGE);
+      paused = messages.length === 0 && room.more;
     } catch (error) {
-      this.failed = ofRefusal(/** @type {any} */ (error));
-      return false;
-    } finally {
-      this.loading = false;
-      if (this.room === room) this.render();
+      failed = ofRefusal(/** @type {any} */ (error));
     }
+    this.loading.delete(room);
+    // Another room is shown by now: what stands at the edge is of that one.
+    if (this.room !== room) return false;
+    this.failed = failed;
+    this.paused = paused;
+    this.render();
+    return failed === "" && !paused;
   }
 
   scrolled() {
@@ -123,7 +134,7 @@ export class Timeline {
     $("newest").hidden = atEnd;
     if (atEnd) this.below = 0;
     tell("below", this.below > 0 ? String(this.below) : "");
-    if (this.begun.has(room) && room.more && !this.loading && this.failed === "" && this.place.top() < AHEAD_PX && room.messages.length < MESSAGES_MAX) {
+    if (this.begun.has(room) && room.more && !this.loading.has(room) && this.failed === "" && !this.paused && this.place.top() < AHEAD_PX && room.messages.length < MESSAGES_MAX) {
       void this.older().then((done) => done && this.scrolled());
     }
     this.seen();
@@ -241,14 +252,21 @@ export class Timeline {
     const nobody = room.messages.length === 0 && room.pending.length === 0;
     const beginning = $("beginning");
     const full = room.messages.length >= MESSAGES_MAX;
-    beginning.hidden = nobody && this.failed === "";
-    if (this.failed !== "") {
+    beginning.hidden = nobody && this.failed === "" && !(room.more && this.begun.has(room));
+    const edge = this.failed !== "" ? "failed" : this.paused ? "paused" : "";
+    if (edge === "paused") {
+      // Made once: what is made anew loses the focus.
+      if (beginning.dataset.of !== edge) {
+        beginning.replaceChildren("Much has happened here without a message being written. ", button("Look further back", () => void this.older().then((done) => done && this.scrolled()), { class: "quiet slim" }));
+      }
+    } else if (edge === "failed") {
       beginning.replaceChildren(`Earlier messages could not be read. ${this.failed} `, button("Try again", () => void this.older(), { class: "quiet slim" }));
     } else {
       const words = full ? "Older messages are not shown here." : room.more || !this.begun.has(room) ? "Reading earlier messages…" : "This is the beginning of the room.";
       if (beginning.textContent !== words) beginning.textContent = words;
     }
-    const isEmpty = nobody && this.begun.has(room) && !this.loading && room.state === "open" && !room.more;
+    beginning.dataset.of = edge;
+    const isEmpty = nobody && this.begun.has(room) && !this.loading.has(room) && room.state === "open" && !room.more;
     if (isEmpty && $("empty").dataset.of !== "nobody") {
       $("empty").dataset.of = "nobody";
       $("empty").replaceChildren(make("p", {}, make("b", {}, "Nobody has said anything here yet.")),

@@ -105,6 +105,14 @@ test('a deleted message leaves a mark, everywhere and in its quotes', async () =
   await bo.leaves();
 });
 
+test('a name alone makes no room one of two people', async () => {
+  const ana = await enters('Ana', '#direct:somebody');
+  await ana.isIn();
+  await ana.sees('#room-title', /./);
+  assert.doesNotMatch(await ana.page.locator('#topic').textContent(), /Only the two of you/);
+  await ana.leaves();
+});
+
 test('two people alone: the room opens for both, is counted, and nobody else gets in', async () => {
   const [ana, bo] = [await enters('Ana', '#alone'), await enters('Bo', '#alone')];
   await ana.sees('#here', 'Bo');

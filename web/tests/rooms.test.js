@@ -196,8 +196,35 @@ test('too much at once waits its turn, and all of it arrives', async () => {
   await ana.hears('Rush 80.');
   await ana.misses('.pending');
   assert.deepEqual(await ana.texts(), Array.from({ length: 80 }, (_, index) => `Rush ${index + 1}.`));
+  await ana.leaves();
+});
+
+test('how much fits into one message is told by its bytes, and nothing is cut', async () => {
+  const ana = await enters('Ana', '#lengths');
+  await ana.isIn();
+  const note = ana.page.locator('#note');
+  /** The most of it that is not called too long. */
+  const most = async (letter) => {
+    await ana.page.fill('#say', letter.repeat(4001));
+    await ana.sees('#note', 'too long for one message');
+    assert.equal(await ana.page.inputValue('#say'), letter.repeat(4001));
+    return 4001 - Number((await note.textContent()).match(/That is ([\d,]+) character/)[1].replace(',', ''));
+  };
+  for (const letter of ['x', 'é', '🥁', '"']) {
+    const fits = await most(letter);
+    await ana.page.fill('#say', letter.repeat(fits + 1));
+    await ana.sees('#note', 'That is 1 character too long');
+    await ana.page.press('#say', 'Enter');
+    assert.equal(await ana.page.inputValue('#say'), letter.repeat(fits + 1), 'what does not fit stays');
+    await ana.page.fill('#say', letter.repeat(fits));
+    await ana.misses('#note');
+    await ana.sees('#left', /Room for [0-3] character/);
+    await ana.page.press('#say', 'Enter');
+    await ana.until(async () => (await ana.texts()).at(-1) === letter.repeat(fits), 'the longest one never comes');
+    await ana.misses('.pending');
+    await ana.misses('#left');
+  }
   await ana.page.fill('#say', 'x'.repeat(3900));
-  await ana.page.press('#say', 'Enter');
-  await ana.sees('#note', 'too long for one message');
+  await ana.sees('#left', 'more');
   await ana.leaves();
 });

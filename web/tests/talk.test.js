@@ -104,6 +104,46 @@ test('a reload keeps the person, the room, the draft and the place', async () =>
   await ana.leaves();
 });
 
+test('a past without messages is looked through, so far at once, and further when one wishes', async () => {
+  const ana = await enters('Ana', { at: '#quiet' });
+  await ana.isIn();
+  for (let number = 1; number <= 30; number += 1) await ana.says(`Said ${number}.`);
+  await ana.hears('Said 30.');
+  const bo = await Person.opens(browser, `${server.url}/chat/#quiet`);
+  let isQuiet = true;
+  const asked = new Map();
+  // As a server answers where reactions fill the pages: no messages, and where to go on.
+  await bo.page.routeWebSocket(/\/ws/, (socket) => {
+    const far = socket.connectToServer();
+    socket.onMessage((text) => {
+      const { type, id, payload } = JSON.parse(text);
+      if (type === 'get_history') asked.set(id, payload.before);
+      far.send(text);
+    });
+    far.onMessage((text) => {
+      const frame = JSON.parse(text);
+      const before = asked.get(frame.id);
+      if (frame.type !== 'history' || !isQuiet) return socket.send(text);
+      const next = { epoch: frame.payload.upto.epoch, offset: before.offset - 1 };
+      socket.send(JSON.stringify({ ...frame, payload: { ...frame.payload, messages: [], more: true, next } }));
+    });
+  });
+  await bo.page.reload();
+  await bo.page.fill('#name', 'Bo');
+  await bo.page.click('#door button');
+  await bo.sees('#beginning', 'Reading earlier messages…');
+  await bo.sees('#beginning button', 'Look further back');
+  await bo.shoots('quiet');
+  assert.deepEqual([...asked.values()].map(({ offset }) => offset), Array.from({ length: 20 }, (_, index) => 31 - index));
+  isQuiet = false;
+  await bo.page.click('#beginning button');
+  await bo.hears('Said 1.');
+  await bo.sees('#beginning', 'This is the beginning of the room.');
+  assert.equal((await bo.texts()).length, 10, 'what lies before what was looked through');
+  await ana.leaves();
+  await bo.leaves();
+});
+
 test('a long past comes by scrolling, to the beginning of the room', async () => {
   const ana = await enters('Ana', { at: '#long' });
   await ana.isIn();

@@ -85,11 +85,11 @@ export class Messages {
   /**
    * A page of the past. Put in place only where it leaves no hole before what is here.
    *
-   * @param {{messages: Frame[], upto: Position, more?: boolean}} page
+   * @param {{messages: Frame[], upto: Position, more?: boolean, next?: Position}} page
    * @param {Position | null} before what was asked for; null: the newest
    * @returns {boolean} whether it was put in place
    */
-  merge({ messages, upto, more }, before) {
+  merge({ messages, upto, more, next }, before) {
     if (!this.position) {
       if (before) return false;
       // Nothing was known: the newest page is all up to its end.
@@ -107,10 +107,12 @@ export class Messages {
     this.keep = Math.max(this.keep, this.list.length);
     const ids = new Set(fresh.map(({ id }) => id));
     for (const change of this.#changes) if (isNewer(upto, /** @type {Position} */ (change.position))) this.#change(change, ids);
-    const first = messages[0]?.position?.offset;
-    if (first === undefined) this.more = more ?? false;
-    else if (first <= this.from) this.more = more ?? first > 1;
-    this.from = Math.min(this.from, this.more ? (first ?? this.from) : 1);
+    // Records that are no messages fill pages too: then it is not the first message that says how far was read, but `next`.
+    const reached = next?.offset ?? messages[0]?.position?.offset;
+    // A page that leads nowhere is the last one: asking for it again would never end.
+    if (reached === undefined || reached >= end) this.more = false;
+    else if (reached <= this.from) this.more = more ?? reached > 1;
+    this.from = Math.min(this.from, this.more ? (reached ?? this.from) : 1);
     return true;
   }
 
@@ -213,12 +215,13 @@ function messageOf({ id = "", payload, sender, timestamp = "", position }, clien
 /**
  * A page as it came. An older server does not say whether there is more; then one that has a first message may have one before it.
  *
- * @param {{messages: Frame[], upto: Position, more?: boolean}} page
+ * @param {{messages: Frame[], upto: Position, more?: boolean, next?: Position}} page
  * @param {boolean} forward
  * @param {number} limit
  * @returns {Page}
  */
-export function pageOf({ messages, upto, more }, forward, limit) {
+export function pageOf({ messages, upto, more, next }, forward, limit) {
   const likely = forward ? messages.length >= limit : (messages[0]?.position?.offset ?? 1) > 1;
-  return { messages: messages.map((frame) => messageOf(frame)), more: more ?? likely, upto };
+  const page = { messages: messages.map((frame) => messageOf(frame)), more: more ?? likely, upto };
+  return next ? { ...page, next } : page;
 }

@@ -14,6 +14,8 @@ import { Unread } from "./unread.js";
 
 /** Records that we are not meant to see are counted and never come: this much silence means that all has come. */
 const CAUGHT_UP_MS = 1_500;
+/** Pages without a message that one wish reads: some seconds at the pace a server allows. Then a person is asked. */
+const EMPTY_PAGES_MAX = 20;
 
 /** @extends {Emitter<RoomEvents>} */
 export class LiveRoom extends Emitter {
@@ -188,14 +190,18 @@ export class LiveRoom extends Emitter {
     return pageOf(page, after !== undefined, limit);
   }
 
-  /** The page before `messages`, put in front of them; the newest page if there are none. @param {number} [limit] */
+  /** The page before `messages`, put in front of them; the newest page if there are none. Pages without a message are passed
+   * over, so many at once: if none came and there is `more`, call it again to go on. @param {number} [limit] @returns {Promise<Page>} */
   async loadOlder(limit = 50) {
-    const { list, position } = this.#store;
-    const before = list.length > 0 && position ? { epoch: position.epoch, offset: this.#store.from } : null;
-    const page = await this.history({ before: before ?? undefined, limit });
-    const frames = page.messages.map((message) => ({ ...message, type: "new_message" }));
-    if (this.#store.merge({ ...page, messages: frames }, before)) this.emit("messages", { kind: "older" });
-    return page;
+    for (let pages = 1; ; pages += 1) {
+      const { position, from } = this.#store;
+      const before = position ? { epoch: position.epoch, offset: from } : null;
+      const page = await this.history({ before: before ?? undefined, limit });
+      const frames = page.messages.map((message) => ({ ...message, type: "new_message" }));
+      const isPlaced = this.#store.merge({ ...page, messages: frames }, before);
+      if (isPlaced) this.emit("messages", { kind: "older" });
+      if (!isPlaced || frames.length > 0 || !this.more || pages >= EMPTY_PAGES_MAX) return page;
+    }
   }
 
   /** Gives up what `loadOlder` brought beyond what a room keeps by itself. */

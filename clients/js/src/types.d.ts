@@ -60,8 +60,11 @@ export interface Answer {
 /** A stored message's. */
 export interface Sent extends Answer { message_id: string }
 
-/** A page of the past, oldest first. `more`: there is more in the direction that was asked for. */
-export interface Page { messages: Message[]; more: boolean; upto: Position }
+/**
+ * A page of the past, oldest first. `more`: there is more in the direction that was asked for, also where no messages came;
+ * `next` is the `before` or `after` to go on with. An older server names none: then it is the outermost message's position.
+ */
+export interface Page { messages: Message[]; more: boolean; upto: Position; next?: Position }
 
 export type Role = "owner" | "moderator" | "member" | "guest" | "warden";
 export type Access = "open" | "private" | "direct";

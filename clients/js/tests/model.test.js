@@ -21,6 +21,7 @@ async function played(seed) {
   const here = world({ messagesMax: 10_000 }, random);
   const { client, clock, net } = here;
   const model = new ModelRoom("general");
+  if (seed % 3 === 0) model.reads = 4;
   const room = client.room("general");
   // Of these a message may be lost by the server's own fault, and then be there under no promise.
   const losing = seed % 5 === 0;

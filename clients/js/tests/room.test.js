@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { EPOCH, ack, at, contents, happened, info, refused, said, world } from "./world/client.js";
 import { settled } from "./world/clock.js";
+import { ModelRoom } from "./world/server.js";
 
 async function member(offset = 0, options = {}, about = undefined) {
   const here = world(options);
@@ -214,6 +215,71 @@ test("the past comes in pages, in front, without holes and without what has chan
   page(net.last.of("get_history")[2].id, [], false);
   assert.deepEqual((await last).messages, []);
   assert.deepEqual([contents(room), room.more], [["m2", "m3", "m7", "m8", "", "live"], false]);
+});
+
+/** A room with 60 messages and 3000 reactions after them, joined or not, whose server looks through so many records for a page. */
+async function drowned(reads, joins) {
+  const { client, clock, open } = world();
+  const model = new ModelRoom("general");
+  const ana = { id: "7", name: "Ana" };
+  for (let i = 1; i <= 60; i += 1) model.append("new_message", { content: `m${i}` }, ana);
+  for (let i = 0; i < 3000; i += 1) model.append(i % 2 ? "reaction_removed" : "reaction_added", { message_id: "m1", reaction: "🥁" }, ana);
+  model.reads = reads;
+  const room = client.room("general");
+  const socket = await open();
+  model.connect(socket, ana, () => null);
+  const heard = async () => {
+    for (const { told } of model.connections.values()) while (told.length > 0) socket.deliver(told.shift());
+    await settled();
+  };
+  if (joins) {
+    room.join();
+    await heard();
+  }
+  const load = async () => {
+    let done = false;
+    const page = room.loadOlder(50).finally(() => (done = true));
+    for (let i = 0; i < 500 && !done; i += 1) {
+      await heard();
+      await clock.pass(100);
+    }
+    assert.ok(done, "it never ends");
+    return page;
+  };
+  return { room, load, asked: () => socket.of("get_history") };
+}
+
+test("messages behind thousands of records that are none are found with one wish", async () => {
+  for (const joins of [true, false]) {
+    const { room, load, asked } = await drowned(1000, joins);
+    const page = await load();
+    assert.deepEqual(asked().map(({ payload }) => payload.before?.offset), [joins ? 3061 : undefined, 2061, 1061, 61]);
+    assert.deepEqual([contents(room).length, contents(room)[0], room.more, page.next], [50, "m11", true, at(11)]);
+    await load();
+    assert.deepEqual([contents(room).length, contents(room)[0], room.more], [60, "m1", false]);
+  }
+});
+
+test("one wish reads so many empty pages, and the next one goes on behind them", async () => {
+  const { room, load, asked } = await drowned(100, true);
+  const { messages, more } = await load();
+  assert.deepEqual([messages, more, asked().length], [[], true, 20]);
+  assert.deepEqual([contents(room), room.more], [[], true]);
+  await load();
+  assert.equal(asked()[20].payload.before.offset, 3061 - 2000);
+  assert.deepEqual([contents(room).at(-1), contents(room).length], ["m60", 50]);
+});
+
+test("a page that leads nowhere is the last one", async () => {
+  const { room, net } = await member(10);
+  for (const payload of [{ more: true }, { more: true, next: at(11) }]) {
+    const asked = room.loadOlder();
+    const { id } = net.last.of("get_history").at(-1);
+    net.last.deliver({ type: "history", id, room: "general", payload: { room_id: "general", messages: [], upto: at(10), ...payload } });
+    await asked;
+    assert.equal(room.more, false);
+  }
+  assert.equal(net.last.of("get_history").length, 2);
 });
 
 test("asking for the past before joining gives a place to join from", async () => {

@@ -9,6 +9,8 @@ export class ModelRoom {
   log = [];
   /** The first offset that is kept. */
   from = 1;
+  /** Records that one page of history looks through. */
+  reads = Infinity;
   /** Messages of an earlier epoch, shown in views alone. */
   carried = [];
   answers = new Map();
@@ -87,12 +89,15 @@ export class ModelRoom {
   }
 
   history(connection, id, { before, limit }) {
-    const all = this.now().filter(({ position }) => position.epoch === this.epoch && position.offset >= this.from);
     const good = !before || before.epoch === this.epoch;
-    const earlier = good ? all.filter(({ position }) => !before || position.offset < before.offset) : [];
-    const messages = earlier.slice(-limit);
-    const payload = { room_id: this.name, messages, upto: this.head, more: earlier.length > messages.length };
-    this.tell(connection, { type: "history", id, payload });
+    const end = good ? (before?.offset ?? this.log.length + 1) : 0;
+    const from = Math.max(this.from, end - this.reads);
+    const read = this.now().filter(({ position }) => position.epoch === this.epoch && position.offset >= from && position.offset < end);
+    const messages = read.slice(-limit);
+    const reached = read.length > messages.length ? messages[0].position.offset : from;
+    const more = good && reached > this.from && reached < end;
+    const next = more ? { epoch: this.epoch, offset: reached } : undefined;
+    this.tell(connection, { type: "history", id, payload: { room_id: this.name, messages, upto: this.head, more, next } });
   }
 
   /** The log lost its end: what is left begins a new epoch, numbered anew or as a memory of the one before. */
