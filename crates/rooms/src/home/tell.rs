@@ -56,7 +56,7 @@ impl Home {
         let Some(log) = self.log().filter(|_| self.outward) else { return };
         let shown = cx.unless_panicked(&self.id, log.fold.show(record, Audience::default())).flatten();
         // What only tells of a change is no message.
-        let Some(shown) = shown.filter(|shown| shown.lasting) else { return };
+        let Some(shown) = shown.filter(|shown| shown.lasting || self.outward_changes) else { return };
         let (room, position, at) = (self.id.clone(), record.position, record.at);
         cx.effects.push_back(Effect::Outward(Box::new(Outward { room, key, position, at, shown })));
     }
