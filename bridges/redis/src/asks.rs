@@ -19,6 +19,7 @@ pub(crate) struct Scripts {
     pub(crate) here: Script,
     pub(crate) gone: Script,
     pub(crate) sweep: Script,
+    pub(crate) members: Script,
 }
 
 impl Asks {
@@ -32,6 +33,7 @@ impl Asks {
             here: script(include_str!("scripts/here.lua")),
             gone: script(include_str!("scripts/gone.lua")),
             sweep: script(include_str!("scripts/sweep.lua")),
+            members: script(include_str!("scripts/members.lua")),
         };
         Asks { server, scripts }
     }

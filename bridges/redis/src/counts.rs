@@ -52,6 +52,8 @@ figures! {
     sent_total: "Messages published on the relay channel",
     sent_unknown_total: "Messages of which nobody knows whether they were published",
     presence_written_total: "Users of whom it was written that they are here or gone",
+    members_written_total: "Times that the members of a room were written",
+    members_unwritten_total: "Times that they were not, until something else is said in the room",
 }
 
 impl Counts {

@@ -1,6 +1,6 @@
-//! Redis pub/sub as a source of rooms and a sink of their messages, for fleets that speak by it, and who is online in the keys that such
-//! fleets read. It asks rooms for what a back end could ask for, from a thread of its own; rooms know nothing of it, and no
-//! client ever waits for it.
+//! Redis pub/sub as a source of rooms and a sink of their messages, for fleets that speak by it, and who is online and who
+//! belongs to rooms in the keys that such fleets read. It asks rooms for what a back end could ask for, from a thread of its
+//! own; rooms know nothing of it, and no client ever waits for it.
 
 mod asks;
 mod channels;
@@ -9,6 +9,7 @@ mod ear;
 mod lanes;
 mod lease;
 mod letters;
+mod members;
 mod parts;
 mod presence;
 mod said;
@@ -37,6 +38,7 @@ use counts::Counts;
 use ear::Ear;
 use lease::Lease;
 use letters::Letters;
+use members::Members;
 use parts::Parts;
 use said::Reading;
 use stage::Stage;
@@ -56,11 +58,13 @@ pub struct Config {
     pub relay: Option<String>,
     /// Write who is online.
     pub presence: bool,
+    /// Write who belongs to rooms.
+    pub members: bool,
     /// How long the node that takes in is believed to live without a word.
     pub lease: Duration,
 }
 
-/// What of a node it works with. `outflow`: the messages that are to be sent out.
+/// What of a node it works with. `outflow`: the messages that are to be sent out, and for `members` what changes them.
 pub struct Ground {
     pub desk: Desk,
     pub facts: Arc<Facts>,
@@ -205,6 +209,7 @@ impl Begin {
             reading: Reading { app: config.app, relay: relay.clone(), origin: config.prefix },
             lease: Lease::new(format!("{prefix}:bridge:lease"), token.clone(), config.lease),
             letters: Letters::new(letters),
+            members: Members::default(),
             stage: stages.clone(),
             token,
             prefix,
@@ -224,9 +229,15 @@ impl Begin {
             let ear = Ear { plan, address, patterns: config.channels, relay: relay.clone(), heard: hears };
             spawn(Box::pin(ear.go_on(of(&parts))));
         }
-        let sinking = ground.outflow.zip(relay).map(|(outflow, channel)| {
+        let sinking = ground.outflow.map(|outflow| {
             let parts = of(&parts);
-            spawn(Box::pin(async move { sink::go_on(&parts, &channel, outflow).await }))
+            spawn(Box::pin(
+                async move { sink::go_on(&parts, relay.as_deref(), config.members, outflow).await },
+            ))
+        });
+        let listing = (config.members && sinking.is_some()).then(|| {
+            let parts = of(&parts);
+            spawn(Box::pin(async move { members::go_on(&parts).await }))
         });
         let mirroring = config.presence.then(|| {
             let parts = of(&parts);
@@ -240,7 +251,7 @@ impl Begin {
         // An error: whoever would say so has gone.
         stages.wait_for(|stage| *stage == Stage::Ends).await.ok();
         let last = async {
-            for task in sinking.into_iter().chain(mirroring) {
+            for task in sinking.into_iter().chain(listing).chain(mirroring) {
                 // It may have panicked; the log says so.
                 task.await.ok();
             }

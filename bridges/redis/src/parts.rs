@@ -11,6 +11,7 @@ use crate::asks::Asks;
 use crate::counts::{Counts, set};
 use crate::lease::Lease;
 use crate::letters::Letters;
+use crate::members::Members;
 use crate::said::Reading;
 use crate::stage::Stage;
 
@@ -22,6 +23,7 @@ pub(crate) struct Parts {
     pub(crate) reading: Reading,
     pub(crate) lease: Lease,
     pub(crate) letters: Letters,
+    pub(crate) members: Members,
     pub(crate) stage: watch::Receiver<Stage>,
     /// What this process is known by, to the lease and to presence.
     pub(crate) token: String,

@@ -1,6 +1,6 @@
 //! Messages that this node stored, published on the relay channel as envelopes, in the order in which they were stored. A
 //! channel keeps nothing: who does not listen has missed it, and so there is no cursor to keep either. It publishes nothing
-//! twice, and nothing that came by the relay.
+//! twice, and nothing that came by the relay or only tells of a change.
 
 use std::time::Duration;
 
@@ -26,13 +26,18 @@ struct Person<'a> {
 }
 
 /// Until no shard is left.
-pub(crate) async fn go_on(parts: &Parts, channel: &str, mut outflow: Outflow) {
+pub(crate) async fn go_on(parts: &Parts, channel: Option<&str>, members: bool, mut outflow: Outflow) {
     while let Some(some) = outflow.next(AT_ONCE).await {
+        if members {
+            parts.members.hear(parts, &some);
+        }
+        let Some(channel) = channel else { continue };
         let texts: Vec<String> = some.iter().filter_map(|outward| envelope(parts, outward)).collect();
         if !texts.is_empty() {
             publish(parts, channel, &texts).await;
         }
     }
+    parts.members.end();
 }
 
 async fn publish(parts: &Parts, channel: &str, texts: &[String]) {
@@ -53,9 +58,8 @@ async fn publish(parts: &Parts, channel: &str, texts: &[String]) {
 
 /// As seed 002's servers write and read them.
 fn envelope(parts: &Parts, outward: &Outward) -> Option<String> {
-    let Outward { room, key, position, at, shown } = outward;
-    // Rooms that are not open to all do not leave their homes; of two it is known here, too, by the name.
-    let is_told = room.app() == parts.reading.app && room.direct_pair().is_none();
+    let Outward { room, key, position, at, shown, open } = outward;
+    let is_told = room.app() == parts.reading.app && *open && shown.lasting;
     if !is_told || key.event_source() == Some(RELAY) {
         return None;
     }

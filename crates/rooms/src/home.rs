@@ -88,6 +88,8 @@ pub struct Rules {
     pub kept: bool,
     /// Messages that are stored from here leave for brokers, too.
     pub outward: bool,
+    /// And what only tells of a change.
+    pub outward_changes: bool,
 }
 
 impl Default for Rules {
@@ -98,6 +100,7 @@ impl Default for Rules {
             retention_age: None,
             kept: false,
             outward: false,
+            outward_changes: false,
         }
     }
 }
@@ -108,6 +111,7 @@ pub(crate) struct Home {
     notices: bool,
     kept: bool,
     outward: bool,
+    outward_changes: bool,
     /// Records kept behind a snapshot.
     retention: u64,
     retention_age: Option<Duration>,
@@ -141,6 +145,7 @@ impl Home {
             notices: rules.notices,
             kept: rules.kept,
             outward: rules.outward,
+            outward_changes: rules.outward_changes,
             retention: rules.retention_records,
             retention_age: rules.retention_age,
             kept_from: 0,

@@ -12,6 +12,7 @@ pub(crate) struct Furniture {
     pub chat: config::Chat,
     /// Messages of chat leave for a broker, too.
     pub outward: bool,
+    pub outward_changes: bool,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -34,6 +35,7 @@ impl Furnish for Furniture {
             retention_records: self.chat.retention_records,
             retention_age: self.chat.retention_age,
             outward: self.outward,
+            outward_changes: self.outward_changes,
             ..Rules::default()
         };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };

@@ -18,8 +18,9 @@ pub(crate) struct Bridges(Option<Arc<Bridge>>);
 
 impl Ways {
     pub(crate) fn of(settings: &Typed) -> Ways {
-        let relays = settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.relay.is_some());
-        let (outlet, outflow) = relays.then(node::outlet).unzip();
+        let bridge = settings.redis_bridge.as_ref();
+        let tells = bridge.is_some_and(|bridge| bridge.relay.is_some() || bridge.members);
+        let (outlet, outflow) = tells.then(node::outlet).unzip();
         Ways { outlet, outflow }
     }
 
@@ -33,6 +34,7 @@ impl Ways {
             channels: bridge.channels,
             relay: bridge.relay.clone(),
             presence: bridge.presence,
+            members: bridge.members,
             lease: bridge.lease,
         };
         let ground = Ground { desk: node.desk(), facts: facts.clone(), outflow: self.outflow };

@@ -64,7 +64,11 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let furniture = Furniture {
         notices: settings.presence_notices,
         chat: settings.chat.clone(),
-        outward: settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.relay.is_some()),
+        outward: settings
+            .redis_bridge
+            .as_ref()
+            .is_some_and(|bridge| bridge.relay.is_some() || bridge.members),
+        outward_changes: settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.members),
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "redis_bridge/handover.rs"]
 mod handover;
+#[path = "redis_bridge/members.rs"]
+mod members;
 #[path = "redis_bridge/presence.rs"]
 mod presence;
 #[path = "redis_bridge/relay.rs"]

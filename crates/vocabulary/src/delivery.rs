@@ -240,6 +240,8 @@ pub struct Outward {
     pub position: Position,
     pub at: Wall,
     pub shown: Shown,
+    /// Anybody may know what is said there; else only that the room has changed.
+    pub open: bool,
 }
 
 /// What leaves a shard for a sibling.

@@ -54,11 +54,20 @@ impl Home {
     /// To brokers, once: by the node whose append stored it, which has it as its own answer alone.
     pub(super) fn tell_outward(&self, cx: &mut Cx<'_>, key: Key, record: &Record) {
         let Some(log) = self.log().filter(|_| self.outward) else { return };
-        let shown = cx.unless_panicked(&self.id, log.fold.show_outward(record)).flatten();
-        // What only tells of a change is no message.
-        let Some(shown) = shown.filter(|shown| shown.lasting) else { return };
+        let open = cx.unless_panicked(&self.id, log.fold.show_outward(record)).flatten();
+        // What only tells of a change is no message; whoever wants changes wants those of every room.
+        let said = open.filter(|shown| shown.lasting || self.outward_changes);
+        let (shown, open) = match said {
+            Some(said) => (Some(said), true),
+            None if !self.outward_changes => (None, false),
+            None => {
+                let shown = log.fold.show(record, Audience::default());
+                (cx.unless_panicked(&self.id, shown).flatten(), false)
+            }
+        };
+        let Some(shown) = shown else { return };
         let (room, position, at) = (self.id.clone(), record.position, record.at);
-        cx.effects.push_back(Effect::Outward(Box::new(Outward { room, key, position, at, shown })));
+        cx.effects.push_back(Effect::Outward(Box::new(Outward { room, key, position, at, shown, open })));
     }
 
     /// To the node itself, which was not told what came while the room was read.

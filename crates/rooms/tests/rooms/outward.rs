@@ -31,6 +31,17 @@ fn what_is_stored_from_here_leaves_once_and_what_only_tells_of_a_change_does_not
 }
 
 #[test]
+fn what_only_tells_of_a_change_leaves_where_it_is_asked_for() {
+    let rules = Rules { outward: true, outward_changes: true, ..Rules::default() };
+    let mut desk = Desk::of(Nodes::Many, Limits::default(), rules);
+    desk.say("a");
+    desk.say("~b");
+    desk.carry_all();
+    let lasting: Vec<bool> = desk.outward.iter().map(|it| it.shown.lasting).collect();
+    assert_eq!(lasting, [true, false]);
+}
+
+#[test]
 fn a_room_of_which_brokers_are_not_told_tells_none() {
     let mut desk = Desk::with(Nodes::Many, Limits::default());
     desk.say("a");

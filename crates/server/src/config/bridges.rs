@@ -51,6 +51,12 @@ pub(super) const ROWS: &[Row] = &[
         "Write who is online: online_users and user:{id}:status.",
     ),
     Row::new(
+        "redis_bridge.members",
+        Kind::Switch,
+        "false",
+        "Write who belongs to rooms: channel:{id}:members and user:{id}:channels, which nobody else may write then.",
+    ),
+    Row::new(
         "redis_bridge.lease",
         span(SECOND, MINUTE),
         "10s",
@@ -75,9 +81,10 @@ pub(super) fn check(top: &Section, faults: &mut Faults) {
     let is_on = |key: &str| top.maybe::<bool>(key).unwrap_or(true);
     if top.is_said("redis_bridge.url") {
         let has_relay = top.is_said("redis_bridge.relay");
-        if !is_on("redis_bridge.channels") && !is_on("redis_bridge.presence") && !has_relay {
-            let says = "`redis_bridge.url` is given and nothing is to be done there: set redis_bridge.channels or \
-                        redis_bridge.presence to true, or redis_bridge.relay to a channel, or leave the url out";
+        let switches = ["redis_bridge.channels", "redis_bridge.presence", "redis_bridge.members"];
+        if !switches.into_iter().any(is_on) && !has_relay {
+            let says = "`redis_bridge.url` is given and nothing is to be done there: set redis_bridge.channels, \
+                        redis_bridge.presence or redis_bridge.members to true, or redis_bridge.relay to a channel, or leave the url out";
             faults.add(top.place("redis_bridge.url"), says);
         }
         return;
@@ -97,6 +104,7 @@ pub(super) fn redis(top: &Section) -> Option<RedisBridge> {
         relay: top.maybe("redis_bridge.relay"),
         app: top.get("redis_bridge.app"),
         presence: top.get("redis_bridge.presence"),
+        members: top.get("redis_bridge.members"),
         lease: top.get::<Duration>("redis_bridge.lease"),
     })
 }
@@ -119,7 +127,7 @@ mod tests {
         let bridge = of("[redis_bridge]\nurl = \"redis://:pass@one:6379/2\"\nrelay = \"ws:broadcast\"");
         let bridge = bridge.flatten().expect("a bridge");
         assert_eq!((bridge.relay.as_deref(), bridge.app.as_str()), (Some("ws:broadcast"), "chat"));
-        assert!(bridge.channels && !bridge.presence);
+        assert!(bridge.channels && !bridge.presence && !bridge.members);
     }
 
     #[test]

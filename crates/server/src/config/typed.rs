@@ -86,6 +86,7 @@ pub(crate) struct RedisBridge {
     pub relay: Option<String>,
     pub app: String,
     pub presence: bool,
+    pub members: bool,
     pub lease: Duration,
 }
 
