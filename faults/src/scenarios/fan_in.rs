@@ -12,7 +12,8 @@ use crate::crowd::Plan;
 use crate::history::Event;
 use crate::outcome::Outcome;
 
-const CONFIG: &str = "[limits]\nmessages_per_second = 1000000\nburst = 1000000\n";
+const CONFIG: &str = "[limits]\nmessages_per_second = 1000000\nburst = 1000000\n\
+     [chat]\nmessages_per_second = 1000000\nburst = 1000000\n";
 /// More than is answered, so that the answers set the pace.
 const PACE: u64 = 50_000;
 
