@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use vocabulary::{Epoch, Payload, Position, UserId, Wall};
 
-use crate::saved::quoted;
+use app::quoted;
 
 /// Edited messages and ones with reactions.
 pub(crate) const CHANGED_MAX: usize = 5_000;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vocabulary::{Code, Refusal, UserId, Wall};
 
 use crate::Rules;
-use crate::saved::quoted;
+use app::quoted;
 
 /// Users whose pace is followed in one room. Who has not spoken for a burst's length is not followed, so it takes that many who
 /// speak within seconds to fill it; the ones that are nearest to their full burst go first.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use vocabulary::{Code, Position, Refusal, UserId, Wall};
 
-use crate::saved::quoted;
+use app::quoted;
 
 pub(crate) const MEMBERS_MAX: usize = 5_000;
 /// Of each: banned, muted, kicked.

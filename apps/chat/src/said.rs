@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use vocabulary::{Payload, Person, Position, Record, UserId, Wall};
 
-use crate::saved::quoted;
+use app::quoted;
 
 /// What a joiner after a gap sees of the past; more is had by `get_history`.
 const VIEW_MESSAGES: usize = 50;

@@ -17,16 +17,6 @@ use crate::said::Kept;
 /// The second; the first had messages alone.
 const VERSION: u32 = 2;
 
-/// What a text costs as JSON.
-pub(crate) fn quoted(text: &str) -> usize {
-    let escaped = |byte: u8| match byte {
-        b'"' | b'\\' => 2,
-        0..=0x1f => 6,
-        _ => 1,
-    };
-    2 + text.bytes().map(escaped).sum::<usize>()
-}
-
 #[derive(Serialize, Deserialize)]
 struct WirePerson<'a> {
     #[serde(borrow)]

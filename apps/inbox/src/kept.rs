@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use app::quoted;
 use vocabulary::Position;
 
 /// More than a person follows.
@@ -36,16 +37,6 @@ pub(crate) struct Lists {
     marks_bytes: usize,
     channels: BTreeMap<String, Channel>,
     channels_bytes: usize,
-}
-
-/// What a text costs as JSON.
-fn quoted(text: &str) -> usize {
-    let escaped = |byte: u8| match byte {
-        b'"' | b'\\' => 2,
-        0..=0x1f => 6,
-        _ => 1,
-    };
-    2 + text.bytes().map(escaped).sum::<usize>()
 }
 
 /// `["room",epoch,offset,epoch,offset],`

@@ -26,6 +26,16 @@ pub fn wrong(field: &str, must: &str, got: &str) -> Refusal {
     Refusal::new(Code::InvalidPayload, format!("{field} must be {must}, got {given}"))
 }
 
+/// What a text takes as JSON, at most: what apps save is bounded in bytes.
+pub fn quoted(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    2 + text.bytes().map(escaped).sum::<usize>()
+}
+
 impl<'a> Fields<'a> {
     /// No payload at all is one without fields.
     pub fn of(payload: &'a Payload) -> Result<Fields<'a>, Refusal> {

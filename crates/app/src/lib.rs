@@ -12,7 +12,7 @@ use vocabulary::{
 };
 
 pub use decision::{Decision, Draft, Duty, SoftDraft, Step, Sweep};
-pub use fields::{Fields, wrong};
+pub use fields::{Fields, quoted, wrong};
 pub use host::{Deciding, Fold, Host, Panicked, host};
 pub use presence::{Presence, Roll};
 pub use soft::{Soft, SoftChange, SoftValue};
@@ -30,7 +30,7 @@ pub struct Needs {
 /// When a steward has something to do in the app's rooms. Word of it is left in the slice's agenda.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Duties {
-    /// `due` and `steps` are never asked.
+    /// `due` is never asked, and the agenda has no word of the room; steps go while somebody has it open.
     #[default]
     Never,
     /// After a decision that says so (`Decision::wakes`), until nothing is left to do.
