@@ -8,51 +8,57 @@ use std::thread;
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    deaf: Arc<AtomicBool>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
+    open: Arc<Mutex<Vec<Way>>>,
+}
+
+struct Way {
+    ends: [TcpStream; 2],
+    /// For good: half an answer is no answer, and what was lost before a cut does not come after it.
+    is_deaf: Arc<AtomicBool>,
 }
 
 impl Proxy {
     pub(crate) fn to(server: SocketAddr) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let (deaf, open) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let (is_deaf, opened) = (deaf.clone(), open.clone());
+        let open = Arc::new(Mutex::new(Vec::new()));
+        let opened = open.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(server) else { continue };
                 let handle = |stream: &TcpStream| stream.try_clone().expect("a second handle");
-                opened.lock().expect("whole").extend([handle(&client), handle(&server)]);
+                let is_deaf = Arc::new(AtomicBool::new(false));
+                let way = Way { ends: [handle(&client), handle(&server)], is_deaf: is_deaf.clone() };
+                opened.lock().expect("whole").push(way);
                 let (from, to) = (handle(&client), handle(&server));
                 thread::spawn(move || pass(from, to, &AtomicBool::new(false)));
-                let is_deaf = is_deaf.clone();
                 thread::spawn(move || pass(server, client, &is_deaf));
             }
         });
-        Proxy { address, deaf, open }
+        Proxy { address, open }
     }
 
-    /// What the server says from now on is not heard.
+    /// What the server says from now on is not heard, on all that is open.
     pub(crate) fn deafen(&self) {
-        self.deaf.store(true, Ordering::SeqCst);
+        for way in self.open.lock().expect("whole").iter() {
+            way.is_deaf.store(true, Ordering::SeqCst);
+        }
     }
 
     /// All that is open breaks; what is opened next is whole.
     pub(crate) fn cut(&self) {
-        self.deaf.store(false, Ordering::SeqCst);
-        for stream in self.open.lock().expect("whole").drain(..) {
-            stream.shutdown(Shutdown::Both).ok();
+        for way in self.open.lock().expect("whole").drain(..) {
+            way.ends.iter().for_each(|end| {
+                end.shutdown(Shutdown::Both).ok();
+            });
         }
     }
 }
 
 fn pass(mut from: TcpStream, mut to: TcpStream, is_deaf: &AtomicBool) {
     let mut bytes = [0; 65_536];
-    let mut was_deaf = false;
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        // What was begun deaf stays so: half an answer is no answer.
-        was_deaf |= is_deaf.load(Ordering::SeqCst);
-        if !was_deaf && to.write_all(&bytes[..count]).is_err() {
+        if !is_deaf.load(Ordering::SeqCst) && to.write_all(&bytes[..count]).is_err() {
             break;
         }
     }
