@@ -10,7 +10,10 @@ pub(crate) const MARKS_MAX: usize = 2_000;
 pub(crate) const CHANNELS_MAX: usize = 2_000;
 /// Their shares of the snapshot's mebibyte: what 2,000 with ordinary names take, several times over.
 pub(crate) const MARKS_BYTES_MAX: usize = 400 << 10;
-pub(crate) const CHANNELS_BYTES_MAX: usize = 600 << 10;
+pub(crate) const CHANNELS_BYTES_MAX: usize = 560 << 10;
+/// Rooms that are no longer theirs, kept against an older word of one that is still on its way: a retry takes seconds, and in
+/// these nobody is put out of more rooms.
+pub(crate) const GONE_MAX: usize = 200;
 
 const DIRECT: &str = "direct";
 
@@ -28,6 +31,8 @@ pub(crate) struct Channel {
     pub access: String,
     /// The record that said so.
     pub changed: Position,
+    /// The room's own record that it follows from: what follows from an older one comes too late.
+    pub as_of: Position,
 }
 
 /// By full names of rooms.
@@ -37,6 +42,8 @@ pub(crate) struct Lists {
     marks_bytes: usize,
     channels: BTreeMap<String, Channel>,
     channels_bytes: usize,
+    /// The newest last.
+    gone: Vec<(String, Position)>,
 }
 
 /// `["room",epoch,offset,epoch,offset],`
@@ -44,9 +51,9 @@ fn mark_bytes(room: &str) -> usize {
     quoted(room) + 80
 }
 
-/// `["room","title","role","access",epoch,offset],`
+/// `["room","title","role","access",epoch,offset,epoch,offset],`
 fn channel_bytes(room: &str, channel: &Channel) -> usize {
-    quoted(room) + quoted(&channel.title) + quoted(&channel.role) + quoted(&channel.access) + 48
+    quoted(room) + quoted(&channel.title) + quoted(&channel.role) + quoted(&channel.access) + 88
 }
 
 impl Lists {
@@ -64,6 +71,21 @@ impl Lists {
 
     pub(crate) fn channels(&self) -> impl Iterator<Item = (&str, &Channel)> {
         self.channels.iter().map(|(room, channel)| (&**room, channel))
+    }
+
+    pub(crate) fn gone(&self) -> impl Iterator<Item = (&str, Position)> {
+        self.gone.iter().map(|(room, as_of)| (&**room, *as_of))
+    }
+
+    /// The room's record by which it is no longer theirs.
+    pub(crate) fn gone_as_of(&self, room: &str) -> Option<Position> {
+        self.gone().find(|(gone, _)| *gone == room).map(|(_, as_of)| as_of)
+    }
+
+    /// Whether the room has said something newer of itself than this.
+    pub(crate) fn is_late(&self, room: &str, as_of: Position) -> bool {
+        let newest = self.channel(room).map(|channel| channel.as_of).max(self.gone_as_of(room));
+        newest.is_some_and(|newest| as_of < newest)
     }
 
     pub(crate) fn newest_marks(&self) -> impl Iterator<Item = (&str, Position)> {
@@ -96,7 +118,11 @@ impl Lists {
     }
 
     pub(crate) fn list(&mut self, room: &str, channel: Channel) {
-        self.unlist(room);
+        if self.is_late(room, channel.as_of) {
+            return;
+        }
+        self.drop_channel(room);
+        self.gone.retain(|(gone, _)| gone != room);
         self.channels_bytes += channel_bytes(room, &channel);
         self.channels.insert(room.to_owned(), channel);
         while self.channels.len() > CHANNELS_MAX || self.channels_bytes > CHANNELS_BYTES_MAX {
@@ -105,11 +131,23 @@ impl Lists {
             let Some(first) = self.channels.iter().min_by_key(first).map(|(room, _)| room.clone()) else {
                 break;
             };
-            self.unlist(&first);
+            self.drop_channel(&first);
         }
     }
 
-    pub(crate) fn unlist(&mut self, room: &str) {
+    pub(crate) fn unlist(&mut self, room: &str, as_of: Position) {
+        if self.is_late(room, as_of) {
+            return;
+        }
+        self.drop_channel(room);
+        self.gone.retain(|(gone, _)| gone != room);
+        self.gone.push((room.to_owned(), as_of));
+        if self.gone.len() > GONE_MAX {
+            self.gone.remove(0);
+        }
+    }
+
+    fn drop_channel(&mut self, room: &str) {
         if let Some(channel) = self.channels.remove(room) {
             self.channels_bytes -= channel_bytes(room, &channel);
         }
@@ -122,5 +160,6 @@ impl Lists {
         assert_eq!(self.channels_bytes, channels.sum::<usize>());
         assert!(self.marks.len() <= MARKS_MAX && self.marks_bytes <= MARKS_BYTES_MAX);
         assert!(self.channels.len() <= CHANNELS_MAX && self.channels_bytes <= CHANNELS_BYTES_MAX);
+        assert!(self.gone.len() <= GONE_MAX && self.gone().all(|(room, _)| self.channel(room).is_none()));
     }
 }

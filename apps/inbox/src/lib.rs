@@ -9,7 +9,8 @@ mod tests;
 use app::{Action, App, Applied, Decision, Fields, Room, UnknownFormat};
 use serde_json::{Value, json};
 use vocabulary::{
-    Audience, Caller, Class, Code, Now, Payload, Position, Record, Refusal, RoomId, Shown, Word, check_name,
+    Audience, Caller, Class, Code, Now, Payload, Position, Record, Refusal, RoomId, Shown, StepId, Word,
+    check_name,
 };
 
 use kept::{Channel, Lists};
@@ -85,15 +86,20 @@ impl Inbox {
         Ok(Decision::record(READ_MARKED, payload(&body)))
     }
 
-    /// What a room is to the user from now on. A room speaks of itself alone, whatever its payload names.
-    fn told(state: &State, room: &RoomId, action: Action<'_>) -> Result<Decision, Refusal> {
-        let room = room.as_str();
+    /// What a room is to the user from now on. A room speaks of itself alone, whatever its payload names. A step that was held up on
+    /// its way may come behind a newer one, on whatever node: whoever applies a record looks at `as_of` again.
+    fn told(state: &State, step: &StepId, action: Action<'_>) -> Result<Decision, Refusal> {
+        let (room, as_of) = (step.saga.as_str(), position(step.position));
         let is = state.lists.channel(room);
+        if state.lists.is_late(room, step.position) {
+            return Ok(Decision::nothing());
+        }
         if action.kind == CHANNEL_REMOVED {
-            return Ok(match is {
-                Some(_) => Decision::record(CHANNEL_REMOVED, payload(&json!({"room_id": room}))),
-                None => Decision::nothing(),
-            });
+            if is.is_none() && state.lists.gone_as_of(room).is_some() {
+                return Ok(Decision::nothing());
+            }
+            let body = json!({"room_id": room, "as_of": as_of});
+            return Ok(Decision::record(CHANNEL_REMOVED, payload(&body)));
         }
         let fields = Fields::of(action.payload)?;
         let text = |name, chars_max| Ok(fields.short_text(name, chars_max)?.unwrap_or_default().into_owned());
@@ -102,7 +108,7 @@ impl Inbox {
         if is.is_some_and(|is| (&is.title, &is.role, &is.access) == (&title, &role, &access)) {
             return Ok(Decision::nothing());
         }
-        let body = json!({"room_id": room, "title": title, "role": role, "access": access});
+        let body = json!({"room_id": room, "title": title, "role": role, "access": access, "as_of": as_of});
         Ok(Decision::record(CHANNEL_CHANGED, payload(&body)))
     }
 }
@@ -141,7 +147,7 @@ impl App for Inbox {
                 Inbox::mark(state, action.payload)
             }
             ("mark_read", _) => Err(Refusal::new(Code::Forbidden, "only its own user marks what is read")),
-            (CHANNEL_CHANGED | CHANNEL_REMOVED, Caller::Step(step)) => Inbox::told(state, &step.saga, action),
+            (CHANNEL_CHANGED | CHANNEL_REMOVED, Caller::Step(step)) => Inbox::told(state, step, action),
             (_, Caller::Connection { .. } | Caller::Visitor { .. }) => {
                 Err(Refusal::new(Code::Forbidden, "back ends write to an inbox, by the HTTP API"))
             }
@@ -158,7 +164,7 @@ impl App for Inbox {
             NOTIFICATION => Some(()),
             READ_MARKED => read_marked(record).map(|(room, upto)| lists.read(&room, upto, record.position)),
             CHANNEL_CHANGED => read_channel(record).map(|(room, channel)| lists.list(&room, channel)),
-            CHANNEL_REMOVED => read_room(record).map(|room| lists.unlist(&room)),
+            CHANNEL_REMOVED => read_room(record).map(|room| lists.unlist(&room, read_as_of(record))),
             _ => None,
         };
         if done.is_some() { Applied::Done } else { Applied::Unknown }
@@ -215,7 +221,12 @@ fn read_channel(record: &Record) -> Option<(String, Channel)> {
     let fields = Fields::of(&record.body).ok()?;
     let text = |name| Some(fields.text(name).ok()??.into_owned());
     let (title, role, access) = (text("title")?, text("role")?, text("access")?);
-    Some((read_room(record)?, Channel { title, role, access, changed: record.position }))
+    let (changed, as_of) = (record.position, read_as_of(record));
+    Some((read_room(record)?, Channel { title, role, access, changed, as_of }))
+}
+
+fn read_as_of(record: &Record) -> Position {
+    Fields::of(&record.body).and_then(|fields| fields.position("as_of")).ok().flatten().unwrap_or_default()
 }
 
 /// A list of items as long as they fit.

@@ -45,7 +45,11 @@ fn key() -> Caller {
 }
 
 fn room(name: &str) -> Caller {
-    Caller::Step(StepId { saga: RoomId::new("chat", name), position: Position::default(), number: 0 })
+    room_as_of(name, 1)
+}
+
+fn room_as_of(name: &str, offset: u64) -> Caller {
+    Caller::Step(StepId { saga: RoomId::new("chat", name), position: at(offset), number: 0 })
 }
 
 fn at(offset: u64) -> Position {
@@ -159,7 +163,11 @@ fn rooms_list_themselves_and_nobody_else() {
     let is = |room: &str, role: &str| {
         format!(r#"{{"access":"private","role":"{role}","room_id":"chat:{room}","title":"T"}}"#)
     };
-    let listed = |room, role| format!("channel_changed {}", is(room, role));
+    let as_of = r#""as_of":{"epoch":"100000007","offset":1}"#;
+    let listed = |room, role| {
+        let is = is(room, role).replace(r#","role""#, &format!(r#",{as_of},"role""#));
+        format!("channel_changed {is}")
+    };
     assert_eq!(table.told(&room("a"), "channel_changed", &is("other", "member")), listed("a", "member"));
     assert_eq!(table.told(&room("a"), "channel_changed", &is("a", "member")), "-");
     assert_eq!(table.told(&room("b"), "channel_changed", &is("b", "owner")), listed("b", "owner"));
@@ -174,10 +182,33 @@ fn rooms_list_themselves_and_nobody_else() {
     let with_mark = is("b", "owner").replace(r#""role""#, read);
     let list = format!(r#"{{"channels":[{},{with_mark}],"count":2}}"#, is("a", "owner"));
     assert_eq!(table.told(&user("7"), "get_channels", "{}"), list);
-    let removed = r#"channel_removed {"room_id":"chat:a"}"#;
+    let removed = format!(r#"channel_removed {{{as_of},"room_id":"chat:a"}}"#);
     assert_eq!(table.told(&room("a"), "channel_removed", r#"{"room_id":"chat:b"}"#), removed);
     assert_eq!(table.told(&room("a"), "channel_removed", "{}"), "-");
     assert!(table.view().ends_with(&format!(r#""channels":[{}]}}"#, is("b", "owner"))));
+}
+
+/// Two stewards may send steps of one room, and the older step may be the slower one.
+#[test]
+fn a_step_that_was_held_up_changes_nothing_behind_a_newer_one() {
+    let mut table = Table::new();
+    let is = |role: &str| format!(r#"{{"title":"T","role":"{role}","access":"open"}}"#);
+    let role = |table: &Table| table.state.lists.channel("chat:a").map(|channel| channel.role.clone());
+    table.told(&room_as_of("a", 7), "channel_changed", &is("owner"));
+    assert_eq!(table.told(&room_as_of("a", 5), "channel_changed", &is("member")), "-");
+    assert_eq!(table.told(&room_as_of("a", 6), "channel_removed", "{}"), "-");
+    assert_eq!(role(&table).as_deref(), Some("owner"));
+    table.told(&room_as_of("a", 9), "channel_removed", "{}");
+    assert_eq!(table.told(&room_as_of("a", 8), "channel_changed", &is("member")), "-");
+    assert_eq!(role(&table), None);
+    table.told(&room_as_of("b", 9), "channel_removed", "{}");
+    assert_eq!(table.told(&room_as_of("b", 8), "channel_changed", &is("member")), "-", "never listed");
+    // Each was decided on by a node that had not heard of the other's.
+    let older = Record { position: at(99), ..table.log[0].clone() };
+    assert_eq!(Inbox.apply(&mut table.state, &older), Applied::Done);
+    assert_eq!(role(&table), None, "in the log the older one stands behind the newer one");
+    table.told(&room_as_of("a", 10), "channel_changed", &is("member"));
+    assert_eq!(role(&table).as_deref(), Some("member"));
 }
 
 #[test]
@@ -193,6 +224,7 @@ fn a_full_inbox_is_saved_within_a_mebibyte_and_seen_within_a_frame() {
         let access = if number % 2 == 0 { "direct" } else { "private" };
         let is = format!(r#"{{"title":"{wide}","role":"moderator","access":"{access}"}}"#);
         table.ask(&room(&name), "channel_changed", &is).expect("a room's word");
+        table.ask(&room(&name.replacen('0', "9", 1)), "channel_removed", "{}").expect("a room's word");
     }
     table.state.lists.check_bounds();
     let saved = Inbox.save(&table.state);
@@ -225,14 +257,15 @@ proptest! {
         let mut table = Table::new();
         for (what, name, number) in asked {
             let name = format!("room-{name}");
+            let steps = room_as_of(&name, number);
             let _ = match what {
                 0 => table.ask(&key(), "send_message", "{}"),
                 1 => {
                     let upto = format!(r#"{{"room_id":"{name}","upto":{{"epoch":"{}","offset":{number}}}}}"#, number % 2);
                     table.ask(&user("7"), "mark_read", &upto)
                 }
-                2 => table.ask(&room(&name), "channel_changed", &format!(r#"{{"title":"{number}"}}"#)),
-                _ => table.ask(&room(&name), "channel_removed", "{}"),
+                2 => table.ask(&steps, "channel_changed", &format!(r#"{{"title":"{number}"}}"#)),
+                _ => table.ask(&steps, "channel_removed", "{}"),
             };
         }
         table.state.lists.check_bounds();
