@@ -44,6 +44,7 @@ pub trait Fold {
     fn admit(&self, now: Now, caller: &Caller, join: &Payload)
     -> Result<Result<Audience, Refusal>, Panicked>;
     fn about(&self, now: Now, caller: &Caller, join: &Payload) -> Result<Option<Payload>, Panicked>;
+    fn present(&self, presence: Presence<'_>) -> Result<Option<Payload>, Panicked>;
     fn subject(&self, action: Action<'_>) -> Result<Option<Position>, Panicked>;
     fn guarded(&self, action: Action<'_>) -> Result<bool, Panicked>;
     fn decide(&self, asked: Deciding<'_>) -> Result<Result<Decision, Refusal>, Panicked>;
@@ -126,6 +127,10 @@ impl<A: App> Fold for Folded<A> {
 
     fn about(&self, now: Now, caller: &Caller, join: &Payload) -> Result<Option<Payload>, Panicked> {
         guarding(Hook::About, || self.app.about(now, &self.state, caller, join))
+    }
+
+    fn present(&self, presence: Presence<'_>) -> Result<Option<Payload>, Panicked> {
+        guarding(Hook::Present, || self.app.present(&self.state, presence))
     }
 
     fn subject(&self, action: Action<'_>) -> Result<Option<Position>, Panicked> {

@@ -14,7 +14,7 @@ use vocabulary::{
 pub use decision::{Decision, Draft, Duty, SoftDraft, Step, Sweep};
 pub use fields::{Fields, quoted, wrong};
 pub use host::{Deciding, Fold, Host, Panicked, host};
-pub use presence::{Presence, Roll};
+pub use presence::{Here, Presence, Roll};
 pub use soft::{Soft, SoftChange, SoftValue};
 
 /// What an app needs of its rooms and its engine; the rest of the contract costs a room nothing.
@@ -93,6 +93,11 @@ pub trait App: 'static {
 
     /// What a joiner is told of the room besides who is in it.
     fn about(&self, _now: Now, _state: &Self::State, _caller: &Caller, _join: &Payload) -> Option<Payload> {
+        None
+    }
+
+    /// Who is here, in the app's own words, for protocols that tell it so: with every join, coming and going.
+    fn present(&self, _state: &Self::State, _presence: Presence<'_>) -> Option<Payload> {
         None
     }
 

@@ -247,7 +247,7 @@ pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<
 
 pub(crate) fn of_presence(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
     match told? {
-        Told::Reply { reply: Reply::Members { users, count }, .. } => {
+        Told::Reply { reply: Reply::Members { users, count, .. }, .. } => {
             let users: Vec<Value> = users.iter().map(person).collect();
             Ok(Json(json!({ "room": room.as_str(), "count": count, "users": users })).into_response())
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
-use vocabulary::{Person, User, UserId, Wall, check_user};
+use vocabulary::{Person, Position, User, UserId, Wall, check_user};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
 
@@ -78,11 +78,21 @@ pub enum Auth {
     Public,
 }
 
-/// A path, in which one segment may be the user's id.
+/// A path, in which a segment may be the user's id, one the room that the connection is for, one the user's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(String);
 
 const USER: &str = "{user}";
+const ROOM: &str = "{session}";
+const ROLE: &str = "{type}";
+
+/// What a path says of whoever comes by it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Named<'a> {
+    user: Option<Cow<'a, str>>,
+    room: Option<Cow<'a, str>>,
+    role: Option<Cow<'a, str>>,
+}
 
 impl Path {
     pub fn new(path: &str) -> Path {
@@ -97,17 +107,16 @@ impl Path {
         self.0.split('/').any(|segment| segment == USER)
     }
 
-    /// Whether a request's path is this one, and whom it names.
-    fn matches<'a>(&self, path: &'a str) -> Option<Option<Cow<'a, str>>> {
-        if !self.names_user() {
-            return (self.0 == path).then_some(None);
-        }
+    /// Whether a request's path is this one, and what it names.
+    fn matches<'a>(&self, path: &'a str) -> Option<Named<'a>> {
         let (mut ours, mut theirs) = (self.0.split('/'), path.split('/'));
-        let mut user = None;
+        let mut named = Named::default();
         loop {
             match (ours.next(), theirs.next()) {
-                (None, None) => return Some(user),
-                (Some(USER), Some(named)) => user = Some(unescaped(named)),
+                (None, None) => return Some(named),
+                (Some(USER), Some(their)) => named.user = Some(unescaped(their)),
+                (Some(ROOM), Some(their)) => named.room = Some(unescaped(their)),
+                (Some(ROLE), Some(their)) => named.role = Some(unescaped(their)),
                 (Some(our), Some(their)) if our == their => {}
                 _ => return None,
             }
@@ -119,6 +128,8 @@ impl Path {
 pub(crate) struct Admitted {
     pub mount: u8,
     pub who: Who,
+    /// The room that its path names, and where it was left.
+    pub room: Option<(Box<str>, Option<Position>)>,
     pub compression: Compression,
     pub response: Vec<u8>,
 }
@@ -140,8 +151,13 @@ impl Gate {
         let Some((index, mount, named)) = found else {
             return Err(turned(404, "no WebSocket here", "no such mount"));
         };
+        let Named { user: named, room, role } = named;
         if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
+        }
+        let room = room.map(|room| Ok((session(&room)?, left_at(upgrade)?))).transpose()?;
+        if role.as_deref().is_some_and(|role| !ROLES.contains(&role)) {
+            return Err(of_field("user_type must be customer, agent, supervisor or admin", "user_type"));
         }
         let number = mount.user_in_query.then(|| user_in_query(upgrade)).transpose()?;
         let (who, protocol) = match mount.auth {
@@ -153,12 +169,16 @@ impl Gate {
                 if named.is_some_and(|user| *user != *who.user.person.id.as_str()) {
                     return Err(turned(403, "the path names another user", "path and token differ"));
                 }
+                if role.is_some_and(|role| *role != *who.user.role.as_deref().unwrap_or(CUSTOMER)) {
+                    let words = "the path names another user_type than the token's role";
+                    return Err(turned(403, words, "path and token differ"));
+                }
                 (Who::Known(who), agreed)
             }
             Auth::InBand => (Who::Stranger, tokens::find(upgrade, false).agreed),
             Auth::TrustPath => {
                 let Some(user) = named else { return Err(malformed("the path must name the user")) };
-                (Who::Known(unproven(&user, None)), tokens::find(upgrade, false).agreed)
+                (Who::Known(unproven(&user, role.as_deref())), tokens::find(upgrade, false).agreed)
             }
             Auth::Public => (Who::Known(guest()), tokens::find(upgrade, false).agreed),
         };
@@ -168,7 +188,7 @@ impl Gate {
         let agreed = mount.compression.then(|| Agreed::on(&upgrade.extensions)).flatten();
         let response = response_101(upgrade.key, protocol.as_deref(), agreed);
         let compression = agreed.map_or(Compression::Off, Agreed::compression);
-        Ok(Admitted { mount: index as u8, who, compression, response })
+        Ok(Admitted { mount: index as u8, who, room, compression, response })
     }
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
@@ -199,14 +219,39 @@ const USER_PARAMETER: &str = "userId";
 
 fn user_in_query(upgrade: &Upgrade<'_>) -> Result<u64, Turned> {
     let named = upgrade.query.and_then(|query| tokens::parameters(query, USER_PARAMETER).next());
-    let refused = |words: &'static str| {
-        let response = refusal_of_field(400, words, USER_PARAMETER);
-        Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
-    };
+    let refused = |words| of_field(words, USER_PARAMETER);
     match named.as_deref() {
         None | Some("") => Err(refused("userId parameter is required")),
         Some(named) => number(named).ok_or_else(|| refused("userId must be a valid number")),
     }
+}
+
+/// What clients of a session are, by their paths.
+const ROLES: [&str; 4] = [CUSTOMER, "agent", "supervisor", "admin"];
+const CUSTOMER: &str = "customer";
+
+/// A session is a UUID, however it is written.
+fn session(written: &str) -> Result<Box<str>, Turned> {
+    let has_its_shape = written.len() == 36
+        && written.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    let refused = || of_field("session_id must be a UUID", "session_id");
+    has_its_shape.then(|| written.to_ascii_lowercase().into()).ok_or_else(refused)
+}
+
+/// Clients that know positions say where they were, as `since=EPOCH-OFFSET`: the id of the last message they have.
+fn left_at(upgrade: &Upgrade<'_>) -> Result<Option<Position>, Turned> {
+    let since = upgrade.query.and_then(|query| tokens::parameters(query, "since").next());
+    let Some(since) = since.filter(|since| !since.is_empty()) else { return Ok(None) };
+    let position = since.parse().map_err(|_| of_field("since must be the id of a message", "since"))?;
+    Ok(Some(position))
+}
+
+fn of_field(words: &'static str, field: &str) -> Turned {
+    let response = refusal_of_field(400, words, field);
+    Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
 }
 
 /// Digits alone: a sign is no part of an id.
@@ -281,9 +326,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_may_name_a_session_and_a_role_beside_the_user() {
+        let path = Path::new("/ws/{session}/{user}/{type}");
+        let named = path.matches("/ws/550e8400-e29b-41d4-a716-446655440000/c%201/customer").expect("it is");
+        assert_eq!(named.user.as_deref(), Some("c 1"));
+        assert_eq!(named.role.as_deref(), Some("customer"));
+        assert_eq!(named.room.as_deref(), Some("550e8400-e29b-41d4-a716-446655440000"));
+        assert_eq!(path.matches("/ws/a/b"), None);
+        for (written, is) in [
+            ("550E8400-e29b-41d4-a716-446655440000", Some("550e8400-e29b-41d4-a716-446655440000")),
+            ("550e8400e29b41d4a716446655440000", None),
+            ("550e8400-e29b-41d4-a716-44665544000g", None),
+            ("", None),
+        ] {
+            assert_eq!(session(written).ok().as_deref(), is, "{written}");
+        }
+    }
+
+    #[test]
     fn a_path_may_name_a_user_and_nothing_else_is_guessed() {
+        let bare = Some(None::<&str>);
         for (ours, theirs, matched) in [
-            ("/ws", "/ws", Some(None)),
+            ("/ws", "/ws", bare),
             ("/ws", "/ws/", None),
             ("/ws", "/WS", None),
             ("/ws/{user}", "/ws/7", Some(Some("7"))),
@@ -294,7 +358,7 @@ mod tests {
             ("/{user}/ws", "/7/ws", Some(Some("7"))),
         ] {
             let found = Path::new(ours).matches(theirs);
-            let found = found.as_ref().map(|user| user.as_deref());
+            let found = found.as_ref().map(|named| named.user.as_deref());
             assert_eq!(found, matched, "{theirs} on {ours}");
         }
     }

@@ -193,7 +193,7 @@ impl Thread {
         mut rest: Vec<u8>,
     ) {
         let Some(socket) = self.sockets.get(id) else { return };
-        let Admitted { mount, who, compression, response } = admitted;
+        let Admitted { mount, who, room, compression, response } = admitted;
         // A fresh socket takes a head's worth of bytes, or is no socket any more.
         if socket.write(&response).ok() != Some(response.len()) {
             return self.end(now, registry, id, "write failed");
@@ -212,7 +212,7 @@ impl Thread {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
         }
         socket.state = State::Open(known);
-        self.shard.handle(now, Input::Opened(id, Peer { who, mount, compression }));
+        self.shard.handle(now, Input::Opened(id, Peer { who, mount, compression, room }));
         if !rest.is_empty() {
             self.shard.handle(now, Input::Received(id, &mut rest));
         }

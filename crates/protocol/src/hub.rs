@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vocabulary::{Asked, Code, Refusal, Request, RoomId, Tag, Unproven, UserId, Verb, Word};
+use vocabulary::{Asked, Code, Refusal, Request, RoomId, Tag, Unproven, User, Verb, Word};
 
-use crate::reading::{self, ID_BYTES_MAX, Text, clip};
+use crate::reading::{self, Text, clip};
 use crate::{Item, Misheard, Names, Protocol};
 
 const INVALID_MESSAGE: &str = "invalid message format";
@@ -59,12 +59,9 @@ impl Protocol for HubProtocol {
             let refusal = Refusal::new(Code::InvalidFormat, INVALID_MESSAGE);
             return Err(Misheard { tag: Tag::default(), room: None, refusal });
         };
-        let id = frame.id.as_deref().filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX).map(Arc::from);
-        let too_long = frame.id.as_deref().is_some_and(|id| id.len() > ID_BYTES_MAX);
-        let hearing = Hearing { names, frame, id };
-        if too_long {
-            return Err(hearing.invalid("id must be at most 128 bytes"));
-        }
+        let id = reading::own_id(frame.id.as_deref());
+        let hearing = Hearing { names, frame, id: id.clone().unwrap_or_default() };
+        id.map_err(|text| hearing.invalid(text))?;
         if !hearing.frame.data.is_none_or(|data| reading::is_readable(data.get())) {
             return Err(hearing.misheard(Code::InvalidFormat, INVALID_MESSAGE));
         }
@@ -84,8 +81,8 @@ impl Protocol for HubProtocol {
         asked.map(Request::Room)
     }
 
-    fn encode(&self, reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
-        tell::write(reader, item, out)
+    fn encode(&self, reader: Option<&User>, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
+        tell::write(reader.map(|user| &user.person.id), item, out)
     }
 }
 

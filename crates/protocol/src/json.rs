@@ -48,6 +48,17 @@ impl<'a> Object<'a> {
         self.key(key).extend_from_slice(value);
     }
 
+    /// The fields of an object that is written already, behind those that are here.
+    pub(crate) fn splice(&mut self, object: &Payload) {
+        let inner =
+            object.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).map(<[u8]>::trim_ascii);
+        let Some(inner) = inner.filter(|inner| !inner.is_empty()) else { return };
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(inner);
+    }
+
     pub(crate) fn truth(&mut self, key: &'static str, value: bool) {
         self.key(key).extend_from_slice(if value { b"true" } else { b"false" });
     }

@@ -3,15 +3,17 @@
 
 mod hub;
 mod json;
+mod livechat;
 mod names;
 mod reading;
 mod rooms;
 
 use vocabulary::{
-    ConnectionId, PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, UserId, Wall,
+    ConnectionId, PageEntry, Payload, Person, Position, Refusal, Request, Shown, Tag, User, Wall,
 };
 
 pub use hub::HubProtocol;
+pub use livechat::LivechatProtocol;
 pub use names::Names;
 pub use reading::{is_readable, one_line};
 pub use rooms::RoomsProtocol;
@@ -80,6 +82,8 @@ pub enum Item<'a> {
         count: u32,
         /// What the app tells of the room.
         about: Option<&'a Payload>,
+        /// Who is here, in the app's words.
+        present: Option<&'a Payload>,
         position: Option<Position>,
         at: Wall,
     },
@@ -103,11 +107,13 @@ pub enum Item<'a> {
     Came {
         room: &'a str,
         person: &'a Person,
+        present: Option<&'a Payload>,
         at: Wall,
     },
     Went {
         room: &'a str,
         person: &'a Person,
+        present: Option<&'a Payload>,
         at: Wall,
     },
     /// A user who shares a room with the client came into it, and left it: the user's part of `Came` and `Went`.
@@ -122,8 +128,11 @@ pub enum Item<'a> {
     Members {
         room: &'a str,
         id: Option<&'a str>,
+        /// Who asked for it, where somebody did.
+        asked: Option<&'a User>,
         users: &'a [Person],
         count: u32,
+        present: Option<&'a Payload>,
         at: Wall,
     },
     History {
@@ -138,6 +147,9 @@ pub enum Item<'a> {
     /// The connection is open, and whose it is is known.
     Opened {
         client: ConnectionId,
+        user: &'a User,
+        /// The room that its path names.
+        room: Option<&'a str>,
         at: Wall,
     },
     Pong {
@@ -165,5 +177,5 @@ pub trait Protocol {
 
     /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written. `reader`: whose connection
     /// it is for, where it is for one alone.
-    fn encode(&self, reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
+    fn encode(&self, reader: Option<&User>, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
 }

@@ -8,6 +8,8 @@ pub struct Names<'a> {
     pub app: &'a str,
     /// Whether a prefix is an app; any other is part of the name.
     pub is_app: &'a dyn Fn(&str) -> bool,
+    /// The one room of the connection, where its path names it.
+    pub own: Option<&'a RoomId>,
     /// A request that an app's rooms know, by the app and the request's own name.
     pub word: &'a dyn Fn(&str, &str) -> Option<Word>,
 }

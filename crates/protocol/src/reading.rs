@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -14,7 +15,7 @@ use vocabulary::{Epoch, Payload, Position};
 const DEPTH_MAX: u8 = 64;
 
 /// A client's own ids are kept in the room for a day, so they are bounded.
-pub(crate) const ID_BYTES_MAX: usize = 128;
+const ID_BYTES_MAX: usize = 128;
 /// Numbers beyond this are not exact in the clients' own arithmetic.
 const OFFSET_MAX: u64 = 1 << 53;
 
@@ -72,6 +73,15 @@ pub(crate) fn position(raw: &RawValue) -> Result<Position, &'static str> {
         return Err(".offset must be below 2^53");
     }
     Ok(Position { epoch: position.epoch.parse().unwrap_or(Epoch(0)), offset: position.offset })
+}
+
+/// A client's own id for what it asks, which the answer will have. An empty one is none.
+pub(crate) fn own_id(written: Option<&str>) -> Result<Option<Arc<str>>, &'static str> {
+    match written {
+        Some(id) if id.len() > ID_BYTES_MAX => Err("id must be at most 128 bytes"),
+        Some(id) if !id.is_empty() => Ok(Some(id.into())),
+        _ => Ok(None),
+    }
 }
 
 /// Answers repeat what a client wrote, but not at any length.

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use vocabulary::{
     Asked, Code, HistoryFrom, PageEntry, Payload, Position, Refusal, Request, RoomId, Shown, Tag, Unproven,
-    UserId, Verb, Wall, Word,
+    User, Verb, Wall, Word,
 };
 
 use crate::json::{self, Object};
-use crate::reading::{self, ID_BYTES_MAX, Text, clip};
+use crate::reading::{self, Text, clip};
 use crate::{Item, Misheard, Names, Protocol};
 
 const HISTORY_DEFAULT: u32 = 50;
@@ -72,12 +72,9 @@ impl Protocol for RoomsProtocol {
             let refusal = Refusal::new(Code::InvalidFormat, INVALID_FORMAT);
             return Err(Misheard { tag: Tag::default(), room: None, refusal });
         };
-        let id = frame.id.as_deref().filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX).map(Arc::from);
-        let too_long = frame.id.as_deref().is_some_and(|id| id.len() > ID_BYTES_MAX);
-        let hearing = Hearing { names, frame, id };
-        if too_long {
-            return Err(hearing.misheard(Code::InvalidPayload, "id must be at most 128 bytes"));
-        }
+        let id = reading::own_id(frame.id.as_deref());
+        let hearing = Hearing { names, frame, id: id.clone().unwrap_or_default() };
+        id.map_err(|text| hearing.invalid(text))?;
         if !hearing.frame.payload.is_none_or(|payload| reading::is_readable(payload.get())) {
             return Err(hearing.misheard(Code::InvalidFormat, INVALID_FORMAT));
         }
@@ -112,7 +109,7 @@ impl Protocol for RoomsProtocol {
         asked.map(Request::Room)
     }
 
-    fn encode(&self, _reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
+    fn encode(&self, _reader: Option<&User>, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
         // Who is there is told by room, a leave is answered where it has an id, and pings are WebSocket's.
         if let Item::Opened { .. } | Item::Pong { .. } | Item::Online { .. } | Item::Offline { .. } = item {
             return false;
@@ -362,20 +359,20 @@ fn write_item(object: &mut Object<'_>, item: &Item<'_>) {
             payload.end();
             object.time("timestamp", at);
         }
-        Item::Joined { room, id, users, count, about, position, at } => {
+        Item::Joined { room, id, users, count, about, position, at, .. } => {
             write_users(object, "room_info", (room, id, at), (users, count), about);
             if let Some(position) = position {
                 object.position("position", position);
             }
         }
-        Item::Members { room, id, users, count, at } => {
+        Item::Members { room, id, users, count, at, .. } => {
             write_users(object, "online_users", (room, id, at), (users, count), None);
         }
         Item::Resumed { room, upto, at } => write_verdict(object, "resumed", room, None, upto, at),
         Item::Gap { room, view, upto, at } => write_verdict(object, "gap", room, Some(view), upto, at),
         Item::Reset { room, view, upto, at } => write_verdict(object, "reset", room, Some(view), upto, at),
-        Item::Came { room, person, at } => write_person(object, "user_joined", room, person, at),
-        Item::Went { room, person, at } => write_person(object, "user_left", room, person, at),
+        Item::Came { room, person, at, .. } => write_person(object, "user_joined", room, person, at),
+        Item::Went { room, person, at, .. } => write_person(object, "user_left", room, person, at),
         Item::History { room, id, entries, upto, next, at } => {
             object.text("type", "history");
             object.text_if("id", id);
@@ -434,14 +431,8 @@ fn write_entry(out: &mut Vec<u8>, room: &str, entry: &PageEntry) {
 fn with_room(out: &mut Vec<u8>, room: &str, payload: &Payload) {
     let mut object = Object::begin(out);
     object.text("room_id", room);
+    object.splice(payload);
     object.end();
-    let inner = payload.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).map(<[u8]>::trim_ascii);
-    if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
-        out.pop();
-        out.push(b',');
-        out.extend_from_slice(inner);
-        out.push(b'}');
-    }
 }
 
 type Head<'a> = (&'a str, Option<&'a str>, Wall);
@@ -495,7 +486,7 @@ fn write_person(object: &mut Object<'_>, kind: &str, room: &str, person: &vocabu
     object.time("timestamp", at);
 }
 
-fn code(code: Code) -> &'static str {
+pub(crate) fn code(code: Code) -> &'static str {
     match code {
         Code::InvalidFormat => "INVALID_FORMAT",
         Code::UnknownType => "UNKNOWN_TYPE",

@@ -372,9 +372,9 @@ impl Home {
         if let Err(refusal) = self.audience_of(cx, caller) {
             return cx.reply(&self.id, reply, Reply::Refused(refusal));
         }
-        let users = self.presence.list(cx.limits.presence_list_max);
+        let (users, present) = (self.presence.list(cx.limits.presence_list_max), self.present(cx));
         let count = app::Roll::count(&self.presence);
-        cx.reply(&self.id, reply, Reply::Members { users, count });
+        cx.reply(&self.id, reply, Reply::Members { users, count, present });
     }
 
     /// What a caller sees of this room: a member by its join, anybody else as if joining now.

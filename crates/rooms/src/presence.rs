@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use app::Roll;
 use engine::Present;
-use vocabulary::{Incarnation, Person, PresenceNews, Tick, UserId};
+use vocabulary::{Incarnation, Now, Person, PresenceNews, Tick, UserId, Wall};
 
 use crate::limits::Limits;
 
@@ -17,6 +17,7 @@ const GONE_MAX: usize = 1000;
 #[derive(Debug)]
 struct Here {
     name: Arc<str>,
+    since: Tick,
     /// Connections on this node.
     mine: u32,
     /// One of them ended without a word, and this is how long that is not a leave yet.
@@ -68,9 +69,10 @@ impl Presence {
         Presence { since: now, ..Presence::default() }
     }
 
-    pub(crate) fn join(&mut self, person: &Person) -> Option<Publish> {
+    pub(crate) fn join(&mut self, now: Tick, person: &Person) -> Option<Publish> {
         let here = self.users.entry(person.id.clone()).or_insert_with(|| Here {
             name: person.name.clone(),
+            since: now,
             mine: 0,
             lingers_until: None,
             elsewhere: Vec::new(),
@@ -151,8 +153,13 @@ impl Presence {
         if count == 0 && !self.users.contains_key(&person.id) {
             return;
         }
-        let fresh =
-            || Here { name: person.name.clone(), mine: 0, lingers_until: None, elsewhere: Vec::new() };
+        let fresh = || Here {
+            name: person.name.clone(),
+            since: now,
+            mine: 0,
+            lingers_until: None,
+            elsewhere: Vec::new(),
+        };
         let here = self.users.entry(person.id.clone()).or_insert_with(fresh);
         let was_here = here.is_here();
         here.elsewhere.retain(|entry| entry.by != by);
@@ -277,6 +284,11 @@ impl Presence {
         self.users.iter().take(max).map(person).collect()
     }
 
+    /// Who is here and since when, for whoever tells it in words of its own.
+    pub(crate) fn at(&self, now: Now) -> At<'_> {
+        At { presence: self, now }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.users.values().all(|here| here.published() == 0)
     }
@@ -348,6 +360,40 @@ impl Presence {
         }
         assert!(self.users.values().all(Here::is_here), "who is not here is not in the books");
         assert!(self.joined.keys().all(|user| !self.left.contains_key(user)));
+    }
+}
+
+/// The same roll at a time, by which ticks are times of day.
+pub(crate) struct At<'a> {
+    presence: &'a Presence,
+    now: Now,
+}
+
+impl Roll for At<'_> {
+    fn count(&self) -> u32 {
+        self.presence.count()
+    }
+
+    fn users(&self) -> Vec<UserId> {
+        Roll::users(self.presence)
+    }
+
+    fn is_here(&self, user: &UserId) -> bool {
+        self.presence.is_here(user)
+    }
+
+    fn gone_since(&self, user: &UserId) -> Option<Tick> {
+        self.presence.gone_since(user)
+    }
+
+    fn listed(&self) -> Vec<app::Here> {
+        let ago = |since: Tick| self.now.tick.since(since).as_millis() as i64;
+        let here = |(id, here): (&UserId, &Here)| app::Here {
+            id: id.clone(),
+            name: here.name.clone(),
+            since: Wall(self.now.wall.0 - ago(here.since)),
+        };
+        self.presence.users.iter().take(Limits::default().presence_list_max).map(here).collect()
     }
 }
 

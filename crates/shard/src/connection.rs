@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session::{Rate, Session, Who};
-use vocabulary::{CloseReason, ConnectionId, Now, Refusal, RoomId, Tick, User, UserId};
+use vocabulary::{CloseReason, ConnectionId, Now, Position, Refusal, RoomId, Tick, User};
 use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
@@ -21,6 +21,8 @@ pub struct Peer {
     pub mount: u8,
     /// What the handshake agreed on.
     pub compression: Compression,
+    /// The room that its path names, of the mount's app, and where it was left.
+    pub room: Option<(Box<str>, Option<Position>)>,
 }
 
 /// A room the client joined, or asked to join.
@@ -61,6 +63,8 @@ pub(crate) struct Connection {
     pub session: Session,
     /// None as long as it is a stranger, which is in no room.
     pub user: Option<Arc<User>>,
+    /// The one room that it is for, and where it was left when that was said. Boxed, because most paths name none.
+    pub own: Option<Box<(RoomId, Option<Position>)>>,
     /// A token of its is being looked at.
     pub proving: bool,
     /// Since when a message of the peer's is unfinished. Boxed, because hardly ever one is.
@@ -97,8 +101,8 @@ pub(crate) enum Overdue {
 
 impl Connection {
     /// Whose frames these are, where they are for nobody else.
-    pub(crate) fn reader(&self) -> Option<&UserId> {
-        self.user.as_deref().map(|user| &user.person.id)
+    pub(crate) fn reader(&self) -> Option<&User> {
+        self.user.as_deref()
     }
 
     pub(crate) fn new(
@@ -106,6 +110,7 @@ impl Connection {
         generation: u32,
         peer: Peer,
         decoder: Decoder,
+        own: Option<Box<(RoomId, Option<Position>)>>,
         limits: &Limits,
     ) -> Connection {
         let user = match &peer.who {
@@ -118,6 +123,7 @@ impl Connection {
             compression: peer.compression,
             decoder,
             user,
+            own,
             proving: false,
             begun: None,
             control: Rate::default(),

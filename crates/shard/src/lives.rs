@@ -3,8 +3,8 @@
 
 use protocol::Item;
 use vocabulary::{
-    Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, ReplyTo, Tag,
-    Verb, Why,
+    Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, ReplyTo,
+    RoomId, Tag, Verb, Why,
 };
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
@@ -16,20 +16,33 @@ const LOOK_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 impl Shard {
     pub(crate) fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
         self.counts.opened += 1;
-        let decoder = self.mounts[usize::from(peer.mount)].decoder(peer.compression);
-        let connection = Connection::new(now, id.generation, peer, decoder, &self.limits);
+        let mount = &self.mounts[usize::from(peer.mount)];
+        let decoder = mount.decoder(peer.compression);
+        let own = peer.room.as_ref().map(|(name, since)| Box::new((RoomId::new(&mount.app, name), *since)));
+        let connection = Connection::new(now, id.generation, peer, decoder, own, &self.limits);
         self.connections.insert(id, connection);
         self.arm(now, id);
         self.enrol(now, id);
         self.greet(now, id);
     }
 
-    /// Whose it is, is known: protocols that say so now do, and the user's inbox is joined where the mount does that.
+    /// Whose it is, is known: protocols that say so now do, the room that its path names is joined, and the user's inbox where
+    /// the mount does that.
     pub(crate) fn greet(&mut self, now: Now, id: ConnectionId) {
         let Some(connection) = self.connections.get(id) else { return };
         let Some(user) = connection.user.clone() else { return };
         let joins_inbox = self.mounts[usize::from(connection.mount)].joins_inbox;
-        self.send(id, &Item::Opened { client: id, at: now.wall });
+        let own = connection.own.clone();
+        let named = own.as_ref().map(|own| own.0.name());
+        self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
+        if let Some((room, since)) = own.map(|own| *own) {
+            let verb = Verb::Join { since, payload: Payload::from_static(b"{}") };
+            let may = user.may_enter(&room);
+            self.ask(now, id, Asked { tag: Tag::default(), room, verb });
+            if !may {
+                return self.end(now, id, CloseReason::Forbidden);
+            }
+        }
         let room = user.person.id.inbox();
         // A token that allows other rooms alone is obeyed without a word: nobody asked.
         if joins_inbox && user.may_enter(&room) {

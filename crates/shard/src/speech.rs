@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{Item, Names, Protocol};
 use rooms::Apps;
-use vocabulary::{RoomId, User, UserId, is_built_in};
+use vocabulary::{RoomId, User, is_built_in};
 use websocket::frame::{Header, Opcode};
 use websocket::{Compression, Decoder, Deflater, Role};
 
@@ -84,11 +84,12 @@ impl Mount {
     pub(crate) fn decode(
         &self,
         apps: &Apps,
+        own: Option<&RoomId>,
         text: &str,
     ) -> Option<Result<vocabulary::Request, protocol::Misheard>> {
         let is_app = |name: &str| apps.has(name) || is_built_in(name);
         let word = |app: &str, name: &str| apps.word(app, name);
-        let names = Names { app: &self.app, is_app: &is_app, word: &word };
+        let names = Names { app: &self.app, is_app: &is_app, own, word: &word };
         Some(self.protocol()?.decode(&names, text))
     }
 
@@ -100,7 +101,7 @@ impl Mount {
     /// The same for one reader alone.
     pub(crate) fn frame_for(
         &self,
-        reader: Option<&UserId>,
+        reader: Option<&User>,
         pen: &mut Pen,
         compression: Compression,
         item: &Item<'_>,

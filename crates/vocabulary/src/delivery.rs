@@ -96,6 +96,8 @@ pub struct Joined {
     pub count: u32,
     /// What the app tells a joiner of the room.
     pub about: Option<Payload>,
+    /// Who is here, in the app's words.
+    pub present: Option<Payload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,8 @@ pub struct PresenceNews {
     pub count: u32,
     /// The list itself, where the room is small enough for it to be sent along.
     pub users: Option<Vec<Person>>,
+    /// Who is here, in the app's words.
+    pub present: Option<Payload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +146,8 @@ pub enum Reply {
     Members {
         users: Vec<Person>,
         count: u32,
+        /// Who is here, in the app's words.
+        present: Option<Payload>,
     },
     History {
         entries: Vec<PageEntry>,

@@ -68,7 +68,7 @@ impl World {
             1 => Compression::Deflate(Window::MAX),
             _ => Window::from_bits(9).map_or(Compression::Off, Compression::Deflate),
         };
-        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount, compression }));
+        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount, compression, room: None }));
         let limits = websocket::Limits { message_bytes_max: 4 << 20, fragments_max: 128 };
         let trickle = match self.random.per_mille(self.scenario.slow_readers) {
             true => self.random.pick(&[20, 100, 400]),

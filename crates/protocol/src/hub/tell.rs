@@ -119,7 +119,7 @@ pub(super) fn write(reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>)
         }
         // The inbox, which a connection is in by itself.
         Item::Joined { room, id: None, .. } if room.starts_with("user:") => false,
-        Item::Joined { room, id, users, count, about, position, at } => {
+        Item::Joined { room, id, users, count, about, position, at, .. } => {
             let envelope = Envelope { position, ..answer(id, "join", at) };
             envelope.write(out, "channel.join", |data| {
                 data.text("channel_id", room);
@@ -143,21 +143,23 @@ pub(super) fn write(reader: Option<&UserId>, item: &Item<'_>, out: &mut Vec<u8>)
             let envelope = Envelope { position: Some(upto), ..answer(None, "reset", at) };
             envelope.write(out, "channel.reset", |data| write_view(data, room, view))
         }
-        Item::Came { room, person, at } => write_member("channel.member.join", room, person, at, out),
-        Item::Went { room, person, at } => write_member("channel.member.leave", room, person, at, out),
+        Item::Came { room, person, at, .. } => write_member("channel.member.join", room, person, at, out),
+        Item::Went { room, person, at, .. } => write_member("channel.member.leave", room, person, at, out),
         Item::Online { person, at } => write_status("online", person, at, out),
         Item::Offline { person, at } => write_status("offline", person, at, out),
-        Item::Members { room, id, users, count, at } => {
+        Item::Members { room, id, users, count, at, .. } => {
             answer(id, "members", at).write(out, "channel.members", |data| {
                 data.text("channel_id", room);
                 data.number("count", u64::from(count));
                 json::list(data.key("users"), users, write_person);
             })
         }
-        Item::Opened { client, at } => answer(None, "connect", at).write(out, "connection.connect", |data| {
-            write_client(data.key("client_id"), client);
-            data.text("status", "connected");
-        }),
+        Item::Opened { client, at, .. } => {
+            answer(None, "connect", at).write(out, "connection.connect", |data| {
+                write_client(data.key("client_id"), client);
+                data.text("status", "connected");
+            })
+        }
         Item::Pong { id, at } => answer(id, "pong", at).write(out, "connection.pong", |data| {
             data.text("ping_id", id.unwrap_or_default());
         }),

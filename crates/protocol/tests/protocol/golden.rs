@@ -1,29 +1,35 @@
 //! What is said and what is heard, as files that any client can be tested with. `KULKUL_BLESS=1` writes the expected
 //! side anew; the diff is then for a person to read.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use protocol::{HubProtocol, Item, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, Names, Protocol, RoomsProtocol};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vocabulary as v;
+
+use told::{Position, Told, encoded, leaked, raw};
 
 /// The protocols that have golden files, each in a folder of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tongue {
     Rooms,
     Hub,
+    Livechat,
 }
 
 impl Tongue {
-    pub(crate) const ALL: [Tongue; 2] = [Tongue::Rooms, Tongue::Hub];
+    pub(crate) const ALL: [Tongue; 3] = [Tongue::Rooms, Tongue::Hub, Tongue::Livechat];
 
     pub(crate) fn protocol(self) -> &'static dyn Protocol {
         match self {
             Tongue::Rooms => &RoomsProtocol,
             Tongue::Hub => &HubProtocol,
+            Tongue::Livechat => &LivechatProtocol,
         }
     }
 
@@ -31,6 +37,7 @@ impl Tongue {
         match self {
             Tongue::Rooms => "rooms",
             Tongue::Hub => "hub",
+            Tongue::Livechat => "livechat",
         }
     }
 }
@@ -133,184 +140,6 @@ pub(crate) struct Refused {
     room: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Position {
-    epoch: String,
-    offset: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Person {
-    id: String,
-    name: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Shown {
-    kind: String,
-    payload: Box<RawValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sender: Option<Person>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    position: Position,
-    at: i64,
-    shown: Shown,
-}
-
-/// `protocol::Item`, owned and readable.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Told {
-    Record {
-        room: String,
-        shown: Shown,
-        position: Position,
-        at: i64,
-    },
-    Soft {
-        room: String,
-        shown: Shown,
-        at: i64,
-    },
-    Announced {
-        payload: Box<RawValue>,
-        position: Position,
-        at: i64,
-    },
-    Ack {
-        room: String,
-        id: Option<String>,
-        position: Position,
-        at: i64,
-        reply: Option<Box<RawValue>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        shown: Option<Shown>,
-    },
-    Left {
-        room: String,
-        id: Option<String>,
-        at: i64,
-    },
-    Opened {
-        shard: u16,
-        slot: u32,
-        generation: u32,
-        at: i64,
-    },
-    Pong {
-        id: Option<String>,
-        at: i64,
-    },
-    Online {
-        person: Person,
-        at: i64,
-    },
-    Offline {
-        person: Person,
-        at: i64,
-    },
-    Done {
-        room: String,
-        id: Option<String>,
-        at: i64,
-        reply: Option<Box<RawValue>>,
-    },
-    Refused {
-        room: Option<String>,
-        id: Option<String>,
-        refusal: Refusal,
-        at: i64,
-    },
-    Joined {
-        room: String,
-        id: Option<String>,
-        users: Vec<Person>,
-        count: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        about: Option<Box<RawValue>>,
-        position: Option<Position>,
-        at: i64,
-    },
-    Resumed {
-        room: String,
-        upto: Position,
-        at: i64,
-    },
-    Gap {
-        room: String,
-        view: Box<RawValue>,
-        upto: Position,
-        at: i64,
-    },
-    Reset {
-        room: String,
-        view: Box<RawValue>,
-        upto: Position,
-        at: i64,
-    },
-    Came {
-        room: String,
-        person: Person,
-        at: i64,
-    },
-    Went {
-        room: String,
-        person: Person,
-        at: i64,
-    },
-    Members {
-        room: String,
-        id: Option<String>,
-        users: Vec<Person>,
-        count: u32,
-        at: i64,
-    },
-    History {
-        room: String,
-        id: Option<String>,
-        entries: Vec<Entry>,
-        upto: Position,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        next: Option<Position>,
-        at: i64,
-    },
-    Known {
-        id: Option<String>,
-        person: Person,
-        expires: i64,
-        at: i64,
-    },
-    Expiring {
-        expires: i64,
-        at: i64,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Refusal {
-    code: String,
-    message: Option<String>,
-    retry_after_ms: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reference: Option<Reference>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reference {
-    node: u64,
-    shard: u16,
-    number: u64,
-}
-
 /// Every code there is. A new one does not compile until it is here, and then it wants a golden file and a line on the
 /// page.
 pub(crate) fn codes() -> Vec<(&'static str, v::Code)> {
@@ -347,167 +176,6 @@ pub(crate) fn codes() -> Vec<(&'static str, v::Code)> {
     all.into_iter().map(|code| (word(code), code)).collect()
 }
 
-fn code(word: &str) -> v::Code {
-    let known = codes().into_iter().find(|(known, _)| *known == word);
-    known.map_or_else(|| v::Code::App(leaked(word)), |(_, code)| code)
-}
-
-/// Kinds and codes are static in the code; those of a test live as long as the test.
-fn leaked(text: &str) -> &'static str {
-    Box::leak(text.to_owned().into_boxed_str())
-}
-
-fn payload(raw: &RawValue) -> v::Payload {
-    v::Payload::copy_from_slice(raw.get().as_bytes())
-}
-
-fn raw(payload: &v::Payload) -> Box<RawValue> {
-    serde_json::from_slice(payload).expect("a payload is JSON")
-}
-
-impl Position {
-    fn read(&self) -> v::Position {
-        v::Position { epoch: self.epoch.parse().expect("an epoch of ours"), offset: self.offset }
-    }
-
-    fn of(position: v::Position) -> Position {
-        Position { epoch: position.epoch.to_string(), offset: position.offset }
-    }
-}
-
-impl Person {
-    fn read(&self) -> v::Person {
-        v::Person { id: v::UserId::new(&self.id), name: self.name.as_str().into() }
-    }
-}
-
-impl Shown {
-    fn read(&self) -> v::Shown {
-        v::Shown {
-            kind: leaked(&self.kind),
-            payload: payload(&self.payload),
-            sender: self.sender.as_ref().map(Person::read),
-            class: v::Class::Record,
-            lasting: true,
-        }
-    }
-}
-
-impl Refusal {
-    fn read(&self) -> v::Refusal {
-        let mut refusal = match (self.code.as_str(), &self.message, self.retry_after_ms) {
-            ("UNAUTHORIZED", None, _) => v::Refusal::unauthorized(),
-            ("NOT_IN_ROOM", None, _) => v::Refusal::not_in_room(),
-            ("UNCONFIRMED", None, _) => v::Refusal::unconfirmed(),
-            ("BUSY", None, Some(millis)) => v::Refusal::busy(millis),
-            ("RATE_LIMIT", None, Some(millis)) => v::Refusal::rate_limit(millis),
-            (_, Some(message), _) => v::Refusal::new(code(&self.code), message.clone()),
-            (code, None, _) => panic!("{code} needs a message"),
-        };
-        refusal.retry_after_ms = self.retry_after_ms;
-        refusal.reference = self.reference.as_ref().map(|it| {
-            let (node, shard, number) = (it.node, v::ShardId(it.shard), it.number);
-            Box::new(v::Reference { node, shard, number })
-        });
-        refusal
-    }
-}
-
-fn people(people: &[Person]) -> Vec<v::Person> {
-    people.iter().map(Person::read).collect()
-}
-
-/// The frame that tells it.
-fn encoded(tongue: Tongue, reader: Option<&str>, told: &Told) -> String {
-    let reader = reader.map(v::UserId::new);
-    let write = |item: Item<'_>| {
-        let mut out = Vec::new();
-        let said = tongue.protocol().encode(reader.as_ref(), &item, &mut out);
-        assert_eq!(said, !out.is_empty(), "a protocol that has a word writes it");
-        String::from_utf8(out).expect("text")
-    };
-    match told {
-        Told::Record { room, shown, position, at } => {
-            write(Item::Record { room, shown: &shown.read(), position: position.read(), at: v::Wall(*at) })
-        }
-        Told::Soft { room, shown, at } => write(Item::Soft { room, shown: &shown.read(), at: v::Wall(*at) }),
-        Told::Announced { payload: said, position, at } => {
-            let (payload, position, at) = (&payload(said), position.read(), v::Wall(*at));
-            write(Item::Announced { payload, position, at })
-        }
-        Told::Ack { room, id, position, at, reply, shown } => {
-            let (reply, shown) = (reply.as_deref().map(payload), shown.as_ref().map(Shown::read));
-            let (id, position, at) = (id.as_deref(), position.read(), v::Wall(*at));
-            write(Item::Ack { room, id, position, at, reply: reply.as_ref(), shown: shown.as_ref() })
-        }
-        Told::Left { room, id, at } => write(Item::Left { room, id: id.as_deref(), at: v::Wall(*at) }),
-        Told::Opened { shard, slot, generation, at } => {
-            let (shard, slot, generation) = (v::ShardId(*shard), *slot, *generation);
-            write(Item::Opened { client: v::ConnectionId { shard, slot, generation }, at: v::Wall(*at) })
-        }
-        Told::Pong { id, at } => write(Item::Pong { id: id.as_deref(), at: v::Wall(*at) }),
-        Told::Online { person, at } => write(Item::Online { person: &person.read(), at: v::Wall(*at) }),
-        Told::Offline { person, at } => write(Item::Offline { person: &person.read(), at: v::Wall(*at) }),
-        Told::Done { room, id, at, reply } => {
-            let reply = reply.as_deref().map(payload);
-            write(Item::Done { room, id: id.as_deref(), at: v::Wall(*at), reply: reply.as_ref() })
-        }
-        Told::Refused { room, id, refusal, at } => {
-            let (room, id) = (room.as_deref(), id.as_deref());
-            write(Item::Refused { room, id, refusal: &refusal.read(), at: v::Wall(*at) })
-        }
-        Told::Joined { room, id, users, count, about, position, at } => {
-            let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
-            write(Item::Joined {
-                room,
-                id,
-                users,
-                count: *count,
-                about: about.as_deref().map(payload).as_ref(),
-                position: position.as_ref().map(Position::read),
-                at,
-            })
-        }
-        Told::Resumed { room, upto, at } => {
-            write(Item::Resumed { room, upto: upto.read(), at: v::Wall(*at) })
-        }
-        Told::Gap { room, view, upto, at } => {
-            write(Item::Gap { room, view: &payload(view), upto: upto.read(), at: v::Wall(*at) })
-        }
-        Told::Reset { room, view, upto, at } => {
-            write(Item::Reset { room, view: &payload(view), upto: upto.read(), at: v::Wall(*at) })
-        }
-        Told::Came { room, person, at } => {
-            write(Item::Came { room, person: &person.read(), at: v::Wall(*at) })
-        }
-        Told::Went { room, person, at } => {
-            write(Item::Went { room, person: &person.read(), at: v::Wall(*at) })
-        }
-        Told::Members { room, id, users, count, at } => {
-            let (id, users, at) = (id.as_deref(), &people(users), v::Wall(*at));
-            write(Item::Members { room, id, users, count: *count, at })
-        }
-        Told::History { room, id, entries, upto, next, at } => {
-            let entry = |entry: &Entry| v::PageEntry {
-                position: entry.position.read(),
-                at: v::Wall(entry.at),
-                shown: Some(entry.shown.read()),
-            };
-            let entries: Vec<_> = entries.iter().map(entry).collect();
-            let (id, upto, at) = (id.as_deref(), upto.read(), v::Wall(*at));
-            let next = next.as_ref().map(Position::read);
-            write(Item::History { room, id, entries: &entries, upto, next, at })
-        }
-        Told::Known { id, person, expires, at } => {
-            let (id, person) = (id.as_deref(), &person.read());
-            write(Item::Known { id, person, expires: v::Wall(*expires), at: v::Wall(*at) })
-        }
-        Told::Expiring { expires, at } => {
-            write(Item::Expiring { expires: v::Wall(*expires), at: v::Wall(*at) })
-        }
-    }
-}
-
 /// By app and name, who may say them.
 pub(crate) fn words() -> BTreeMap<String, BTreeMap<String, String>> {
     serde_json::from_str(include_str!("../golden/rooms/words.json")).expect("words.json reads")
@@ -526,8 +194,14 @@ fn word(app: &str, name: &str) -> Option<v::Word> {
 }
 
 /// The mount of all golden files: short names belong to `chat`, and `match` and `user` are apps too.
-pub(crate) fn names() -> Names<'static> {
-    Names { app: "chat", is_app: &|name| matches!(name, "chat" | "match" | "user"), word: &word }
+pub(crate) fn names(tongue: Tongue) -> Names<'static> {
+    static SESSION: LazyLock<v::RoomId> =
+        LazyLock::new(|| v::RoomId::new("support", "550e8400-e29b-41d4-a716-446655440000"));
+    let (app, own) = match tongue {
+        Tongue::Livechat => ("support", Some(&*SESSION)),
+        Tongue::Rooms | Tongue::Hub => ("chat", None),
+    };
+    Names { app, is_app: &|name| matches!(name, "chat" | "match" | "support" | "user"), own, word: &word }
 }
 
 fn understood(asked: v::Asked) -> Asked {
@@ -579,7 +253,7 @@ impl Case for ClientCase {
 
     fn worked_out(mut self, tongue: Tongue) -> ClientCase {
         (self.resumes, self.ping) = (Vec::new(), None);
-        let decoded = tongue.protocol().decode(&names(), &self.text);
+        let decoded = tongue.protocol().decode(&names(tongue), &self.text);
         (self.asked, self.identify, self.refused) = match decoded {
             Ok(v::Request::Room(asked)) => (Some(understood(asked)), None, None),
             Ok(v::Request::Resume(joins)) => {

@@ -1,4 +1,4 @@
-//! docs/protocol.md and docs/hub.md against the code: a page that a client is written from must not be wrong.
+//! docs/protocol.md, docs/hub.md and docs/livechat.md against the code: a page that a client is written from must not be wrong.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ fn path(tongue: Tongue) -> PathBuf {
     let name = match tongue {
         Tongue::Rooms => "protocol.md",
         Tongue::Hub => "hub.md",
+        Tongue::Livechat => "livechat.md",
     };
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
@@ -69,7 +70,7 @@ fn what_the_page_shows_a_client_send_is_understood() {
         let frames = shown(&section);
         assert!(!frames.is_empty(), "{tongue:?}: the page shows frames");
         for frame in frames {
-            assert!(tongue.protocol().decode(&names(), frame).is_ok(), "{frame}");
+            assert!(tongue.protocol().decode(&names(tongue), frame).is_ok(), "{frame}");
         }
     }
 }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use protocol::{HubProtocol, Item, Protocol, RoomsProtocol};
 use serde_json::{Value, json};
 use vocabulary::{
-    Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Request, Shown, UserId, Verb, Wall,
+    Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Request, Shown, User, UserId, Verb,
+    Wall,
 };
 
 use crate::golden::{Tongue, names};
@@ -94,7 +95,9 @@ fn hub_frame() -> impl Strategy<Value = Value> {
 
 fn hub_told(item: Item<'_>) -> Value {
     let mut out = Vec::new();
-    assert!(HubProtocol.encode(Some(&UserId::new("7")), &item, &mut out));
+    let person = Person { id: UserId::new("7"), name: "7".into() };
+    let reader = User { person, role: None, rooms: None };
+    assert!(HubProtocol.encode(Some(&reader), &item, &mut out));
     let text = std::str::from_utf8(&out).expect("text");
     assert!(!text.contains(['\n', '\r']), "one line: {text}");
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -102,11 +105,11 @@ fn hub_told(item: Item<'_>) -> Value {
 
 /// What is understood can be passed on; what is not has words for its sender.
 fn check_decoded(text: &str) {
-    Tongue::ALL.into_iter().for_each(|tongue| check_decoded_by(tongue.protocol(), text));
+    Tongue::ALL.into_iter().for_each(|tongue| check_decoded_by(tongue, text));
 }
 
-fn check_decoded_by(protocol: &dyn Protocol, text: &str) {
-    match protocol.decode(&names(), text) {
+fn check_decoded_by(tongue: Tongue, text: &str) {
+    match tongue.protocol().decode(&names(tongue), text) {
         Ok(Request::Identify(tag, token)) => {
             assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
             assert!(!token.0.is_empty());
@@ -251,7 +254,7 @@ proptest! {
         at in wall(),
     ) {
         let said = json!({"type": "channel.message", "data": {"channel_id": "12", "text": text, "url": url}});
-        let Ok(Request::Room(asked)) = HubProtocol.decode(&names(), &said.to_string()) else {
+        let Ok(Request::Room(asked)) = HubProtocol.decode(&names(Tongue::Hub), &said.to_string()) else {
             panic!("{said} is understood");
         };
         let Verb::Act { payload, .. } = asked.verb else { panic!("a message is an act") };
@@ -306,16 +309,16 @@ proptest! {
     fn people_are_read_as_they_were_told(users in prop::collection::vec(person(), 0..4), at in wall()) {
         let count = users.len() as u32;
         for frame in [
-            told(Item::Joined { room: "general", id: None, users: &users, count, about: None, position: None, at }),
-            told(Item::Members { room: "general", id: None, users: &users, count, at }),
+            told(Item::Joined { room: "general", id: None, users: &users, count, about: None, present: None, position: None, at }),
+            told(Item::Members { room: "general", id: None, asked: None, users: &users, count, present: None, at }),
         ] {
             prop_assert_eq!(&frame["payload"]["users"], &people(&users));
             prop_assert_eq!(&frame["payload"]["count"], &Value::from(count));
         }
         for person in &users {
             for frame in [
-                told(Item::Came { room: "general", person, at }),
-                told(Item::Went { room: "general", person, at }),
+                told(Item::Came { room: "general", person, present: None, at }),
+                told(Item::Went { room: "general", person, present: None, at }),
             ] {
                 prop_assert_eq!(&frame["payload"], &people(&users[..])[users.iter().position(|p| p == person).unwrap_or(0)]);
                 prop_assert_eq!(&frame["payload"], &frame["sender"]);

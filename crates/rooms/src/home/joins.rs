@@ -52,7 +52,7 @@ impl Home {
         let seat = Seat { user: join.user.clone(), audience, ticket: join.ticket, join: join.payload };
         if !overtaken
             && self.seats.insert(join.connection, seat).is_none()
-            && let Some((person, count)) = self.presence.join(&join.user.person)
+            && let Some((person, count)) = self.presence.join(cx.now.tick, &join.user.person)
         {
             cx.publish_presence(&self.id, person, count);
         }
@@ -68,6 +68,7 @@ impl Home {
             users: self.presence.list(cx.limits.presence_list_max),
             count: app::Roll::count(&self.presence),
             about,
+            present: self.present(cx),
         };
         cx.deliver(join.connection.shard, Delivery::Joined(joined));
     }

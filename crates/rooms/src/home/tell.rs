@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use app::SoftChange;
 use engine::SoftEntry;
 use vocabulary::{
-    Ack, Audience, Caller, ConnectionId, Delivery, Key, Notice, Outward, Parting, Position, Recipients,
-    Record, RecordNews, Said, ShardId, Shown, Sight, UserId, Wall,
+    Ack, Audience, Caller, ConnectionId, Delivery, Key, Notice, Outward, Parting, Payload, Position,
+    Recipients, Record, RecordNews, Said, ShardId, Shown, Sight, UserId, Wall,
 };
 
 use super::Home;
@@ -171,11 +171,19 @@ impl Home {
         Some(seat)
     }
 
+    /// Who is here, where the app has words of its own for it.
+    pub(super) fn present(&self, cx: &mut Cx<'_>) -> Option<Payload> {
+        let log = super::Home::log(self)?;
+        let roll = self.presence.at(cx.now);
+        cx.unless_panicked(&self.id, log.fold.present(app::Presence::new(&roll))).flatten()
+    }
+
     pub(super) fn tell_presence(&mut self, cx: &mut Cx<'_>) {
         if self.seats.is_empty() || !self.notices {
             return self.presence.hush();
         }
-        let Some(news) = self.presence.news(cx.now.tick, cx.limits) else { return };
+        let Some(mut news) = self.presence.news(cx.now.tick, cx.limits) else { return };
+        news.present = self.present(cx);
         let notice = Notice::Presence { news, at: cx.now.wall };
         for shard in self.seats.shards() {
             let (room, notice) = (self.id.clone(), notice.clone());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use protocol::Item;
 use vocabulary::{
-    Ack, Class, Code, ConnectionId, Happening, Joined, Now, Page, PageEntry, Parting, Position, Refusal,
-    RoomId, Verdict, Wall, Why,
+    Ack, Class, CloseReason, Code, ConnectionId, Happening, Joined, Now, Page, PageEntry, Parting, Position,
+    Refusal, RoomId, Verdict, Wall, Why,
 };
 
 use super::RecordTold;
@@ -36,8 +36,8 @@ impl Shard {
             _ => joined.cursor,
         });
         let tag = joined.tag.id.as_deref();
-        let about = joined.about.as_ref();
-        self.send(id, &Item::Joined { room: name, id: tag, users, count, about, position, at });
+        let (about, present) = (joined.about.as_ref(), joined.present.as_ref());
+        self.send(id, &Item::Joined { room: name, id: tag, users, count, about, present, position, at });
         match &joined.verdict {
             Verdict::Fresh => {}
             // Who has seen more on another node than this one has heard of misses nothing up to there.
@@ -278,6 +278,12 @@ impl Shard {
         }
         let name = spelled(room, tag.full_name).to_owned();
         self.refuse(now, *id, tag, Some(&name), refusal);
+        // It has no other room to be in.
+        let own = self.connections.get(*id).and_then(|connection| connection.own.as_ref());
+        if own.is_some_and(|own| own.0 == *room) {
+            let will_pass = !refusal.code.is_clients_fault();
+            self.end(now, *id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
+        }
         // Behind the parting, because what is owed may stand beyond what was seen.
         self.release(now, room, ended);
     }

@@ -51,14 +51,15 @@ impl Shard {
     }
 
     pub(super) fn deliver_presence(&mut self, room: &RoomId, news: &PresenceNews, at: Wall) {
+        let present = news.present.as_ref();
         for person in &news.joined {
             self.tell_person(room, person, |name| {
-                [Item::Came { room: name, person, at }, Item::Online { person, at }]
+                [Item::Came { room: name, person, present, at }, Item::Online { person, at }]
             });
         }
         for person in &news.left {
             self.tell_person(room, person, |name| {
-                [Item::Went { room: name, person, at }, Item::Offline { person, at }]
+                [Item::Went { room: name, person, present, at }, Item::Offline { person, at }]
             });
         }
         let counts_only = news.joined.is_empty() && news.left.is_empty();
@@ -69,7 +70,7 @@ impl Shard {
             self.tell_all(
                 room,
                 class,
-                |name| [Item::Members { room: name, id: None, users, count, at }],
+                |name| [Item::Members { room: name, id: None, asked: None, users, count, present, at }],
                 |_| true,
             );
         }
@@ -132,6 +133,7 @@ impl Shard {
             }
         };
         self.freed(to);
+        let user = self.connections.get(connection).and_then(|connection| connection.user.clone());
         let name = spelled(room, to.tag.full_name);
         let id = to.tag.id.as_deref();
         let item = match reply {
@@ -141,7 +143,10 @@ impl Shard {
             // Without an id nobody waits for it.
             Reply::Done(None) if id.is_none() => return,
             Reply::Done(reply) => Item::Done { room: name, id, at, reply: reply.as_ref() },
-            Reply::Members { users, count } => Item::Members { room: name, id, users, count: *count, at },
+            Reply::Members { users, count, present } => {
+                let (asked, present) = (user.as_deref(), present.as_ref());
+                Item::Members { room: name, id, asked, users, count: *count, present, at }
+            }
             Reply::History { entries, upto, next } => {
                 Item::History { room: name, id, entries, upto: *upto, next: *next, at }
             }

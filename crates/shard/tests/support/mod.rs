@@ -205,7 +205,7 @@ impl Node {
         let (expires, issued, token) = (Wall(i64::MAX), Wall(0), None);
         let who = Who::Known(Authenticated { user, expires, issued, token });
         self.compression.insert(client, compression);
-        self.handle(client, Input::Opened(client.id(), Peer { who, mount, compression }));
+        self.handle(client, Input::Opened(client.id(), Peer { who, mount, compression, room: None }));
         client
     }
 
