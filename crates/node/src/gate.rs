@@ -155,7 +155,10 @@ impl Gate {
         if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
         }
-        let room = room.map(|room| Ok((session(&room)?, left_at(upgrade)?))).transpose()?;
+        let room = match room {
+            Some(room) => Some((session(&room)?, left_at(upgrade)?)),
+            None => None,
+        };
         if role.as_deref().is_some_and(|role| !ROLES.contains(&role)) {
             return Err(of_field("user_type must be customer, agent, supervisor or admin", "user_type"));
         }

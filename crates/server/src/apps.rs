@@ -1,7 +1,7 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
 use node::Furnish;
-use protocol::{HubProtocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
@@ -53,6 +53,7 @@ impl Furnish for Furniture {
             speaks: match mount.speaks {
                 config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
                 config::Speaks::Hub => Speaks::Protocol(Box::new(HubProtocol)),
+                config::Speaks::Livechat => Speaks::Protocol(Box::new(LivechatProtocol)),
                 config::Speaks::Echo => Speaks::Echo,
             },
             app: mount.app.clone(),

@@ -261,10 +261,18 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 const ROOM_PER_SECOND: u32 = 10;
 const ROOM_BURST: u32 = 20;
 
+fn app_of(speaks: Speaks) -> &'static str {
+    match speaks {
+        Speaks::Livechat => "support",
+        Speaks::Rooms | Speaks::Hub | Speaks::Echo => "chat",
+    }
+}
+
 fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
     let speaks = match section.get::<String>("protocol").as_str() {
         "hub" => Speaks::Hub,
+        "livechat" => Speaks::Livechat,
         "echo" => Speaks::Echo,
         _ => Speaks::Rooms,
     };
@@ -273,13 +281,13 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
         path: section.get("path"),
         of_room: match (speaks, of_room) {
-            (Speaks::Rooms | Speaks::Echo, (None, None)) => None,
+            (Speaks::Rooms | Speaks::Livechat | Speaks::Echo, (None, None)) => None,
             (_, (per_second, burst)) => {
                 Some((per_second.unwrap_or(ROOM_PER_SECOND), burst.unwrap_or(ROOM_BURST)))
             }
         },
         speaks,
-        app: section.get("app"),
+        app: section.maybe("app").unwrap_or_else(|| app_of(speaks).to_owned()),
         auth: match section.get::<String>("auth").as_str() {
             "in-band" => MountAuth::InBand,
             "trust-path" => MountAuth::TrustPath,

@@ -5,7 +5,7 @@ use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
 const MOUNT: Form =
-    Form { expected: "a path such as /ws, with at most one {user} as a whole segment", holds: is_mount };
+    Form { expected: "a path such as /ws, with at most one each of {user}, {session} and {type} as whole segments", holds: is_mount };
 
 const ALGORITHMS: &[&str] = &[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
@@ -98,14 +98,19 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         key: "mounts",
         rows: &[
-            Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id."),
+            Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role."),
             Row::new(
                 "protocol",
-                Kind::Choice(&["rooms", "hub", "echo"]),
+                Kind::Choice(&["rooms", "hub", "livechat", "echo"]),
                 "rooms",
-                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; echo only with --conformance.",
+                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; livechat: by those of docs/seed-000.md; echo only with --conformance.",
             ),
-            Row::new("app", Kind::Choice(&["chat"]), "chat", "The app that short room names belong to."),
+            Row::without(
+                "app",
+                Kind::Choice(&["chat", "support"]),
+                "livechat: support; others: chat",
+                "The app that short room names belong to.",
+            ),
             Row::new(
                 "auth",
                 Kind::Choice(&["token", "in-band", "trust-path", "public"]),
@@ -171,8 +176,12 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         reloads: false,
         entries_max: 64,
-        by_default: &[&[], &[("path", "/api/v1/ws"), ("protocol", "hub")]],
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, and one at /api/v1/ws, the same rooms for hub clients.",
+        by_default: &[
+            &[],
+            &[("path", "/api/v1/ws"), ("protocol", "hub")],
+            &[("path", "/ws/{session}/{user}/{type}"), ("protocol", "livechat")],
+        ],
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, and one at /ws/{session}/{user}/{type} for livechat clients.",
     },
 ];
 
@@ -182,5 +191,8 @@ fn is_mount(text: &str) -> bool {
         !segment.is_empty()
             && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'))
     };
-    rest.split('/').all(|segment| segment == "{user}" || word(segment)) && text.matches("{user}").count() <= 1
+    let named = |segment: &str| matches!(segment, "{user}" | "{session}" | "{type}");
+    let once = |name: &str| text.matches(name).count() <= 1;
+    rest.split('/').all(|segment| named(segment) || word(segment))
+        && ["{user}", "{session}", "{type}"].into_iter().all(once)
 }

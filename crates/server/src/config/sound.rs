@@ -322,6 +322,7 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
             let says = "`protocol` = \"hub\" needs auth = \"token\": its clients name themselves in the URL, and the token proves it";
             faults.add(section.place("auth"), says);
         }
+        livechat(&path, place, section, faults);
         trusted_path(&path, section, settings, faults);
         if section.maybe("one_per_user") == Some(true)
             && section.maybe::<String>("auth").as_deref() == Some("public")
@@ -335,6 +336,27 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
                 "`protocol` = \"echo\" is for conformance suites: start with --conformance",
             );
         }
+    }
+}
+
+/// A livechat connection is in the session that its path names, and what else names one.
+fn livechat(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
+    let is_livechat = section.maybe::<String>("protocol").as_deref() == Some("livechat");
+    match is_livechat {
+        true if !path.contains("{session}") => {
+            let says = "`protocol` = \"livechat\" needs a path with {session}, such as /ws/{session}/{user}/{type}";
+            faults.add(place, says);
+        }
+        false if path.contains("{session}") || path.contains("{type}") => {
+            let says = format!("`path` = \"{path}\": {{session}} and {{type}} are for protocol = \"livechat\"");
+            faults.add(place, says);
+        }
+        _ => {}
+    }
+    let app = section.maybe::<String>("app");
+    if let Some(app) = app.filter(|app| is_livechat != (app == "support") && is_livechat) {
+        let says = format!("`app` = \"{app}\": livechat clients are in sessions of support; leave it out");
+        faults.add(section.place("app"), says);
     }
 }
 

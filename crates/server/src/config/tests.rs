@@ -188,7 +188,13 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
         ),
         ("[[mounts]]\npath = \"/health\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/start.js\"", &["the server itself answers there"]),
-        ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one {user}"]),
+        ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one each of {user}"]),
+        ("[[mounts]]\npath = \"/s/{session}\"", &["line 2: `path` = \"/s/{session}\": {session} and {type} are for"]),
+        ("[[mounts]]\nprotocol = \"livechat\"", &["`protocol` = \"livechat\" needs a path with {session}"]),
+        (
+            "[[mounts]]\npath = \"/{session}\"\nprotocol = \"livechat\"\napp = \"chat\"",
+            &["line 4: `app` = \"chat\": livechat clients are in sessions of support"],
+        ),
         ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
         ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
         ("[[mounts]]\npath = \"/api/v1/channels\"", &["the server itself answers there"]),
@@ -268,7 +274,8 @@ fn defaults_are_sound_and_become_every_typed_value() {
     let (demo, served) = (sound(&written(None, &[])), sound(&written(Some(""), &[])));
     assert!(demo.demo && demo.typed.operator_listen.is_none());
     assert_eq!(served.typed.operator_listen.map(|address| address.port()), Some(8081));
-    let [mount, hub] = served.typed.mounts.as_slice() else { panic!("two mounts") };
+    let [mount, hub, livechat] = served.typed.mounts.as_slice() else { panic!("three mounts") };
+    assert_eq!((livechat.speaks, livechat.app.as_str()), (Speaks::Livechat, "support"));
     assert_eq!((hub.path.as_str(), hub.speaks, hub.of_room), ("/api/v1/ws", Speaks::Hub, Some((10, 20))));
     assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
     assert_eq!((mount.speaks, mount.auth), (Speaks::Rooms, MountAuth::Token));

@@ -227,6 +227,7 @@ pub(crate) struct Mount {
 pub(crate) enum Speaks {
     Rooms,
     Hub,
+    Livechat,
     Echo,
 }
 
