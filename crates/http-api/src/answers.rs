@@ -77,6 +77,18 @@ impl Fault {
         Fault { status, ..self }
     }
 
+    /// For clients that read `{success, message, error}`; what is beside it in the body stands in `data`.
+    pub(crate) fn in_envelope(self) -> Response {
+        let Fault { status, mut body, retry_after_ms } = self;
+        let taken = |body: &mut Value, key| body.as_object_mut().and_then(|body| body.remove(key));
+        let (message, error) = (taken(&mut body, "error"), taken(&mut body, "code"));
+        let mut whole = json!({ "success": false, "message": message, "error": error });
+        if body.as_object().is_some_and(|body| !body.is_empty()) {
+            whole["data"] = body;
+        }
+        Fault { status, body: whole, retry_after_ms }.into_response()
+    }
+
     pub(crate) fn is_conflict(&self) -> bool {
         self.status == StatusCode::CONFLICT
     }

@@ -2,8 +2,10 @@
 //! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
 
 mod answers;
+mod door;
 pub mod hub;
 mod keys;
+pub mod livechat;
 mod publish;
 
 use std::sync::Arc;

@@ -114,7 +114,7 @@ impl Hub {
         limit: u32,
     ) -> Result<Page, Fault> {
         let wish = Wish::History { limit, from };
-        match self.desk.call_by(By::User(user.clone()), room.clone(), wish).await? {
+        match self.door.desk.call_by(By::User(user.clone()), room.clone(), wish).await? {
             Told::Reply { reply: Reply::History { entries, next, .. }, .. } => Ok(Page { entries, next }),
             Told::Reply { reply: Reply::Refused(refusal), .. } => Err(of_refusal(&refusal)),
             Told::Reply { .. } | Told::Stored { .. } => Err(unexpected()),

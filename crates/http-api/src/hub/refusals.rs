@@ -32,11 +32,6 @@ pub(super) fn no_channel() -> Fault {
     Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such channel")
 }
 
-/// Whom a back end would be asked about is not let in without that.
-pub(super) fn asked_elsewhere() -> Fault {
-    Fault::forbidden("`authorizer` is asked about this, and only sockets ask it: use the socket")
-}
-
 pub(super) fn unexpected() -> Fault {
     Fault::unexpected()
 }

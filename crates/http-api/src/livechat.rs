@@ -1,0 +1,209 @@
+//! The HTTP calls of livechat clients, `/api`: what visitors and the staff ask of sessions and departments, in the envelope of the
+//! service that such clients were written for. Each is a word said to a room, as the user whom the token proves; what a user
+//! may, the support app decides. Accounts, e-mail and dashboards are elsewhere.
+
+mod bodies;
+mod staff;
+mod transcript;
+mod visitors;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router, middleware};
+use node::{Desk, Prover};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, Wish};
+
+use crate::answers::Fault;
+use crate::door::{Door, Said, Unsaid, share};
+
+const ROOT: &str = "/api";
+/// A message with its attachments.
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// As for the calls of hub clients.
+const AT_ONCE_MAX: usize = 512;
+const APP: &str = "support";
+
+/// Whether the router answers at this path, where no WebSocket can be.
+pub fn has(path: &str) -> bool {
+    let ours =
+        ["/chat", "/public/chat", "/chat-management", "/agent-status", "/session", "/auth", "/email", "/analytics"];
+    let rest = path.strip_prefix(ROOT).unwrap_or_default();
+    ours.iter().any(|our| rest.strip_prefix(our).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// A token for somebody who has none: the user's id, name, the rooms it is good for.
+pub type Mint = Box<dyn Fn(&str, &str, Vec<String>) -> Result<String, String> + Send + Sync>;
+
+pub struct Config {
+    pub desk: Desk,
+    pub prover: Prover,
+    /// Paths of the mounts whose clients these are.
+    pub mounts: Vec<String>,
+    pub asks: Asks,
+    /// The departments there are; the first takes those who name none.
+    pub departments: Vec<String>,
+    /// None: only others sign the tokens of this server, so that nobody begins without one.
+    pub mint: Option<Mint>,
+}
+
+pub(crate) struct Livechat {
+    door: Arc<Door>,
+    departments: Vec<String>,
+    mint: Option<Mint>,
+}
+
+type Shared = State<Arc<Livechat>>;
+
+pub fn router(config: Config) -> Router {
+    let Config { desk, prover, mounts, asks, departments, mint } = config;
+    let door = Arc::new(Door { desk, prover, mounts, asks });
+    let livechat = Arc::new(Livechat { door: door.clone(), departments, mint });
+    let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
+    let router = Router::new()
+        .route("/chat/start", post(visitors::start))
+        .route("/chat/contact", post(visitors::contact))
+        .route("/chat/link-user", post(visitors::link))
+        .route("/chat/history", get(visitors::history))
+        .route("/chat/session/{id}", get(visitors::session))
+        .route("/chat/session/{id}/transcript", get(transcript::of_session))
+        .route("/chat/request-escalation", post(visitors::escalate))
+        .route("/chat/close", post(staff::close))
+        .route("/chat/rate", post(visitors::rate))
+        .route("/chat/reopen", post(visitors::reopen))
+        .route("/public/chat/message", post(visitors::message))
+        .route("/public/chat/upload", post(visitors::upload))
+        .route("/public/chat/session/{id}/messages", get(visitors::messages))
+        .route("/chat-management/agent/message", post(visitors::message))
+        .route("/chat-management/agent/assign", post(staff::assign))
+        .route("/chat-management/agent/transfer", post(staff::transfer))
+        .route("/chat-management/agent/close", post(staff::close))
+        .route("/chat-management/agent/sessions", get(staff::own_sessions))
+        .route("/chat-management/agent/sessions/{id}", get(visitors::session))
+        .route("/chat-management/admin/waiting", get(staff::waiting))
+        .route("/chat-management/admin/active", get(staff::active))
+        .route("/chat-management/admin/sessions", get(staff::all_sessions))
+        .route("/chat-management/admin/assign", post(staff::assign))
+        .route("/chat-management/admin/close", post(staff::close))
+        .route("/agent-status/heartbeat", post(staff::heartbeat))
+        .route("/agent-status/offline", post(staff::offline))
+        .route("/agent-status/online", get(staff::online))
+        .route("/agent-status/department/{id}", get(staff::of_department))
+        .route("/agent-status/agent/{id}", get(staff::of_agent))
+        .route("/agent-status/stats", get(staff::figures))
+        .route("/session/{id}/connection-status", get(visitors::connected))
+        .route("/auth/{*rest}", elsewhere())
+        .route("/email/{*rest}", elsewhere())
+        .route("/analytics/{*rest}", elsewhere())
+        .method_not_allowed_fallback(async |method: Method| Failed::from(Fault::method(&method)))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(livechat);
+    let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
+    let router = router.layer(middleware::from_fn_with_state(places, crate::find_place));
+    Router::new().nest(ROOT, router.layer(middleware::from_fn_with_state(door, share)))
+}
+
+fn accounts_are_elsewhere() -> Fault {
+    let says = "no accounts, mails and dashboards are kept here: tokens come from your own login, or from `kulkul token`";
+    Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", says)
+}
+
+/// What went well, in the envelope.
+fn done(status: StatusCode, message: &str, data: Value) -> Answer {
+    Ok((status, Json(json!({ "success": true, "message": message, "data": data }))).into_response())
+}
+
+fn ok(message: &str, data: Value) -> Answer {
+    done(StatusCode::OK, message, data)
+}
+
+type Answer = Result<Response, Failed>;
+
+/// What did not, in the same.
+pub(crate) struct Failed(Fault);
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Failed {
+        Failed(fault)
+    }
+}
+
+impl From<Unsaid> for Failed {
+    fn from(why: Unsaid) -> Failed {
+        Failed(match why {
+            Unsaid::Refused(refusal) => of_refusal(&refusal),
+            Unsaid::Other(fault) => fault,
+        })
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        self.0.in_envelope()
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Fault {
+    let fault = Fault::from(refusal);
+    match refusal.code {
+        Code::App("NOT_FOUND") => fault.with_status(StatusCode::NOT_FOUND),
+        Code::App("SESSION_CLOSED") => fault.with_status(StatusCode::BAD_REQUEST),
+        _ => fault,
+    }
+}
+
+impl Livechat {
+    fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
+        self.door.user(headers)
+    }
+
+    fn session(&self, id: &str, user: &User) -> Result<RoomId, Fault> {
+        let room = RoomId::new(APP, &bodies::session_id(id)?);
+        self.door.check(&room, user, "your token does not allow this session")?;
+        Ok(room)
+    }
+
+    fn department(&self, name: &str, user: &User) -> Result<RoomId, Fault> {
+        if !self.departments.iter().any(|known| known == name) {
+            let says = format!("there is no department {name:?}: there are {}", self.departments.join(", "));
+            return Err(Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", says));
+        }
+        let room = RoomId::new(APP, &format!("dept:{name}"));
+        self.door.check(&room, user, "your token does not allow this department")?;
+        Ok(room)
+    }
+
+    async fn say(
+        &self,
+        user: &Arc<User>,
+        room: &RoomId,
+        kind: &'static str,
+        payload: &Value,
+    ) -> Result<Said, Unsaid> {
+        self.say_once(user, room, kind, payload, None).await
+    }
+
+    async fn say_once(
+        &self,
+        user: &Arc<User>,
+        room: &RoomId,
+        kind: &'static str,
+        payload: &Value,
+        id: Option<String>,
+    ) -> Result<Said, Unsaid> {
+        let payload: Payload = payload.to_string().into();
+        self.door.say(By::User(user.clone()), room, Wish::Publish { kind: kind.into(), payload, id }).await
+    }
+
+    /// The same of a word whose whole point is the reply.
+    async fn ask(&self, user: &Arc<User>, room: &RoomId, kind: &'static str) -> Result<Value, Unsaid> {
+        let said = self.say(user, room, kind, &json!({})).await?;
+        let told = said.reply.and_then(|told| serde_json::from_slice(&told).ok());
+        told.ok_or_else(|| Unsaid::Other(Fault::unexpected()))
+    }
+}
