@@ -72,7 +72,13 @@ impl Node {
     }
 
     /// In the place of the one it was read from, of which nothing stays.
-    pub(crate) async fn put(&self, room: &RoomId, epoch: Epoch, number: u64, shelf: &Shelf) -> Result<(), Lack> {
+    pub(crate) async fn put(
+        &self,
+        room: &RoomId,
+        epoch: Epoch,
+        number: u64,
+        shelf: &Shelf,
+    ) -> Result<(), Lack> {
         let (stream, subject) = (&self.names.snapshots, self.names.aside_of(room, epoch, number));
         let last = Some(shelf.sequence);
         let sequence = self.server.publish(subject.clone(), last, HeaderMap::new(), shelf.encode()).await?;

@@ -2,9 +2,11 @@
 //! the message is deleted so that the server overwrites it. Who reads finds the hole, and what fills it by its offset alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use engine::{Answer, ERASE_MAX, Erased, Stored};
-use vocabulary::{Epoch, Incarnation, Position, RoomId, Seen, tombstone};
+use futures_util::future::join_all;
+use vocabulary::{Incarnation, Position, RoomId, Seen, tombstone};
 
 use crate::aside::{Beside, TOGETHER};
 use crate::message::Message;
@@ -14,11 +16,16 @@ use crate::server::{Fault, Lack};
 
 const RACES_MAX: usize = 8;
 
-/// What the log has of a record.
-enum Holder {
-    Message(u64, Box<Message>),
-    /// Nothing, of it and of those behind it up to here.
-    Hole(u64),
+/// Of the room's lane, for one question: appends wait behind it. One shelf is ended in any case, however slow the server is.
+const TURN: Duration = Duration::from_millis(50);
+/// Messages that are read one after the other before the first that is looked for; one that is farther off is searched for.
+const NEAR_RECORDS: u64 = 32;
+
+/// What is put aside together: what goes of one shelf, and of the messages that hold any of it.
+struct Share {
+    gone: BTreeSet<u64>,
+    /// With their sequences. Of what they do not hold the shelves have it already.
+    messages: Vec<(u64, Message)>,
 }
 
 impl Node {
@@ -54,6 +61,7 @@ impl Node {
         seen: Seen,
         offsets: &[u64],
     ) -> Result<Erased, Lack> {
+        let since = Instant::now();
         let mut standing = self.standing(room).await?;
         match standing.place(seen) {
             Place::Lost => return Ok(Erased::Lost),
@@ -77,46 +85,61 @@ impl Node {
         let base = standing.base().position.offset;
         let mut left: BTreeSet<u64> = offsets.iter().copied().filter(|offset| *offset > base).collect();
         while let Some(first) = left.first().copied() {
-            let (sequence, message) = match self.holder(room, &standing, first).await? {
-                Holder::Message(sequence, message) => (sequence, message),
-                // It was beside another one.
-                Holder::Hole(upto) => {
-                    let shelf = first / TOGETHER;
-                    let rest = left.split_off(&((shelf + 1) * TOGETHER).min(upto.saturating_add(1)));
-                    let gone = std::mem::replace(&mut left, rest);
-                    self.erase_aside(room, seen.position.epoch, shelf, &gone).await?;
-                    continue;
-                }
-            };
-            let rest = left.split_off(&(message.after.position.offset + 1));
-            let gone = std::mem::replace(&mut left, rest);
-            self.put_aside(room, &message, &gone).await?;
-            if sequence == standing.end.sequence {
+            let share = self.share(room, &mut standing, &mut left).await?;
+            self.put_aside(room, &standing, &share).await?;
+            if share.messages.last().is_some_and(|(sequence, _)| *sequence == standing.end.sequence) {
                 standing = self.end_behind(by, room, &standing).await?;
             }
-            self.delete(&self.names.log, sequence).await?;
-            standing.hint = (message.after.position.offset, sequence + 1);
+            let deletes = share.messages.iter().map(|(sequence, _)| self.delete(&self.names.log, *sequence));
+            for deleted in join_all(deletes).await {
+                deleted?;
+            }
+            if let Some(next) = left.first().filter(|_| since.elapsed() >= TURN) {
+                return Ok(Erased::Upto(next - 1));
+            }
+            debug_assert!(left.first().is_none_or(|next| *next > first), "each round takes some");
         }
         Ok(Erased::Gone)
     }
 
-    async fn holder(&self, room: &RoomId, standing: &Standing, offset: u64) -> Result<Holder, Lack> {
+    /// Taken from what is left. The log is walked once, from where the last share ended.
+    async fn share(
+        &self,
+        room: &RoomId,
+        standing: &mut Standing,
+        left: &mut BTreeSet<u64>,
+    ) -> Result<Share, Lack> {
         let (subject, epoch) = (self.names.log_of(room), standing.end.seen.position.epoch);
-        let (_, mut from) = self.start(room, standing, offset - 1).await?;
-        while let Some(got) = self.server.next(&self.names.log, &subject, from).await? {
-            from = got.sequence + 1;
+        let first = left.first().copied().unwrap_or_default();
+        let shelf_end = (first / TOGETHER + 1) * TOGETHER;
+        let last = left.range(..shelf_end).next_back().copied().unwrap_or_default();
+        let (_, mut from) = self.start(room, standing, first - 1, NEAR_RECORDS).await?;
+        let (mut reached, mut messages) = (Position { epoch, offset: first - 1 }, Vec::new());
+        while reached.offset < last
+            && let Some(got) = self.server.next(&self.names.log, &subject, from).await?
+        {
             let message = Message::decode(got.data).ok_or_else(|| count_damaged(self))?;
-            if message.after.position < (Position { epoch, offset }) {
+            if message.after.position.epoch > epoch {
+                return Err(Fault::Raced.into());
+            }
+            from = got.sequence + 1;
+            if message.after.position <= reached {
                 continue;
             }
-            let before = message.before.position;
-            return Ok(if before.epoch == epoch && before.offset >= offset {
-                Holder::Hole(before.offset)
-            } else {
-                Holder::Message(got.sequence, Box::new(message))
-            });
+            reached = message.after.position;
+            if left.range(message.before.position.offset + 1..reached.offset + 1).next().is_some() {
+                messages.push((got.sequence, message));
+            }
         }
-        Ok(Holder::Hole(u64::MAX))
+        if reached.offset >= first {
+            standing.hint = (reached.offset, from);
+            if let Some(book) = lock(&self.rooms).get_mut(room) {
+                book.mark(epoch, reached.offset, from);
+            }
+        }
+        // What lies between two messages is a hole, and so is what lies behind the last one.
+        let rest = left.split_off(&(last.max(reached.offset) + 1));
+        Ok(Share { gone: std::mem::replace(left, rest), messages })
     }
 
     /// The room's last message says where its log ends, and the next one is stored behind it alone: an empty one takes its
@@ -136,40 +159,30 @@ impl Node {
         Ok(Standing { end: crate::book::End::of(sequence, &empty), ..standing.clone() })
     }
 
-    async fn put_aside(&self, room: &RoomId, message: &Message, gone: &BTreeSet<u64>) -> Result<(), Lack> {
-        let epoch = message.after.position.epoch;
-        let mut shelves: BTreeMap<u64, Vec<Beside>> = BTreeMap::new();
-        let mut before = message.before.check;
-        for (stored, check) in message.records() {
-            shelves.entry(stored.offset / TOGETHER).or_default().push((before, stored));
-            before = check;
+    async fn put_aside(&self, room: &RoomId, standing: &Standing, share: &Share) -> Result<(), Lack> {
+        let epoch = standing.end.seen.position.epoch;
+        let numbers = share.gone.iter().map(|offset| (offset / TOGETHER, Vec::new()));
+        let mut shelves: BTreeMap<u64, Vec<Beside>> = numbers.collect();
+        for (_, message) in &share.messages {
+            let mut before = message.before.check;
+            for (stored, check) in message.records() {
+                shelves.entry(stored.offset / TOGETHER).or_default().push((before, stored));
+                before = check;
+            }
         }
         for (number, records) in shelves {
             let mut shelf = self.shelf(room, epoch, number).await?;
             for (before, Stored { offset, key, data }) in records {
                 // One that was put there by somebody who did not get to the end may be a tombstone already.
-                let held = shelf.records.get(&offset).map_or(data, |(.., held)| held.clone());
-                let data = if gone.contains(&offset) { tombstone(&held) } else { held };
-                shelf.records.insert(offset, (before, key, data));
+                shelf.records.entry(offset).or_insert((before, key, data));
+            }
+            for offset in share.gone.range(number * TOGETHER..(number + 1) * TOGETHER) {
+                let (.., data) = shelf.records.get_mut(offset).ok_or_else(|| count_damaged(self))?;
+                *data = tombstone(data);
             }
             self.put(room, epoch, number, &shelf).await?;
         }
         Ok(())
-    }
-
-    async fn erase_aside(
-        &self,
-        room: &RoomId,
-        epoch: Epoch,
-        number: u64,
-        gone: &BTreeSet<u64>,
-    ) -> Result<(), Lack> {
-        let mut shelf = self.shelf(room, epoch, number).await?;
-        for offset in gone {
-            let (.., data) = shelf.records.get_mut(offset).ok_or_else(|| count_damaged(self))?;
-            *data = tombstone(data);
-        }
-        self.put(room, epoch, number, &shelf).await
     }
 
     /// The message that began the epoch has a snapshot in it, of which there is a newer one now.

@@ -3,14 +3,17 @@
 mod world;
 
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use conformance::words::{A, base, general, go_on, snapshot, text};
+use conformance::words::{A, B, base, batch, general, go_on, snapshot, text};
 use engine::{Answer, Appended, Batch, Erased, Parcel, Question, Snapshot};
+use engine_nats::Config;
 use serde_json::json;
 use vocabulary::{Key, Payload, Seen, is_tombstone};
 use world::desk::{Desk, operate};
+use world::proxy::Proxy;
 
 const SAID: &str = "ana said this and nobody else";
 
@@ -39,9 +42,10 @@ fn append(desk: &mut Desk, seen: Seen, texts: &[&str]) -> Seen {
 }
 
 fn erase(desk: &mut Desk, seen: Seen, offsets: &[u64]) {
-    let question = Question::Erase { room: general(), seen, offsets: offsets.to_vec(), ticket: 4 };
-    let answer = desk.ask(&question, |answer| matches!(answer, Answer::Erased { .. }));
-    assert!(matches!(answer, Answer::Erased { outcome: Erased::Gone, .. }), "{answer:?}");
+    let mut left = offsets.to_vec();
+    while let Erased::Upto(upto) = desk.erase(&general(), seen, &left, 4) {
+        left.retain(|offset| *offset > upto);
+    }
 }
 
 fn messages(url: &str, stream: &str) -> u64 {
@@ -124,4 +128,48 @@ fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
     store(&mut desk, seen, 47);
     assert_eq!(messages(&url, &snapshots), 0);
     assert_eq!(desk.load(&general()).head, seen.position);
+}
+
+/// What a server in another zone is away. Nothing is faster than that, however fast the machine is.
+const WAY: Duration = Duration::from_millis(5);
+
+#[test]
+fn far_from_its_server_an_erasure_ends_and_appends_have_their_turn_in_between() {
+    let url = world::shared();
+    let server = url.strip_prefix("nats://").and_then(|address| address.parse().ok()).expect("an address");
+    let config = world::config(&url);
+    let mut near = Desk::new(&config, B);
+    let mut seen = near.start();
+    for number in 0..96 {
+        seen = append(&mut near, seen, &[&format!("{SAID} {number}")]);
+    }
+    let proxy = Proxy::far_from(server, WAY);
+    let mut desk = Desk::new(&Config { servers: vec![format!("nats://{}", proxy.address)], ..config }, A);
+    desk.load(&general());
+    let calls = desk.figure("nats_calls_total");
+    let own: Vec<u64> = (1..=96).filter(|offset| offset % 2 == 0).collect();
+    let (mut left, mut goes) = (own.clone(), 0);
+    while !left.is_empty() {
+        goes += 1;
+        let question = Question::Erase { room: general(), seen, offsets: left.clone(), ticket: goes };
+        desk.tell(question);
+        // It comes behind it, and is answered before there is a next one.
+        let meanwhile = format!("meanwhile {goes}");
+        let asked = Batch { number: 1000 + goes, ..batch(seen, &[&[&meanwhile]]) };
+        desk.tell(Question::Append { room: general(), batch: asked.clone() });
+        let outcome = desk.erase(&general(), seen, &left, goes);
+        let stored = desk.append(&general(), asked);
+        assert!(matches!(stored, Appended::Stored { .. }), "{stored:?}");
+        match outcome {
+            Erased::Upto(upto) => left.retain(|offset| *offset > upto),
+            _ => left.clear(),
+        }
+    }
+    assert_eq!(goes, 7, "a shelf of sixteen offsets at a time");
+    let calls = desk.figure("nats_calls_total") - calls;
+    assert!(calls < goes * 64, "{calls} calls");
+    let records = near.load(&general()).records;
+    let gone: Vec<u64> = records.iter().filter(|it| is_tombstone(&it.data)).map(|it| it.offset).collect();
+    assert_eq!(gone, own);
+    assert_eq!(records.len(), 96 + goes as usize);
 }

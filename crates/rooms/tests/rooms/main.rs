@@ -10,3 +10,4 @@ mod presence;
 mod resuming;
 mod subjects;
 mod sweeping;
+mod sweeping_late;

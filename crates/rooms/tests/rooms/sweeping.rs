@@ -15,10 +15,10 @@ use vocabulary::{
 use crate::desk::{Desk, OTHER, room};
 
 /// What is said is recorded; `forget` erases all that was said with the letter behind it, up to there.
-struct Forgetful;
+pub(crate) struct Forgetful;
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// Erasures: of which letter, up to where. Those that are not at their end.
     forgotten: Vec<(u8, Position)>,
     open: BTreeSet<Position>,
@@ -100,20 +100,20 @@ impl App for Forgetful {
     }
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { ring_records_max: 8, lease: Duration::from_secs(100_000), ..Limits::default() }
 }
 
-fn opened() -> Desk {
+pub(crate) fn opened() -> Desk {
     Desk::serving(app::host(Forgetful), Nodes::Many, limits(), Rules::default())
 }
 
-fn becomes_steward(desk: &mut Desk) {
+pub(crate) fn becomes_steward(desk: &mut Desk) {
     desk.rooms.answered(desk.now, Answer::Attending { slices: vec![room().slice()], due: Vec::new() });
     desk.collect();
 }
 
-fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
+pub(crate) fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
     for id in said {
         desk.say(&id);
         desk.carry_all();
@@ -121,12 +121,12 @@ fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
 }
 
 /// Some hundred records by two, told apart by their first letter.
-fn talk(records: usize) -> impl Iterator<Item = String> {
+pub(crate) fn talk(records: usize) -> impl Iterator<Item = String> {
     (0..records).map(|number| format!("{}{number}", if number % 3 == 0 { 'a' } else { 'b' }))
 }
 
 /// At the steward's, with somebody in it.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let mut desk = opened();
     desk.join();
     desk.carry_all();
@@ -134,7 +134,7 @@ fn desk() -> Desk {
     desk
 }
 
-fn loaded(desk: &mut Desk) -> Loaded {
+pub(crate) fn loaded(desk: &mut Desk) -> Loaded {
     let question = Question::Follow { room: room(), seen: None, ticket: 77 };
     desk.engine.handle(desk.now, Asked { by: OTHER, question });
     let mut found = None;
@@ -147,7 +147,7 @@ fn loaded(desk: &mut Desk) -> Loaded {
 }
 
 /// The whole log: a text, or nothing.
-fn log(desk: &mut Desk) -> Vec<Option<String>> {
+pub(crate) fn log(desk: &mut Desk) -> Vec<Option<String>> {
     let epoch = loaded(desk).head.epoch;
     let mut log = Vec::new();
     loop {
@@ -164,12 +164,12 @@ fn log(desk: &mut Desk) -> Vec<Option<String>> {
 }
 
 /// Records with such a text in them.
-fn with(log: &[Option<String>], text: &str) -> usize {
+pub(crate) fn with(log: &[Option<String>], text: &str) -> usize {
     log.iter().flatten().filter(|it| it.contains(text)).count()
 }
 
 /// Until nothing more is done.
-fn go_on(desk: &mut Desk) -> usize {
+pub(crate) fn go_on(desk: &mut Desk) -> usize {
     let mut asked = 0;
     for _ in 0..200 {
         desk.wait(Duration::from_millis(20));
@@ -179,7 +179,7 @@ fn go_on(desk: &mut Desk) -> usize {
     asked
 }
 
-fn erasures(log: &[Option<String>]) -> usize {
+pub(crate) fn erasures(log: &[Option<String>]) -> usize {
     log.iter().filter(|it| it.is_none()).count()
 }
 

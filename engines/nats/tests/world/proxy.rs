@@ -1,10 +1,15 @@
-//! A way to the server that can be made deaf towards the client, and cut.
+//! A way to the server that can be made deaf towards the client, made long, and cut.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// Pieces on a long way at once: more than a node and its server say in such a time.
+const PIECES_MAX: usize = 4096;
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -19,6 +24,11 @@ struct Way {
 
 impl Proxy {
     pub(crate) fn to(server: SocketAddr) -> Proxy {
+        Proxy::far_from(server, Duration::ZERO)
+    }
+
+    /// What either of them says takes so long to the other, however much it is.
+    pub(crate) fn far_from(server: SocketAddr, takes: Duration) -> Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let open = Arc::new(Mutex::new(Vec::new()));
@@ -31,8 +41,8 @@ impl Proxy {
                 let way = Way { ends: [handle(&client), handle(&server)], is_deaf: is_deaf.clone() };
                 opened.lock().expect("whole").push(way);
                 let (from, to) = (handle(&client), handle(&server));
-                thread::spawn(move || pass(from, to, &AtomicBool::new(false)));
-                thread::spawn(move || pass(server, client, &is_deaf));
+                thread::spawn(move || pass(from, to, takes, &AtomicBool::new(false)));
+                thread::spawn(move || pass(server, client, takes, &is_deaf));
             }
         });
         Proxy { address, open }
@@ -55,10 +65,25 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_deaf: &AtomicBool) {
+fn pass(mut from: TcpStream, to: TcpStream, takes: Duration, is_deaf: &AtomicBool) {
+    let (pieces, comes): (SyncSender<(Instant, Vec<u8>)>, _) = sync_channel(PIECES_MAX);
+    thread::spawn(move || arrive(&comes, to));
     let mut bytes = [0; 65_536];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        if !is_deaf.load(Ordering::SeqCst) && to.write_all(&bytes[..count]).is_err() {
+        if !is_deaf.load(Ordering::SeqCst)
+            && pieces.send((Instant::now() + takes, bytes[..count].into())).is_err()
+        {
+            break;
+        }
+    }
+}
+
+fn arrive(pieces: &Receiver<(Instant, Vec<u8>)>, mut to: TcpStream) {
+    while let Ok((at, bytes)) = pieces.recv() {
+        while let Some(left) = at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            thread::park_timeout(left);
+        }
+        if to.write_all(&bytes).is_err() {
             break;
         }
     }
