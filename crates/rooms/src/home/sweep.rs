@@ -1,5 +1,5 @@
 //! Erasing what an app says is to be erased: the room's steward sees to it that no snapshot from before is kept, so that whoever
-//! folds the room anew meets no tombstone, walks the log once and has the engine put tombstones there, and ends it by a duty. Begun again after whatever came between, because each part of it
+//! meets a tombstone can begin behind it, walks the log once and has the engine put tombstones there, and ends it by a duty. Begun again after whatever came between, because each part of it
 //! done twice is harmless. It decides nothing about what is erased.
 
 use app::{Duties, Sweep};

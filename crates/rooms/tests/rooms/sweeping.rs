@@ -24,6 +24,8 @@ pub(crate) struct State {
     open: BTreeSet<Position>,
     /// So that a snapshot from before holds it.
     last: Payload,
+    /// However much of it is erased.
+    said: usize,
 }
 
 impl State {
@@ -44,6 +46,10 @@ impl App for Forgetful {
     fn admit(&self, _: Now, _: &State, _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
         Ok(Audience::default())
     }
+    /// All that it is.
+    fn about(&self, _: Now, state: &State, _: &Caller, _: &Payload) -> Option<Payload> {
+        Some(self.save(state))
+    }
     fn decide(&self, _: Now, _: Room<'_, State>, by: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
         if let Caller::Duty { payload, .. } = by {
             return Ok(Decision::record("swept", payload.clone()));
@@ -53,7 +59,7 @@ impl App for Forgetful {
     }
     fn apply(&self, state: &mut State, record: &Record) -> Applied {
         match &*record.kind {
-            "said" => state.last = record.body.clone(),
+            "said" => (state.said, state.last) = (state.said + 1, record.body.clone()),
             "forgot" => {
                 state.forgotten.push((record.body[7], record.position));
                 state.open.insert(record.position);
@@ -85,18 +91,22 @@ impl App for Forgetful {
         let open: Vec<String> = state.open.iter().map(position).collect();
         let forgotten: Vec<String> = forgotten.collect();
         let last = String::from_utf8_lossy(&state.last);
-        Payload::from(format!("{}|{}|{last}", forgotten.join(","), open.join(",")))
+        Payload::from(format!("{}|{}|{}|{last}", forgotten.join(","), open.join(","), state.said))
     }
     fn load(&self, _: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
         let text = String::from_utf8_lossy(saved).into_owned();
-        let mut parts = text.splitn(3, '|');
+        let mut parts = text.splitn(4, '|');
         let mut list =
             || parts.next().unwrap_or_default().split(',').filter(|it| !it.is_empty()).map(str::to_owned);
         let forgotten: Vec<String> = list().collect();
         let open = list().filter_map(|at| at.parse().ok()).collect();
         let one = |it: &String| Some((it.as_bytes()[0], it[2..].parse().ok()?));
         let forgotten = forgotten.iter().filter_map(one).collect();
-        Ok(State { forgotten, open, last: Payload::from(parts.next().unwrap_or_default().to_owned()) })
+        let said = parts
+            .next()
+            .and_then(|said| said.parse().ok())
+            .ok_or_else(|| UnknownFormat("said".to_owned()))?;
+        Ok(State { forgotten, open, last: Payload::from(parts.next().unwrap_or_default().to_owned()), said })
     }
 }
 
