@@ -14,6 +14,7 @@ use crate::node::{Node, count_damaged, lock};
 use crate::past::{Place, Standing};
 use crate::server::{Fault, Lack};
 
+/// What is not there, or is not as it was, is looked at so often before it is believed.
 const RACES_MAX: usize = 8;
 
 /// Of the room's lane, for one question: appends wait behind it. One shelf is ended in any case, however slow the server is.
@@ -37,8 +38,8 @@ impl Node {
         ticket: u64,
     ) {
         let mut outcome = Err(Fault::Raced.into());
-        for _ in 0..RACES_MAX {
-            outcome = self.try_erase(by, &room, seen, &offsets).await;
+        for round in 1..=RACES_MAX {
+            outcome = self.try_erase(by, &room, (seen, &offsets), round == RACES_MAX).await;
             if outcome != Err(Lack::Fault(Fault::Raced)) {
                 break;
             }
@@ -58,20 +59,21 @@ impl Node {
         &self,
         by: Incarnation,
         room: &RoomId,
-        seen: Seen,
-        offsets: &[u64],
+        (seen, offsets): (Seen, &[u64]),
+        is_last: bool,
     ) -> Result<Erased, Lack> {
         let since = Instant::now();
         let mut standing = self.standing(room).await?;
         match standing.place(seen) {
             Place::Lost => return Ok(Erased::Lost),
             Place::Behind => return Ok(Erased::Behind),
-            Place::Within
-                if self.after(room, &standing, seen.position.offset, 1).await?.check != seen.check =>
-            {
-                return Ok(Erased::Lost);
-            }
-            Place::Within | Place::End => {}
+            Place::End => {}
+            Place::Within => match self.after(room, &standing, seen.position.offset, 1).await {
+                Ok(after) if after.check == seen.check => {}
+                Ok(_) => return Ok(Erased::Lost),
+                Err(Lack::Damaged) if !is_last => return Err(Fault::Raced.into()),
+                Err(lack) => return Err(lack),
+            },
         }
         if offsets.len() > ERASE_MAX {
             return Ok(Erased::Refused);
@@ -86,7 +88,7 @@ impl Node {
         let mut left: BTreeSet<u64> = offsets.iter().copied().filter(|offset| *offset > base).collect();
         while let Some(first) = left.first().copied() {
             let share = self.share(room, &mut standing, &mut left).await?;
-            self.put_aside(room, &standing, &share).await?;
+            self.put_aside(room, &standing, &share, is_last).await?;
             if share.messages.last().is_some_and(|(sequence, _)| *sequence == standing.end.sequence) {
                 standing = self.end_behind(by, room, &standing).await?;
             }
@@ -159,7 +161,13 @@ impl Node {
         Ok(Standing { end: crate::book::End::of(sequence, &empty), ..standing.clone() })
     }
 
-    async fn put_aside(&self, room: &RoomId, standing: &Standing, share: &Share) -> Result<(), Lack> {
+    async fn put_aside(
+        &self,
+        room: &RoomId,
+        standing: &Standing,
+        share: &Share,
+        is_last: bool,
+    ) -> Result<(), Lack> {
         let epoch = standing.end.seen.position.epoch;
         let numbers = share.gone.iter().map(|offset| (offset / TOGETHER, Vec::new()));
         let mut shelves: BTreeMap<u64, Vec<Beside>> = numbers.collect();
@@ -177,7 +185,10 @@ impl Node {
                 shelf.records.entry(offset).or_insert((before, key, data));
             }
             for offset in share.gone.range(number * TOGETHER..(number + 1) * TOGETHER) {
-                let (.., data) = shelf.records.get_mut(offset).ok_or_else(|| count_damaged(self))?;
+                let Some((.., data)) = shelf.records.get_mut(offset) else {
+                    // Trimmed meanwhile, perhaps: then the base has moved, and with the next look it is erased already.
+                    return Err(if is_last { count_damaged(self) } else { Fault::Raced.into() });
+                };
                 *data = tombstone(data);
             }
             self.put(room, epoch, number, &shelf).await?;

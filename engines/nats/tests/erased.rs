@@ -12,7 +12,7 @@ use engine::{Answer, Appended, Batch, Erased, Parcel, Question, Snapshot};
 use engine_nats::Config;
 use serde_json::json;
 use vocabulary::{Key, Payload, Seen, is_tombstone};
-use world::desk::{Desk, operate};
+use world::desk::{Desk, PATIENCE, operate};
 use world::proxy::Proxy;
 
 const SAID: &str = "ana said this and nobody else";
@@ -110,11 +110,6 @@ fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
         seen = append(&mut desk, seen, some);
     }
     erase(&mut desk, seen, &(1..=47).collect::<Vec<_>>());
-    let store = |desk: &mut Desk, seen: Seen, forget_upto| {
-        let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
-        let at = seen.position;
-        desk.ask(&question, |answer| matches!(answer, Answer::Stored { kept, .. } if *kept == Some(at)));
-    };
     store(&mut desk, go_on(first.seen, &texts[..30]), 20);
     erase(&mut desk, seen, &[]);
     let url = world::url(&server);
@@ -130,21 +125,54 @@ fn a_newer_snapshot_and_what_is_forgotten_leave_nothing_beside_the_log() {
     assert_eq!(desk.load(&general()).head, seen.position);
 }
 
+fn store(desk: &mut Desk, seen: Seen, forget_upto: u64) {
+    let question = Question::Store { room: general(), snapshot: snapshot(seen), forget_upto };
+    let at = seen.position;
+    desk.ask(&question, |answer| matches!(answer, Answer::Stored { kept, .. } if *kept == Some(at)));
+}
+
+/// Two nodes: one beside the server, and one behind a proxy.
+fn near_and_behind(takes: Duration) -> (Config, Desk, Desk, Proxy) {
+    let url = world::shared();
+    let server = url.strip_prefix("nats://").and_then(|address| address.parse().ok()).expect("an address");
+    let (config, proxy) = (world::config(&url), Proxy::far_from(server, takes));
+    let near = Desk::new(&config, B);
+    let servers = vec![format!("nats://{}", proxy.address)];
+    let behind = Desk::new(&Config { servers, ..config.clone() }, A);
+    (config, near, behind, proxy)
+}
+
+/// A steward that is none any more erases, and the new one lets go of what is old.
+#[test]
+fn what_is_trimmed_while_it_is_erased_is_gone_and_nothing_is_damaged() {
+    let (config, mut near, mut behind, proxy) = near_and_behind(Duration::ZERO);
+    let mut seen = near.start();
+    for number in 0..40 {
+        seen = append(&mut near, seen, &[&format!("{SAID} {number}")]);
+    }
+    erase(&mut near, seen, &(1..=20).collect::<Vec<_>>());
+    behind.load(&general());
+    // It knows how the room stands, and looks now at what is beside the log.
+    proxy.hold_at(format!("DIRECT.GET.{}_SNAPSHOTS", config.prefix.replace('.', "_")));
+    behind.tell(Question::Erase { room: general(), seen, offsets: vec![3, 17], ticket: 1 });
+    assert!(proxy.is_held_within(PATIENCE));
+    store(&mut near, seen, 40);
+    proxy.let_go();
+    assert_eq!(behind.erase(&general(), seen, &[3, 17], 1), Erased::Gone);
+    assert_eq!(behind.figure("nats_damaged_total"), 0);
+    assert_eq!(near.load(&general()).base, 40);
+}
+
 /// What a server in another zone is away. Nothing is faster than that, however fast the machine is.
 const WAY: Duration = Duration::from_millis(5);
 
 #[test]
 fn far_from_its_server_an_erasure_ends_and_appends_have_their_turn_in_between() {
-    let url = world::shared();
-    let server = url.strip_prefix("nats://").and_then(|address| address.parse().ok()).expect("an address");
-    let config = world::config(&url);
-    let mut near = Desk::new(&config, B);
+    let (_, mut near, mut desk, _proxy) = near_and_behind(WAY);
     let mut seen = near.start();
     for number in 0..96 {
         seen = append(&mut near, seen, &[&format!("{SAID} {number}")]);
     }
-    let proxy = Proxy::far_from(server, WAY);
-    let mut desk = Desk::new(&Config { servers: vec![format!("nats://{}", proxy.address)], ..config }, A);
     desk.load(&general());
     let calls = desk.figure("nats_calls_total");
     let own: Vec<u64> = (1..=96).filter(|offset| offset % 2 == 0).collect();
