@@ -19,7 +19,7 @@ const FORMAT: u8 = 1;
 pub(crate) const TOGETHER: u64 = 16;
 /// Messages put aside that are read at once, for one page.
 const READ_AT_ONCE: usize = 8;
-/// Of what was put aside and is forgotten, looked at with one snapshot; the next one looks on.
+/// Of what was put aside and is over, forgotten with one snapshot; the rest goes with the next ones.
 const FORGOTTEN_AT_ONCE: usize = 64;
 
 /// One record that is not in the log any more, and the check before it.
@@ -71,7 +71,8 @@ impl Node {
         Shelf::decode(got.sequence, got.data).ok_or_else(|| count_damaged(self))
     }
 
-    /// In the place of the one it was read from, of which nothing stays.
+    /// In the place of the one it was read from, of which nothing stays; who is killed in between leaves that to the end of the
+    /// erasure.
     pub(crate) async fn put(
         &self,
         room: &RoomId,
@@ -80,13 +81,40 @@ impl Node {
         shelf: &Shelf,
     ) -> Result<(), Lack> {
         let (stream, subject) = (&self.names.snapshots, self.names.aside_of(room, epoch, number));
-        let last = Some(shelf.sequence);
-        let sequence = self.server.publish(subject.clone(), last, HeaderMap::new(), shelf.encode()).await?;
-        // Somebody who did not get to the end may have left more than one.
-        while let Some(old) = self.server.next(stream, &subject, 1).await? {
-            if old.sequence >= sequence {
-                break;
+        self.server.publish(subject, Some(shelf.sequence), HeaderMap::new(), shelf.encode()).await?;
+        if shelf.sequence > 0 {
+            self.delete(stream, shelf.sequence).await?;
+        }
+        Ok(())
+    }
+
+    /// Of each shelf there is one message, however many who did not get to the end have left: what is erased in the last one
+    /// may stand in those before it.
+    pub(crate) async fn forget_doubles(&self, room: &RoomId) -> Result<(), Fault> {
+        for (subject, messages) in self.shelves(room).await? {
+            if messages > 1
+                && let Some(last) = self.server.last(&self.names.snapshots, &subject, Ask::Leader).await?
+            {
+                self.forget_messages(&subject, last.sequence).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// The subjects of a room's shelves, and how many messages each has. Most rooms have none, and are asked about no further.
+    async fn shelves(&self, room: &RoomId) -> Result<Vec<(String, u64)>, Fault> {
+        let (stream, filter) = (&self.names.snapshots, self.names.all_aside_of(room));
+        match self.server.next(stream, &filter, 1).await? {
+            Some(_) => self.server.subjects_counted(stream, &filter).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// One by one, so that each is overwritten.
+    async fn forget_messages(&self, subject: &str, before: u64) -> Result<(), Fault> {
+        let stream = &self.names.snapshots;
+        while let Some(old) = self.server.next(stream, subject, 1).await?.filter(|old| old.sequence < before)
+        {
             self.delete(stream, old.sequence).await?;
         }
         Ok(())
@@ -157,18 +185,16 @@ impl Node {
 
     /// What was put aside goes with what is trimmed around it.
     pub(crate) async fn forget_aside(&self, room: &RoomId, base: Position) {
-        let (stream, filter) = (&self.names.snapshots, self.names.all_aside_of(room));
-        let mut from = 1;
-        for _ in 0..FORGOTTEN_AT_ONCE {
-            let Ok(Some(got)) = self.server.next(stream, &filter, from).await else { return };
-            from = got.sequence + 1;
-            let is_over = match self.names.aside_place(&got.subject) {
-                Some((epoch, number)) if epoch == base.epoch => (number + 1) * TOGETHER <= base.offset + 1,
-                Some(_) => true,
-                None => false,
-            };
-            // What stays is looked at with the next snapshot, or takes place only.
-            if is_over && self.delete(stream, got.sequence).await.is_err() {
+        let Ok(shelves) = self.shelves(room).await else { return };
+        let is_over = |subject: &String| match self.names.aside_place(subject) {
+            Some((epoch, number)) if epoch == base.epoch => (number + 1) * TOGETHER <= base.offset + 1,
+            Some(_) => true,
+            None => false,
+        };
+        let over = shelves.into_iter().map(|(subject, _)| subject).filter(is_over);
+        // What stays goes with the next snapshot, or takes place only.
+        for subject in over.take(FORGOTTEN_AT_ONCE) {
+            if self.forget_messages(&subject, u64::MAX).await.is_err() {
                 return;
             }
         }

@@ -83,6 +83,7 @@ impl Node {
         }
         if offsets.is_empty() {
             self.forget_beginning(&standing).await?;
+            self.forget_doubles(room).await?;
         }
         let base = standing.base().position.offset;
         let mut left: BTreeSet<u64> = offsets.iter().copied().filter(|offset| *offset > base).collect();

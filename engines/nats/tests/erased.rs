@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use conformance::words::{A, B, base, batch, general, go_on, snapshot, text};
-use engine::{Answer, Appended, Batch, Erased, Parcel, Question, Snapshot};
+use engine::{Answer, Appended, Batch, ERASE_MAX, Erased, Parcel, Question, Snapshot};
 use engine_nats::Config;
 use serde_json::json;
 use vocabulary::{Key, Payload, Seen, is_tombstone};
@@ -48,6 +48,25 @@ fn erase(desk: &mut Desk, seen: Seen, offsets: &[u64]) {
     }
 }
 
+/// Of all streams.
+fn messages_with(url: &str, config: &Config, text: &str) -> Vec<String> {
+    let (prefix, mut found) = (config.prefix.replace('.', "_"), Vec::new());
+    for stream in ["LOG", "SNAPSHOTS", "STATE"] {
+        let stream = format!("{prefix}_{stream}");
+        let told = operate(url, &format!("STREAM.INFO.{stream}"), json!({}));
+        let last = told["state"]["last_seq"].as_u64().expect("a stream");
+        for seq in 1..=last {
+            let got = operate(url, &format!("STREAM.MSG.GET.{stream}"), json!({ "seq": seq }));
+            let data = got["message"]["data"].as_str().unwrap_or_default().to_owned();
+            let data = STANDARD.decode(data).expect("base64");
+            if data.windows(text.len()).any(|it| it == text.as_bytes()) {
+                found.push(format!("{stream} {seq}"));
+            }
+        }
+    }
+    found
+}
+
 fn messages(url: &str, stream: &str) -> u64 {
     operate(url, &format!("STREAM.INFO.{stream}"), json!({}))["state"]["messages"]
         .as_u64()
@@ -73,19 +92,7 @@ fn no_stream_and_no_file_holds_what_was_erased() {
     let gone: Vec<u64> = records.iter().filter(|it| is_tombstone(&it.data)).map(|it| it.offset).collect();
     assert_eq!(gone, own);
     assert_eq!(records.len(), 40);
-    let prefix = config.prefix.replace('.', "_");
-    for stream in ["LOG", "SNAPSHOTS", "STATE"] {
-        let stream = format!("{prefix}_{stream}");
-        let told = operate(&world::url(&server), &format!("STREAM.INFO.{stream}"), json!({}));
-        let last = told["state"]["last_seq"].as_u64().expect("a stream");
-        for seq in 1..=last {
-            let got =
-                operate(&world::url(&server), &format!("STREAM.MSG.GET.{stream}"), json!({ "seq": seq }));
-            let data = got["message"]["data"].as_str().unwrap_or_default().to_owned();
-            let data = STANDARD.decode(data).expect("base64");
-            assert!(!data.windows(SAID.len()).any(|it| it == SAID.as_bytes()), "{stream} {seq}");
-        }
-    }
+    assert_eq!(messages_with(&world::url(&server), &config, SAID), [] as [String; 0]);
     server.kill();
     assert_eq!(holds(&server.folder, SAID.as_bytes()), [] as [&str; 0]);
     assert!(!holds(&server.folder, b"beside it 7").is_empty(), "what others said stays");
@@ -161,6 +168,53 @@ fn what_is_trimmed_while_it_is_erased_is_gone_and_nothing_is_damaged() {
     assert_eq!(behind.erase(&general(), seen, &[3, 17], 1), Erased::Gone);
     assert_eq!(behind.figure("nats_damaged_total"), 0);
     assert_eq!(near.load(&general()).base, 40);
+}
+
+/// Between writing what is left and deleting what was there.
+#[test]
+fn what_a_node_leaves_that_is_killed_while_it_erases_goes_with_the_end_of_the_erasure() {
+    let (config, mut near, mut behind, proxy) = near_and_behind(Duration::ZERO);
+    let start = near.start();
+    let (first, second) = (format!("{SAID} 1"), format!("{SAID} 2"));
+    let seen = append(&mut near, start, &[&first, &second, "beside it"]);
+    erase(&mut near, seen, &[1]);
+    behind.load(&general());
+    proxy.hold_at(format!("STREAM.MSG.DELETE.{}_SNAPSHOTS", config.prefix.replace('.', "_")));
+    behind.tell(Question::Erase { room: general(), seen, offsets: vec![2], ticket: 1 });
+    assert!(proxy.is_held_within(PATIENCE));
+    proxy.cut();
+    drop(behind);
+    // Whoever walks the log next finds tombstones, and has nothing to ask for.
+    let records = near.load(&general()).records;
+    assert_eq!(records.iter().map(|it| is_tombstone(&it.data)).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(messages_with(&world::shared(), &config, &second).len(), 1, "it was killed in between");
+    erase(&mut near, seen, &[]);
+    assert_eq!(messages_with(&world::shared(), &config, SAID), [] as [String; 0]);
+    assert_eq!(near.load(&general()).records, records);
+}
+
+#[test]
+fn what_stays_beside_the_log_hides_nothing_that_goes() {
+    let url = world::shared();
+    let config = world::config(&url);
+    let mut desk = Desk::new(&config, A);
+    let mut seen = desk.start();
+    for shelf in 0..80 {
+        let texts: Vec<String> = (0..16).map(|number| format!("{shelf} {number}")).collect();
+        seen = append(&mut desk, seen, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    // More than are forgotten at once, and behind them the one that is over first.
+    let kept: Vec<u64> = (3..75).map(|shelf| shelf * 16 + 5).collect();
+    for some in kept.chunks(ERASE_MAX) {
+        erase(&mut desk, seen, some);
+    }
+    let snapshots = format!("{}_SNAPSHOTS", config.prefix.replace('.', "_"));
+    let before = messages(&url, &snapshots);
+    erase(&mut desk, seen, &[5]);
+    assert_eq!(messages(&url, &snapshots), before + 2, "offsets up to 15, and 16");
+    store(&mut desk, seen, 20);
+    assert_eq!(messages(&url, &snapshots), before + 1, "up to 15 they are over");
+    assert_eq!(desk.load(&general()).base, 20);
 }
 
 /// What a server in another zone is away. Nothing is faster than that, however fast the machine is.
