@@ -272,7 +272,8 @@ pub enum Answer {
 pub enum Followed {
     /// The room from its snapshot on; the rest, if any, is to be read.
     Loaded(Loaded),
-    /// What came after `seen`, as far as one answer holds.
+    /// What came after `seen`, as far as one answer holds. Where something was erased a tombstone is among it, as in what is read:
+    /// whoever finds one follows anew, from the snapshot behind it.
     Continues { records: Vec<Stored>, head: Position, present: Vec<Present>, soft: Vec<SoftEntry> },
     /// What the asker has seen is older than what is kept: load again.
     Behind,

@@ -58,6 +58,13 @@ pub(crate) enum Unopened {
     Panicked(Panicked),
 }
 
+/// Why what was read is folded no further.
+pub(crate) enum Unfolded {
+    Panicked(Panicked),
+    /// What comes next was erased.
+    Erased,
+}
+
 /// Why there is no snapshot.
 pub(crate) enum Unsaved {
     Panicked(Panicked),

@@ -155,6 +155,22 @@ pub fn who_follows_hears_nothing_of_it_and_who_loads_anew_sees_it_gone(mut table
     assert_eq!(head.position, table.at(5));
 }
 
+/// Who was cut off goes on over tombstones, and finds all that they were in the snapshot, if one was kept before.
+pub fn who_is_behind_is_given_tombstones_and_finds_the_snapshot_from_behind_them(mut table: Table) {
+    let start = table.start();
+    let texts = ["a", "b", "c", "d"];
+    let two = table.fill(A, start, &texts[..2]);
+    table.load(B);
+    let head = table.fill(A, two, &texts[2..]);
+    table.store(A, head, 0);
+    assert_eq!(table.erase(A, head, &[3]), Erased::Gone);
+    let Followed::Continues { records, .. } = table.follow(B, Some(two)) else { panic!("it is kept") };
+    assert_eq!(seen_as(&records), is(&texts, &[3])[2..]);
+    let loaded = table.load(B);
+    assert_eq!(loaded.snapshot.map(|snapshot| snapshot.seen), Some(head));
+    assert_eq!(seen_as(&loaded.records), []);
+}
+
 /// What is forgotten takes its tombstones with it.
 pub fn what_was_erased_is_forgotten_like_the_rest(mut table: Table) {
     let start = table.start();

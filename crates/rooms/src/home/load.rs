@@ -10,7 +10,7 @@ use super::looks::Waiting;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
 use crate::limits::Limits;
-use crate::log::{Log, Unopened};
+use crate::log::{Log, Unfolded, Unopened};
 
 /// What one read for loading asks for; the engine may give less.
 const LOAD_RECORDS: u32 = 500;
@@ -18,12 +18,6 @@ const LOAD_RECORDS: u32 = 500;
 /// A snapshot from behind what is erased is kept before anything is, so that one more reading finds it. Where the engine lost it
 /// no reading does: then a room without what was erased is better than none.
 const ERASED_MAX: u32 = 8;
-
-/// Why what was read is folded no further.
-enum Unfolded {
-    Panicked(app::Panicked),
-    Erased,
-}
 
 impl Loading {
     pub(crate) fn new(now: Tick, lost: Option<Seen>) -> Loading {
