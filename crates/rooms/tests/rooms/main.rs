@@ -10,3 +10,5 @@ mod presence;
 mod resuming;
 mod subjects;
 mod sweeping;
+mod sweeping_elsewhere;
+mod sweeping_late;
