@@ -37,7 +37,7 @@ struct Table {
 fn user(id: &str) -> Caller {
     let person = Person { id: UserId::new(id), name: id.into() };
     let id = ConnectionId { shard: ShardId(0), slot: 0, generation: 0 };
-    Caller::Connection { id, user: Arc::new(User { person, role: None, rooms: None }) }
+    Caller::Connection { id, user: Arc::new(User { person, role: None, rooms: None, groups: None }) }
 }
 
 fn key() -> Caller {

@@ -27,6 +27,8 @@ pub struct TokenRules {
     pub name_claims: Vec<String>,
     pub role_claim: String,
     pub rooms_claim: String,
+    /// A text, or a list of them.
+    pub groups_claim: String,
 }
 
 impl Default for TokenRules {
@@ -39,6 +41,7 @@ impl Default for TokenRules {
             name_claims: vec!["name".into(), "username".into()],
             role_claim: "role".into(),
             rooms_claim: "rooms".into(),
+            groups_claim: "department_id".into(),
         }
     }
 }
@@ -114,7 +117,7 @@ impl TokenRules {
         let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| id.clone()).into();
         let role = text(claims, &self.role_claim)?.map(Arc::from);
         let person = Person { id: UserId::new(&id), name };
-        Ok(User { person, role, rooms: self.rooms(claims)? })
+        Ok(User { person, role, rooms: self.rooms(claims)?, groups: self.groups(claims)? })
     }
 
     fn rooms(&self, claims: &Map<String, Value>) -> Result<Option<Vec<Arc<str>>>, Unverified> {
@@ -127,6 +130,24 @@ impl TokenRules {
             }
             Some(_) => Err(Unverified::Claim("rooms must be a list of texts")),
         }
+    }
+
+    fn groups(&self, claims: &Map<String, Value>) -> Result<Option<Vec<Arc<str>>>, Unverified> {
+        let groups = match claims.get(&self.groups_claim) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(groups)) => groups.iter().map(one).collect::<Option<Vec<Arc<str>>>>(),
+            Some(one_of_them) => one(one_of_them).map(|group| vec![group]),
+        };
+        groups.map(Some).ok_or(Unverified::Claim("groups must be a text, a whole number, or a list of these"))
+    }
+}
+
+/// Departments are rows of a table elsewhere, and rows have numbers.
+fn one(group: &Value) -> Option<Arc<str>> {
+    match group {
+        Value::String(group) => Some(group.as_str().into()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string().into()),
+        _ => None,
     }
 }
 
@@ -191,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_one_or_several() {
+        for (claim, groups) in [
+            ("", None),
+            (r#""department_id":null,"#, None),
+            (r#""department_id":"licences","#, Some(vec!["licences"])),
+            (r#""department_id":7,"#, Some(vec!["7"])),
+            (r#""department_id":["a",7,"*"],"#, Some(vec!["a", "7", "*"])),
+            (r#""department_id":[],"#, Some(vec![])),
+        ] {
+            let who = read(&format!(r#"{{{claim}"sub":"7","exp":9999999999}}"#)).expect(claim);
+            let read = who.user.groups.as_ref().map(|groups| groups.iter().map(|group| &**group).collect());
+            assert_eq!(read, groups, "{claim}");
+        }
+    }
+
+    #[test]
     fn claims_that_do_not_name_one_user_are_refused() {
         for json in [
             r#"{"exp":9999999999}"#,
@@ -201,6 +238,8 @@ mod tests {
             r#"{"sub":1180591620717411303424,"exp":9999999999}"#,
             r#"{"sub":"a\nb","exp":9999999999}"#,
             r#"{"sub":"7","rooms":"all","exp":9999999999}"#,
+            r#"{"sub":"7","department_id":{"id":7},"exp":9999999999}"#,
+            r#"{"sub":"7","department_id":[7.5],"exp":9999999999}"#,
         ] {
             assert!(read(json).is_err(), "{json}");
         }

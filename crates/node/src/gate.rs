@@ -275,7 +275,7 @@ fn is_number(named: u64, id: &UserId) -> Result<(), Turned> {
 
 fn unproven(id: &str, role: Option<&str>) -> Authenticated {
     let person = Person { id: UserId::new(id), name: id.into() };
-    let user = Arc::new(User { person, role: role.map(Arc::from), rooms: None });
+    let user = Arc::new(User { person, role: role.map(Arc::from), rooms: None, groups: None });
     Authenticated { user, expires: Wall(i64::MAX), issued: Wall(0), token: None }
 }
 

@@ -295,7 +295,7 @@ mod tests {
 
     fn who(id: &str, rooms: Option<Vec<Arc<str>>>, expires: i64) -> Authenticated {
         let person = Person { id: UserId::new(id), name: "Ana".into() };
-        let user = Arc::new(User { person, role: None, rooms });
+        let user = Arc::new(User { person, role: None, rooms, groups: None });
         Authenticated { user, expires: Wall(expires), issued: Wall(0), token: None }
     }
 

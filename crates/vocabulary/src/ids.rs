@@ -252,6 +252,8 @@ pub struct User {
     pub role: Option<Arc<str>>,
     /// Patterns of full room names that the token allows; absent: the app's own rules alone.
     pub rooms: Option<Vec<Arc<str>>>,
+    /// What its bearer belongs to beside rooms, a department say: an app's to make something of.
+    pub groups: Option<Vec<Arc<str>>>,
 }
 
 impl User {

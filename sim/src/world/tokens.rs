@@ -14,7 +14,7 @@ pub fn user(id: &str, name: &str, rooms: Option<Vec<&str>>) -> Arc<User> {
 fn user_as(id: &str, name: &str, role: Option<&str>, rooms: Option<Vec<&str>>) -> Arc<User> {
     let person = Person { id: UserId::new(id), name: name.into() };
     let rooms = rooms.map(|rooms| rooms.into_iter().map(Arc::from).collect());
-    Arc::new(User { person, role: role.map(Arc::from), rooms })
+    Arc::new(User { person, role: role.map(Arc::from), rooms, groups: None })
 }
 
 pub(super) fn known(user: Arc<User>, expires: Wall) -> Authenticated {

@@ -48,7 +48,7 @@ pub(super) fn user(id: &str) -> Caller {
     };
     let person = Person { id: UserId::new(id), name: id.to_uppercase().into() };
     let id = ConnectionId { shard: ShardId(0), slot: 0, generation: 0 };
-    Caller::Connection { id, user: Arc::new(User { person, role, rooms: None }) }
+    Caller::Connection { id, user: Arc::new(User { person, role, rooms: None, groups: None }) }
 }
 
 pub(super) fn key() -> Caller {

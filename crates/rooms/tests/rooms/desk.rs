@@ -79,7 +79,7 @@ pub(crate) fn room() -> RoomId {
 
 pub(crate) fn ana() -> Arc<User> {
     let person = Person { id: UserId::new("ana"), name: "Ana".into() };
-    Arc::new(User { person, role: None, rooms: None })
+    Arc::new(User { person, role: None, rooms: None, groups: None })
 }
 
 /// A room with Ana in it. Questions wait on the desk until the test carries them to the engine, or does not.

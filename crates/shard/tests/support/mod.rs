@@ -201,7 +201,7 @@ impl Node {
     fn open(&mut self, shard: u16, slot: u32, id: &str, mount: u8, compression: Compression) -> Client {
         let client = Client(shard, slot);
         let person = Person { id: UserId::new(id), name: id.into() };
-        let user = Arc::new(User { person, role: None, rooms: None });
+        let user = Arc::new(User { person, role: None, rooms: None, groups: None });
         let (expires, issued, token) = (Wall(i64::MAX), Wall(0), None);
         let who = Who::Known(Authenticated { user, expires, issued, token });
         self.compression.insert(client, compression);
