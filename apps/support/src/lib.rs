@@ -9,7 +9,9 @@ mod standing;
 mod tests;
 mod wire;
 
-use app::{Action, App, Applied, Decision, Duties, Duty, Needs, Room, SoftChange, Step, UnknownFormat};
+use app::{
+    Action, App, Applied, Decision, Duties, Duty, Needs, Presence, Room, SoftChange, Step, UnknownFormat,
+};
 use serde::{Deserialize, Serialize};
 use vocabulary::{Audience, Caller, Code, Now, Payload, Record, Refusal, RoomId, Shown, UserId, Wall, Word};
 
@@ -147,6 +149,13 @@ impl App for Support {
             }
             Kind::Department(department) => Some(department::view(department)),
             Kind::Nowhere => None,
+        }
+    }
+
+    fn present(&self, state: &State, presence: Presence<'_>) -> Option<Payload> {
+        match &state.0 {
+            Kind::Session(session) => Some(session::present(session, presence)),
+            Kind::Department(_) | Kind::Nowhere => None,
         }
     }
 

@@ -31,8 +31,16 @@ const APP: &str = "support";
 
 /// Whether the router answers at this path, where no WebSocket can be.
 pub fn has(path: &str) -> bool {
-    let ours =
-        ["/chat", "/public/chat", "/chat-management", "/agent-status", "/session", "/auth", "/email", "/analytics"];
+    let ours = [
+        "/chat",
+        "/public/chat",
+        "/chat-management",
+        "/agent-status",
+        "/session",
+        "/auth",
+        "/email",
+        "/analytics",
+    ];
     let rest = path.strip_prefix(ROOT).unwrap_or_default();
     ours.iter().any(|our| rest.strip_prefix(our).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
@@ -194,7 +202,7 @@ impl Livechat {
         room: &RoomId,
         kind: &'static str,
         payload: &Value,
-        id: Option<String>,
+        id: Option<Arc<str>>,
     ) -> Result<Said, Unsaid> {
         let payload: Payload = payload.to_string().into();
         self.door.say(By::User(user.clone()), room, Wish::Publish { kind: kind.into(), payload, id }).await

@@ -21,7 +21,7 @@ use crate::{Authority, Rules};
 pub(crate) use duties::due;
 pub(crate) use state::Session;
 pub(crate) use telling::steps;
-pub(crate) use told::{about, glimpse, shown, view};
+pub(crate) use told::{about, glimpse, present, shown, view};
 
 /// What a caller is to this session. Each may do what the ones before may, but the customer, who is no staff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

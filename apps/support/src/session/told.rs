@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use app::SoftChange;
+use app::{Presence, SoftChange};
 use serde_json::{Map, Value, json};
 use vocabulary::{Audience, Class, Payload, Person, Position, Record, Shown, UserId, Wall};
 
@@ -195,6 +195,30 @@ impl Asking<'_> {
     fn audience(&self) -> Audience {
         if self.part == Part::Customer { CUSTOMER } else { STAFF }
     }
+}
+
+/// Who is there, as livechat clients read it.
+pub(crate) fn present(session: &Session, presence: Presence<'_>) -> Payload {
+    let customer = session.customer.as_ref().map(|customer| customer.id.as_str());
+    let agent = session.agent().map(|agent| agent.id.as_str());
+    let (mut users, mut customers) = (Map::new(), 0);
+    for here in presence.listed() {
+        let id = Some(here.id.as_str());
+        // Nobody knows yet whose a session is that a broker began.
+        let is_customer = if customer.is_some() { customer == id } else { agent != id };
+        customers += usize::from(is_customer);
+        let user_type = if is_customer { "customer" } else { "agent" };
+        let told =
+            json!({"user_id": here.id.as_str(), "user_type": user_type, "joined_at": here.since.to_string()});
+        users.insert(here.id.as_str().to_owned(), told);
+    }
+    let agents = users.len() - customers;
+    json!({
+        "users": users, "customer_connected": customers > 0, "agent_connected": agents > 0,
+        "total_customer": customers, "total_agent": agents,
+    })
+    .to_string()
+    .into()
 }
 
 /// With the place in the queue, which is known while the department says it.

@@ -37,7 +37,9 @@ impl Livechat {
     fn departments_of(&self, user: &User) -> Result<Vec<String>, Fault> {
         let leads = matches!(user.role.as_deref(), Some("supervisor" | "admin"));
         let serves = |name: &String| match user.groups.as_deref() {
-            Some(groups) if !groups.is_empty() => groups.iter().any(|group| group == "*" || group == name),
+            Some(groups) if !groups.is_empty() => {
+                groups.iter().any(|group| matches!(&**group, "*") || **group == **name)
+            }
             _ => leads,
         };
         let own: Vec<String> = self.departments.iter().filter(|name| serves(name)).cloned().collect();
@@ -118,7 +120,9 @@ async fn listed(livechat: &Livechat, headers: &HeaderMap, asked: Asked, keys: &[
             item
         }));
     }
-    sessions.retain(|item| agent.is_none_or(|agent| item["agent"]["agent_id"] == agent || item["agent"]["id"] == agent));
+    sessions.retain(|item| {
+        agent.is_none_or(|agent| item["agent"]["agent_id"] == agent || item["agent"]["id"] == agent)
+    });
     ok("Sessions", json!({ "total": sessions.len(), "sessions": sessions }))
 }
 

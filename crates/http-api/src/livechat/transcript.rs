@@ -25,12 +25,17 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
     let session = livechat.ask(&user, &room, "get_session").await?;
     let (messages, more) = livechat.past(&user, &id).await?;
     match format.one("format")? {
-        None | Some("json") => ok("Transcript", json!({"session": session, "messages": messages, "more": more})),
+        None | Some("json") => {
+            ok("Transcript", json!({"session": session, "messages": messages, "more": more}))
+        }
         Some("html") => {
             let fields = [
                 (CONTENT_TYPE, "text/html; charset=utf-8"),
                 (CACHE_CONTROL, "no-store"),
-                (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+                (
+                    CONTENT_SECURITY_POLICY,
+                    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+                ),
             ];
             Ok((fields, page(&session, &messages, more)).into_response())
         }
@@ -109,9 +114,15 @@ mod tests {
     #[test]
     fn what_was_said_is_text_on_the_page() {
         let session = json!({"session_id": "s", "topic": "<b>", "customer": {"id": "c", "name": "A & B"}});
-        let said = json!({"message": "<script>1</script>\n\"x\"", "sender_type": "customer", "sender_name": "'A'"});
+        let said =
+            json!({"message": "<script>1</script>\n\"x\"", "sender_type": "customer", "sender_name": "'A'"});
         let page = page(&session, &[said], false);
-        for there in ["<h1>&lt;b&gt;</h1>", "A &amp; B", "&lt;script&gt;1&lt;/script&gt;\n&quot;x&quot;", "&#39;A&#39;"] {
+        for there in [
+            "<h1>&lt;b&gt;</h1>",
+            "A &amp; B",
+            "&lt;script&gt;1&lt;/script&gt;\n&quot;x&quot;",
+            "&#39;A&#39;",
+        ] {
             assert!(page.contains(there), "{there} in {page}");
         }
         assert!(!page.contains("<script"));

@@ -42,7 +42,8 @@ pub(super) async fn start(State(livechat): Shared, headers: HeaderMap, body: Bod
         }
     };
     let room = livechat.session(&session, &user)?;
-    let asked = fields.passed_on(&[("topic", "topic"), ("priority", "priority"), ("department", "department")]);
+    let asked =
+        fields.passed_on(&[("topic", "topic"), ("priority", "priority"), ("department", "department")]);
     let said = livechat.say(&user, &room, "start", &asked).await?;
     let mut told: Value =
         said.reply.and_then(|reply| serde_json::from_slice(&reply).ok()).ok_or_else(Fault::unexpected)?;
@@ -57,7 +58,8 @@ pub(super) async fn start(State(livechat): Shared, headers: HeaderMap, body: Bod
 impl Livechat {
     fn token(&self, person: &Person, session: &str) -> Result<String, Fault> {
         let Some(mint) = &self.mint else {
-            let says = "others sign the tokens of this server: send one of your own login as Authorization: Bearer";
+            let says =
+                "others sign the tokens of this server: send one of your own login as Authorization: Bearer";
             return Err(Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", says));
         };
         let rooms = vec![format!("support:{session}"), person.id.inbox().as_str().to_owned()];
@@ -157,7 +159,8 @@ pub(super) async fn contact(State(livechat): Shared, headers: HeaderMap, body: B
 /// Who a guest is, only the team's own back end can tell: a public call would let anybody be anybody.
 pub(super) async fn link(State(livechat): Shared, headers: HeaderMap) -> Answer {
     livechat.user(&headers)?;
-    let says = "your back end says who a guest is: POST /api/publish with type link_user to the session's room";
+    let says =
+        "your back end says who a guest is: POST /api/publish with type link_user to the session's room";
     Err(Fault::forbidden(says).into())
 }
 
@@ -181,7 +184,7 @@ pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: B
     let room = livechat.session(&fields.session_id()?, &user)?;
     let names = [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
     let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let id = fields.text("id")?.or(of_header).map(str::to_owned);
+    let id = fields.text("id")?.or(of_header).map(Arc::from);
     if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
         return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
     }
@@ -194,7 +197,8 @@ pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: B
 /// Files are kept where the team keeps its files; a message refers to them.
 pub(super) async fn upload(State(livechat): Shared, headers: HeaderMap) -> Answer {
     livechat.user(&headers)?;
-    let says = "no files are kept here: upload to your own storage, and send {url, name, type, size} in attachments";
+    let says =
+        "no files are kept here: upload to your own storage, and send {url, name, type, size} in attachments";
     Err(Fault::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", says).into())
 }
 
@@ -224,7 +228,11 @@ pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, 
     let offset = pairs.number("offset", (page - 1) * limit, 1_000_000)?;
     let status = pairs.one("status")?;
     let inbox = user.person.id.inbox();
-    livechat.door.check(&inbox, user, "your token does not allow your inbox, which has the list of your sessions")?;
+    livechat.door.check(
+        &inbox,
+        user,
+        "your token does not allow your inbox, which has the list of your sessions",
+    )?;
     let told = livechat.ask(user, &inbox, "get_channels").await?;
     let text = |channel: &Value, key: &str| channel[key].as_str().unwrap_or_default().to_owned();
     let own = told["channels"].as_array().into_iter().flatten().filter(|channel| {
@@ -246,7 +254,10 @@ pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, 
             || json!({"session_id": id, "topic": channel["title"], "status": channel["access"]}),
         ));
     }
-    ok("Sessions", json!({"sessions": sessions, "total": own.len(), "limit": limit, "offset": offset, "page": page}))
+    ok(
+        "Sessions",
+        json!({"sessions": sessions, "total": own.len(), "limit": limit, "offset": offset, "page": page}),
+    )
 }
 
 pub(super) async fn connected(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {

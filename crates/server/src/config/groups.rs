@@ -4,8 +4,10 @@ use super::kind::{Form, Kind};
 use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
-const MOUNT: Form =
-    Form { expected: "a path such as /ws, with at most one each of {user}, {session} and {type} as whole segments", holds: is_mount };
+const MOUNT: Form = Form {
+    expected: "a path such as /ws, with at most one each of {user}, {session} and {type} as whole segments",
+    holds: is_mount,
+};
 
 const ALGORITHMS: &[&str] = &[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
@@ -98,7 +100,12 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         key: "mounts",
         rows: &[
-            Row::new("path", Kind::Text(MOUNT), "/ws", "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role."),
+            Row::new(
+                "path",
+                Kind::Text(MOUNT),
+                "/ws",
+                "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role.",
+            ),
             Row::new(
                 "protocol",
                 Kind::Choice(&["rooms", "hub", "livechat", "echo"]),

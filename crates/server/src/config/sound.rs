@@ -344,11 +344,13 @@ fn livechat(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
     let is_livechat = section.maybe::<String>("protocol").as_deref() == Some("livechat");
     match is_livechat {
         true if !path.contains("{session}") => {
-            let says = "`protocol` = \"livechat\" needs a path with {session}, such as /ws/{session}/{user}/{type}";
+            let says =
+                "`protocol` = \"livechat\" needs a path with {session}, such as /ws/{session}/{user}/{type}";
             faults.add(place, says);
         }
         false if path.contains("{session}") || path.contains("{type}") => {
-            let says = format!("`path` = \"{path}\": {{session}} and {{type}} are for protocol = \"livechat\"");
+            let says =
+                format!("`path` = \"{path}\": {{session}} and {{type}} are for protocol = \"livechat\"");
             faults.add(place, says);
         }
         _ => {}

@@ -189,7 +189,10 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
         ("[[mounts]]\npath = \"/health\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/start.js\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one each of {user}"]),
-        ("[[mounts]]\npath = \"/s/{session}\"", &["line 2: `path` = \"/s/{session}\": {session} and {type} are for"]),
+        (
+            "[[mounts]]\npath = \"/s/{session}\"",
+            &["line 2: `path` = \"/s/{session}\": {session} and {type} are for"],
+        ),
         ("[[mounts]]\nprotocol = \"livechat\"", &["`protocol` = \"livechat\" needs a path with {session}"]),
         (
             "[[mounts]]\npath = \"/{session}\"\nprotocol = \"livechat\"\napp = \"chat\"",
