@@ -95,6 +95,7 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
     super::chat::ROOMS,
+    super::support::DEPARTMENTS,
     Group {
         key: "mounts",
         rows: &[
@@ -105,7 +106,12 @@ pub(super) const GROUPS: &[Group] = &[
                 "rooms",
                 "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; echo only with --conformance.",
             ),
-            Row::new("app", Kind::Choice(&["chat"]), "chat", "The app that short room names belong to."),
+            Row::new(
+                "app",
+                Kind::Choice(&["chat", "support"]),
+                "chat",
+                "The app that short room names belong to.",
+            ),
             Row::new(
                 "auth",
                 Kind::Choice(&["token", "in-band", "trust-path", "public"]),
