@@ -121,7 +121,12 @@ mod tests {
     use vocabulary::Person;
 
     fn user() -> User {
-        User { person: Person { id: UserId::new("7"), name: "Ana \"A\"".into() }, role: None, rooms: None, groups: None }
+        User {
+            person: Person { id: UserId::new("7"), name: "Ana \"A\"".into() },
+            role: None,
+            rooms: None,
+            groups: None,
+        }
     }
 
     #[test]
