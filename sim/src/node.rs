@@ -135,11 +135,26 @@ fn unhurried() -> chat::Rules {
     chat::Rules { messages_per_second: 1_000_000, burst: 1_000_000, wardens, ..chat::Rules::default() }
 }
 
+/// Two departments, and so little for each agent that sessions wait.
+fn small_departments() -> support::Rules {
+    let department = |name: &str| support::DepartmentRule {
+        name: name.into(),
+        title: name.into(),
+        sessions_max: 2,
+        ..support::DepartmentRule::default()
+    };
+    support::Rules {
+        departments: vec![department("general"), department("licences")],
+        ..support::Rules::default()
+    }
+}
+
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
     let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat::new(unhurried())), rules)
+        .with("support", app::host(support::Support::new(small_departments())), rules)
         .with("probe", app::host(probe), rules)
         .with("fragile", app::host(Fragile), rules)
         .with("user", app::host(inbox::Inbox), rooms::Rules { notices: false, ..rules });

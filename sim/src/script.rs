@@ -7,6 +7,7 @@
 //! with nodes 2                        the world in which it is played; before anything else
 //! ana connects                        ana/2 connects to 1            (a second device, on node 1)
 //! bo connects allowed team-*          (what bo's token allows)
+//! bo connects as agent in general      (a role, and what else the token says bo belongs to)
 //! bo connects for 90 s                (how long it is good)
 //! bo connects unknown                 (who says who it is in its first message: `bo for 90 s` is a good token, and so is
 //!                                      `bo for 90 s named Bobby as staff allowed team-*`)

@@ -10,7 +10,7 @@ use vocabulary::{Payload, Revocation, RoomId, Tick, UserId, Wish};
 use crate::engine::Cut;
 use crate::scenario::Scenario;
 use crate::script::{self, Kept, PATIENCE, Stage, seconds};
-use crate::world::{Happened, SocketId, World, prove, user};
+use crate::world::{Happened, SocketId, World, prove, user, user_as};
 
 #[derive(Default)]
 struct Party {
@@ -85,6 +85,15 @@ impl Stage for Simulated {
         };
         if let Some(who) = who {
             let socket = self.world.connect_as(node, who, mount).ok_or("nobody is there")?;
+            self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
+            return Ok(());
+        }
+        if let Some(said) = how.strip_prefix("as ") {
+            let (role, groups) =
+                said.split_once(" in ").map_or((said, None), |(role, groups)| (role, Some(groups)));
+            let known =
+                user_as(id, &display, Some(role), groups.map(|groups| groups.split(' ').collect()), None);
+            let socket = self.world.connect_by(node, &known, mount).ok_or("nobody is there")?;
             self.parties.insert(name.to_owned(), Party { socket: Some(socket), ..Party::default() });
             return Ok(());
         }

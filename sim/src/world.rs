@@ -18,8 +18,8 @@ use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
 use sockets::Socket;
-pub(crate) use tokens::prove;
 pub use tokens::user;
+pub(crate) use tokens::{prove, user_as};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SocketId(pub usize);

@@ -195,6 +195,21 @@ fn hub_clients_and_native_ones_are_in_one_room_on_whatever_node() {
 }
 
 #[test]
+fn a_support_session_from_its_start_to_its_end() {
+    check("support");
+}
+
+#[test]
+fn a_desk_gives_each_session_to_one_agent_and_nobody_too_many() {
+    check("support_desk");
+}
+
+#[test]
+fn who_loses_an_agent_is_found_another() {
+    check("support_lost");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

@@ -147,7 +147,7 @@ impl App for Support {
                 let part = session::part(&self.rules, session, &Who::of(caller)).ok()?;
                 Some(session::about(&self.rules, session, part, audience).to_string().into())
             }
-            Kind::Department(department) => Some(department::view(department)),
+            Kind::Department(department) => Some(department::view(&self.rules, department)),
             Kind::Nowhere => None,
         }
     }
@@ -224,7 +224,7 @@ impl App for Support {
     fn view(&self, state: &State, audience: Audience) -> Payload {
         match &state.0 {
             Kind::Session(session) => session::view(session, audience),
-            Kind::Department(department) if audience == STAFF => department::view(department),
+            Kind::Department(department) if audience == STAFF => department::view(&self.rules, department),
             Kind::Department(_) | Kind::Nowhere => Payload::from_static(b"{}"),
         }
     }

@@ -10,6 +10,7 @@ use crate::config::{self, Compression};
 pub(crate) struct Furniture {
     pub notices: bool,
     pub chat: config::Chat,
+    pub support: config::Support,
     /// Messages of chat leave for a broker, too.
     pub outward: bool,
     pub outward_changes: bool,
@@ -38,11 +39,17 @@ impl Furnish for Furniture {
             outward_changes: self.outward_changes,
             ..Rules::default()
         };
+        let support = Rules {
+            notices: self.notices,
+            retention_records: self.support.retention_records,
+            ..Rules::default()
+        };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
+            .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
     }
@@ -108,6 +115,8 @@ mod tests {
         };
         let chat = listed(chat::Chat::default().words());
         let user = listed(inbox::Inbox.words());
-        assert_eq!(golden, BTreeMap::from([("chat".to_owned(), chat), ("user".to_owned(), user)]));
+        let support = listed(support::Support::default().words());
+        let apps = [("chat", chat), ("support", support), ("user", user)];
+        assert_eq!(golden, apps.map(|(app, words)| (app.to_owned(), words)).into());
     }
 }

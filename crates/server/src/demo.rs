@@ -55,7 +55,7 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let id = format!("guest-{:016x}", u64::from_le_bytes(bytes));
-    match token::sign(&desk.secret, &id, name.to_owned(), None, Vec::new(), TIME_TO_LIVE) {
+    match token::sign(&desk.secret, &id, name.to_owned(), token::Says::default(), TIME_TO_LIVE) {
         Ok(token) => Json(json!({ "token": token, "user": { "id": id, "name": name } })).into_response(),
         Err(error) => {
             tracing::error!(%error, "a demo token could not be signed");

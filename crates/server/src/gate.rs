@@ -99,6 +99,7 @@ fn rules(settings: &Typed) -> TokenRules {
         name_claims: auth.name_claims.clone(),
         role_claim: auth.role_claim.clone(),
         rooms_claim: auth.rooms_claim.clone(),
+        groups_claim: auth.groups_claim.clone(),
     }
 }
 

@@ -221,6 +221,9 @@ pub(crate) struct Token {
     /// Room that the token allows, `*` at the end for any rest; repeat for more [default: all].
     #[arg(long, value_name = "PATTERN")]
     pub rooms: Vec<String>,
+    /// What the bearer belongs to, in support a department; repeat for more. It goes into the claim `department_id`.
+    #[arg(long, value_name = "NAME")]
+    pub groups: Vec<String>,
     /// How long it is valid: 30s, 15m, 1h, 7d.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     pub ttl: Duration,

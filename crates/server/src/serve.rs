@@ -64,6 +64,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let furniture = Furniture {
         notices: settings.presence_notices,
         chat: settings.chat.clone(),
+        support: settings.support.clone(),
         outward: settings
             .redis_bridge
             .as_ref()

@@ -16,6 +16,8 @@ struct Claims {
     role: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rooms: Vec<String>,
+    #[serde(rename = "department_id", skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
     iat: i64,
     exp: i64,
 }
@@ -32,21 +34,30 @@ pub(crate) fn print(ask: &Token) -> Result<()> {
         bail!("others sign the tokens of this server: its config has keys in `auth`, and no `secret`");
     };
     let name = ask.name.clone().unwrap_or_else(|| ask.user.clone());
-    let token = sign(&secret, &ask.user, name, ask.role.clone(), ask.rooms.clone(), ask.ttl)?;
+    let says = Says { role: ask.role.clone(), rooms: ask.rooms.clone(), groups: ask.groups.clone() };
+    let token = sign(&secret, &ask.user, name, says, ask.ttl)?;
     println!("{token}");
     Ok(())
+}
+
+/// What a token may say besides whose it is.
+#[derive(Default)]
+pub(crate) struct Says {
+    pub role: Option<String>,
+    pub rooms: Vec<String>,
+    pub groups: Vec<String>,
 }
 
 pub(crate) fn sign(
     secret: &Secret,
     user: &str,
     name: String,
-    role: Option<String>,
-    rooms: Vec<String>,
+    says: Says,
     time_to_live: std::time::Duration,
 ) -> Result<String> {
     let now = Facts::now().0 / 1000;
     let exp = now + i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX / 2);
-    let claims = Claims { sub: user.to_owned(), name, role, rooms, iat: now, exp };
+    let Says { role, rooms, groups } = says;
+    let claims = Claims { sub: user.to_owned(), name, role, rooms, groups, iat: now, exp };
     secret.sign(&claims).map_err(anyhow::Error::msg).context("the token cannot be signed")
 }

@@ -16,7 +16,7 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 19] = [
+const DIALOGUES: [&str; 21] = [
     "announcement",
     "author",
     "devices",
@@ -34,6 +34,8 @@ const DIALOGUES: [&str; 19] = [
     "return",
     "revoked",
     "rooms",
+    "support",
+    "support_desk",
     "typing",
     "unread",
 ];
@@ -70,6 +72,11 @@ impl Stage for Real<'_> {
             None if how.is_empty() => {}
             Some(("by", "hub")) => path = format!("/api/v1/ws?userId={user}"),
             Some(("to", number)) => node = number.parse().map_err(|error| format!("{number}: {error}"))?,
+            Some(("as", said)) => {
+                let (role, groups) = said.split_once(" in ").unwrap_or((said, ""));
+                says.extend(["--role", role]);
+                groups.split_whitespace().for_each(|group| says.extend(["--groups", group]));
+            }
             Some(("allowed", rooms)) => rooms.split(' ').for_each(|room| says.extend(["--rooms", room])),
             _ => return Err(format!("nobody here knows how to connect {how}")),
         }

@@ -90,7 +90,7 @@ pub(crate) fn decide(
         "set_status" | "heartbeat" => asking.status(action.kind, &fields),
         "pick" => asking.pick(&fields),
         "assign" => asking.assign(&fields),
-        "get_department" => Ok(Decision::reply(told::view(department))),
+        "get_department" => Ok(Decision::reply(told::view(rules, department))),
         "get_queue" => Ok(Decision::reply(told::queue(department))),
         kind => Err(Refusal::new(
             Code::UnknownType,

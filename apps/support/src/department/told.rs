@@ -6,8 +6,8 @@ use vocabulary::{Audience, Class, Payload, Record, Shown, Wall};
 use super::entry::{Entry, Stand};
 use super::records as kinds;
 use super::state::Department;
-use crate::STAFF;
 use crate::wire::read;
+use crate::{Rules, STAFF};
 
 /// A board goes out in one frame; each list has a share of it, with its true length beside.
 const WAITING_BYTES_MAX: usize = 24 << 10;
@@ -111,7 +111,7 @@ fn mean(values: impl Iterator<Item = i64>) -> Option<i64> {
     (count > 0).then(|| sum / count)
 }
 
-pub(crate) fn view(department: &Department) -> Payload {
+pub(crate) fn view(rules: &Rules, department: &Department) -> Payload {
     let active = department.sessions.iter().filter_map(|(session, known)| match &known.stand {
         Stand::Given { agent, how, at, .. } => {
             let mut told = entry(session, known);
@@ -125,6 +125,7 @@ pub(crate) fn view(department: &Department) -> Payload {
     let figures = &department.figures;
     let board = json!({
         "department": department.name(),
+        "title": rules.department(department.name()).map(|rule| &rule.title),
         "waiting": places(department),
         "waiting_count": waiting(department),
         "active": fitting(active, ACTIVE_BYTES_MAX),

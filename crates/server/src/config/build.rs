@@ -7,7 +7,6 @@ use engine_nats::Keeps;
 use http_api::Scope;
 use identity::Algorithm;
 
-use super::bridges;
 use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
@@ -15,6 +14,7 @@ use super::typed::{
     ApiKey, Auth, Authorizer, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount,
     MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
+use super::{bridges, support};
 use crate::options::{self, Engine};
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -41,6 +41,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         signing: signing(settings),
         presence_notices: top.get("presence_notices"),
         chat: chat(settings),
+        support: support::support(settings),
         redis_bridge: bridges::redis(top),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
@@ -191,6 +192,7 @@ fn auth(settings: &Settings) -> Auth {
         name_claims: top.get("auth.name_claims"),
         role_claim: top.get("auth.role_claim"),
         rooms_claim: top.get("auth.rooms_claim"),
+        groups_claim: top.get("auth.groups_claim"),
         keys: settings.entries("auth.keys").iter().filter_map(key).collect(),
         key_sets: settings.entries("auth.jwks").iter().filter_map(key_set).collect(),
     }

@@ -97,6 +97,7 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
     super::chat::ROOMS,
+    super::support::DEPARTMENTS,
     Group {
         key: "mounts",
         rows: &[

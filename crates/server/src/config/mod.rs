@@ -17,6 +17,7 @@ mod rows;
 pub(crate) mod schema;
 mod settings;
 mod sound;
+mod support;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -30,6 +31,7 @@ use kind::Value;
 pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
 pub(crate) use settings::{Setting, Settings};
+pub(crate) use support::Support;
 pub(crate) use typed::{
     ApiKey, Chat, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
     Speaks, Tls, Typed,

@@ -173,6 +173,13 @@ pub(super) const SERVER: &[Row] = &[
         .reloads(),
     Row::new("auth.rooms_claim", Kind::Text(TEXT), "rooms", "The claim with the rooms that are allowed.")
         .reloads(),
+    Row::new(
+        "auth.groups_claim",
+        Kind::Text(TEXT),
+        "department_id",
+        "The claim with what the bearer belongs to, a text or a list of them: an agent's departments.",
+    )
+    .reloads(),
     Row::without(
         "authorizer.url",
         Kind::Text(URL),

@@ -8,12 +8,12 @@ use engine::Durability;
 use identity::{Algorithm, ProvingKey};
 
 use super::Tls;
-use super::bridges;
 use super::build::algorithm;
 use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
+use super::{bridges, support};
 use crate::{nats_addresses, options, pages};
 
 /// What the command line alone says.
@@ -51,6 +51,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     shared_engine(settings, mode, faults);
     nats_servers(top, faults);
     bridges::check(top, faults);
+    support::check(settings, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }

@@ -26,6 +26,7 @@ pub(crate) struct Typed {
     pub signing: Signing,
     pub presence_notices: bool,
     pub chat: Chat,
+    pub support: super::Support,
     pub redis_bridge: Option<RedisBridge>,
     pub log: Log,
     pub tls: Option<Tls>,
@@ -139,6 +140,7 @@ pub(crate) struct Auth {
     pub name_claims: Vec<String>,
     pub role_claim: String,
     pub rooms_claim: String,
+    pub groups_claim: String,
     pub keys: Vec<Key>,
     pub key_sets: Vec<KeySet>,
 }

@@ -25,6 +25,9 @@ protocol = "hub"
 [[mounts]]
 path = "/alone"
 one_per_user = true
+[[support.departments]]
+name = "general"
+sessions_max = 2
 [[api.keys]]
 name = "orders"
 secret = "orders-orders-orders-orders-orders"
