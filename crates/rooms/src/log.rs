@@ -231,7 +231,7 @@ impl Log {
     }
 
     fn snapshot_of(&self, format: Format, app: &Payload, seen: Seen) -> Snapshot {
-        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &self.marks, app);
+        let data = format::write_snapshot(format, seen, self.at, self.keys.all().into_iter(), &self.marks, app);
         Snapshot { seen, data }
     }
 
@@ -241,7 +241,7 @@ impl Log {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
         // What it marks is of the epoch that ends.
         let (marks, app) = (Marks::default(), self.fold.save()?);
-        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &marks, &app);
+        let data = format::write_snapshot(format, seen, self.at, self.keys.all().into_iter(), &marks, &app);
         Ok(Snapshot { seen, data })
     }
 }

@@ -245,11 +245,14 @@ impl Shard {
         let Call { id, by, room, wish } = call;
         let caller = by.caller();
         let reply = ReplyTo { asker: Asker::Call(id), tag: Tag::default(), frees: false };
+        let act = |kind, payload, key, reply| {
+            let (standing, reply, room) = (Standing::Anyone, Some(reply), room.clone());
+            Command::Act(Act { room, caller: caller.clone(), standing, kind, payload, key, reply })
+        };
         let command = match wish {
-            Wish::Publish { kind, payload, id } => {
-                let key = id.map(|id| by.key(&id));
-                let (standing, reply) = (Standing::Anyone, Some(reply));
-                Command::Act(Act { room, caller, standing, kind, payload, key, reply })
+            Wish::Publish { kind, payload, id } => act(kind, payload, id.map(|id| by.key(&id)), reply),
+            Wish::Take { kind, payload, log, lane, number } => {
+                act(kind, payload, Some(Key::place(&log, lane, number)), reply)
             }
             Wish::History { limit, from } => Command::History { room, caller, reply, limit, from },
             Wish::Members => Command::Members { room, caller, reply },

@@ -60,6 +60,14 @@ pub enum Wish {
         payload: Payload,
         id: Option<Arc<str>>,
     },
+    /// The same of what stands at a place in somebody's log: what stands there or before it is stored once.
+    Take {
+        kind: Cow<'static, str>,
+        payload: Payload,
+        log: Arc<str>,
+        lane: u64,
+        number: u64,
+    },
     History {
         limit: u32,
         from: HistoryFrom,
