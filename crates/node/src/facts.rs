@@ -65,6 +65,19 @@ pub trait Bridge: Send + Sync {
     fn condition(&self) -> Condition;
 
     fn figures(&self) -> Vec<Figure>;
+
+    /// Those that stand for several things each.
+    fn series(&self) -> Vec<Series> {
+        Vec::new()
+    }
+}
+
+/// One figure of several things, each told by its labels. How many rows there may be is for whoever has them to bound.
+pub struct Series {
+    /// Without a prefix; ends in `_total` where it only grows.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub rows: Vec<(Vec<(&'static str, String)>, u64)>,
 }
 
 /// The node at one look.

@@ -28,6 +28,7 @@ use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::online::Sketch;
 use crate::outlet::Outlet;
+use crate::owed::Owed;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
@@ -53,6 +54,7 @@ pub(crate) struct Seat {
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
     pub outlet: Option<Outlet>,
+    pub owed: Option<Arc<Owed>>,
     pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
@@ -307,6 +309,7 @@ impl Thread {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
+        let owed = seat.owed.as_deref();
         (
             shard,
             post,
@@ -319,6 +322,7 @@ impl Thread {
                 mailboxes,
                 calls,
                 outlet,
+                owed,
                 facts,
                 broken,
                 failures,

@@ -75,6 +75,11 @@ impl Keys {
         }
     }
 
+    /// How far a lane has come.
+    pub(crate) fn highest(&self, log: &str, lane: u64) -> Option<u64> {
+        self.highest.get(&(log.into(), lane)).map(|highest| highest.number)
+    }
+
     fn rise(&mut self, lane: (Arc<str>, u64), to: Highest) {
         match self.highest.entry(lane) {
             Entry::Occupied(mut highest) if highest.get().number < to.number => *highest.get_mut() = to,

@@ -73,6 +73,18 @@ pub enum Wish {
         from: HistoryFrom,
     },
     Members,
+    Sink(SinkAsks),
+}
+
+/// What a bridge asks of a room whose records leave for its broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkAsks {
+    /// What comes next: after what it named last, or after what the room knows that it has.
+    Next { after: Option<Position> },
+    /// It has all up to there. `some`: there was something for it among it.
+    Sunk { upto: Position, some: bool },
+    /// The room is none of those that leave.
+    Never,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ mod time;
 mod tombstone;
 mod trace;
 
-pub use call::{By, Call, CallId, Told, Wish};
+pub use call::{By, Call, CallId, SinkAsks, Told, Wish};
 pub use close::{CloseReason, Comeback};
 pub use command::{
     Act, Asked, Asker, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven,

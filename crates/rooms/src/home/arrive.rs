@@ -123,7 +123,7 @@ impl Home {
                     }
                     self.tell_record(cx, &record, waiters);
                 }
-                skipped @ (Grown::Foreign | Grown::Tombstone) => {
+                skipped @ (Grown::Foreign | Grown::Tombstone | Grown::Sunk) => {
                     cx.counts.records_unknown += u64::from(matches!(skipped, Grown::Foreign));
                     let place = (log.head(), log.at());
                     let waiters = self.pipeline.take(&key);

@@ -8,5 +8,6 @@ mod joining;
 mod outward;
 mod presence;
 mod resuming;
+mod sinking;
 mod subjects;
 mod sweeping;

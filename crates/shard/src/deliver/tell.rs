@@ -141,6 +141,8 @@ impl Shard {
             // Without an id nobody waits for it.
             Reply::Done(None) if id.is_none() => return,
             Reply::Done(reply) => Item::Done { room: name, id, at, reply: reply.as_ref() },
+            // No connection asks for a sink.
+            Reply::Outward { .. } => return,
             Reply::Members { users, count } => Item::Members { room: name, id, users, count: *count, at },
             Reply::History { entries, upto, next } => {
                 Item::History { room: name, id, entries, upto: *upto, next: *next, at }
