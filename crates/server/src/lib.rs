@@ -9,6 +9,8 @@ mod demo;
 mod doctor;
 mod engines;
 mod gate;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod log;
 mod memory;
 mod nats_addresses;

@@ -18,7 +18,7 @@ use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{backend, demo, engines, gate, log, memory, operator, pages, secret};
+use crate::{backend, bridges, demo, engines, gate, log, memory, operator, pages, secret};
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -69,6 +69,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
             .as_ref()
             .is_some_and(|bridge| bridge.relay.is_some() || bridge.members),
         outward_changes: settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.members),
+        sinks: bridges::sinks(settings),
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,
@@ -78,7 +79,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let ways = Ways::of(settings);
-    let node = node_config(settings, gate, sealed.clone(), budget, ways.outlet.clone())?;
+    let node = node_config(settings, gate, sealed.clone(), budget, &ways)?;
     let mut signals = Signals::heard(config.demo)?;
     // It may wait long for its engine, and whoever ends the process meanwhile does not.
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
@@ -164,7 +165,7 @@ fn node_config(
     gate: node::Gate,
     tls: Option<node::Tls>,
     budget: Option<u64>,
-    outlet: Option<node::Outlet>,
+    ways: &Ways,
 ) -> Result<node::Config> {
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
@@ -182,7 +183,8 @@ fn node_config(
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         durability: settings.durability,
         room_limits,
-        outlet,
+        outlet: ways.outlet.clone(),
+        owed: ways.owed.clone(),
         node_tag: u64::from_le_bytes(tag),
         start_tag,
         handshake: settings.websocket.handshake_timeout,

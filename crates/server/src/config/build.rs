@@ -8,6 +8,7 @@ use http_api::Scope;
 use identity::Algorithm;
 
 use super::bridges;
+use super::kafka;
 use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
@@ -42,6 +43,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         presence_notices: top.get("presence_notices"),
         chat: chat(settings),
         redis_bridge: bridges::redis(top),
+        kafka_bridge: kafka::typed(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),

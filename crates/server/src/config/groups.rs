@@ -95,6 +95,8 @@ pub(super) const GROUPS: &[Group] = &[
         help: "Sets of keys (JWKS). Exactly one of file, url.",
     },
     super::chat::ROOMS,
+    super::kafka::SOURCES,
+    super::kafka::SINKS,
     Group {
         key: "mounts",
         rows: &[

@@ -11,6 +11,7 @@ use super::Tls;
 use super::bridges;
 use super::build::algorithm;
 use super::fault::{Faults, Place};
+use super::kafka;
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
@@ -51,6 +52,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     shared_engine(settings, mode, faults);
     nats_servers(top, faults);
     bridges::check(top, faults);
+    kafka::check(settings, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
