@@ -22,6 +22,10 @@ use crate::{backend, bridges, demo, engines, gate, log, memory, operator, pages,
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether the node still can be trusted.
+const PULSE: Duration = Duration::from_millis(50);
+/// A node of which a part is broken may not come to its end.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
@@ -132,6 +136,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let mut read = Read::begins(&config);
     let mut look = tokio::time::interval(renewal::LOOK_EVERY);
     look.tick().await;
+    let mut pulse = tokio::time::interval(PULSE);
     let statistics = tell_statistics(&facts);
     tokio::pin!(statistics);
     loop {
@@ -143,6 +148,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
                 renewal.iter_mut().for_each(Renewal::look);
             }
             _ = look.tick() => renewal.iter_mut().for_each(Renewal::tick),
+            _ = pulse.tick() => if let Some(why) = facts.broken() { return broken(node, &why).await },
             () = &mut statistics => break,
         }
     }
@@ -150,6 +156,28 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let ended = drained(node, &mut signals).await;
     bridges.end();
     ended
+}
+
+/// What is left of the node cannot be trusted with anything new: everybody is told to come back elsewhere, at once, and the
+/// process ends with an error, so that whoever looks after it begins it again.
+async fn broken(node: Node, why: &str) -> Result<()> {
+    tracing::error!(why, "the process ends, and clients are told to come back");
+    let hasten = node.hastener();
+    let drain = node.drain();
+    tokio::pin!(drain);
+    let at_once = async {
+        tokio::time::sleep(PULSE).await;
+        Node::hasten(&hasten);
+        std::future::pending::<()>().await;
+    };
+    let told = async {
+        tokio::select! {
+            _ = &mut drain => {}
+            () = at_once => {}
+        }
+    };
+    tokio::time::timeout(LAST_WORDS_WITHIN, told).await.ok();
+    bail!("{why}: what was acknowledged is stored; the log says more")
 }
 
 /// Nobody was let in yet, so that nobody is to be told.
