@@ -16,6 +16,8 @@ mod faults;
 mod mock;
 #[path = "kafka_bridge/nodes.rs"]
 mod nodes;
+#[path = "kafka_bridge/secure.rs"]
+mod secure;
 #[path = "kafka_bridge/sink.rs"]
 mod sink;
 #[path = "kafka_bridge/source.rs"]

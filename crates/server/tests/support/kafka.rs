@@ -28,19 +28,27 @@ fn libs() -> String {
 
 /// One that this test may kill.
 pub(crate) fn broker() -> Broker {
+    broker_with("", &[])
+}
+
+/// With lines of its own behind the others, and words for the making of its metadata.
+pub(crate) fn broker_with(lines: &str, format_words: &[&str]) -> Broker {
     Broker::start("java", |port, folder| {
         let controller = conformance::free_address().port();
         let properties = PROPERTIES
             .replace("{port}", &port.to_string())
             .replace("{controller}", &controller.to_string())
             .replace("{folder}", folder.to_str().expect("UTF-8"));
+        let lines =
+            lines.replace("{port}", &port.to_string()).replace("{controller}", &controller.to_string());
+        let properties = properties + &lines;
         let file = folder.join("server.properties");
         std::fs::write(&file, properties).expect("written");
         let java = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"].map(str::to_owned);
         let java: Vec<String> = java.into_iter().chain([libs()]).collect();
         let file = file.to_str().expect("UTF-8");
         let format = ["kafka.tools.StorageTool", "format", "-g", "-t", CLUSTER, "-c", file];
-        let output = Command::new("java").args(&java).args(format).output();
+        let output = Command::new("java").args(&java).args(format).args(format_words).output();
         let output =
             output.unwrap_or_else(|error| panic!("java: {error}; `cargo xtask services` installs it"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
