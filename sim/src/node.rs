@@ -9,7 +9,7 @@ use session::Authenticated;
 use shard::{Announcement, Config, Full, Input, Mount, Peer, Post, Shard, Speaks, World as Around};
 use vocabulary::{
     Asks, Call, CallId, CloseReason, ConnectionId, Delivery, Envelope, Failure, Incarnation, Now, Outward,
-    Petition, Refusal, Revocation, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
 };
 
 use crate::engine::Engine;
@@ -466,6 +466,8 @@ impl Around for Hands<'_> {
 
     /// No world has a broker beside its engine.
     fn outward(&mut self, _: Outward) {}
+
+    fn owes(&mut self, _: RoomId) {}
 
     fn failed(&mut self, failure: Failure) {
         if self.world.scenario.mutant == Some(Mutant::DamageUnsaid) {

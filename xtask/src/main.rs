@@ -12,6 +12,7 @@ mod finding;
 mod fuzz;
 mod hostile;
 mod interop;
+mod kafka;
 mod links;
 mod pages;
 mod policy;
@@ -39,7 +40,7 @@ cargo xtask <chore>
   sim [args]       the simulator: --seeds N for many, --seed S to replay one, --trace for all that happens in it
                    --scenario NAME for a world that has a name, `all` for each of them; --list says which there are
   bench [args]     the server in release, measured: passed on to `kulkul bench`
-  services         Redis and NATS for the tests: looks for them, installs them; `services up` starts them
+  services         Redis, NATS and Kafka for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx
   client           the JavaScript client: types, tests, tests against the server, the package
   hostile          slow clients by the thousand: the server must stay there for everybody else
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         ["test"] => test::chore(&root),
         ["sim", args @ ..] => sim(&root, args),
         ["bench", args @ ..] => bench(&root, args),
-        ["services"] => services::chore(),
+        ["services"] => services::chore(&root),
         ["services", "up"] => services::up(&root),
         ["faults", args @ ..] => faults::chore(&root, args),
         ["fuzz", args @ ..] => fuzz::chore(&root, args),

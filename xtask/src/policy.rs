@@ -55,6 +55,11 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
     },
     Edge {
+        of: "bridges/kafka",
+        may: &["crates/node", "crates/vocabulary", "engines/link"],
+        because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
+    },
+    Edge {
         of: "crates/http-api",
         may: &["crates/node", "crates/protocol", "crates/vocabulary"],
         because: "a back end's question is a call, its payload goes to clients, and what a room is, it need not know",

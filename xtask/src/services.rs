@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::kafka;
 use crate::steps::Outcome;
 
 struct Program {
@@ -62,8 +63,8 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 /// Looks, and installs what is missing.
-pub(crate) fn chore() -> ExitCode {
-    match installed() {
+pub(crate) fn chore(root: &Path) -> ExitCode {
+    match installed(root) {
         Ok(found) => {
             println!("{found}");
             println!("cargo xtask services up   starts them on free ports until it is stopped");
@@ -77,12 +78,12 @@ pub(crate) fn chore() -> ExitCode {
 }
 
 /// What a test run needs: all of them, or the line that installs them.
-pub(crate) fn there() -> Outcome {
-    installed()
+pub(crate) fn there(root: &Path) -> Outcome {
+    installed(root)
 }
 
-fn installed() -> Outcome {
-    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| said(program).is_none()).collect();
+fn installed(root: &Path) -> Outcome {
+    let missing = missing();
     if !missing.is_empty() {
         install(&missing)?;
     }
@@ -90,30 +91,36 @@ fn installed() -> Outcome {
         let found = said(program).unwrap_or_else(|| "still missing".to_owned());
         format!("{}: {found} (for {})", program.name, program.needed_by)
     };
-    Ok(PROGRAMS.iter().map(row).collect::<Vec<_>>().join("; "))
+    let rows = PROGRAMS.iter().map(row).chain([kafka::installed(root)?]);
+    Ok(rows.collect::<Vec<_>>().join("; "))
+}
+
+/// Packages, by Debian's names.
+fn missing() -> Vec<&'static str> {
+    let lacks = |program: &&Program| said(program).is_none();
+    PROGRAMS.iter().filter(lacks).map(|program| program.package).chain(kafka::missing()).collect()
 }
 
 /// By Debian's packages, as root; else the line is said.
-fn install(missing: &[&Program]) -> Result<(), String> {
-    let packages: Vec<&str> = missing.iter().map(|program| program.package).collect();
+fn install(packages: &[&str]) -> Result<(), String> {
     let line = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
     let asked = || format!("missing: {}; as root: {line}", packages.join(", "));
     println!("installing {}", packages.join(", "));
     let ran = Command::new("apt-get")
         .args(["-qq", "install", "-y", "--no-install-recommends"])
-        .args(&packages)
+        .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
         .status();
     match ran {
-        Ok(status) if status.success() && missing.iter().all(|program| said(program).is_some()) => Ok(()),
+        Ok(status) if status.success() && missing().is_empty() => Ok(()),
         _ => Err(asked()),
     }
 }
 
 /// Starts them, says where, and waits until one of them ends or this program is stopped.
 pub(crate) fn up(root: &Path) -> ExitCode {
-    if let Err(error) = installed() {
+    if let Err(error) = installed(root) {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
@@ -131,6 +138,17 @@ pub(crate) fn up(root: &Path) -> ExitCode {
             }
         }
     }
+    match start_kafka(root) {
+        Ok((child, address)) => {
+            println!("Kafka  kafka_bridge.brokers = [\"{address}\"]");
+            running.push(child);
+        }
+        Err(error) => {
+            eprintln!("Kafka: {error}");
+            running.iter_mut().for_each(end);
+            return ExitCode::FAILURE;
+        }
+    }
     println!("each node wants the same config file with a line  secret = \"…\"; stop with Ctrl-C");
     while running.iter_mut().all(|child| child.try_wait().is_ok_and(|ended| ended.is_none())) {
         std::thread::sleep(Duration::from_millis(200));
@@ -142,13 +160,31 @@ pub(crate) fn up(root: &Path) -> ExitCode {
 fn start(program: &Program, folder: &Path) -> Result<(std::process::Child, String), String> {
     let folder = folder.join(program.command);
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    run(program.command, |port| Ok((program.arguments)(port, &folder.to_string_lossy())))
+}
+
+/// On data of its own each time: its metadata are made for one port.
+fn start_kafka(root: &Path) -> Result<(std::process::Child, String), String> {
+    let folder = root.join("services/kafka");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    run("java", |port| kafka::arguments(root, port, &folder))
+}
+
+fn run(
+    program: &str,
+    arguments: impl FnOnce(&str) -> Result<Vec<String>, String>,
+) -> Result<(std::process::Child, String), String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     drop(listener);
-    let arguments = (program.arguments)(&address.port().to_string(), &folder.to_string_lossy());
+    let arguments = arguments(&address.port().to_string())?;
     // It ends with this program, however this program ends.
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", program.command]).args(arguments);
+    command.args(["--pdeathsig", "KILL", "--", program]).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let since = Instant::now();
@@ -173,7 +209,7 @@ fn said(program: &Program) -> Option<String> {
     answer(program.command, program.version)
 }
 
-fn answer(command: &str, version: &str) -> Option<String> {
+pub(crate) fn answer(command: &str, version: &str) -> Option<String> {
     let output =
         Command::new(command).arg(version).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let says = String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned();

@@ -20,7 +20,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     let mut steps = Steps::begin("test", Told::People);
     steps_of_check(&mut steps, root, Told::People);
     steps.run("supply", |steps| supply::judged(steps, root));
-    steps.run("services", |_| services::there());
+    steps.run("services", |_| services::there(root));
     steps.run("tests", |steps| tests(steps, root));
     steps.run("end to end", |_| end_to_end_is_among_them(root));
     steps.run("conformance", |steps| conformance::quick(steps, root));

@@ -53,6 +53,8 @@ pub struct Facts {
     /// Held to look, by whoever asks for figures.
     bridges: Mutex<Vec<Arc<dyn Bridge>>>,
     wants_users: AtomicBool,
+    /// Why the process is to end.
+    broken: OnceLock<String>,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
 }
@@ -65,6 +67,19 @@ pub trait Bridge: Send + Sync {
     fn condition(&self) -> Condition;
 
     fn figures(&self) -> Vec<Figure>;
+
+    /// Those that stand for several things each.
+    fn series(&self) -> Vec<Series> {
+        Vec::new()
+    }
+}
+
+/// One figure of several things, each told by its labels. How many rows there may be is for whoever has them to bound.
+pub struct Series {
+    /// Without a prefix; ends in `_total` where it only grows.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub rows: Vec<(Vec<(&'static str, String)>, u64)>,
 }
 
 /// The node at one look.
@@ -102,8 +117,27 @@ impl Facts {
             authorizer: OnceLock::new(),
             bridges: Mutex::default(),
             wants_users: AtomicBool::new(false),
+            broken: OnceLock::new(),
             fleet_users: AtomicU64::new(0),
         }
+    }
+
+    /// A shard, or what stores for all of them, broke its own books: what it holds cannot be trusted, and the process is to
+    /// end. Until it has, nobody new comes in.
+    pub fn broken(&self) -> Option<String> {
+        let of_engine = || self.engine.get().and_then(|link| link.broken());
+        self.broken.get().cloned().or_else(of_engine)
+    }
+
+    /// A shard's thread ended before its time, and nobody is connected to it any more.
+    pub(crate) fn is_broken(&self, shard: vocabulary::ShardId, why: String) {
+        let facts = &self.shards[usize::from(shard.0)];
+        [&facts.connections, &facts.users, &facts.rooms, &facts.stale]
+            .into_iter()
+            .for_each(|figure| figure.store(0, Ordering::Relaxed));
+        self.ready.store(false, Ordering::Release);
+        // The first one says why.
+        self.broken.set(why).ok();
     }
 
     pub(crate) fn drain(&self) {
@@ -208,7 +242,7 @@ impl Facts {
             draining: self.draining.load(Ordering::Acquire),
         };
         health.ready &= health.degraded().is_none() && self.pressure() == Pressure::None;
-        health.ready &= self.engine_away().is_none();
+        health.ready &= self.engine_away().is_none() && self.broken().is_none();
         health
     }
 

@@ -23,6 +23,7 @@ mod metrics;
 mod online;
 mod origins;
 mod outlet;
+mod owed;
 mod permission;
 mod prover;
 mod run;
@@ -49,7 +50,7 @@ use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 pub use addresses::{Network, NotANetwork};
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
-pub use facts::{Bridge, Facts, Health};
+pub use facts::{Bridge, Facts, Health, Series};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
@@ -57,6 +58,7 @@ pub use logs::{Engine, Open, Unopened};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
 pub use outlet::{Outflow, Outlet, outlet};
+pub use owed::Owed;
 pub use prover::{Prover, Unproven};
 pub use tls::{Tls, TlsError};
 
@@ -84,6 +86,8 @@ pub struct Config {
     pub engine: Engine,
     /// Where messages of rooms go that are for brokers too.
     pub outlet: Option<Outlet>,
+    /// Where rooms say that they have something for a sink.
+    pub owed: Option<Arc<Owed>>,
     /// What stored records must survive at least, whatever the apps need.
     pub durability: Durability,
     /// Told apart from every other process of the deployment; drawn by the caller.
@@ -225,6 +229,7 @@ impl Node {
                 mailboxes: mailboxes.clone(),
                 calls: calls.clone(),
                 outlet: config.outlet.clone(),
+                owed: config.owed.clone(),
                 said: said.clone(),
                 pages: to_pages.clone(),
             };

@@ -8,7 +8,7 @@ use link::Figure;
 
 use crate::authorizer::Authorizer;
 use crate::away::Away;
-use crate::facts::Facts;
+use crate::facts::{Facts, Series};
 use crate::memory::resident_bytes;
 
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -60,6 +60,9 @@ pub(crate) fn text(facts: &Facts) -> String {
             page.head(&name, help, kind);
             page.line(&name, value);
         }
+        for series in bridge.series() {
+            page.series(bridge.name(), &series);
+        }
     }
     page.process();
     page.0
@@ -80,6 +83,17 @@ impl Page {
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
         self.head(name, help, "gauge");
         self.line(name, value);
+    }
+
+    fn series(&mut self, bridge: &str, series: &Series) {
+        let kind = if series.name.ends_with("_total") { "counter" } else { "gauge" };
+        let name = format!("bridge_{bridge}_{}", series.name);
+        self.head(&name, series.help, kind);
+        for (labels, value) in &series.rows {
+            let labels: Vec<String> =
+                labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+            self.line(&format!("{name}{{{}}}", labels.join(",")), *value);
+        }
     }
 
     fn authorizer(&mut self, authorizer: &Authorizer) {

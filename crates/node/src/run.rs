@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
 use session::Rate;
 use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
-use vocabulary::{ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
+use vocabulary::{CloseReason, ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
 
 use crate::authorizer::Authorizer;
 use crate::calls::Calls;
@@ -28,6 +28,7 @@ use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::online::Sketch;
 use crate::outlet::Outlet;
+use crate::owed::Owed;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
@@ -53,6 +54,7 @@ pub(crate) struct Seat {
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
     pub outlet: Option<Outlet>,
+    pub owed: Option<Arc<Owed>>,
     pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
@@ -70,6 +72,8 @@ const LETTERS_MAX: usize = 1024;
 const SKETCH_EVERY: Duration = Duration::from_secs(2);
 /// How often a draining thread looks whether the others are empty too.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
+/// Of what a socket has sent to a shard that is no more, this often a few kilobytes.
+const LAST_READS_MAX: usize = 16;
 /// Boxes are full: look again then.
 const BOXES_PAUSE: Duration = Duration::from_millis(1);
 
@@ -111,22 +115,29 @@ pub(crate) struct Thread {
 }
 
 /// The thread's whole life. A shard that broke its own books takes the process with it: what it holds cannot be trusted,
-/// and its clients come back to another node.
+/// and its clients come back to another node. They are told so here, and those of the other shards by whoever ends the process.
 pub(crate) fn shard(seat: Seat, mail: Incoming, furnish: &dyn Furnish) {
-    let id = seat.id;
-    let lived =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Thread::new(seat, mail, furnish).run()));
-    match lived {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    let (id, facts) = (seat.id, seat.facts.clone());
+    let made = catch_unwind(AssertUnwindSafe(|| Thread::new(seat, mail, furnish)));
+    let mut made = made.ok();
+    let lived = made.as_mut().map(|thread| catch_unwind(AssertUnwindSafe(|| thread.run())));
+    let why = match lived {
+        Some(Ok(Ok(()))) => return,
+        Some(Ok(Err(error))) => {
             tracing::error!(shard = id.0, %error, "a shard's thread cannot go on");
-            std::process::exit(1);
+            format!("the thread of shard {} cannot go on: {error}", id.0)
         }
-        Err(_) => {
+        Some(Err(_)) | None => {
             tracing::error!(shard = id.0, "Recovered from panic in a shard only to end the process");
-            std::process::exit(1);
+            format!("shard {} panicked", id.0)
         }
+    };
+    if let Some(mut thread) = made {
+        // What it says it says by itself, and by nothing that the panic may have left half done.
+        catch_unwind(AssertUnwindSafe(|| thread.says_goodbye())).ok();
     }
+    facts.is_broken(id, why);
 }
 
 impl Thread {
@@ -178,7 +189,7 @@ impl Thread {
         }
     }
 
-    fn run(mut self) -> io::Result<()> {
+    fn run(&mut self) -> io::Result<()> {
         let registry = self.mail.poll.registry().try_clone()?;
         if let Some(listener) = self.seat.listener.take() {
             let mut listener = mio::net::TcpListener::from_std(listener);
@@ -214,6 +225,28 @@ impl Thread {
             }
         }
         Ok(())
+    }
+
+    /// Without the shard: everybody whose socket takes it now is told to come back, and what they sent is read away, so that the
+    /// end of the socket does not overtake the word.
+    fn says_goodbye(&mut self) {
+        let mut unread = [0; 4096];
+        for id in self.sockets.ids() {
+            let reason = CloseReason::draining(id);
+            let Some(socket) = self.sockets.get(id) else { continue };
+            if !matches!(socket.state, State::Open(_)) || socket.is_blocked() {
+                continue;
+            }
+            // Who is gone already needs no word.
+            socket.write(&websocket::frame::close(reason.code(), &reason.told())).ok();
+            socket.finish();
+            for _ in 0..LAST_READS_MAX {
+                match socket.read(&mut unread) {
+                    Ok(Heard::Bytes { count, more: true }) if count > 0 => {}
+                    _ => break,
+                }
+            }
+        }
     }
 
     /// For bridges that tell of them, and for the other nodes, where there may be some.
@@ -307,6 +340,7 @@ impl Thread {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
+        let owed = seat.owed.as_deref();
         (
             shard,
             post,
@@ -319,6 +353,7 @@ impl Thread {
                 mailboxes,
                 calls,
                 outlet,
+                owed,
                 facts,
                 broken,
                 failures,

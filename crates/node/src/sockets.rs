@@ -225,6 +225,11 @@ impl Socket {
         }
     }
 
+    /// Something that was to be written before is not.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
     /// Says that nothing more will be written, so that what was written arrives before the close does.
     pub(crate) fn finish(&mut self) {
         if let Wire::Secret(wire) = &mut self.wire {

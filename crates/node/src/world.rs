@@ -7,8 +7,8 @@ use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
-    ShardId, Tag, Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, RoomId, Ruling,
+    Said, ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::authorizer::Asker;
@@ -19,6 +19,7 @@ use crate::facts::ShardFacts;
 use crate::logs::Logs;
 use crate::mail::Mailboxes;
 use crate::outlet::Outlet;
+use crate::owed::Owed;
 use crate::sockets::Sockets;
 use crate::sparing::Sparing;
 
@@ -34,6 +35,7 @@ pub(crate) struct Outside<'a> {
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
     pub outlet: Option<&'a Outlet>,
+    pub owed: Option<&'a Owed>,
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
@@ -89,6 +91,12 @@ impl World for Outside<'_> {
     fn outward(&mut self, outward: Outward) {
         if let Some(outlet) = self.outlet {
             outlet.put(outward);
+        }
+    }
+
+    fn owes(&mut self, room: RoomId) {
+        if let Some(owed) = self.owed {
+            owed.put(room);
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Effect {
     Said(Said),
     /// For brokers.
     Outward(Box<Outward>),
+    /// Something is said there that a sink has not got.
+    Owes(RoomId),
     /// For the log.
     Failed(Failure),
 }
@@ -42,6 +44,7 @@ vocabulary::counts! {
         snapshots_too_large,
         rooms_damaged,
         rooms_refused,
+        sink_missed,
     }
 }
 

@@ -8,6 +8,7 @@ mod joins;
 mod load;
 mod looks;
 mod pages;
+mod sink;
 mod steward;
 mod subject;
 mod sweep;
@@ -33,6 +34,7 @@ use crate::seats::Seats;
 use crate::soft::Softs;
 use looks::Looks;
 use pages::Reader;
+use sink::Sinking;
 use steward::Stewarded;
 use subject::Subject;
 
@@ -92,6 +94,8 @@ pub struct Rules {
     pub outward: bool,
     /// And what only tells of a change.
     pub outward_changes: bool,
+    /// What is said leaves for the broker of this name, all of it and at least once.
+    pub sink: Option<&'static str>,
 }
 
 impl Default for Rules {
@@ -103,6 +107,7 @@ impl Default for Rules {
             kept: false,
             outward: false,
             outward_changes: false,
+            sink: None,
         }
     }
 }
@@ -114,6 +119,7 @@ pub(crate) struct Home {
     kept: bool,
     outward: bool,
     outward_changes: bool,
+    sinking: Option<Sinking>,
     /// Records kept behind a snapshot.
     retention: u64,
     retention_age: Option<Duration>,
@@ -148,6 +154,7 @@ impl Home {
             kept: rules.kept,
             outward: rules.outward,
             outward_changes: rules.outward_changes,
+            sinking: rules.sink.map(Sinking::of),
             retention: rules.retention_records,
             retention_age: rules.retention_age,
             kept_from: 0,
@@ -202,6 +209,7 @@ impl Home {
                 self.history(cx, &caller, reply, limit, from)
             }
             Command::Members { caller, reply, .. } => self.members(cx, &caller, reply),
+            Command::Sink { reply, asks, .. } => self.sink_asks(cx, reply, asks),
             Command::Page { connection, ticket, since, .. } => self.page(cx, connection, ticket, since),
             Command::Renew { connection, user, .. } => self.renew(cx, connection, user),
             Command::Roster { .. } => {}
@@ -269,7 +277,7 @@ impl Home {
         match command {
             Command::Join(join) => self.part(cx, &join, refusal),
             Command::Act(act) => self.refuse_act(cx, &act, refusal),
-            Command::History { reply, .. } | Command::Members { reply, .. } => {
+            Command::History { reply, .. } | Command::Members { reply, .. } | Command::Sink { reply, .. } => {
                 cx.reply(&self.id, reply, Reply::Refused(refusal));
             }
             Command::Leave { .. } | Command::Page { .. } | Command::Renew { .. } | Command::Roster { .. } => {
@@ -440,6 +448,7 @@ impl Home {
             && self.pipeline.is_idle()
             && self.readers.is_empty()
             && !self.stewarded.is_busy()
+            && !self.is_sinking()
             && matches!(&self.phase, Phase::Live(_) | Phase::Quarantined(..))
     }
 
@@ -477,6 +486,7 @@ impl Home {
             look,
             self.readers.values().map(|reader| again(reader.asked)).min(),
             stewarded,
+            self.next_sink(cx),
             self.idle_since.map(|since| since + cx.limits.unfollow_after),
         ]
         .into_iter()

@@ -14,6 +14,7 @@ mod presence;
 mod saved_keys;
 mod seats;
 mod soft;
+mod sunk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -184,7 +185,8 @@ impl Rooms {
             }
             Command::Act(vocabulary::Act { reply: Some(to), .. })
             | Command::History { reply: to, .. }
-            | Command::Members { reply: to, .. } => {
+            | Command::Members { reply: to, .. }
+            | Command::Sink { reply: to, .. } => {
                 let reply = Reply::Refused(refusal);
                 Some((to.asker.shard(), Delivery::Reply { room, to, reply, at: now.wall }))
             }

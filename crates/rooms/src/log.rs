@@ -12,6 +12,7 @@ use crate::format::{self, Written};
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::marks::Marks;
+use crate::sunk;
 
 /// However large a snapshot is, it is written when this many times the records or bytes for one have come: more would take longer
 /// to fold again than anybody should wait for a room.
@@ -30,6 +31,9 @@ pub(crate) struct Log {
     marks: Marks,
     /// How long records are kept, if not for as long as there is place.
     span: Option<Duration>,
+    /// Where what is said leaves for, and the last record that may be for it.
+    sink: Option<&'static str>,
+    owed: u64,
 }
 
 /// Recorded since the last snapshot.
@@ -76,6 +80,8 @@ pub(crate) enum Grown {
     Record(Record, Applied),
     /// Of a version that this build cannot read: kept, skipped, counted.
     Foreign,
+    /// How far a sink has come.
+    Sunk,
 }
 
 impl Log {
@@ -86,6 +92,7 @@ impl Log {
         snapshot: Option<&Snapshot>,
         epoch: Epoch,
         span: Option<Duration>,
+        sink: Option<&'static str>,
     ) -> Result<Log, Unopened> {
         let (fold, head, at, keys, marks) = match snapshot {
             None => {
@@ -111,6 +118,9 @@ impl Log {
             saved_bytes: snapshot.map_or(0, |snapshot| snapshot.data.len()),
             marks,
             span,
+            sink,
+            // What came before is known record by record no more.
+            owed: head.position.offset,
         })
     }
 
@@ -125,6 +135,13 @@ impl Log {
     /// The time of the last record; the next one's is not before it.
     pub(crate) fn at(&self) -> Wall {
         self.at
+    }
+
+    /// How far the sink has come by what is kept, and up to where there may be something for it.
+    pub(crate) fn sunk(&self) -> Option<(u64, u64)> {
+        let epoch = self.head.position.epoch;
+        let sunk = self.keys.highest(&sunk::log(self.sink?), epoch.0).unwrap_or(0);
+        Some((sunk, self.owed))
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -144,6 +161,9 @@ impl Log {
         self.head = Seen { position, check: self.head.check.roll(Check::hash(&stored.data)) };
         self.fresh.records += 1;
         self.fresh.bytes += stored.key.as_str().len() + stored.data.len();
+        if self.sink.is_some_and(|sink| sunk::is_owed(sink, &stored.key)) {
+            self.owed = stored.offset;
+        }
         let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
             self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
             return Ok(Grown::Foreign);
@@ -152,7 +172,11 @@ impl Log {
         if let Some(span) = self.span {
             self.marks.note(self.at, stored.offset, span);
         }
+        let is_sunk = sunk::is_cursor(&stored.key);
         self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
+        if is_sunk {
+            return Ok(Grown::Sunk);
+        }
         let record = Record {
             position,
             at: self.at,
@@ -235,7 +259,8 @@ impl Log {
     }
 
     fn snapshot_of(&self, format: Format, app: &Payload, seen: Seen) -> Snapshot {
-        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &self.marks, app);
+        let data =
+            format::write_snapshot(format, seen, self.at, self.keys.all().into_iter(), &self.marks, app);
         Snapshot { seen, data }
     }
 
@@ -245,7 +270,7 @@ impl Log {
         let seen = Seen { position: Position { epoch, offset: 0 }, check: Check::default() };
         // What it marks is of the epoch that ends.
         let (marks, app) = (Marks::default(), self.fold.save()?);
-        let data = format::write_snapshot(format, seen, self.at, self.keys.all(), &marks, &app);
+        let data = format::write_snapshot(format, seen, self.at, self.keys.all().into_iter(), &marks, &app);
         Ok(Snapshot { seen, data })
     }
 }

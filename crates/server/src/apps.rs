@@ -14,6 +14,8 @@ pub(crate) struct Furniture {
     /// Messages of chat leave for a broker, too.
     pub outward: bool,
     pub outward_changes: bool,
+    /// Apps whose messages leave by a sink.
+    pub sinks: Vec<String>,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -29,6 +31,15 @@ const SYSTEM_RECORDS: u64 = 10_000;
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
 
+/// The one bridge that has sinks with a cursor.
+const SINK: &str = "kafka";
+
+impl Furniture {
+    fn sink(&self, app: &str) -> Option<&'static str> {
+        self.sinks.iter().any(|name| name == app).then_some(SINK)
+    }
+}
+
 impl Furnish for Furniture {
     fn apps(&self) -> Apps {
         let rules = Rules {
@@ -37,6 +48,7 @@ impl Furnish for Furniture {
             retention_age: self.chat.retention_age,
             outward: self.outward,
             outward_changes: self.outward_changes,
+            sink: self.sink("chat"),
             ..Rules::default()
         };
         let support = Rules {

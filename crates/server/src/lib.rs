@@ -9,6 +9,8 @@ mod demo;
 mod doctor;
 mod engines;
 mod gate;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod log;
 mod memory;
 mod nats_addresses;
@@ -20,6 +22,7 @@ mod renewal;
 mod secret;
 mod serve;
 mod token;
+mod visitors;
 
 use std::process::ExitCode;
 

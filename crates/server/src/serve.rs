@@ -18,10 +18,14 @@ use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{backend, demo, engines, gate, log, memory, operator, pages, secret};
+use crate::{backend, bridges, demo, engines, gate, log, memory, operator, pages, secret, visitors};
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether the node still can be trusted.
+const PULSE: Duration = Duration::from_millis(50);
+/// A node of which a part is broken may not come to its end.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
@@ -70,6 +74,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
             .as_ref()
             .is_some_and(|bridge| bridge.relay.is_some() || bridge.members),
         outward_changes: settings.redis_bridge.as_ref().is_some_and(|bridge| bridge.members),
+        sinks: bridges::sinks(settings),
         conformance: config.conformance,
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,
@@ -79,7 +84,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let ways = Ways::of(settings);
-    let node = node_config(settings, gate, sealed.clone(), budget, ways.outlet.clone())?;
+    let node = node_config(settings, gate, sealed.clone(), budget, &ways)?;
     let mut signals = Signals::heard(config.demo)?;
     // It may wait long for its engine, and whoever ends the process meanwhile does not.
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
@@ -104,6 +109,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         let asks = gate::authorizer(settings).map_or_else(Default::default, |it| it.asks);
         router = router.merge(http_api::hub::router(node.desk(), node.prover(), paths, app, asks));
     }
+    router = router.merge(visitors::router(settings, &node, secret.as_ref()));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins));
@@ -132,6 +138,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let mut read = Read::begins(&config);
     let mut look = tokio::time::interval(renewal::LOOK_EVERY);
     look.tick().await;
+    let mut pulse = tokio::time::interval(PULSE);
     let statistics = tell_statistics(&facts);
     tokio::pin!(statistics);
     loop {
@@ -143,6 +150,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
                 renewal.iter_mut().for_each(Renewal::look);
             }
             _ = look.tick() => renewal.iter_mut().for_each(Renewal::tick),
+            _ = pulse.tick() => if let Some(why) = facts.broken() { return broken(node, &why).await },
             () = &mut statistics => break,
         }
     }
@@ -150,6 +158,28 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let ended = drained(node, &mut signals).await;
     bridges.end();
     ended
+}
+
+/// What is left of the node cannot be trusted with anything new: everybody is told to come back elsewhere, at once, and the
+/// process ends with an error, so that whoever looks after it begins it again.
+async fn broken(node: Node, why: &str) -> Result<()> {
+    tracing::error!(why, "the process ends, and clients are told to come back");
+    let hasten = node.hastener();
+    let drain = node.drain();
+    tokio::pin!(drain);
+    let at_once = async {
+        tokio::time::sleep(PULSE).await;
+        Node::hasten(&hasten);
+        std::future::pending::<()>().await;
+    };
+    let told = async {
+        tokio::select! {
+            _ = &mut drain => {}
+            () = at_once => {}
+        }
+    };
+    tokio::time::timeout(LAST_WORDS_WITHIN, told).await.ok();
+    bail!("{why}: what was acknowledged is stored; the log says more")
 }
 
 /// Nobody was let in yet, so that nobody is to be told.
@@ -165,7 +195,7 @@ fn node_config(
     gate: node::Gate,
     tls: Option<node::Tls>,
     budget: Option<u64>,
-    outlet: Option<node::Outlet>,
+    ways: &Ways,
 ) -> Result<node::Config> {
     let mut tags = [0; 12];
     getrandom::fill(&mut tags).map_err(|error| anyhow::anyhow!("no randomness to be had: {error}"))?;
@@ -183,7 +213,8 @@ fn node_config(
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         durability: settings.durability,
         room_limits,
-        outlet,
+        outlet: ways.outlet.clone(),
+        owed: ways.owed.clone(),
         node_tag: u64::from_le_bytes(tag),
         start_tag,
         handshake: settings.websocket.handshake_timeout,

@@ -245,14 +245,18 @@ impl Shard {
         let Call { id, by, room, wish } = call;
         let caller = by.caller();
         let reply = ReplyTo { asker: Asker::Call(id), tag: Tag::default(), frees: false };
+        let act = |kind, payload, key, reply| {
+            let (standing, reply, room) = (Standing::Anyone, Some(reply), room.clone());
+            Command::Act(Act { room, caller: caller.clone(), standing, kind, payload, key, reply })
+        };
         let command = match wish {
-            Wish::Publish { kind, payload, id } => {
-                let key = id.map(|id| by.key(&id));
-                let (standing, reply) = (Standing::Anyone, Some(reply));
-                Command::Act(Act { room, caller, standing, kind, payload, key, reply })
+            Wish::Publish { kind, payload, id } => act(kind, payload, id.map(|id| by.key(&id)), reply),
+            Wish::Take { kind, payload, log, lane, number } => {
+                act(kind, payload, Some(Key::place(&log, lane, number)), reply)
             }
             Wish::History { limit, from } => Command::History { room, caller, reply, limit, from },
             Wish::Members => Command::Members { room, caller, reply },
+            Wish::Sink(asks) => Command::Sink { room, reply, asks },
         };
         self.dispatch(now, command);
     }
@@ -268,7 +272,8 @@ impl Shard {
             }
             Command::Act(Act { reply: Some(to), room, .. })
             | Command::History { reply: to, room, .. }
-            | Command::Members { reply: to, room, .. } => {
+            | Command::Members { reply: to, room, .. }
+            | Command::Sink { reply: to, room, .. } => {
                 let delivery = Delivery::Reply { room, to, reply: Reply::Refused(busy), at: now.wall };
                 self.deliver(now, &delivery);
             }

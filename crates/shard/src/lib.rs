@@ -106,6 +106,8 @@ pub enum Output {
     Said(Said),
     /// For brokers.
     Outward(Box<Outward>),
+    /// For the bridge whose sink this room's words leave by: it has not got all of them.
+    Owes(RoomId),
     /// For whoever asks later.
     Traced(Box<Traced>),
     /// For the log.
@@ -402,6 +404,7 @@ impl Shard {
                     self.outputs.push_back(Output::Post(shard, Envelope::Delivery(delivery.into())));
                 }
                 Effect::Said(said) => self.outputs.push_back(Output::Said(said)),
+                Effect::Owes(room) => self.outputs.push_back(Output::Owes(room)),
                 Effect::Outward(outward) => self.outputs.push_back(Output::Outward(outward)),
                 Effect::Failed(failure) => self.outputs.push_back(Output::Failed(failure)),
                 Effect::Ask(question) => self.outputs.push_back(Output::Ask(self.rooms.signed(question))),

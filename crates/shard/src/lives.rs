@@ -108,13 +108,9 @@ impl Shard {
         let Some(connection) = self.connections.get(id) else { return };
         let answered = matches!(reason, CloseReason::Echo(_));
         connection.ending = Ending::Closing { cut_at: now.tick + self.limits.close, answered };
-        let words = match reason.retry_after_ms() {
-            Some(ms) => format!("{}, retry after {ms} ms", reason.words()),
-            None => reason.words().to_owned(),
-        };
         let frame = match reason {
             CloseReason::Echo(0) => websocket::frame::close_without_code(),
-            _ => websocket::frame::close(reason.code(), &words),
+            _ => websocket::frame::close(reason.code(), &reason.told()),
         };
         self.leave_all(now, id);
         let _ = self.push(id, frame.into(), Class::Control);

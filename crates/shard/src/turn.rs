@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, Ruling, Said,
-    ShardId, Tag, Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, RoomId, Ruling,
+    Said, ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -42,6 +42,8 @@ pub trait World {
     fn said(&mut self, said: Said);
     /// For brokers.
     fn outward(&mut self, outward: Outward);
+    /// To the bridge that is to ask for what it has not got.
+    fn owes(&mut self, room: RoomId);
     /// To be kept for a while.
     fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
@@ -159,6 +161,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Told(call, told) => world.told(call, told),
                 Output::Said(said) => world.said(said),
                 Output::Outward(outward) => world.outward(*outward),
+                Output::Owes(room) => world.owes(room),
                 Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Post(to, envelope) => {

@@ -60,11 +60,31 @@ pub enum Wish {
         payload: Payload,
         id: Option<Arc<str>>,
     },
+    /// The same of what stands at a place in somebody's log: what stands there or before it is stored once.
+    Take {
+        kind: Cow<'static, str>,
+        payload: Payload,
+        log: Arc<str>,
+        lane: u64,
+        number: u64,
+    },
     History {
         limit: u32,
         from: HistoryFrom,
     },
     Members,
+    Sink(SinkAsks),
+}
+
+/// What a bridge asks of a room whose records leave for its broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkAsks {
+    /// What comes next: after what it named last, or after what the room knows that it has.
+    Next { after: Option<Position> },
+    /// It has all up to there. `some`: there was something for it among it.
+    Sunk { upto: Position, some: bool },
+    /// The room is none of those that leave.
+    Never,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

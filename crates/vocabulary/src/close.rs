@@ -98,6 +98,14 @@ impl CloseReason {
         }
     }
 
+    /// With the wait, if there is one.
+    pub fn told(self) -> String {
+        match self.retry_after_ms() {
+            Some(ms) => format!("{}, retry after {ms} ms", self.words()),
+            None => self.words().to_owned(),
+        }
+    }
+
     pub fn retry_after_ms(self) -> Option<u32> {
         match self {
             CloseReason::Draining(ms) | CloseReason::RateLimit(ms) => Some(ms),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CallId, ConnectionId, Key, Payload, Person, Position, Refusal, RoomId, ShardId, User};
+use crate::{CallId, ConnectionId, Key, Payload, Person, Position, Refusal, RoomId, ShardId, SinkAsks, User};
 
 /// How a client wrote its request, so that the answer is written the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -205,6 +205,11 @@ pub enum Command {
         caller: Caller,
         reply: ReplyTo,
     },
+    Sink {
+        room: RoomId,
+        reply: ReplyTo,
+        asks: SinkAsks,
+    },
     /// The next page for a member that is catching up.
     Page {
         room: RoomId,
@@ -260,6 +265,7 @@ impl Command {
             Command::Leave { room, .. }
             | Command::History { room, .. }
             | Command::Members { room, .. }
+            | Command::Sink { room, .. }
             | Command::Page { room, .. }
             | Command::Renew { room, .. } => room.clone(),
             Command::Roster { user, .. } => user.person.id.inbox(),
@@ -273,7 +279,11 @@ impl Command {
             Command::Leave { .. } | Command::Page { .. } | Command::Renew { .. } | Command::Roster { .. } => {
                 true
             }
-            Command::Join(_) | Command::Act(_) | Command::History { .. } | Command::Members { .. } => false,
+            Command::Join(_)
+            | Command::Act(_)
+            | Command::History { .. }
+            | Command::Members { .. }
+            | Command::Sink { .. } => false,
         }
     }
 

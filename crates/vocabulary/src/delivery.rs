@@ -155,6 +155,13 @@ pub enum Reply {
         /// There may be more: where to go on from.
         next: Option<Position>,
     },
+    /// What a sink is to have, in order.
+    Outward {
+        entries: Vec<Outward>,
+        /// Up to there nothing else is for it.
+        upto: Position,
+        more: bool,
+    },
 }
 
 /// Why a member is none any more, without having asked.

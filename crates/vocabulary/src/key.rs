@@ -16,7 +16,17 @@ pub struct Key {
     text: Arc<str>,
 }
 
+/// In a log that somebody else keeps. What one of its lanes brings comes in the order of its numbers, so that whoever has seen
+/// one has seen all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub log: &'a str,
+    pub lane: u64,
+    pub number: u64,
+}
+
 const DUTY: &str = "duty";
+const PLACE: &str = "place";
 
 impl Key {
     /// A client's own id for what it sends.
@@ -42,8 +52,25 @@ impl Key {
         Key::of("event", source, &[id])
     }
 
-    /// The source of an event.
+    /// Where something stands in a log that somebody else keeps: the log, the one of its lanes, the number there.
+    pub fn place(log: &str, lane: u64, number: u64) -> Key {
+        Key::of(PLACE, log, &[&lane.to_string(), &number.to_string()])
+    }
+
+    /// The place that this key names, if it names one.
+    pub fn as_place(&self) -> Option<Place<'_>> {
+        let rest = self.text.strip_prefix(PLACE)?.strip_prefix(' ')?;
+        let (length, rest) = rest.split_once(' ')?;
+        let (log, rest) = rest.split_at_checked(length.parse().ok()?)?;
+        let (lane, number) = rest.strip_prefix(' ')?.split_once(' ')?;
+        Some(Place { log, lane: lane.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    /// The source of an event, or of what stands at a place.
     pub fn event_source(&self) -> Option<&str> {
+        if let Some(place) = self.as_place() {
+            return Some(place.log);
+        }
         let (length, rest) = self.text.strip_prefix("event ")?.split_once(' ')?;
         rest.get(..length.parse().ok()?)
     }
@@ -124,6 +151,27 @@ mod tests {
         {
             assert_eq!(none.event_source(), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_place_reads_back_from_its_key_and_nothing_else_is_one() {
+        for log in ["kafka:orders 3", "", "é"] {
+            let key = Key::place(log, 7, u64::MAX);
+            assert_eq!(key.as_place(), Some(Place { log, lane: 7, number: u64::MAX }));
+            assert_eq!(Key::from_text(key.as_str()).as_place(), key.as_place());
+            assert_eq!(key.event_source(), Some(log));
+        }
+        let others =
+            ["place", "place 9 a 1 2", "place 1 a 1", "place 1 a 1 x", "place 1 é 1 2", "places 1 a 1 2"];
+        for other in
+            others.map(Key::from_text).into_iter().chain([Key::event("place", "1 2"), client("place")])
+        {
+            assert_eq!(other.as_place(), None, "{other:?}");
+        }
+    }
+
+    fn client(user: &str) -> Key {
+        Key::client(&UserId::new(user), "1 a 1 2")
     }
 
     #[test]

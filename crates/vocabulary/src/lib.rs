@@ -20,7 +20,7 @@ mod time;
 mod tombstone;
 mod trace;
 
-pub use call::{By, Call, CallId, Told, Wish};
+pub use call::{By, Call, CallId, SinkAsks, Told, Wish};
 pub use close::{CloseReason, Comeback};
 pub use command::{
     Act, Asked, Asker, Caller, Command, HistoryFrom, Join, ReplyTo, Request, Standing, StepId, Tag, Unproven,
@@ -36,7 +36,7 @@ pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
     check_user, is_built_in,
 };
-pub use key::Key;
+pub use key::{Key, Place};
 pub use petition::{Asks, Deed, Petition, Ruling};
 pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};

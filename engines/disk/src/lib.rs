@@ -200,17 +200,16 @@ impl Disk {
         };
         let wanted = Some(readers.wanted());
         let thread = std::thread::Builder::new().name("disk-writer".to_owned());
-        let writer = thread.spawn(move || live(writer))?;
+        let writer = thread.spawn(move || live(|| writer.run()))?;
         let (questions, writer, readers) = (Some(send), Some(writer), Some(readers));
         Ok(Disk { sync, format, facts, questions, wanted, writer, readers, _lock: lock })
     }
 }
 
-/// A writer that broke its own books takes the process with it: what it would store cannot be trusted.
-fn live(writer: Writer) {
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run())).is_err() {
+/// A writer that broke its own books stores nothing more, because that could not be trusted: its thread ends, and the node with it.
+fn live(writes: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(writes)).is_err() {
         tracing::error!("Recovered from panic in the disk's writer only to end the process");
-        std::process::exit(1);
     }
 }
 
@@ -252,6 +251,12 @@ impl Link for Disk {
         } else {
             Condition::Serving
         }
+    }
+
+    fn broken(&self) -> Option<String> {
+        // While somebody has this it is asked for nothing that would let it end.
+        let has_ended = self.writer.as_ref().is_some_and(JoinHandle::is_finished);
+        has_ended.then(|| "the disk's writer panicked".to_owned())
     }
 
     fn figures(&self) -> Vec<Figure> {

@@ -51,3 +51,28 @@ fn a_file_with_another_layout_is_refused_and_left_as_it_is() {
     let layout: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("its layout");
     assert_eq!(layout, 1);
 }
+
+struct Panics;
+
+impl Answers for Panics {
+    fn put(&self, _: vocabulary::Incarnation, _: engine::Answer) -> Result<(), Box<engine::Answer>> {
+        panic!("what the writer calls is broken")
+    }
+}
+
+/// The node ends then, and says so to whoever is connected; the process is not the engine's to end.
+#[test]
+fn a_writer_that_panics_says_that_nothing_is_stored_any_more_and_ends_alone() {
+    let mut folder = Folder::new();
+    let disk = folder.open(Arc::new(Panics));
+    assert_eq!(disk.broken(), None);
+    let by = vocabulary::Incarnation { node: 1, shard: vocabulary::ShardId(0), life: 1 };
+    let question = engine::Question::Attend { shards: 1 };
+    assert!(disk.ask(engine::Asked { by, question }).is_ok());
+    let since = std::time::Instant::now();
+    while disk.broken().is_none() {
+        assert!(since.elapsed() < std::time::Duration::from_secs(10), "it is said");
+        std::thread::yield_now();
+    }
+    assert!(disk.broken().is_some_and(|why| why.contains("panicked")));
+}

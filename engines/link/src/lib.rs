@@ -22,6 +22,12 @@ pub trait Link: Send + Sync {
     /// For probes.
     fn condition(&self) -> Condition;
 
+    /// Why nothing will ever be stored again, if a thread of its own broke its books: the node ends then, and says so to
+    /// whoever is connected.
+    fn broken(&self) -> Option<String> {
+        None
+    }
+
     /// For metrics.
     fn figures(&self) -> Vec<Figure>;
 }

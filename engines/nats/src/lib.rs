@@ -195,6 +195,11 @@ impl Link for Nats {
         }
     }
 
+    fn broken(&self) -> Option<String> {
+        let has_ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        has_ended.then(|| "the thread of the NATS engine ended".to_owned())
+    }
+
     fn figures(&self) -> Vec<Figure> {
         let node = &*self.node;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

@@ -115,6 +115,11 @@ impl Link for Redis {
         self.counts.condition()
     }
 
+    fn broken(&self) -> Option<String> {
+        let has_ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        has_ended.then(|| "the thread of the Redis engine ended".to_owned())
+    }
+
     fn figures(&self) -> Vec<Figure> {
         self.counts.figures()
     }

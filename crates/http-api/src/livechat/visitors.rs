@@ -184,7 +184,7 @@ pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: B
     let room = livechat.session(&fields.session_id()?, &user)?;
     let names = [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
     let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let id = fields.text("id")?.or(of_header).map(Arc::from);
+    let id: Option<Arc<str>> = fields.text("id")?.or(of_header).map(Arc::from);
     if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
         return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
     }

@@ -9,6 +9,7 @@ use super::{Home, Phase, waiter};
 use crate::cx::Cx;
 use crate::format::{self, Written};
 use crate::pipeline::{Flight, Pending, Waiter};
+use crate::sunk;
 
 /// Due by anybody's clock: the writer's own may be an hour ahead of the steward's.
 pub(super) const AT_ONCE: Wall = Wall(0);
@@ -103,15 +104,20 @@ impl Home {
         let act = &pending.act;
         let (presence, soft) = (Presence::new(&self.presence), Soft::new(self.soft.values()));
         let action = Action { kind: &act.kind, payload: &act.payload };
-        let decided = log.fold.decide(Deciding {
-            now: cx.now,
-            room: &self.id,
-            presence,
-            soft,
-            subject: pending.subject.as_deref(),
-            caller: &act.caller,
-            action,
-        });
+        // How far a sink has come is no app's.
+        let decided = if sunk::is_cursor(&pending.key) {
+            Ok(Ok(sunk::decision()))
+        } else {
+            log.fold.decide(Deciding {
+                now: cx.now,
+                room: &self.id,
+                presence,
+                soft,
+                subject: pending.subject.as_deref(),
+                caller: &act.caller,
+                action,
+            })
+        };
         let decision = cx.answered(&self.id, decided);
         let at = cx.now.wall.max(log.at());
         let Decision { records, soft, reply, alone, wakes } = match decision {
@@ -199,6 +205,8 @@ impl Home {
             Duties::Sometimes => self.stewarded.woken,
             Duties::Always => true,
         };
+        let is_owed = |sink| parcels.iter().any(|parcel| sunk::is_owed(sink, &parcel.key));
+        let marks = marks || self.sink().is_some_and(is_owed);
         let due = marks.then_some(AT_ONCE);
         let batch = Batch { number: cx.number(), seen: log.seen(), guarded: guarded.is_some(), parcels, due };
         cx.ask(Question::Append { room: self.id.clone(), batch: batch.clone() });

@@ -138,8 +138,8 @@ impl Home {
                     }
                     self.tell_record(cx, &record, waiters);
                 }
-                Grown::Foreign => {
-                    cx.counts.records_unknown += 1;
+                skipped @ (Grown::Foreign | Grown::Sunk) => {
+                    cx.counts.records_unknown += u64::from(matches!(skipped, Grown::Foreign));
                     let place = (log.head(), log.at());
                     let waiters = self.pipeline.take(&key);
                     self.tell_told(cx);

@@ -188,12 +188,13 @@ impl Home {
     }
 
     fn loaded(&mut self, cx: &mut Cx<'_>, loaded: LoadedRoom) {
+        let sink = self.sink();
         let Phase::Loading(loading) = &mut self.phase else { return };
         if !matches!(loading.step, LoadStep::Following) {
             return;
         }
         let snapshot = loaded.snapshot.as_ref();
-        let opened = Log::open(&*self.host, &self.id, snapshot, loaded.head.epoch, self.retention_age);
+        let opened = Log::open(&*self.host, &self.id, snapshot, loaded.head.epoch, self.retention_age, sink);
         let mut log = match opened {
             Ok(log) => log,
             Err(Unopened::Panicked(panicked)) => {

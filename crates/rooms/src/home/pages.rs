@@ -3,7 +3,7 @@
 use engine::{Question, Read, Stored};
 use vocabulary::{
     Act, Audience, Command, ConnectionId, Delivery, Join, Page, PageEntry, Payload, Position, Record,
-    Refusal, Reply, RoomId, Tick, Verdict,
+    Refusal, Reply, ReplyTo, RoomId, Tick, Verdict,
 };
 
 use super::history::Past;
@@ -11,6 +11,7 @@ use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
 use crate::log::Log;
+use crate::sunk;
 
 /// Pages of a room that the engine is asked for at a time. Members that come back together stand at few places; and those that
 /// stand at many must not wait for each other's way to the engine and back.
@@ -42,6 +43,8 @@ pub(super) enum Want {
     Join(Box<Join>),
     /// What of it is to be erased.
     Sweep,
+    /// What of it leaves.
+    Sink(ReplyTo),
 }
 
 impl Reader {
@@ -207,6 +210,7 @@ impl Home {
             Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
             Want::Join(join) => return self.join_read(cx, *join, outcome.clone()),
             Want::Sweep => return self.read_sweep(cx, reader.after, outcome),
+            Want::Sink(reply) => return self.read_sink(cx, (reader.since, reader.after), reply, outcome),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
             }
@@ -293,6 +297,7 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) => self.refuse_act(cx, &act, Refusal::busy(1000)),
+                Want::Sink(reply) => cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000))),
                 Want::Join(join) => self.command(cx, Command::Join(*join)),
             }
         }
@@ -315,6 +320,9 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) if over => self.refuse_act(cx, &act, Refusal::busy(1000)),
+                Want::Sink(reply) if over => {
+                    cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+                }
                 Want::Join(join) if over => self.part(cx, &join, Refusal::busy(1000)),
                 _ if reader.flies => self.ask_as(cx, ticket, reader),
                 _ if self.may_fly(reader.after) => self.ask_for(cx, reader),
@@ -331,7 +339,10 @@ pub(super) fn entry(
     audience: Audience,
     record: &Record,
 ) -> PageEntry {
-    let shown = cx.unless_panicked(room, log.fold.show(record, audience)).flatten();
+    let shown = match sunk::is_kind(&record.kind) {
+        true => None,
+        false => cx.unless_panicked(room, log.fold.show(record, audience)).flatten(),
+    };
     PageEntry { position: record.position, at: record.at, shown }
 }
 

@@ -110,6 +110,7 @@ impl Roll for Deserted {
 impl Home {
     pub(super) fn steward(&mut self, cx: &mut Cx<'_>) {
         self.sweep(cx);
+        self.sink_on(cx);
         if !cx.steward {
             self.stewarded.due = None;
             self.stewarded.woken = false;
@@ -139,11 +140,14 @@ impl Home {
             self.do_due(cx);
         }
         self.send_steps(cx);
-        match needs.duties {
-            Duties::Never => {}
-            // Nobody left word of it, and nothing is to be left.
-            Duties::Sometimes if !self.stewarded.has_word() => {}
-            Duties::Sometimes | Duties::Always => self.settle_agenda(cx, needs.presence_duties),
+        let settles = match needs.duties {
+            Duties::Never => false,
+            // Or else nobody left word of it, and nothing is to be left.
+            Duties::Sometimes => self.stewarded.has_word(),
+            Duties::Always => true,
+        };
+        if settles || self.sink().is_some() {
+            self.settle_agenda(cx, needs.presence_duties);
         }
         self.stewarded.stale = false;
     }
@@ -151,6 +155,9 @@ impl Home {
     pub(super) fn store_snapshot(&mut self, cx: &mut Cx<'_>) {
         let Phase::Live(log) = &mut self.phase else { return };
         let too_many = log.head().offset.saturating_sub(self.retention);
+        // What a sink has not got is kept for it, as many again.
+        let owed = log.sunk().map(|(sunk, _)| sunk.max(too_many.saturating_sub(self.retention)));
+        let too_many = owed.map_or(too_many, |upto| too_many.min(upto));
         let forget_upto = too_many.max(log.passed(cx.now.wall));
         // Whatever comes of it: one that failed is tried again with the next that is due.
         self.stewarded.forgets = forget_upto;
@@ -226,8 +233,9 @@ impl Home {
             let then = then.map(|at| Wall((at.0 / lease + 1) * lease));
             due = [due, then].into_iter().flatten().min();
         }
-        // An open step, or an erasure, must find a steward too, should this one die.
+        // An open step, an erasure, or what is owed to a sink must find a steward too, should this one die.
         let open = !self.stewarded.steps.is_empty() || self.stewarded.sweeping.is_open();
+        let open = open || self.is_sinking();
         let open = open.then_some(super::append::AT_ONCE);
         due = [due, open].into_iter().flatten().min();
         let told = Some((log.head(), due));

@@ -91,6 +91,8 @@ pub(crate) struct Desk {
     pub(crate) told: Vec<Delivery>,
     /// For brokers.
     pub(crate) outward: Vec<Outward>,
+    /// Rooms that owe their sink something.
+    pub(crate) owed: Vec<RoomId>,
     /// For the log.
     pub(crate) failed: Vec<Failure>,
 }
@@ -129,7 +131,8 @@ impl Desk {
         let config = Config { me: ME, shards: 1, limits, guarantees, start_tag: 7 };
         let engine = MemoryEngine::new(MemoryLimits::default(), 7);
         let (asked, told, outward, failed) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
-        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told, outward, failed }
+        let owed = Vec::new();
+        Desk { rooms: Rooms::new(apps, config), engine, now, asked, told, outward, owed, failed }
     }
 
     pub(crate) fn join(&mut self) {
@@ -189,6 +192,7 @@ impl Desk {
                 Effect::Ask(question) => self.asked.push_back(question),
                 Effect::Deliver(_, delivery) => self.told.push(delivery),
                 Effect::Outward(outward) => self.outward.push(*outward),
+                Effect::Owes(room) => self.owed.push(room),
                 Effect::Failed(failure) => self.failed.push(failure),
                 other => panic!("{other:?}"),
             }

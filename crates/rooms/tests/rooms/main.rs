@@ -8,6 +8,7 @@ mod joining;
 mod outward;
 mod presence;
 mod resuming;
+mod sinking;
 mod subjects;
 mod sweeping;
 mod sweeping_elsewhere;

@@ -14,7 +14,7 @@ use super::typed::{
     ApiKey, Auth, Authorizer, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount,
     MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
-use super::{bridges, support};
+use super::{bridges, kafka, support};
 use crate::options::{self, Engine};
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -43,6 +43,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         chat: chat(settings),
         support: support::support(settings),
         redis_bridge: bridges::redis(top),
+        kafka_bridge: kafka::typed(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),

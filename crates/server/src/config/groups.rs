@@ -98,6 +98,8 @@ pub(super) const GROUPS: &[Group] = &[
     },
     super::chat::ROOMS,
     super::support::DEPARTMENTS,
+    super::kafka::SOURCES,
+    super::kafka::SINKS,
     Group {
         key: "mounts",
         rows: &[

@@ -9,6 +9,7 @@ mod environment;
 mod fault;
 mod file;
 mod groups;
+mod kafka;
 mod kind;
 mod nearest;
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub(crate) use typed::{
     ApiKey, Chat, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
     Speaks, Tls, Typed,
 };
+#[cfg(feature = "kafka")]
+pub(crate) use typed::{KafkaBridge, KafkaSink, KafkaSource};
 pub(crate) use units::Memory;
 
 /// All that the operator decided.

@@ -13,7 +13,7 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use super::{bridges, support};
+use super::{bridges, kafka, support};
 use crate::{nats_addresses, options, pages};
 
 /// What the command line alone says.
@@ -52,6 +52,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     nats_servers(top, faults);
     bridges::check(top, faults);
     support::check(settings, faults);
+    kafka::check(settings, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
@@ -315,7 +316,11 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
         if let Some(first) = first {
             faults.add(place, format!("`path` = \"{path}\" is mounted already ({})", first.place));
         }
-        if TAKEN.contains(&path.as_str()) || pages::has(&path) || http_api::hub::has(&path) {
+        if TAKEN.contains(&path.as_str())
+            || pages::has(&path)
+            || http_api::hub::has(&path)
+            || http_api::livechat::has(&path)
+        {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
         }
         let text = |key| section.maybe::<String>(key).unwrap_or_default();

@@ -28,6 +28,7 @@ pub(crate) struct Typed {
     pub chat: Chat,
     pub support: super::Support,
     pub redis_bridge: Option<RedisBridge>,
+    pub kafka_bridge: Option<KafkaBridge>,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -89,6 +90,46 @@ pub(crate) struct RedisBridge {
     pub presence: bool,
     pub members: bool,
     pub lease: Duration,
+}
+
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "this build has no such bridge"))]
+pub(crate) struct KafkaBridge {
+    pub brokers: Vec<String>,
+    pub group: String,
+    pub name: String,
+    pub session: Duration,
+    pub dead_letters: String,
+    pub livechat: bool,
+    pub tls: bool,
+    pub authorities: Option<PathBuf>,
+    /// A certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The mechanism as brokers call it, a user, a password.
+    pub sasl: Option<(String, String, Hidden)>,
+    pub sources: Vec<KafkaSource>,
+    pub sinks: Vec<KafkaSink>,
+    /// Apps whose rooms these are, and that of the livechat topics.
+    pub sink_apps: Vec<String>,
+}
+
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "this build has no such bridge"))]
+pub(crate) struct KafkaSink {
+    pub rooms: String,
+    pub topic: String,
+    pub key: String,
+}
+
+/// With fields of records in braces, which were found to stand in pairs.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "this build has no such bridge"))]
+pub(crate) struct KafkaSource {
+    pub topic: String,
+    pub room: String,
+    pub kind: String,
+    pub payload: Option<String>,
+    pub id: Option<String>,
+    pub author: Option<String>,
+    pub author_name: Option<String>,
+    pub soft: bool,
 }
 
 pub(crate) struct Nats {

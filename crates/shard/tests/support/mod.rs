@@ -10,7 +10,7 @@ use session::{Authenticated, Who};
 use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
 use vocabulary::{
     Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Outward, Person,
-    Petition, Refusal, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
+    Petition, Refusal, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -74,6 +74,10 @@ impl World for Outside {
 
     fn outward(&mut self, outward: Outward) {
         panic!("no app here has brokers to tell of {outward:?}");
+    }
+
+    fn owes(&mut self, room: RoomId) {
+        panic!("no app here has a sink to owe anything, and {room} does");
     }
 
     fn failed(&mut self, failure: Failure) {

@@ -1,0 +1,174 @@
+//! What librdkafka says by itself: lines for the log, partitions that come and go, figures. It reads no record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::counts::{Counts, add, set};
+use crate::ledger::{Ledger, Part};
+
+/// What is on its way to rooms when a partition goes is waited for: what is not done then the next node asks for too, and its
+/// room knows.
+const GOES_WITHIN: Duration = Duration::from_secs(2);
+/// What is looked up when a partition comes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+pub(crate) struct Reads {
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+pub(crate) struct Writes;
+
+fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+    match level {
+        // Brokers that are away are said once, by the circuit.
+        Emerg | Alert | Critical | Error | Warning => tracing::debug!(facility, "{line}"),
+        Notice | Info | Debug => tracing::trace!(facility, "{line}"),
+    }
+}
+
+impl ClientContext for Writes {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "a broker, for what is produced");
+    }
+}
+
+impl ClientContext for Reads {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "a broker, for what is read");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut lags = BTreeMap::new();
+        for part in self.ledger.all() {
+            let (topic, partition) = &part;
+            let figures = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(partition));
+            let Some(figures) = figures.filter(|figures| figures.hi_offset >= 0) else { continue };
+            let committed = Some(figures.committed_offset).filter(|offset| *offset >= 0);
+            let at = self.ledger.mark(&part).or(committed).unwrap_or(figures.hi_offset);
+            lags.insert(part, u64::try_from(figures.hi_offset - at).unwrap_or(0));
+        }
+        self.counts.lags_are(lags);
+    }
+}
+
+impl ConsumerContext for Reads {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        add(&self.counts.rebalances_total, 1);
+        match rebalance {
+            Rebalance::Assign(list) => {
+                let those = parts(list);
+                self.begin(consumer, list);
+                those.into_iter().for_each(|part| self.ledger.open(part));
+            }
+            Rebalance::Revoke(list) => {
+                let marks = self.ledger.close(&parts(list), GOES_WITHIN);
+                if !marks.is_empty() && !consumer.assignment_lost() {
+                    let committed = commit(consumer, &marks, CommitMode::Sync);
+                    self.has_committed(committed);
+                }
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "partitions could not be given out"),
+        }
+        set(&self.counts.partitions, self.ledger.count());
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        if result.is_err() {
+            parts(offsets).iter().for_each(|part| self.ledger.is_not_committed(part));
+        }
+        self.has_committed(result);
+    }
+}
+
+impl Reads {
+    fn has_committed(&self, result: KafkaResult<()>) {
+        match result {
+            Ok(()) => add(&self.counts.commits_total, 1),
+            Err(error) => {
+                add(&self.counts.commits_failed_total, 1);
+                tracing::debug!(%error, "how far this node has come was not committed");
+            }
+        }
+    }
+
+    /// What nothing is committed for begins at its end, and that is committed before the first record is read: whoever comes
+    /// next begins there, too.
+    fn begin(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let committed = match consumer.committed_offsets(list.clone(), ANSWER_WITHIN) {
+            Ok(committed) => committed,
+            Err(error) => return tracing::warn!(%error, "cannot tell how far the topics were read"),
+        };
+        let mut ends = Vec::new();
+        for element in committed.elements() {
+            let (topic, partition) = (element.topic(), element.partition());
+            let Ok((low, high)) = consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN) else {
+                continue;
+            };
+            match element.offset() {
+                Offset::Offset(at) if at > high => tracing::error!(
+                    topic,
+                    partition,
+                    committed = at,
+                    end = high,
+                    "the topic ends before what was committed, and was made anew or lost records: rooms take nothing \
+                     of it that stands where they have read already. Set `kafka_bridge.name` to another word, if it was made anew"
+                ),
+                Offset::Offset(at) if at < low => tracing::error!(
+                    topic,
+                    partition,
+                    committed = at,
+                    begin = low,
+                    "the topic has forgotten records that were not read: it keeps them for too short a time"
+                ),
+                Offset::Offset(_) => {}
+                _ => {
+                    add(&self.counts.started_at_end_total, 1);
+                    tracing::warn!(
+                        topic,
+                        partition,
+                        end = high,
+                        "nothing is committed for the group: the partition is read from its end"
+                    );
+                    ends.push(((topic.into(), partition), high));
+                }
+            }
+        }
+        if !ends.is_empty() {
+            self.has_committed(commit(consumer, &ends, CommitMode::Sync));
+        }
+    }
+}
+
+fn parts(list: &TopicPartitionList) -> Vec<Part> {
+    list.elements().iter().map(|element| (element.topic().into(), element.partition())).collect()
+}
+
+pub(crate) fn commit(
+    consumer: &BaseConsumer<Reads>,
+    marks: &[(Part, i64)],
+    mode: CommitMode,
+) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::with_capacity(marks.len());
+    for ((topic, partition), offset) in marks {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    consumer.commit(&list, mode)
+}

@@ -1,0 +1,47 @@
+//! What the bridge's tasks share. It does nothing itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::Desk;
+use rdkafka::producer::FutureProducer;
+use tokio::sync::{Semaphore, watch};
+
+use crate::context::Writes;
+use crate::counts::{Counts, chance};
+use crate::lanes::Lanes;
+use crate::letters::Letters;
+use crate::stage::Stage;
+
+pub(crate) struct Parts {
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) desk: Desk,
+    pub(crate) producer: FutureProducer<Writes>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) letters: Letters,
+    pub(crate) stage: watch::Receiver<Stage>,
+    /// Who this deployment is, in what it produces.
+    pub(crate) origin: String,
+    /// Calls to rooms at a time.
+    pub(crate) calls: Semaphore,
+}
+
+impl Parts {
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    /// Until the time is over, or the bridge goes on to another stage.
+    pub(crate) async fn rest(&self, time: Duration) {
+        let mut stage = self.stage.clone();
+        let now = *stage.borrow_and_update();
+        // An error: nobody is left to say what comes next, and the time goes by as well.
+        tokio::time::timeout(time, stage.wait_for(|stage| *stage != now)).await.ok();
+    }
+}
+
+/// Full jitter over a range that doubles, from a few milliseconds on.
+pub(crate) fn pause(tries: u32, most: Duration) -> Duration {
+    let range = Duration::from_millis(10).saturating_mul(2_u32.saturating_pow(tries.min(16))).min(most);
+    range.mul_f64((chance() >> 11) as f64 / (1_u64 << 53) as f64)
+}

@@ -1,0 +1,297 @@
+//! What is said in rooms, produced to topics: a room says that it has something, and is asked for it a page at a time until it has no
+//! more; the page is produced in its order, and the room is told that it has left. Where it stands the room itself puts down, so
+//! that nothing here is to be kept. What is produced twice has the same position both times.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::Owed;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::FutureRecord;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use vocabulary::{By, Outward, Position, Reply, RoomId, SinkAsks, Told, Wish};
+
+use crate::counts::add;
+use crate::livechat;
+use crate::parts::{Parts, pause};
+use crate::stage::Stage;
+use crate::template::Template;
+use crate::wire::{ORIGIN, POSITION, ROOM};
+
+/// Rooms that are asked at a time. Each has a page of at most 64 messages on its way; the others wait at their homes.
+const ROOMS_AT_ONCE: usize = 64;
+/// One record, with librdkafka's own tries within it.
+const WITHIN: Duration = Duration::from_secs(40);
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Which rooms' messages go to which topic.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// A full name, or the beginning of one and `*`.
+    pub rooms: String,
+    pub topic: String,
+    pub key: Template,
+}
+
+/// The first that fits a room is its own.
+pub(crate) struct Ways {
+    sinks: Vec<Sink>,
+    livechat: bool,
+}
+
+/// A record as it is produced.
+#[derive(Debug, PartialEq)]
+struct Made {
+    topic: String,
+    key: String,
+    value: String,
+    position: String,
+}
+
+/// Whether a room that is being asked said that it has something once more.
+#[derive(Clone, Copy)]
+enum Again {
+    Yes,
+    No,
+}
+
+enum Way<'a> {
+    Sink(&'a Sink),
+    Livechat,
+}
+
+impl Ways {
+    pub(crate) fn of(sinks: Vec<Sink>, livechat: bool) -> Ways {
+        Ways { sinks, livechat }
+    }
+
+    fn way(&self, room: &RoomId) -> Option<Way<'_>> {
+        let fits = |sink: &&Sink| match sink.rooms.strip_suffix('*') {
+            Some(beginning) => room.as_str().starts_with(beginning),
+            None => room.as_str() == sink.rooms,
+        };
+        let livechat = self.livechat && room.app() == livechat::APP;
+        self.sinks.iter().find(fits).map(Way::Sink).or(livechat.then_some(Way::Livechat))
+    }
+
+    /// None: it has no place there.
+    fn made(&self, outward: &Outward) -> Option<Made> {
+        let position = outward.position.to_string();
+        match self.way(&outward.room)? {
+            Way::Livechat => {
+                let value = livechat::row(outward)?.to_string();
+                let (topic, key) = (livechat::MESSAGES.to_owned(), outward.room.name().to_owned());
+                Some(Made { topic, key, value, position })
+            }
+            Way::Sink(sink) => {
+                let mut fields: Value = serde_json::from_slice(&outward.shown.payload).unwrap_or_default();
+                if !fields.is_object() {
+                    fields = json!({});
+                }
+                fields["name"] = outward.room.name().into();
+                fields["room"] = outward.room.as_str().into();
+                let key = sink.key.fill(None, &fields).ok()?;
+                Some(Made { topic: sink.topic.clone(), key, value: envelope(outward)?, position })
+            }
+        }
+    }
+}
+
+/// As clients are told of it, with the room's full name.
+fn envelope(outward: &Outward) -> Option<String> {
+    #[derive(serde::Serialize)]
+    struct Person<'a> {
+        id: &'a str,
+        name: &'a str,
+    }
+    #[derive(serde::Serialize)]
+    struct Envelope<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        room: &'a str,
+        payload: &'a RawValue,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sender: Option<Person<'a>>,
+        timestamp: String,
+        id: String,
+    }
+    let payload: &RawValue = serde_json::from_slice(&outward.shown.payload).ok()?;
+    let sender = outward.shown.sender.as_ref().map(|it| Person { id: it.id.as_str(), name: &it.name });
+    let (timestamp, id) = (outward.at.to_string(), outward.position.to_string());
+    let (kind, room) = (outward.shown.kind, outward.room.as_str());
+    serde_json::to_string(&Envelope { kind, room, payload, sender, timestamp, id }).ok()
+}
+
+/// For as long as the thread lives.
+pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
+    let (ways, at_once) = (Rc::new(ways), Arc::new(Semaphore::new(ROOMS_AT_ONCE)));
+    let busy: Rc<RefCell<HashMap<RoomId, Again>>> = Rc::default();
+    loop {
+        // While nobody answers, rooms wait where they are; they say it again.
+        while parts.counts.is_away() && parts.stage() < Stage::Ends {
+            parts.rest(Duration::from_millis(250)).await;
+        }
+        // It is never closed.
+        let Ok(place) = at_once.clone().acquire_owned().await else { return };
+        let room = owed.next().await;
+        if let Some(again) = busy.borrow_mut().get_mut(&room) {
+            *again = Again::Yes;
+            continue;
+        }
+        busy.borrow_mut().insert(room.clone(), Again::No);
+        let (parts, ways, busy) = (parts.clone(), ways.clone(), busy.clone());
+        tokio::task::spawn_local(async move {
+            loop {
+                empty(&parts, &ways, &room).await;
+                match busy.borrow_mut().insert(room.clone(), Again::No) {
+                    Some(Again::Yes) => {}
+                    Some(Again::No) | None => break,
+                }
+            }
+            busy.borrow_mut().remove(&room);
+            drop(place);
+        });
+    }
+}
+
+/// Until the room has nothing more, or is another node's, or does not answer: it says so again.
+async fn empty(parts: &Parts, ways: &Ways, room: &RoomId) {
+    if ways.way(room).is_none() {
+        ask(parts, room, SinkAsks::Never).await;
+        return;
+    }
+    let mut after = None;
+    loop {
+        let Some(Reply::Outward { entries, upto, more }) = ask(parts, room, SinkAsks::Next { after }).await
+        else {
+            return;
+        };
+        let made: Vec<Made> = entries.iter().filter_map(|entry| ways.made(entry)).collect();
+        add(&parts.counts.unmapped_total, entries.len() - made.len());
+        if !produce(parts, room, &made).await {
+            return;
+        }
+        after = has(parts, room, upto, !made.is_empty()).await;
+        if !more || after.is_none() || parts.stage() == Stage::Ends {
+            return;
+        }
+    }
+}
+
+async fn has(parts: &Parts, room: &RoomId, upto: Position, some: bool) -> Option<Position> {
+    ask(parts, room, SinkAsks::Sunk { upto, some }).await.map(|_| upto)
+}
+
+/// None: not now.
+async fn ask(parts: &Parts, room: &RoomId, asks: SinkAsks) -> Option<Reply> {
+    let by = By::Source { name: "sink".into(), author: None };
+    match parts.desk.call_by(by, room.clone(), Wish::Sink(asks)).await {
+        Ok(Told::Reply { reply: Reply::Refused(_), .. }) | Err(_) => None,
+        Ok(Told::Reply { reply, .. }) => Some(reply),
+        Ok(Told::Stored { .. }) => None,
+    }
+}
+
+/// Whether all of it has left. What failed goes again, and what came behind it as well, so that the order of a room holds for
+/// whoever reads the last of each.
+async fn produce(parts: &Parts, room: &RoomId, made: &[Made]) -> bool {
+    let (mut left, mut tries) = (made, 0);
+    while !left.is_empty() {
+        let sent: Vec<_> = left.iter().map(|made| send(parts, room, made)).collect();
+        let arrived = futures_util::future::join_all(sent).await;
+        let failed = arrived.iter().position(|arrived| !arrived);
+        add(&parts.counts.produced_total, failed.unwrap_or(left.len()));
+        let Some(failed) = failed else { return true };
+        left = &left[failed..];
+        if parts.stage() == Stage::Ends || parts.counts.is_away() {
+            return false;
+        }
+        tries += 1;
+        add(&parts.counts.produced_again_total, 1);
+        parts.rest(pause(tries + 4, AGAIN_MAX)).await;
+    }
+    true
+}
+
+/// In the order of the calls: it is in the producer's queue when this returns.
+fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = bool> {
+    let of = |key, value| Header { key, value: Some(value) };
+    let headers = OwnedHeaders::new()
+        .insert(of(ORIGIN, parts.origin.as_str()))
+        .insert(of(ROOM, room.as_str()))
+        .insert(of(POSITION, made.position.as_str()));
+    let (topic, key, value) = (made.topic.clone(), made.key.clone(), made.value.clone());
+    let record = FutureRecord::to(&topic).key(&key).payload(&value).headers(headers);
+    let queued = parts.producer.send_result(record).map_err(|(error, _)| error);
+    let counts = parts.counts.clone();
+    async move {
+        let error = match queued {
+            Ok(arrives) => match tokio::time::timeout(WITHIN, arrives).await {
+                Ok(Ok(Ok(_))) => return true,
+                Ok(Ok(Err((error, _)))) => Some(error),
+                Ok(Err(_)) | Err(_) => None,
+            },
+            Err(error) => Some(error),
+        };
+        let why = error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
+        tracing::debug!(topic, why, "a message was not produced");
+        counts.failed(&why);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocabulary::{Class, Epoch, Key, Person, Shown, UserId, Wall};
+
+    fn ways() -> Ways {
+        let sink = |rooms: &str, topic: &str, key: &str| Sink {
+            rooms: rooms.to_owned(),
+            topic: topic.to_owned(),
+            key: Template::read(key).expect(key),
+        };
+        Ways::of(vec![sink("chat:vip", "vip", "{order}"), sink("chat:*", "said", "{name}")], true)
+    }
+
+    fn outward(room: &str, payload: &str) -> Outward {
+        let sender = Some(Person { id: UserId::new("7"), name: "Ana".into() });
+        let (class, payload) = (Class::Record, payload.to_owned().into());
+        Outward {
+            room: RoomId::from_full(room).expect("a room"),
+            key: Key::client(&UserId::new("7"), "1"),
+            position: Position { epoch: Epoch(1), offset: 4 },
+            at: Wall(0),
+            shown: Shown { kind: "new_message", payload, sender, class, lasting: true },
+            open: true,
+        }
+    }
+
+    #[test]
+    fn the_first_row_that_fits_a_room_says_topic_and_key() {
+        let made = |room, payload| ways().made(&outward(room, payload)).map(|it| (it.topic, it.key));
+        let of = |topic: &str, key: &str| Some((topic.to_owned(), key.to_owned()));
+        assert_eq!(made("chat:general", r#"{"content":"x"}"#), of("said", "general"));
+        assert_eq!(made("chat:vip", r#"{"content":"x","order":7}"#), of("vip", "7"));
+        assert_eq!(made("chat:vip", r#"{"content":"x"}"#), None, "its key cannot be filled");
+        assert_eq!(made("user:7", "{}"), None);
+        let session = "support:660e8400-e29b-41d4-a716-446655440000";
+        let text = r#"{"sender_type":"agent","message":"Hi"}"#;
+        assert_eq!(made(session, text), of("chat-messages", "660e8400-e29b-41d4-a716-446655440000"));
+    }
+
+    #[test]
+    fn what_is_produced_is_the_message_as_clients_have_it() {
+        let made = ways().made(&outward("chat:general", r#"{"z":1.10,"content":"x"}"#)).expect("a record");
+        let expected = format!(
+            r#"{{"type":"new_message","room":"chat:general","payload":{{"z":1.10,"content":"x"}},"sender":{{"id":"7","name":"Ana"}},"timestamp":"1970-01-01T00:00:00.000Z","id":"{}"}}"#,
+            made.position
+        );
+        assert_eq!(made.value, expected);
+    }
+}

@@ -1,0 +1,67 @@
+//! Rooms that have something for a bridge's sink: put here by the shards' threads, taken by the bridge, which then asks the rooms
+//! themselves. It holds names alone, and nobody waits for a place: a room that found none says it again.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use vocabulary::RoomId;
+
+/// As many as a shard has rooms at most; some megabytes of names.
+const ROOMS_MAX: usize = 100_000;
+
+#[derive(Default)]
+pub struct Owed {
+    /// Held for a look-up.
+    rooms: Mutex<BTreeSet<RoomId>>,
+    news: Notify,
+}
+
+impl Owed {
+    fn rooms(&self) -> MutexGuard<'_, BTreeSet<RoomId>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put(&self, room: RoomId) {
+        let mut rooms = self.rooms();
+        if rooms.len() < ROOMS_MAX {
+            rooms.insert(room);
+            drop(rooms);
+            self.news.notify_one();
+        }
+    }
+
+    /// One of them, when there is one; it is here no more.
+    pub async fn next(&self) -> RoomId {
+        loop {
+            let next = self.rooms().pop_first();
+            match next {
+                Some(room) => return room,
+                None => self.news.notified().await,
+            }
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.rooms().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_says_it_twice_is_there_once_and_who_waits_is_woken() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let owed = Owed::default();
+        let (one, two) = (RoomId::new("chat", "1"), RoomId::new("chat", "2"));
+        [&one, &two, &one].into_iter().for_each(|room| owed.put(room.clone()));
+        assert_eq!(owed.count(), 2);
+        let all = runtime.block_on(async { (owed.next().await, owed.next().await) });
+        assert_eq!((all, owed.count()), ((one.clone(), two), 0));
+        let (next, ()) =
+            runtime.block_on(async { tokio::join!(owed.next(), async { owed.put(one.clone()) }) });
+        assert_eq!(next, one);
+    }
+}

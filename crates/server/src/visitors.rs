@@ -1,0 +1,37 @@
+//! The HTTP calls of livechat clients, where one of the mounts speaks with them, and the tokens of visitors who have none.
+
+use std::time::Duration;
+
+use axum::Router;
+use http_api::livechat::{self, Mint};
+use identity::Secret;
+use node::Node;
+
+use crate::config::{Speaks, Typed};
+use crate::{gate, token};
+
+/// A visitor who comes back within a month still has their sessions.
+const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> Router {
+    let spoken = settings.mounts.iter().filter(|mount| mount.speaks == Speaks::Livechat);
+    let mounts: Vec<String> = spoken.map(|mount| mount.path.clone()).collect();
+    if mounts.is_empty() {
+        return Router::new();
+    }
+    livechat::router(livechat::Config {
+        desk: node.desk(),
+        prover: node.prover(),
+        mounts,
+        asks: gate::authorizer(settings).map_or_else(Default::default, |it| it.asks),
+        departments: settings.support.rules.departments.iter().map(|it| it.name.clone()).collect(),
+        mint: secret.cloned().map(mint),
+    })
+}
+
+fn mint(secret: Secret) -> Mint {
+    Box::new(move |id, name, rooms| {
+        let says = token::Says { rooms, ..token::Says::default() };
+        token::sign(&secret, id, name.to_owned(), says, TIME_TO_LIVE).map_err(|error| format!("{error:#}"))
+    })
+}

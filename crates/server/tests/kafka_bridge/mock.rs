@@ -1,0 +1,80 @@
+//! On librdkafka's own mock of a cluster, which can be told to fail: what needs no broker on the machine.
+
+use std::collections::BTreeMap;
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use crate::kafka::Kafka;
+use crate::{Place, assert_complete, bridge, figure, message, until};
+
+type Mock = MockCluster<'static, DefaultProducerContext>;
+
+fn cluster(topics: &[(&str, i32)]) -> (Mock, Kafka) {
+    let mock = MockCluster::new(2).expect("a cluster");
+    for (topic, partitions) in topics {
+        mock.create_topic(topic, *partitions, 1).expect("a topic");
+    }
+    let kafka = Kafka::at(mock.bootstrap_servers().split(',').next().expect("a broker"));
+    (mock, kafka)
+}
+
+fn put(kafka: &Kafka, rooms: &mut BTreeMap<String, usize>, count: usize) {
+    for number in 0..count {
+        let room = format!("room-{}", number % 20);
+        let nth: &mut usize = rooms.entry(room.clone()).or_default();
+        kafka.put("mocked", Some(&room), &message(&room, &nth.to_string()));
+        *nth += 1;
+    }
+    kafka.flush();
+}
+
+#[test]
+fn records_become_messages_and_poison_becomes_letters() {
+    let (_mock, kafka) = cluster(&[("mocked", 2), ("mocked.dead-letters", 1)]);
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(2);
+    let mut rooms = BTreeMap::new();
+    put(&kafka, &mut rooms, 500);
+    kafka.put("mocked", None, "{");
+    put(&kafka, &mut rooms, 500);
+    until("all is taken", || figure(&node, "taken_in_total") == 1000);
+    assert_complete(&node, &rooms);
+    until("a letter", || figure(&node, "dead_letters_total") == 1);
+    assert_eq!(kafka.all("mocked.dead-letters", 1)[0].value, "{");
+}
+
+/// Commits that fail, fetches that fail, a coordinator that moves: once each all the same.
+#[test]
+fn a_cluster_that_refuses_now_and_then_costs_nothing_but_time() {
+    let (mock, kafka) = cluster(&[("mocked", 2)]);
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(2);
+    let mut rooms = BTreeMap::new();
+    put(&kafka, &mut rooms, 200);
+    let transport = [RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT; 3];
+    mock.request_errors(RDKafkaApiKey::Fetch, &transport);
+    put(&kafka, &mut rooms, 200);
+    mock.request_errors(
+        RDKafkaApiKey::OffsetCommit,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS; 4],
+    );
+    put(&kafka, &mut rooms, 200);
+    mock.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS]);
+    put(&kafka, &mut rooms, 200);
+    until("all is in its room", || {
+        rooms.iter().all(|(room, count)| crate::contents(&node, room).len() >= *count)
+    });
+    assert_complete(&node, &rooms);
+    // Killed now and begun again, it knows how far it came, or its rooms do.
+    node.signal(nix::sys::signal::Signal::SIGKILL);
+    node.wait();
+    put(&kafka, &mut rooms, 200);
+    let node = place.reading(2);
+    until("all is in its room", || {
+        rooms.iter().all(|(room, count)| crate::contents(&node, room).len() >= *count)
+    });
+    assert_complete(&node, &rooms);
+    assert_eq!(figure(&node, "dead_letters_total"), 0);
+}

@@ -1,0 +1,173 @@
+//! A real Kafka of the test's own, as another fleet's brokers are one, and a plain producer and consumer of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use conformance::Server as Broker;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::support::PATIENCE;
+
+const PROPERTIES: &str = include_str!("../../../../xtask/kafka/server.properties");
+const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+/// Where `cargo xtask services` puts it.
+fn libs() -> String {
+    let root: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let libs = root.join("target/tools/kafka/libs");
+    assert!(libs.exists(), "no Kafka in {}; `cargo xtask services` fetches it", libs.display());
+    format!("{}/*", libs.display())
+}
+
+/// One that this test may kill.
+pub(crate) fn broker() -> Broker {
+    broker_with("", &[])
+}
+
+/// With lines of its own behind the others, and words for the making of its metadata.
+pub(crate) fn broker_with(lines: &str, format_words: &[&str]) -> Broker {
+    Broker::start("java", |port, folder| {
+        let controller = conformance::free_address().port();
+        let properties = PROPERTIES
+            .replace("{port}", &port.to_string())
+            .replace("{controller}", &controller.to_string())
+            .replace("{folder}", folder.to_str().expect("UTF-8"));
+        let lines =
+            lines.replace("{port}", &port.to_string()).replace("{controller}", &controller.to_string());
+        let properties = properties + &lines;
+        let file = folder.join("server.properties");
+        std::fs::write(&file, properties).expect("written");
+        let java = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"].map(str::to_owned);
+        let java: Vec<String> = java.into_iter().chain([libs()]).collect();
+        let file = file.to_str().expect("UTF-8");
+        let format = ["kafka.tools.StorageTool", "format", "-g", "-t", CLUSTER, "-c", file];
+        let output = Command::new("java").args(&java).args(format).args(format_words).output();
+        let output =
+            output.unwrap_or_else(|error| panic!("java: {error}; `cargo xtask services` installs it"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let run = ["kafka.Kafka".to_owned(), file.to_owned()];
+        java.into_iter().chain(run).map(Into::into).collect()
+    })
+}
+
+/// The one that tests share: each has topics and groups of its own.
+pub(crate) fn shared() -> String {
+    static SHARED: OnceLock<Broker> = OnceLock::new();
+    SHARED.get_or_init(broker).address.to_string()
+}
+
+/// What one test does at some brokers.
+pub(crate) struct Kafka {
+    pub(crate) brokers: String,
+    producer: BaseProducer,
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) key: Option<String>,
+    pub(crate) value: String,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Found {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map_or_else(|| panic!("no {name} in {:?}", self.headers), |(_, value)| value)
+    }
+}
+
+impl Kafka {
+    pub(crate) fn at(brokers: &str) -> Kafka {
+        let mut config = config(brokers);
+        config.set("linger.ms", "2").set("enable.idempotence", "true").set("message.max.bytes", "15728640");
+        Kafka { brokers: brokers.to_owned(), producer: config.create().expect("a producer") }
+    }
+
+    pub(crate) fn shared() -> Kafka {
+        Kafka::at(&shared())
+    }
+
+    pub(crate) fn create(&self, topic: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create().expect("an admin");
+        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let made = admin.create_topics([&topic], &options);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        for made in runtime.block_on(made).expect("an answer") {
+            made.expect("a topic");
+        }
+    }
+
+    pub(crate) fn put(&self, topic: &str, key: Option<&str>, value: &str) {
+        self.put_with(topic, key, value.as_bytes(), OwnedHeaders::new());
+    }
+
+    /// Returns when it is on its way; `flush` waits for all.
+    pub(crate) fn put_with(&self, topic: &str, key: Option<&str>, value: &[u8], headers: OwnedHeaders) {
+        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).payload(value).headers(headers);
+        record.key = key;
+        while let Err((error, again)) = self.producer.send(record) {
+            assert!(error.to_string().contains("Queue full"), "{error}");
+            self.producer.poll(Duration::from_millis(10));
+            record = again;
+        }
+        self.producer.poll(Duration::ZERO);
+    }
+
+    pub(crate) fn flush(&self) {
+        self.producer.flush(PATIENCE).expect("all is produced");
+    }
+
+    /// All that a topic has, as soon as it is at least so much.
+    pub(crate) fn all(&self, topic: &str, at_least: usize) -> Vec<Found> {
+        let mut config = config(&self.brokers);
+        config.set("group.id", "reads all").set("enable.auto.commit", "false");
+        config.set("fetch.message.max.bytes", "15728640");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let (since, mut found) = (Instant::now(), Vec::new());
+        let mut list = TopicPartitionList::new();
+        while list.count() == 0 {
+            assert!(since.elapsed() < PATIENCE, "no topic {topic}");
+            let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("metadata");
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                list.add_partition_offset(topic, partition.id(), Offset::Beginning).expect("a partition");
+            }
+        }
+        consumer.assign(&list).expect("assigned");
+        // What comes behind what is waited for would be one too many.
+        let mut last = Instant::now();
+        while found.len() < at_least || last.elapsed() < Duration::from_millis(300) {
+            assert!(since.elapsed() < PATIENCE, "{topic} has {} of {at_least}", found.len());
+            let Some(message) = consumer.poll(Duration::from_millis(50)) else { continue };
+            let message = message.expect("a record");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let headers = message.headers().map(|headers| {
+                let header = |it: rdkafka::message::Header<'_, &[u8]>| {
+                    (it.key.to_owned(), text(it.value.unwrap_or_default()))
+                };
+                headers.iter().map(header).collect()
+            });
+            last = Instant::now();
+            found.push(Found {
+                key: message.key().map(text),
+                value: text(message.payload().unwrap_or_default()),
+                headers: headers.unwrap_or_default(),
+            });
+        }
+        found
+    }
+}
+
+pub(crate) fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    config
+}
