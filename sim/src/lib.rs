@@ -7,6 +7,7 @@
 mod checkers;
 #[cfg(test)]
 mod contract;
+mod desks;
 mod device;
 mod engine;
 mod expect;
@@ -29,6 +30,7 @@ pub mod transcript;
 mod world;
 
 pub use checkers::Violation;
+pub use desks::{Served, run_desks};
 pub use engine::{Cut, Damage};
 pub use expect::Expect;
 pub use faults::{Fault, Kind};

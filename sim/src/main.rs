@@ -5,23 +5,24 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sim::{NAMED, Named, Outcome, Tally, run_scenario, run_seed};
+use sim::{NAMED, Named, Outcome, Tally, run_desks, run_scenario, run_seed};
 
 struct Wanted {
     from: u64,
     seeds: u64,
     trace: bool,
+    desks: bool,
     scenarios: Vec<&'static Named>,
 }
 
 const USAGE: &str =
-    "kulkul-sim [--scenario NAME]... [--seeds N] [--from S] | [--scenario NAME] --seed S [--trace] | --list
-  a scenario's name may be its beginning; `--scenario all` is every one of them";
+    "kulkul-sim [--scenario NAME]... [--seeds N] [--from S] | [--scenario NAME] --seed S [--trace] | --desks … | --list
+  a scenario's name may be its beginning; `--scenario all` is every one of them; --desks: worlds of support";
 /// Seeds are independent, and a core each is all that helps.
 const THREADS: u64 = 2;
 
 fn wanted() -> Result<Wanted, String> {
-    let mut wanted = Wanted { from: 1, seeds: 300, trace: false, scenarios: Vec::new() };
+    let mut wanted = Wanted { from: 1, seeds: 300, trace: false, desks: false, scenarios: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || {
@@ -33,6 +34,7 @@ fn wanted() -> Result<Wanted, String> {
             "--from" => wanted.from = number()?,
             "--seed" => (wanted.from, wanted.seeds) = (number()?, 1),
             "--trace" => wanted.trace = true,
+            "--desks" => wanted.desks = true,
             "--scenario" => {
                 let name = words.next().ok_or("--scenario needs a name")?;
                 let found = NAMED.iter().filter(|named| name == "all" || named.name.starts_with(&name));
@@ -78,12 +80,36 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if wanted.desks {
+        return if many_desks(&wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if wanted.scenarios.is_empty() {
         return if many(None, &wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let failed = wanted.scenarios.iter().filter(|named| !many(Some(named), &wanted)).count();
     println!("{} scenarios, {} seeds each, {failed} failed", wanted.scenarios.len(), wanted.seeds);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The same, of worlds of support.
+fn many_desks(wanted: &Wanted) -> bool {
+    let (began, mut total, mut failed, mut given) = (Instant::now(), Tally::default(), 0, 0);
+    for seed in wanted.from..wanted.from + wanted.seeds {
+        match run_desks(seed, wanted.trace) {
+            Ok(served) => {
+                given += served.given;
+                total.add(&served.tally);
+            }
+            Err(error) => {
+                failed += 1;
+                println!("FAILED   seed {seed}: {error}");
+                println!("  replay   cargo xtask sim --desks --seed {seed} --trace");
+            }
+        }
+    }
+    summary(&total, wanted.seeds, began);
+    println!("sessions given {given}, {failed} failures");
+    failed == 0
 }
 
 /// Whether all seeds passed.
