@@ -156,10 +156,7 @@ impl<A: App> Fold for Folded<A> {
     }
 
     fn show_outward(&self, record: &Record) -> Result<Option<Shown>, Panicked> {
-        guarding(Hook::Show, || {
-            let is_outward = self.app.is_outward(&self.state);
-            is_outward.then(|| self.app.show(&self.state, record, Audience::default())).flatten()
-        })
+        guarding(Hook::Show, || self.app.show_outward(&self.state, record))
     }
 
     fn glimpse(&self, change: &SoftChange<'_>, audience: Audience) -> Result<Option<Shown>, Panicked> {

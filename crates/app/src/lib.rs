@@ -131,6 +131,11 @@ pub trait App: 'static {
         true
     }
 
+    /// What brokers are told of a record: what everybody sees, unless the app has something to say to them alone.
+    fn show_outward(&self, state: &Self::State, record: &Record) -> Option<Shown> {
+        if self.is_outward(state) { self.show(state, record, Audience::default()) } else { None }
+    }
+
     /// The one way a soft value becomes a delivery.
     fn glimpse(&self, _state: &Self::State, _change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
         None

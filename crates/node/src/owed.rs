@@ -1,7 +1,7 @@
 //! Rooms that have something for a bridge's sink: put here by the shards' threads, taken by the bridge, which then asks the rooms
 //! themselves. It holds names alone, and nobody waits for a place: a room that found none says it again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -13,19 +13,26 @@ const ROOMS_MAX: usize = 100_000;
 #[derive(Default)]
 pub struct Owed {
     /// Held for a look-up.
-    rooms: Mutex<BTreeSet<RoomId>>,
+    rooms: Mutex<Rooms>,
     news: Notify,
 }
 
+/// Each once, in the order in which they came: one that says it all the time has its turn like the others.
+#[derive(Default)]
+struct Rooms {
+    order: VecDeque<RoomId>,
+    here: BTreeSet<RoomId>,
+}
+
 impl Owed {
-    fn rooms(&self) -> MutexGuard<'_, BTreeSet<RoomId>> {
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn put(&self, room: RoomId) {
         let mut rooms = self.rooms();
-        if rooms.len() < ROOMS_MAX {
-            rooms.insert(room);
+        if rooms.here.len() < ROOMS_MAX && rooms.here.insert(room.clone()) {
+            rooms.order.push_back(room);
             drop(rooms);
             self.news.notify_one();
         }
@@ -34,16 +41,22 @@ impl Owed {
     /// One of them, when there is one; it is here no more.
     pub async fn next(&self) -> RoomId {
         loop {
-            let next = self.rooms().pop_first();
-            match next {
+            match self.pop() {
                 Some(room) => return room,
                 None => self.news.notified().await,
             }
         }
     }
 
+    fn pop(&self) -> Option<RoomId> {
+        let mut rooms = self.rooms();
+        let room = rooms.order.pop_front()?;
+        rooms.here.remove(&room);
+        Some(room)
+    }
+
     pub fn count(&self) -> usize {
-        self.rooms().len()
+        self.rooms().here.len()
     }
 }
 

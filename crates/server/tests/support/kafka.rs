@@ -33,7 +33,8 @@ pub(crate) fn broker() -> Broker {
 
 /// With lines of its own behind the others, and words for the making of its metadata.
 pub(crate) fn broker_with(lines: &str, format_words: &[&str]) -> Broker {
-    Broker::start("java", |port, folder| {
+    // It ends with the thread that began it, however that ends.
+    Broker::start("setpriv", |port, folder| {
         let controller = conformance::free_address().port();
         let properties = PROPERTIES
             .replace("{port}", &port.to_string())
@@ -52,15 +53,28 @@ pub(crate) fn broker_with(lines: &str, format_words: &[&str]) -> Broker {
         let output =
             output.unwrap_or_else(|error| panic!("java: {error}; `cargo xtask services` installs it"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let ends = ["--pdeathsig", "KILL", "--", "java"].map(str::to_owned);
         let run = ["kafka.Kafka".to_owned(), file.to_owned()];
-        java.into_iter().chain(run).map(Into::into).collect()
+        ends.into_iter().chain(java).chain(run).map(Into::into).collect()
     })
 }
 
 /// The one that tests share: each has topics and groups of its own.
 pub(crate) fn shared() -> String {
-    static SHARED: OnceLock<Broker> = OnceLock::new();
-    SHARED.get_or_init(broker).address.to_string()
+    static SHARED: OnceLock<String> = OnceLock::new();
+    let begin = || {
+        let (send, address) = std::sync::mpsc::sync_channel(1);
+        // A thread that outlives every test, and ends with the process.
+        std::thread::spawn(move || {
+            let broker = broker();
+            send.send(broker.address.to_string()).expect("somebody waits");
+            loop {
+                std::thread::park();
+            }
+        });
+        address.recv().expect("a broker")
+    };
+    SHARED.get_or_init(begin).clone()
 }
 
 /// What one test does at some brokers.
