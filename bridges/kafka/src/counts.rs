@@ -64,6 +64,7 @@ figures! {
     failures_total: "Times that the brokers did not answer, or refused",
     produced_total: "Records produced for what was said in rooms",
     produced_again_total: "Times that producing one had to be tried again",
+    producers_renewed_total: "Times that the producer had to be made anew",
     unmapped_total: "Messages that were to be produced and have no place in the sink's topic",
 }
 

@@ -55,7 +55,7 @@ impl Letters {
             let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(&topic).headers(headers.clone());
             record.key = heard.key.as_deref();
             record.payload = value;
-            let error = match tokio::time::timeout(WITHIN, parts.producer.send(record, WITHIN)).await {
+            let error = match tokio::time::timeout(WITHIN, parts.producer().send(record, WITHIN)).await {
                 Ok(Ok(_)) => {
                     add(&parts.counts.dead_letters_total, 1);
                     return true;

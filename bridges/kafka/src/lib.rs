@@ -17,6 +17,7 @@ mod stage;
 mod template;
 mod wire;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use link::{Condition, Figure};
 use node::{Desk, Owed, Series};
+use rdkafka::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::FutureProducer;
@@ -110,8 +112,8 @@ pub struct Bridge {
 pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
     let counts = Arc::new(Counts::new(&config.wire.brokers.join(",")));
     let reading = Arc::new(reading(&config)?);
-    let producer: FutureProducer<Writes> =
-        config.wire.writing().create_with_context(Writes).map_err(StartError::Kafka)?;
+    let writing = config.wire.writing();
+    let producer: FutureProducer<Writes> = writing.create_with_context(Writes).map_err(StartError::Kafka)?;
     let (stage, stages) = watch::channel(Stage::Runs);
     let (tells_reads, reads) = watch::channel(true);
     let (lanes, begun) = Lanes::open();
@@ -142,6 +144,7 @@ pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
         desk: ground.desk,
         sinking: ground.owed.map(|owed| (owed, Ways::of(config.sinks, config.livechat))),
         producer,
+        writing,
         lanes,
         begun,
         letters: Letters::new(config.dead_letters),
@@ -228,6 +231,7 @@ struct Begin {
     desk: Desk,
     sinking: Option<(Arc<Owed>, Ways)>,
     producer: FutureProducer<Writes>,
+    writing: ClientConfig,
     lanes: Arc<Lanes>,
     begun: mpsc::Receiver<Lane>,
     letters: Letters,
@@ -250,11 +254,24 @@ impl Begin {
     }
 
     async fn go_on(self) {
-        let Begin { desk, sinking, producer, lanes, begun, letters, counts, mut stages, origin, topic } =
-            self;
+        let Begin {
+            desk,
+            sinking,
+            producer,
+            writing,
+            lanes,
+            begun,
+            letters,
+            counts,
+            mut stages,
+            origin,
+            topic,
+        } = self;
         let stage = stages.clone();
         let calls = Semaphore::new(lanes::CALLS_MAX);
-        let parts = Rc::new(Parts { counts, desk, producer, lanes, letters, stage, origin, calls });
+        let producer = RefCell::new(producer);
+        let parts = Parts { counts, desk, producer, writing, lanes, letters, stage, origin, calls };
+        let parts = Rc::new(parts);
         let of = |parts: &Rc<Parts>| parts.clone();
         tokio::task::spawn_local(lanes::go_on(of(&parts), begun));
         if let Some((owed, ways)) = sinking {

@@ -16,11 +16,12 @@ const LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) async fn go_on(parts: Rc<Parts>, topic: String) {
     while parts.stage() < Stage::Ends {
+        parts.mend_producer();
         if !parts.counts.may_probe() {
             parts.rest(LOOK).await;
             continue;
         }
-        let (producer, topic) = (parts.producer.clone(), topic.clone());
+        let (producer, topic) = (parts.producer(), topic.clone());
         let asked = tokio::task::spawn_blocking(move || {
             producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN).map(drop)
         });

@@ -227,7 +227,7 @@ fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = bool>
         .insert(of(POSITION, made.position.as_str()));
     let (topic, key, value) = (made.topic.clone(), made.key.clone(), made.value.clone());
     let record = FutureRecord::to(&topic).key(&key).payload(&value).headers(headers);
-    let queued = parts.producer.send_result(record).map_err(|(error, _)| error);
+    let queued = parts.producer().send_result(record).map_err(|(error, _)| error);
     let counts = parts.counts.clone();
     async move {
         let error = match queued {

@@ -78,3 +78,22 @@ fn a_cluster_that_refuses_now_and_then_costs_nothing_but_time() {
     assert_complete(&node, &rooms);
     assert_eq!(figure(&node, "dead_letters_total"), 0);
 }
+
+/// Brokers that refuse the producer its number, which is what it tells repetitions by, stop it for good.
+#[test]
+fn a_producer_that_was_stopped_for_good_is_made_anew_and_the_letter_arrives() {
+    let (mock, kafka) = cluster(&[("mocked", 1), ("mocked.dead-letters", 1)]);
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    // Before it has produced anything.
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    mock.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
+    let node = place.reading(1);
+    until("it is made anew", || figure(&node, "producers_renewed_total") == 1);
+    // This one is ours, and is refused nothing.
+    let kafka = Kafka::at(&kafka.brokers);
+    kafka.put("mocked", None, "{");
+    kafka.flush();
+    until("a letter", || figure(&node, "dead_letters_total") == 1);
+    assert_eq!(kafka.all("mocked.dead-letters", 1)[0].value, "{");
+    assert_eq!(figure(&node, "dead_letters_unkept_total"), 0);
+}
