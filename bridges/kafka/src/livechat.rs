@@ -7,6 +7,8 @@ use vocabulary::{Outward, Payload, RoomId};
 use crate::said::{Meant, Poison, Said, id, person, poison, text};
 
 pub(crate) const MESSAGES: &str = "chat-messages";
+/// What clients ask of a fleet whose back end decides by itself: it stores the message, and says it in the topic above.
+pub(crate) const REQUESTS: &str = "chat-message-requests";
 pub(crate) const TYPING: &str = "typing-indicators";
 pub(crate) const CONNECTIONS: &str = "connection-status";
 
@@ -62,9 +64,14 @@ impl Livechat {
     }
 }
 
-/// A message that was said here, as `chat-messages` has it. None: it is none.
-pub(crate) fn row(outward: &Outward) -> Option<Value> {
-    if outward.room.app() != APP || outward.shown.kind != "new_message" {
+/// A message that was said here, or is asked for, as `chat-messages` has it, and the topic that it is for. None: it is none.
+pub(crate) fn row(outward: &Outward) -> Option<(&'static str, Value)> {
+    let topic = match outward.shown.kind {
+        "new_message" => MESSAGES,
+        "message_requested" => REQUESTS,
+        _ => return None,
+    };
+    if outward.room.app() != APP {
         return None;
     }
     let shown: Value = serde_json::from_slice(&outward.shown.payload).ok()?;
@@ -75,7 +82,7 @@ pub(crate) fn row(outward: &Outward) -> Option<Value> {
         said => said,
     };
     let at = outward.at.to_string();
-    Some(json!({
+    let value = json!({
         "id": outward.position.to_string(),
         "session_id": outward.room.name(),
         "sender_id": sender_id,
@@ -86,7 +93,8 @@ pub(crate) fn row(outward: &Outward) -> Option<Value> {
         "read_at": null,
         "created_at": at,
         "updated_at": at,
-    }))
+    });
+    Some((topic, value))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -166,7 +174,8 @@ mod tests {
         let key = Key::client(&UserId::new("a-7"), "1");
         let room = RoomId::new(APP, SESSION);
         let outward = Outward { room, key, position, at: Wall(0), shown, open: true };
-        let row = row(&outward).expect("a row");
+        let (topic, row) = row(&outward).expect("a row");
+        assert_eq!(topic, MESSAGES);
         let names: Vec<&str> = row.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(
             names,
@@ -184,6 +193,9 @@ mod tests {
             ]
         );
         assert_eq!((&row["id"], &row["sender_id"]), (&position.to_string().into(), &"a-7".into()));
+        let asked = Shown { kind: "message_requested", ..outward.shown.clone() };
+        let asked = super::row(&Outward { shown: asked, ..outward.clone() });
+        assert_eq!(asked.map(|(topic, _)| topic), Some(REQUESTS), "of a fleet that decides by itself");
         let other = Outward { room: RoomId::new("chat", "a"), ..outward };
         assert_eq!(super::row(&other), None);
     }

@@ -84,9 +84,9 @@ impl Ways {
         let position = outward.position.to_string();
         match self.way(&outward.room)? {
             Way::Livechat => {
-                let value = livechat::row(outward)?.to_string();
-                let (topic, key) = (livechat::MESSAGES.to_owned(), outward.room.name().to_owned());
-                Some(Made { topic, key, value, position })
+                let (topic, value) = livechat::row(outward)?;
+                let (topic, key) = (topic.to_owned(), outward.room.name().to_owned());
+                Some(Made { topic, key, value: value.to_string(), position })
             }
             Way::Sink(sink) => {
                 let mut fields: Value = serde_json::from_slice(&outward.shown.payload).unwrap_or_default();

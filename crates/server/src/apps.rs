@@ -54,6 +54,7 @@ impl Furnish for Furniture {
         let support = Rules {
             notices: self.notices,
             retention_records: self.support.retention_records,
+            sink: self.sink("support"),
             ..Rules::default()
         };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };

@@ -56,13 +56,19 @@ fn come(server: &Server, (session, user, role): (&str, &str, &str), token: &str)
         Client::open(server, &format!("/ws/{session}/{user}/{role}?token={token}")).expect("let in");
     let greeting = client.next("connection_established");
     let data = &greeting["data"];
-    assert_eq!((&data["session_id"], &data["user_id"], &data["user_type"]), (&json!(session), &json!(user), &json!(role)));
+    assert_eq!(
+        (&data["session_id"], &data["user_id"], &data["user_type"]),
+        (&json!(session), &json!(user), &json!(role))
+    );
     assert_eq!(greeting["success"], true);
     client
 }
 
 fn say(client: &mut Client, kind: &str, data: &Value) {
-    client.say(&json!({"type": kind, "session_id": NOBODYS, "user_id": "x", "user_type": "admin", "data": data}).to_string());
+    client.say(
+        &json!({"type": kind, "session_id": NOBODYS, "user_id": "x", "user_type": "admin", "data": data})
+            .to_string(),
+    );
 }
 
 #[test]
@@ -77,7 +83,8 @@ fn an_upgrade_is_refused_as_malformed_then_unproven_then_forbidden() {
     assert_eq!(status(&format!("/ws/{NOBODYS}/a1/agent?token=x.y.z")), Some(401));
     assert_eq!(status(&format!("/ws/{NOBODYS}/a2/agent?token={agent}")), Some(403), "another user");
     assert_eq!(status(&format!("/ws/{NOBODYS}/a1/customer?token={agent}")), Some(403), "another user_type");
-    let (status, told) = server.http(&format!("GET /ws/{NOBODYS}/a1/agent HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    let (status, told) =
+        server.http(&format!("GET /ws/{NOBODYS}/a1/agent HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     assert_eq!(status, 426, "{told}");
 }
 
@@ -86,15 +93,18 @@ fn who_may_not_be_in_a_session_is_told_so_and_let_go() {
     let server = server();
     let (session, ..) = start(&server, &json!({"topic": "Licence"}));
     let stranger = token(&server, &["--user", "c9", "--role", "customer"]);
-    let mut client = Client::open(&server, &format!("/ws/{session}/c9/customer?token={stranger}")).expect("let in");
+    let mut client =
+        Client::open(&server, &format!("/ws/{session}/c9/customer?token={stranger}")).expect("let in");
     assert_eq!(client.next("error")["success"], false);
     assert_eq!(client.closed().0, 4503);
     // A guest's token is for the session that it began, and the path cannot make it another's.
     let (_, visitor, guest) = start(&server, &json!({"topic": "Another"}));
-    let mut client = Client::open(&server, &format!("/ws/{session}/{visitor}/customer?token={guest}")).expect("let in");
+    let mut client =
+        Client::open(&server, &format!("/ws/{session}/{visitor}/customer?token={guest}")).expect("let in");
     assert_eq!(client.next("error")["error"], "your token does not allow this room");
     assert_eq!(client.closed().0, 4503);
-    let (status, told) = call_as(&server, Some(&guest), &format!("GET /api/chat/session/{session}"), &json!({}));
+    let (status, told) =
+        call_as(&server, Some(&guest), &format!("GET /api/chat/session/{session}"), &json!({}));
     assert_eq!((status, &told["success"]), (403, &json!(false)), "{told}");
 }
 
@@ -104,7 +114,10 @@ fn a_session_from_its_start_to_its_rating() {
     let (session, visitor, guest) = start(&server, &json!({"topic": "Licence", "contact_name": "Cy"}));
     let mut cy = come(&server, (&session, &visitor, "customer"), &guest);
     let here = cy.next("connection_status_update");
-    assert_eq!((&here["data"]["connection_status"]["total_customer"], &here["data"]["session"]["status"]), (&json!(1), &json!("waiting")));
+    assert_eq!(
+        (&here["data"]["connection_status"]["total_customer"], &here["data"]["session"]["status"]),
+        (&json!(1), &json!("waiting"))
+    );
     say(&mut cy, "join_session", &json!({"user_id": visitor}));
     assert_eq!(cy.next("session_joined")["data"]["user_id"], json!(visitor));
 
@@ -120,19 +133,38 @@ fn a_session_from_its_start_to_its_rating() {
     let mut ada = come(&server, (&session, "ada", "agent"), &agent);
     ada.next("connection_status_update");
     let came = cy.next("connection_status_update");
-    assert_eq!((&came["data"]["event_type"], &came["data"]["event_user_id"]), (&json!("user_connected"), &json!("ada")));
+    assert_eq!(
+        (&came["data"]["event_type"], &came["data"]["event_user_id"]),
+        (&json!("user_connected"), &json!("ada"))
+    );
     assert_eq!(came["data"]["connection_status"]["users"]["ada"]["user_type"], "agent");
 
     say(&mut cy, "typing_start", &json!({"is_typing": true}));
     let typing = ada.next("typing_indicator");
-    assert_eq!((&typing["data"]["is_typing"], &typing["data"]["sender_type"]), (&json!(true), &json!("customer")));
+    assert_eq!(
+        (&typing["data"]["is_typing"], &typing["data"]["sender_type"]),
+        (&json!(true), &json!("customer"))
+    );
     say(&mut cy, "send_message", &json!({"message": "Hello"}));
     let sent = cy.next("message_sent");
     let heard = ada.next("new_message");
-    assert_eq!((&heard["data"]["message"], &heard["data"]["sender_type"]), (&json!("Hello"), &json!("customer")));
+    assert_eq!(
+        (&heard["data"]["message"], &heard["data"]["sender_type"]),
+        (&json!("Hello"), &json!("customer"))
+    );
     assert_eq!(heard["data"]["message_id"], sent["data"]["message_id"], "one id for both");
-    let by_http = call(&server, &agent, "POST /api/chat-management/agent/message", &json!({"session_id": session, "message": "Hi", "id": "m-1"}));
-    let again = call(&server, &agent, "POST /api/chat-management/agent/message", &json!({"session_id": session, "message": "Hi", "id": "m-1"}));
+    let by_http = call(
+        &server,
+        &agent,
+        "POST /api/chat-management/agent/message",
+        &json!({"session_id": session, "message": "Hi", "id": "m-1"}),
+    );
+    let again = call(
+        &server,
+        &agent,
+        "POST /api/chat-management/agent/message",
+        &json!({"session_id": session, "message": "Hi", "id": "m-1"}),
+    );
     assert_eq!(by_http["message_id"], again["message_id"], "sent again it is stored once");
     assert_eq!(cy.next("new_message")["data"]["message"], "Hi");
     say(&mut cy, "mark_read", &json!({"message_id": by_http["message_id"]}));
@@ -140,21 +172,39 @@ fn a_session_from_its_start_to_its_rating() {
     say(&mut ada, "add_note", &json!({"note": "in a hurry"}));
     ada.next("ack");
 
-    let connected = call(&server, &agent, &format!("GET /api/session/{session}/connection-status"), &json!({}));
+    let connected =
+        call(&server, &agent, &format!("GET /api/session/{session}/connection-status"), &json!({}));
     assert_eq!((&connected["total_customer"], &connected["total_agent"]), (&json!(1), &json!(1)));
-    call(&server, &agent, "POST /api/chat-management/agent/close", &json!({"session_id": session, "reason": "solved"}));
+    call(
+        &server,
+        &agent,
+        "POST /api/chat-management/agent/close",
+        &json!({"session_id": session, "reason": "solved"}),
+    );
     assert_eq!(cy.next("session_closed")["data"]["reason"], "solved", "and no note before it");
     say(&mut cy, "send_message", &json!({"message": "One more"}));
     assert!(cy.next("error")["error"].as_str().is_some_and(|text| text.starts_with("Session is closed")));
-    call(&server, &guest, "POST /api/chat/rate", &json!({"session_id": session, "rating": 5, "feedback": "Thanks"}));
+    call(
+        &server,
+        &guest,
+        "POST /api/chat/rate",
+        &json!({"session_id": session, "rating": 5, "feedback": "Thanks"}),
+    );
     assert_eq!(ada.next("session_rated")["data"]["rating"], 5);
-    let (status, told) = call_as(&server, Some(&guest), "POST /api/chat/close", &json!({"session_id": session}));
+    let (status, told) =
+        call_as(&server, Some(&guest), "POST /api/chat/close", &json!({"session_id": session}));
     assert_eq!((status, &told["message"]), (400, &json!("Session is already closed")));
 
     let whole = call(&server, &guest, &format!("GET /api/chat/session/{session}/transcript"), &json!({}));
-    let said: Vec<&str> = whole["messages"].as_array().expect("a list").iter().filter_map(|it| it["message"].as_str()).collect();
+    let said: Vec<&str> = whole["messages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["message"].as_str())
+        .collect();
     assert_eq!(said, ["Hello", "Hi"], "no note is the customer's to read");
-    let staffs = call(&server, &agent, &format!("GET /api/public/chat/session/{session}/messages"), &json!({}));
+    let staffs =
+        call(&server, &agent, &format!("GET /api/public/chat/session/{session}/messages"), &json!({}));
     assert!(staffs["messages"].as_array().expect("a list").iter().any(|it| it["note"] == "in a hurry"));
     let (status, page) = server.http(&format!(
         "GET /api/chat/session/{session}/transcript?format=html HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {guest}\r\n\r\n"
@@ -182,7 +232,11 @@ fn a_visitor_who_comes_again_has_the_list_of_their_own_sessions_alone() {
         std::thread::yield_now();
     }
     assert!(ids().contains(&first), "{:?}", ids());
-    assert_eq!(call_as(&server, None, "GET /api/chat/history", &json!({})).0, 401, "knowing an id proves nobody");
+    assert_eq!(
+        call_as(&server, None, "GET /api/chat/history", &json!({})).0,
+        401,
+        "knowing an id proves nobody"
+    );
 }
 
 #[test]
@@ -221,7 +275,10 @@ fn what_is_kept_elsewhere_says_so() {
     let (status, told) = of("GET /api/agent-status/department/licences");
     assert_eq!(status, 404, "{told}");
     let customer = token(&server, &["--user", "c1"]);
-    assert_eq!(call_as(&server, Some(&customer), "GET /api/chat-management/admin/waiting", &json!({})).0, 403);
+    assert_eq!(
+        call_as(&server, Some(&customer), "GET /api/chat-management/admin/waiting", &json!({})).0,
+        403
+    );
 }
 
 #[test]

@@ -8,9 +8,9 @@ use super::settings::{Entry, Section, Settings};
 use super::typed::{Hidden, KafkaBridge, KafkaSink, KafkaSource};
 
 /// Apps whose rooms records may be said in.
-const APPS: &[&str] = &["chat", "user"];
+const APPS: &[&str] = &["chat", "support", "user"];
 /// Apps whose messages may leave.
-const SINK_APPS: &[&str] = &["chat"];
+const SINK_APPS: &[&str] = &["chat", "support"];
 /// The app of seed 000's topics.
 const SUPPORT: &str = "support";
 
@@ -22,7 +22,7 @@ const LETTERS: Form = Form {
     holds: |text| is_topic(&text.replace("{topic}", "t")),
 };
 const ROOM: Form = Form {
-    expected: "an app (chat or user), a colon and a name with fields of the record, such as chat:{room_id}",
+    expected: "an app (chat, support or user), a colon and a name with fields of the record, such as chat:{room_id}",
     holds: is_room,
 };
 const ROOMS: Form = Form {
@@ -205,10 +205,6 @@ pub(super) fn check(settings: &Settings, faults: &mut Faults) {
     }
     let sinks = settings.entries(SINKS.key);
     let livechat = top.maybe("kafka_bridge.livechat").unwrap_or(false);
-    if livechat && !APPS.contains(&SUPPORT) {
-        let says = "`kafka_bridge.livechat` = true: its records are for rooms of support, and this build has none; leave it out";
-        faults.add(top.place("kafka_bridge.livechat"), says);
-    }
     if !livechat && sources.is_empty() && sinks.is_empty() {
         let says = "`kafka_bridge.brokers` is given and nothing is to be done there: set kafka_bridge.livechat to true, \
                     write [[kafka_bridge.sources]] or [[kafka_bridge.sinks]], or leave the brokers out";
@@ -310,7 +306,6 @@ mod tests {
             ("[kafka_bridge]\ngroup = \"g\"\n".to_owned(), 2, "without `kafka_bridge.brokers`"),
             (SOURCE.to_owned(), 1, "without `kafka_bridge.brokers`"),
             (brokers.to_owned(), 2, "nothing is to be done there"),
-            (format!("{brokers}livechat = true\n"), 3, "this build has none"),
             (
                 format!("{brokers}sasl = \"plain\"\n{SOURCE}"),
                 3,
@@ -327,7 +322,7 @@ mod tests {
             (
                 format!("{brokers}{}", SOURCE.replace("chat:{room}", "rides:{room}")),
                 5,
-                "an app (chat or user)",
+                "an app (chat, support or user)",
             ),
             (format!("{brokers}{}", SOURCE.replace("{room}", "{room")), 5, "fields of the record"),
             (format!("{brokers}{}", SOURCE.replace("kind", "soft = 7\nkind")), 6, "true or false"),

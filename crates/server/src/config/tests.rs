@@ -370,7 +370,7 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
             "",
             "[[mounts]]\npath = \"/a\"",
             &[],
-            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 2 of them"],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 3 of them"],
         ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",
