@@ -96,7 +96,7 @@ fn hub_frame() -> impl Strategy<Value = Value> {
 fn hub_told(item: Item<'_>) -> Value {
     let mut out = Vec::new();
     let person = Person { id: UserId::new("7"), name: "7".into() };
-    let reader = User { person, role: None, rooms: None };
+    let reader = User { person, role: None, rooms: None, groups: None };
     assert!(HubProtocol.encode(Some(&reader), &item, &mut out));
     let text = std::str::from_utf8(&out).expect("text");
     assert!(!text.contains(['\n', '\r']), "one line: {text}");

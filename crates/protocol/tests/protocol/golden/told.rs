@@ -272,7 +272,7 @@ pub(super) fn people(people: &[Person]) -> Vec<v::Person> {
 fn user(written: &str) -> v::User {
     let (role, id) = written.split_once(':').map_or((None, written), |(role, id)| (Some(role), id));
     let person = v::Person { id: v::UserId::new(id), name: id.into() };
-    v::User { person, role: role.map(Into::into), rooms: None }
+    v::User { person, role: role.map(Into::into), rooms: None, groups: None }
 }
 
 /// The frame that tells it.
