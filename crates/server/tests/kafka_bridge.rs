@@ -12,6 +12,8 @@ mod support;
 
 #[path = "kafka_bridge/faults.rs"]
 mod faults;
+#[path = "kafka_bridge/livechat.rs"]
+mod livechat;
 #[path = "kafka_bridge/mock.rs"]
 mod mock;
 #[path = "kafka_bridge/nodes.rs"]

@@ -1,0 +1,116 @@
+//! Sessions of support between sockets and the three topics of the livechat services: what their back end says is heard, and what is
+//! said here is there for it.
+
+use serde_json::{Value, json};
+
+use crate::kafka::Kafka;
+use crate::support::{Client, Server};
+use crate::{Place, figure, until};
+
+const LIVECHAT: &str = "livechat = true\nsession = \"6s\"\n";
+
+fn bridge(brokers: &str, more: &str) -> String {
+    format!("{more}\n[kafka_bridge]\nbrokers = [\"{brokers}\"]\n{LIVECHAT}")
+}
+
+fn said(session: &str, id: &str, text: &str) -> String {
+    json!({"id": id, "session_id": session, "sender_id": null, "sender_type": "system", "message": text,
+        "message_type": "text", "attachments": null, "read_at": null,
+        "created_at": "2025-01-24T10:30:00Z", "updated_at": "2025-01-24T10:30:00Z"})
+    .to_string()
+}
+
+fn start(node: &Server) -> (String, Client) {
+    let body = r#"{"topic":"Licence"}"#;
+    let (status, told) = node.http(&format!(
+        "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert_eq!(status, 201, "{told}");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    let text = |key: &str| told["data"][key].as_str().expect("a text").to_owned();
+    let (session, user) = (text("session_id"), text("chat_user_id"));
+    let client = Client::open(node, &format!("/ws/{session}/{user}/customer?token={}", text("token")));
+    let mut client = client.expect("let in");
+    client.next("connection_status_update");
+    (session, client)
+}
+
+fn texts(node: &Server, session: &str) -> Vec<String> {
+    let (_, body) = node.ask_operator(&format!("GET /api/history?room=support:{session}&limit=100"), "");
+    let page: Value = serde_json::from_str(&body).expect("JSON");
+    let messages = page["messages"].as_array().into_iter().flatten();
+    messages.filter_map(|it| it["payload"]["message"].as_str().map(str::to_owned)).collect()
+}
+
+/// Topics of these names there is one of each at a broker, so that this is one test.
+#[test]
+fn a_back_end_and_a_customer_talk_by_the_topics_of_the_livechat_services() {
+    let kafka = Kafka::shared();
+    for topic in ["chat-messages", "typing-indicators", "connection-status"] {
+        kafka.create(topic, 1);
+    }
+    let place = Place::new(&bridge(&kafka.brokers, ""));
+    let node = place.reading(3);
+    let (session, mut cy) = start(&node);
+    cy.say(&json!({"type": "send_message", "id": "1", "data": {"message": "Halo"}}).to_string());
+    let sent = cy.next("message_sent");
+    let found = kafka.all("chat-messages", 1);
+    let row: Value = serde_json::from_str(&found[0].value).expect("JSON");
+    assert_eq!(found[0].key.as_deref(), Some(&*session), "one session, one partition");
+    assert_eq!((&row["id"], &row["sender_type"]), (&sent["data"]["message_id"], &json!("customer")));
+    assert_eq!((&row["session_id"], &row["message"]), (&json!(session), &json!("Halo")));
+    until("ours came back and was skipped", || figure(&node, "own_skipped_total") == 1);
+
+    kafka.put("chat-messages", Some(&session), &said(&session, "m-1", "Selamat datang"));
+    kafka.put("chat-messages", Some(&session), &said(&session, "m-1", "Selamat datang"));
+    let typing = json!({"type": "typing_indicator", "session_id": session, "user_id": "a7", "user_type": "agent",
+        "is_typing": true, "timestamp": "2025-01-24T10:30:00Z"});
+    kafka.put("typing-indicators", Some(&session), &typing.to_string());
+    kafka.flush();
+    // Of two topics neither is first.
+    let both = [0, 1].map(|_| cy.next_of(&["new_message", "typing_indicator"])["data"].clone());
+    let heard = both.iter().find(|it| it["message"] == "Selamat datang").expect("the message");
+    assert_eq!((&heard["message_id"], &heard["sender_type"]), (&json!("m-1"), &json!("system")));
+    assert!(both.iter().any(|it| it["user_id"] == "a7" && it["is_typing"] == true), "{both:?}");
+
+    // A session that nobody here has heard of is no poison.
+    let other = "660e8400-e29b-41d4-a716-446655440000";
+    kafka.put("chat-messages", Some(other), &said(other, "m-2", "From elsewhere"));
+    kafka.put(
+        "chat-messages",
+        Some(other),
+        r#"{"id":"m-3","session_id":"seven","message":"x","sender_type":"agent"}"#,
+    );
+    kafka.put("chat-messages", Some(other), &said(other, "m-4", "And on"));
+    kafka.flush();
+    until("what stands behind the poison is taken", || texts(&node, other) == ["From elsewhere", "And on"]);
+    until("the poison is a dead letter", || figure(&node, "dead_letters_total") == 1);
+    assert_eq!(texts(&node, &session), ["Halo", "Selamat datang"], "each once, in order");
+
+    // A fleet whose back end decides: it is asked, and what it says is what is seen.
+    drop(node);
+    let place = Place::new(&bridge(&kafka.brokers, "[support]\nauthority = \"fleet\""));
+    let node = place.reading(3);
+    let token = crate::kulkul(&[
+        "token",
+        "--config",
+        &place.config(),
+        "--user",
+        "cy",
+        "--rooms",
+        &format!("support:{other}"),
+    ]);
+    let token = String::from_utf8(token.stdout).expect("UTF-8");
+    let mut cy =
+        Client::open(&node, &format!("/ws/{other}/cy/customer?token={}", token.trim())).expect("let in");
+    cy.next("connection_status_update");
+    cy.say(&json!({"type": "send_message", "id": "9", "data": {"message": "Ada orang?"}}).to_string());
+    cy.next("message_sent");
+    let asked: Value = serde_json::from_str(&kafka.all("chat-message-requests", 1)[0].value).expect("JSON");
+    assert_eq!((&asked["message"], &asked["sender_id"]), (&json!("Ada orang?"), &json!("cy")));
+    kafka.put("chat-messages", Some(other), &said(other, "m-5", "Ada orang?"));
+    kafka.flush();
+    // The node before it was killed, and what it had not committed comes here, too.
+    while cy.next("new_message")["data"]["message_id"] != "m-5" {}
+}
