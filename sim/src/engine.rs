@@ -8,7 +8,7 @@ mod mutants;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    Answer, Appended, Asked, Followed, Guarantees, MemoryEngine, MemoryLimits, Nodes, Question, Read,
+    Answer, Appended, Asked, Erased, Followed, Guarantees, MemoryEngine, MemoryLimits, Nodes, Question, Read,
 };
 use vocabulary::{Incarnation, Now, Position, RoomId, ShardId, Tick};
 
@@ -198,10 +198,15 @@ impl Engine {
             return self.send(now.tick, asked.by, answer, way).into_iter().collect();
         }
         let by = asked.by;
+        let upto = leave_some(&mut asked.question, way.scenario.answer_records);
         let question = asked.question.clone();
         self.memory.handle(now, asked);
         let mut woken = Vec::new();
-        while let Some((to, answer)) = self.memory.next_answer() {
+        while let Some((to, mut answer)) = self.memory.next_answer() {
+            if let (Some(upto), Answer::Erased { outcome: outcome @ Erased::Gone, .. }) = (upto, &mut answer)
+            {
+                *outcome = Erased::Upto(upto);
+            }
             if to == by && self.watched {
                 self.note(&question, &answer);
             }
@@ -336,6 +341,14 @@ impl Engine {
         }
         Some(answer)
     }
+}
+
+/// An engine erases as many records for one question as it likes, and says up to where; the rest is to be asked for again.
+fn leave_some(question: &mut Question, most: usize) -> Option<u64> {
+    let Question::Erase { offsets, .. } = question else { return None };
+    let is_part = offsets.len() > most;
+    offsets.truncate(most);
+    offsets.last().copied().filter(|_| is_part)
 }
 
 /// An engine gives as many records in one answer as it likes; the rest is to be read.

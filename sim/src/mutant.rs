@@ -40,6 +40,8 @@ pub enum Mutant {
     ComesLate,
     /// The engine says of records that they are gone, and keeps them.
     ErasedKept,
+    /// Every other node folds some records otherwise.
+    FoldsDiffer,
     /// A drain takes a tenth of its time.
     DrainInHaste,
 }

@@ -137,9 +137,10 @@ fn unhurried() -> chat::Rules {
 
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
+    let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat::new(unhurried())), rules)
-        .with("probe", app::host(Probe), rules)
+        .with("probe", app::host(probe), rules)
         .with("fragile", app::host(Fragile), rules)
         .with("user", app::host(inbox::Inbox), rooms::Rules { notices: false, ..rules });
     // A room that every node keeps takes a place in each; only who needs it has it.

@@ -386,6 +386,10 @@ impl Play {
                     let said = self.devices[device].users(now, &room);
                     self.say(device, said)?;
                 }
+                // And what the room has come to.
+                if room.app() == "probe" {
+                    self.join(device, &room, true)?;
+                }
             }
         }
         // Whoever was told to come again later does so.

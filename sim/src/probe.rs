@@ -15,7 +15,10 @@ use vocabulary::{
 };
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Probe;
+pub struct Probe {
+    /// A mutant's: what is whispered changes nothing here.
+    pub deaf: bool,
+}
 
 /// Sees what others do not.
 pub const STAFF: Audience = Audience(1);
@@ -35,6 +38,10 @@ pub struct State {
     open: BTreeSet<Position>,
     /// Who whispered last, and what: so that a snapshot holds it.
     last: (String, String),
+    /// How often each has whispered, whatever of it is erased: who never heard of some of them has another state.
+    whispers: BTreeMap<String, u64>,
+    /// The last record that this is folded from.
+    folded: Position,
 }
 
 impl State {
@@ -50,7 +57,7 @@ fn place(at: &Position) -> (u64, u64) {
     (at.epoch.0, at.offset)
 }
 
-fn placed(value: &Value) -> Option<Position> {
+pub(crate) fn placed(value: &Value) -> Option<Position> {
     Some(Position { epoch: Epoch(value[0].as_u64()?), offset: value[1].as_u64()? })
 }
 
@@ -163,7 +170,9 @@ impl App for Probe {
     fn apply(&self, state: &mut State, record: &Record) -> Applied {
         let said = parse(&record.body);
         let item = text(&said, "item");
+        state.folded = record.position;
         match &*record.kind {
+            "whispered" if self.deaf => {}
             "claimed" => {
                 state.claims.insert(item, text(&said, "user"));
             }
@@ -189,7 +198,11 @@ impl App for Probe {
                 let order = text(&said, "order");
                 state.orders.retain(|position, _| position.to_string() != order);
             }
-            "whispered" => state.last = (text(&said, "user"), text(&said, "secret")),
+            "whispered" => {
+                let user = text(&said, "user");
+                *state.whispers.entry(user.clone()).or_default() += 1;
+                state.last = (user, text(&said, "secret"));
+            }
             "forgotten" => {
                 if state.last.0 == item {
                     state.last = Default::default();
@@ -245,6 +258,10 @@ impl App for Probe {
         self.save(state)
     }
 
+    fn about(&self, _now: Now, state: &State, _caller: &Caller, _join: &Payload) -> Option<Payload> {
+        Some(self.save(state))
+    }
+
     fn due(&self, now: Now, room: Room<'_, State>) -> Option<(Wall, Duty)> {
         let fire = room.state.timers.iter().map(|(item, at)| {
             (Wall(*at), Duty { name: "fire".into(), payload: body(&json!({"item": item})) })
@@ -280,13 +297,14 @@ impl App for Probe {
     }
 
     fn save(&self, state: &State) -> Payload {
-        let State { claims, timers, watched, banned, orders, forgotten, open, last } = state;
+        let State { claims, timers, watched, banned, orders, forgotten, open, last, whispers, folded } =
+            state;
         let forgotten: BTreeMap<_, _> = forgotten.iter().map(|(user, at)| (user, place(at))).collect();
         let open: Vec<_> = open.iter().map(place).collect();
         let orders: Vec<(u64, u64, &String)> =
             orders.iter().map(|(at, room)| (at.epoch.0, at.offset, room)).collect();
         body(
-            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders, "forgotten": forgotten, "open": open, "last": last}),
+            &json!({"claims": claims, "timers": timers, "watched": watched, "banned": banned, "orders": orders, "forgotten": forgotten, "open": open, "last": last, "whispers": whispers, "folded": place(folded)}),
         )
     }
 
@@ -309,6 +327,11 @@ impl App for Probe {
                 .collect(),
             open: value["open"].as_array().into_iter().flatten().filter_map(placed).collect(),
             last: (last(0), last(1)),
+            whispers: pairs("whispers")
+                .into_iter()
+                .map(|(user, count)| (user, count.as_u64().unwrap_or_default()))
+                .collect(),
+            folded: placed(&value["folded"]).unwrap_or_default(),
             claims: pairs("claims")
                 .into_iter()
                 .map(|(k, v)| (k, v.as_str().unwrap_or_default().to_owned()))

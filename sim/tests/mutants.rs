@@ -50,6 +50,11 @@ fn what_is_erased_and_stays_is_found() {
 }
 
 #[test]
+fn nodes_whose_states_differ_are_found() {
+    is_found(Mutant::FoldsDiffer, &["one log is one state"], 20);
+}
+
+#[test]
 fn a_missing_linger_is_found() {
     is_found(Mutant::NoLinger, &["presence is the union of connections"], 40);
 }

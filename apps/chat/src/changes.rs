@@ -17,7 +17,7 @@ pub(crate) const DELETED_MAX: usize = 10_000;
 pub(crate) const DELETED_BYTES_MAX: usize = 80 << 10;
 pub(crate) const ERASED_MAX: usize = 1_000;
 /// Their share of the snapshot: a thousand short ids, some 750 UUIDs.
-pub(crate) const ERASED_BYTES_MAX: usize = 56 << 10;
+pub(crate) const ERASED_BYTES_MAX: usize = 64 << 10;
 /// Different reactions to one message, and users in all of them: what a client can draw and a frame can carry.
 pub(crate) const REACTIONS_MAX: usize = 20;
 pub(crate) const REACTING_MAX: usize = 200;
@@ -90,9 +90,18 @@ pub(crate) struct Changes {
     changed: BTreeMap<Position, Change>,
     bytes: usize,
     deleted: Deleted,
-    /// Up to where each one's messages are gone.
-    erased: BTreeMap<UserId, Position>,
+    erased: BTreeMap<UserId, Erased>,
     erased_bytes: usize,
+    /// Of these, those whose words the log still has.
+    unswept: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Erased {
+    /// Up to there the user's messages are gone.
+    pub upto: Position,
+    /// The log has them no more.
+    pub swept: bool,
 }
 
 /// Deleted messages, by epoch and upper part of the offset; kept so, because that is how they cost least.
@@ -138,15 +147,15 @@ impl Deleted {
     }
 }
 
-/// `["id",epoch,offset],`
+/// `["id",epoch,offset,false],`
 fn erased_bytes(user: &UserId) -> usize {
-    quoted(user.as_str()) + 42
+    quoted(user.as_str()) + 48
 }
 
 impl Changes {
     pub(crate) fn of(&self, position: Position, author: Option<&UserId>) -> Standing<'_> {
         let upto = author.and_then(|author| self.erased.get(author));
-        if upto.is_some_and(|upto| position <= *upto) {
+        if upto.is_some_and(|erased| position <= erased.upto) {
             return Standing::Erased;
         }
         if self.deleted.has(position) {
@@ -209,13 +218,16 @@ impl Changes {
     }
 
     /// Their messages up to there are gone, and so is what they changed.
-    pub(crate) fn erase(&mut self, user: &UserId, upto: Position) {
+    pub(crate) fn erase(&mut self, user: &UserId, erased: Erased) {
         if !self.may_erase(user) {
             return;
         }
-        if self.erased.insert(user.clone(), upto).is_none() {
-            self.erased_bytes += erased_bytes(user);
+        let upto = erased.upto;
+        match self.erased.insert(user.clone(), erased) {
+            None => self.erased_bytes += erased_bytes(user),
+            Some(before) => self.unswept -= usize::from(!before.swept),
         }
+        self.unswept += usize::from(!erased.swept);
         self.changed.retain(|position, change| {
             change.unreact(|_, who| who == user);
             let own = change.author.as_ref() == Some(user) && *position <= upto;
@@ -231,8 +243,8 @@ impl Changes {
         self.bytes = self.changed.values().map(Change::bytes).sum();
         self.deleted.forget(before);
         let bytes = &mut self.erased_bytes;
-        self.erased.retain(|user, upto| {
-            let stays = *upto >= before;
+        self.erased.retain(|user, erased| {
+            let stays = erased.upto >= before || !erased.swept;
             *bytes -= if stays { 0 } else { erased_bytes(user) };
             stays
         });
@@ -246,14 +258,33 @@ impl Changes {
         &self.deleted
     }
 
-    pub(crate) fn erased(&self) -> impl Iterator<Item = (&UserId, Position)> {
-        self.erased.iter().map(|(user, upto)| (user, *upto))
+    pub(crate) fn erased(&self) -> impl Iterator<Item = (&UserId, Erased)> {
+        self.erased.iter().map(|(user, erased)| (user, *erased))
+    }
+
+    /// The oldest erasure whose words the log still has.
+    pub(crate) fn unswept(&self) -> Option<Position> {
+        let open = self.erased.values().filter(|erased| !erased.swept);
+        (self.unswept > 0).then(|| open.map(|erased| erased.upto).min()).flatten()
+    }
+
+    /// Whether what this user said there is to leave the log.
+    pub(crate) fn is_unswept(&self, user: &UserId, at: Position) -> bool {
+        self.unswept > 0 && self.erased.get(user).is_some_and(|erased| !erased.swept && at <= erased.upto)
+    }
+
+    pub(crate) fn swept(&mut self, upto: Position) {
+        for erased in self.erased.values_mut().filter(|erased| !erased.swept && erased.upto == upto) {
+            erased.swept = true;
+            self.unswept -= 1;
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn check_bounds(&self) {
         assert_eq!(self.bytes, self.changed.values().map(Change::bytes).sum::<usize>());
         assert_eq!(self.erased_bytes, self.erased.keys().map(erased_bytes).sum::<usize>());
+        assert_eq!(self.unswept, self.erased.values().filter(|erased| !erased.swept).count());
         assert_eq!(self.deleted.count, self.deleted.blocks.values().map(BTreeSet::len).sum::<usize>());
         assert!(self.bytes <= CHANGED_BYTES_MAX && self.changed.len() <= CHANGED_MAX);
         assert!(self.deleted.count <= DELETED_MAX && self.deleted.bytes() <= DELETED_BYTES_MAX);

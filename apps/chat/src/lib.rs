@@ -30,6 +30,7 @@ use vocabulary::{
     Audience, Caller, Class, Now, Payload, Person, Position, Record, Refusal, RoomId, Shown, UserId, Word,
 };
 
+use rules::Deed;
 pub use rules::{RoomRule, Rules};
 pub use state::State;
 
@@ -120,7 +121,7 @@ impl App for Chat {
             return Ok(speaking::settled(state, step, result));
         }
         if let Caller::Duty { payload, .. } = caller {
-            return Ok(state.sweeps.ended(payload));
+            return Ok(sweeps::ended(&state.changes, payload));
         }
         let who = Who::of(rules, state, caller);
         who.enter(rules, state, now.wall)?;
@@ -129,6 +130,7 @@ impl App for Chat {
             "get_members" => Ok(Decision::reply(listing::members(state, now, &who, action.payload)?)),
             // A key's words too: whoever is to be forgotten is forgotten everywhere.
             kind if state.deleted && kind != "erase_user" => Err(forbidden("this room was deleted")),
+            kind if standing::is_nobodys(state) && kind != "erase_user" => Err(standing::of_nobody()),
             "send_message" | "edit_message" | "delete_message" | "add_reaction" | "remove_reaction"
             | "typing" | "stop_typing" => {
                 Speaking { rules, now, state, subject: room.subject, who }.decide(action)
@@ -146,7 +148,8 @@ impl App for Chat {
     }
 
     fn is_outward(&self, state: &State) -> bool {
-        state.settings.access == Access::Open
+        let may_anybody = || self.rules.allow(Deed::Join, &state.room, None);
+        !state.room.is_named_direct() && state.settings.access == Access::Open && may_anybody()
     }
 
     fn glimpse(&self, _state: &State, change: &SoftChange<'_>, _audience: Audience) -> Option<Shown> {
@@ -172,11 +175,11 @@ impl App for Chat {
     }
 
     fn sweeps(&self, state: &State) -> Option<Sweep> {
-        state.sweeps.next()
+        sweeps::next(&state.changes)
     }
 
     fn is_erased(&self, state: &State, record: &Record) -> bool {
-        state.sweeps.is_erased(record)
+        sweeps::is_erased(&state.changes, record)
     }
 
     fn save(&self, state: &State) -> Payload {

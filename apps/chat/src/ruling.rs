@@ -287,9 +287,6 @@ impl Ruling<'_> {
             let text = "a room has at most 1000 erased users: chat.retention_days ends the old ones, or delete the room";
             return Err(Refusal::new(Code::App("TOO_MANY_CHANGES"), text));
         }
-        if !self.state.sweeps.may_begin() {
-            return Err(Refusal::busy(1000));
-        }
         Ok(Decision { wakes: true, ..self.about(records::ERASED, Member::of(&id)) })
     }
 }

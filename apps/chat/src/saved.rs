@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use vocabulary::{Epoch, Payload, Person, Position, RoomId, UserId, Wall};
 
 use crate::State;
-use crate::changes::{Change, Edit};
+use crate::changes::{Change, Edit, Erased};
 use crate::people::{Role, Someone, Untold};
 use crate::records::{Settings, written};
 use crate::said::Kept;
@@ -85,9 +85,7 @@ struct Saved<'a> {
     #[serde(default)]
     gone: Vec<(u64, u64, Vec<u16>)>,
     #[serde(default)]
-    erased: Vec<(String, u64, u64)>,
-    #[serde(default)]
-    sweeps: Vec<(String, u64, u64)>,
+    erased: Vec<(String, u64, u64, bool)>,
     #[serde(default)]
     slow: Vec<(String, i64)>,
 }
@@ -124,8 +122,11 @@ pub(crate) fn save(state: &State) -> Payload {
         muted: state.people.mutes().map(|(user, until)| (id(user), until.map(|until| until.0))).collect(),
         kicked: state.people.kicks().map(|(user, until)| (id(user), until.0)).collect(),
         changed: state.changes.changed().map(changed).collect(),
-        erased: state.changes.erased().map(|(user, at)| (id(user), at.epoch.0, at.offset)).collect(),
-        sweeps: state.sweeps.open().map(|(user, at)| (id(user), at.epoch.0, at.offset)).collect(),
+        erased: state
+            .changes
+            .erased()
+            .map(|(user, Erased { upto, swept })| (id(user), upto.epoch.0, upto.offset, swept))
+            .collect(),
         slow: state.slow.iter().map(|(user, at)| (id(user), at.0)).collect(),
         ..Saved::default()
     };
@@ -227,11 +228,8 @@ pub(crate) fn load(room: &RoomId, bytes: &Payload) -> Result<State, UnknownForma
     for (user, until) in saved.kicked {
         state.people.kick(&UserId::new(&user), Wall(until), Wall(i64::MIN));
     }
-    for (user, epoch, offset) in saved.erased {
-        state.changes.erase(&UserId::new(&user), at(epoch, offset));
-    }
-    for (user, epoch, offset) in saved.sweeps {
-        state.sweeps.begin(&UserId::new(&user), at(epoch, offset));
+    for (user, epoch, offset, swept) in saved.erased {
+        state.changes.erase(&UserId::new(&user), Erased { upto: at(epoch, offset), swept });
     }
     for (epoch, offset, author, edited, payload, reactions) in saved.changed {
         let edit = edited.zip(payload).map(|(when, payload)| Edit {

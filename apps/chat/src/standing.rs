@@ -56,6 +56,15 @@ pub(crate) fn forbidden(text: impl Into<String>) -> Refusal {
     Refusal::new(Code::Forbidden, text.into())
 }
 
+/// A client or a back end that sorts or writes the two names wrongly would say in the open what it means for one.
+pub(crate) fn is_nobodys(state: &State) -> bool {
+    state.room.is_named_direct() && state.pair.is_none()
+}
+
+pub(crate) fn of_nobody() -> Refusal {
+    forbidden("no two users have a room of this name: direct:A:B, sorted, what no name may hold written _XX")
+}
+
 impl<'a> Who<'a> {
     pub(crate) fn of(rules: &Rules, state: &State, caller: &'a Caller) -> Who<'a> {
         let (person, token) = (caller.author(), caller.user().and_then(|user| user.role.as_deref()));
@@ -90,11 +99,8 @@ impl<'a> Who<'a> {
                 false => Err(forbidden("this room is for the two whose names it has")),
             };
         }
-        if state.room.is_named_direct() {
-            // A client that sorts or writes the two names wrongly would say in the open what it means for one.
-            return Err(forbidden(
-                "no two users have a room of this name: direct:A:B, sorted, what no name may hold written _XX",
-            ));
+        if is_nobodys(state) {
+            return Err(of_nobody());
         }
         if self.rank == Rank::Warden {
             return Ok(());

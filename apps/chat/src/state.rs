@@ -3,13 +3,13 @@
 use app::Applied;
 use vocabulary::{Person, Record, RoomId, UserId, Wall};
 
-use crate::changes::{Change, Changes, Edit};
+use crate::changes::{Change, Changes, Edit, Erased};
 use crate::pace::{Pace, Slow};
 use crate::people::{People, Role, Untold};
 use crate::records::{self, Access, Settings, read};
 use crate::said::{Kept, Said};
 use crate::standing::Rank;
-use crate::sweeps::{Sweeps, swept};
+use crate::sweeps::swept;
 use crate::{REHEARSED, Rules};
 
 /// A kicked user may not come back before.
@@ -29,7 +29,6 @@ pub struct State {
     pub(crate) people: People,
     pub(crate) said: Said,
     pub(crate) changes: Changes,
-    pub(crate) sweeps: Sweeps,
     pub(crate) slow: Slow,
     /// In no snapshot: lost with it is at most a burst.
     pub(crate) pace: Pace,
@@ -50,7 +49,6 @@ impl State {
             people: People::default(),
             said: Said::default(),
             changes: Changes::default(),
-            sweeps: Sweeps::default(),
             slow: Slow::default(),
             pace: Pace::default(),
         }
@@ -78,7 +76,7 @@ impl State {
             }
             records::CREATED | records::CHANGED | records::ROOM_DELETED => self.changed_room(record),
             records::LISTED => self.listed(record),
-            records::SWEPT => swept(&record.body).map(|upto| self.sweeps.end(upto)),
+            records::SWEPT => swept(&record.body).map(|upto| self.changes.swept(upto)),
             REHEARSED if cfg!(feature = "rehearsal") => Some(()),
             _ => self.changed_member(record),
         };
@@ -230,8 +228,7 @@ impl State {
             records::BANNED => people.ban(&id, record.position),
             records::UNBANNED => people.unban(&id),
             records::ERASED => {
-                self.changes.erase(&id, record.position);
-                self.sweeps.begin(&id, record.position);
+                self.changes.erase(&id, Erased { upto: record.position, swept: false });
                 self.said.erase(&id);
                 self.slow.forget(&id);
             }

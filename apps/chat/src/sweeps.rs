@@ -2,63 +2,33 @@
 //! that is done with the record that began the erasure.
 
 use app::{Decision, Duty, Sweep};
-use vocabulary::{Payload, Position, Record, UserId};
+use vocabulary::{Payload, Position, Record};
 
+use crate::changes::Changes;
 use crate::records::{self, read, written};
 
-/// Erasures at a time, a share of the snapshot of ten kilobytes at most: each is a walk through the log, one after the other.
-pub(crate) const SWEEPS_MAX: usize = 32;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sweeps {
-    /// The oldest first.
-    open: Vec<(UserId, Position)>,
+/// The oldest: each is a walk through the log, one after the other.
+pub(crate) fn next(changes: &Changes) -> Option<Sweep> {
+    let upto = changes.unswept()?;
+    let payload = written(&records::Swept { position: upto.to_string() });
+    Some(Sweep { upto, then: Duty { name: records::SWEPT.into(), payload } })
 }
 
-impl Sweeps {
-    pub(crate) fn may_begin(&self) -> bool {
-        self.open.len() < SWEEPS_MAX
+/// What the duty of a sweep that is done decides. The same user may have been erased anew meanwhile: that is a walk of its own.
+pub(crate) fn ended(changes: &Changes, payload: &Payload) -> Decision {
+    let is_open = |upto: &Position| changes.erased().any(|(_, erased)| !erased.swept && erased.upto == *upto);
+    match swept(payload).filter(is_open) {
+        Some(_) => Decision::record(records::SWEPT, payload.clone()),
+        None => Decision::nothing(),
     }
+}
 
-    pub(crate) fn begin(&mut self, user: &UserId, upto: Position) {
-        if self.may_begin() {
-            self.open.push((user.clone(), upto));
-        }
-    }
-
-    pub(crate) fn end(&mut self, upto: Position) {
-        self.open.retain(|(_, at)| *at != upto);
-    }
-
-    pub(crate) fn open(&self) -> impl Iterator<Item = (&UserId, Position)> {
-        self.open.iter().map(|(user, upto)| (user, *upto))
-    }
-
-    pub(crate) fn next(&self) -> Option<Sweep> {
-        let (_, upto) = self.open.first()?;
-        let payload = written(&records::Swept { position: upto.to_string() });
-        Some(Sweep { upto: *upto, then: Duty { name: records::SWEPT.into(), payload } })
-    }
-
-    /// What the duty of a sweep that is done decides.
-    pub(crate) fn ended(&self, payload: &Payload) -> Decision {
-        match swept(payload) {
-            Some(upto) if self.open.iter().any(|(_, at)| *at == upto) => {
-                Decision::record(records::SWEPT, payload.clone())
-            }
-            _ => Decision::nothing(),
-        }
-    }
-
-    /// What a user said, changed and reacted with. Who is a member, and who was named by others, stays.
-    pub(crate) fn is_erased(&self, record: &Record) -> bool {
-        let is_words = matches!(
-            &*record.kind,
-            records::MESSAGE | records::EDITED | records::REACTED | records::UNREACTED
-        );
-        let Some(author) = record.author.as_ref().filter(|_| is_words) else { return false };
-        self.open.iter().any(|(of, upto)| *of == author.id && record.position <= *upto)
-    }
+/// What a user said, changed and reacted with. Who is a member, and who was named by others, stays.
+pub(crate) fn is_erased(changes: &Changes, record: &Record) -> bool {
+    let is_words =
+        matches!(&*record.kind, records::MESSAGE | records::EDITED | records::REACTED | records::UNREACTED);
+    let author = record.author.as_ref().filter(|_| is_words);
+    author.is_some_and(|author| changes.is_unswept(&author.id, record.position))
 }
 
 pub(crate) fn swept(body: &Payload) -> Option<Position> {

@@ -1,8 +1,7 @@
 //! Messages that cannot be taken: logged, counted, and put where somebody can look at them, the newest thousand. It never keeps
 //! the next message waiting, and gives up a letter rather than that.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis_wire::{Call, Fault};
 use serde_json::json;
@@ -11,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::counts::add;
 use crate::ear::Heard;
 use crate::parts::Parts;
+use crate::seldom::Seldom;
 use crate::stage::Stage;
 
 /// Kept in Redis.
@@ -18,29 +18,24 @@ const KEPT_MAX: usize = 1000;
 /// Letters that wait to be put there.
 pub(crate) const WAITING_MAX: usize = 256;
 const AT_ONCE: usize = 32;
-/// Between two lines in the log: poison comes as fast as somebody publishes it.
-const SAID_EVERY: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Where letters are handed in.
 pub(crate) struct Letters {
     waiting: mpsc::Sender<String>,
-    said: Cell<Option<Instant>>,
-    unsaid: Cell<u64>,
+    seldom: Seldom,
 }
 
 impl Letters {
     pub(crate) fn new(waiting: mpsc::Sender<String>) -> Letters {
-        Letters { waiting, said: Cell::new(None), unsaid: Cell::new(0) }
+        Letters { waiting, seldom: Seldom::default() }
     }
 
     /// `attempts`: how often a room was asked.
     pub(crate) fn put(&self, parts: &Parts, heard: &Heard, reason: &str, attempts: u32) {
         add(&parts.counts.dead_letters_total, 1);
-        self.unsaid.set(self.unsaid.get() + 1);
-        if self.said.get().is_none_or(|said| said.elapsed() >= SAID_EVERY) {
-            self.said.set(Some(Instant::now()));
-            let (channel, times) = (&*heard.channel, self.unsaid.take());
+        if let Some(times) = self.seldom.happened() {
+            let channel = &*heard.channel;
             tracing::warn!(channel, reason, times, "a message of Redis is not taken");
         }
         let letter = json!({

@@ -13,6 +13,7 @@ mod members;
 mod parts;
 mod presence;
 mod said;
+mod seldom;
 mod shelf;
 mod sink;
 mod source;

@@ -15,6 +15,7 @@ use vocabulary::{By, Code, Outward, Position, Reply, RoomId, Told, Wish};
 
 use crate::counts::add;
 use crate::parts::Parts;
+use crate::seldom::Seldom;
 use crate::stage::Stage;
 
 /// Rooms that wait to be written: each once, however much changes in it.
@@ -106,6 +107,7 @@ pub(crate) struct Members {
     dropped: Cell<u64>,
     wakes: Notify,
     is_over: Cell<bool>,
+    refused: Seldom,
 }
 
 impl Members {
@@ -157,8 +159,13 @@ pub(crate) async fn go_on(parts: &Parts) {
             Err(Failed::Away) => {}
             Err(Failed::NotNow) => due.attempts += 1,
             Err(Failed::ForGood(why)) => {
+                // An operator may mend what is refused: whatever is said in the room next has it written again.
+                members.book.borrow_mut().seen.remove(&room);
                 add(&parts.counts.members_unwritten_total, 1);
-                tracing::warn!(room = room.as_str(), why, "the members of a room are not written to Redis");
+                if let Some(times) = members.refused.happened() {
+                    let room = room.as_str();
+                    tracing::warn!(room, why, times, "the members of a room are not written to Redis");
+                }
                 continue;
             }
         }

@@ -98,10 +98,10 @@ impl Reading {
             return poison(format!("{what} {name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -"));
         }
         let room = RoomId::new(&self.app, name);
-        match room.direct_pair() {
-            Some(_) => poison(format!("{what} is {name:?}: rooms of two are not written to from here")),
-            None => Ok(room),
+        if room.is_named_direct() {
+            return poison(format!("{what} is {name:?}: rooms of two are not written to from here"));
         }
+        Ok(room)
     }
 
     /// A whole envelope of seed 002.

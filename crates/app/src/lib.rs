@@ -151,8 +151,8 @@ pub trait App: 'static {
 
     /// The oldest erasure that is not at its end; asked only where the app has duties, and the decision that begins one
     /// `wakes`. The steward walks the log up to there, has every record erased that `is_erased`, and then does the duty, whose
-    /// record closes it here. `apply` has dropped already what it held of such records: who reads the log anew is not
-    /// given them.
+    /// record closes it here. `apply` has dropped already what it held of such records. Nobody folds the log without them:
+    /// who did not hear of one before it was erased loads the snapshot from behind it, with all that `apply` made of it.
     fn sweeps(&self, _state: &Self::State) -> Option<Sweep> {
         None
     }

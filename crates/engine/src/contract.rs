@@ -149,6 +149,7 @@ pub enum Question {
         seen: Seen,
         /// At most [`ERASE_MAX`], none beyond what was seen. What is kept no more is erased already.
         offsets: Vec<u64>,
+        /// The same for all askings of the same, so that the answer to any of them counts.
         ticket: u64,
     },
     /// By compare-and-set on all that the asker has seen: only while `old` is the room's end, position and check. A
@@ -271,7 +272,8 @@ pub enum Answer {
 pub enum Followed {
     /// The room from its snapshot on; the rest, if any, is to be read.
     Loaded(Loaded),
-    /// What came after `seen`, as far as one answer holds.
+    /// What came after `seen`, as far as one answer holds. Where something was erased a tombstone is among it, as in what is read:
+    /// whoever finds one follows anew, from the snapshot behind it.
     Continues { records: Vec<Stored>, head: Position, present: Vec<Present>, soft: Vec<SoftEntry> },
     /// What the asker has seen is older than what is kept: load again.
     Behind,
@@ -318,14 +320,16 @@ pub enum Placement {
     Duplicate(Position),
 }
 
-/// What an engine is asked to erase at once: some dozens of records are rewritten in a moment, and nobody's append waits
-/// longer.
+/// What an engine is asked to erase at once: some dozens of records are rewritten in a moment. An engine that needs longer,
+/// while appends of the room wait, does a part of it and says how far it got.
 pub const ERASE_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erased {
     /// None of what was there can be read any more.
     Gone,
+    /// The same, of the offsets up to there, one of them at least: others have their turn before the rest is asked for.
+    Upto(u64),
     /// What the asker has seen is older than what is kept.
     Behind,
     /// What the asker has seen is not this room's past, or it names what it has not seen. Nothing was erased.

@@ -68,6 +68,8 @@ pub(crate) struct Loading {
     pub lost: Option<Seen>,
     /// What is kept of the room is damaged, by this reference; it is asked for again all the same, because it may be mended.
     pub damaged: Option<Reference>,
+    /// How often something was erased behind the snapshot that it was read from.
+    pub erased: u32,
 }
 
 pub(crate) enum LoadStep {

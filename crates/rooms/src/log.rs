@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::{Applied, Fold, Host, Panicked};
 use engine::{Format, Snapshot, Stored};
-use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall, is_tombstone};
+use vocabulary::{Check, Epoch, Payload, Position, Record, RoomId, Seen, Wall};
 
 use crate::format::{self, Written};
 use crate::keys::Keys;
@@ -62,6 +62,13 @@ pub(crate) enum Unopened {
     Panicked(Panicked),
 }
 
+/// Why what was read is folded no further.
+pub(crate) enum Unfolded {
+    Panicked(Panicked),
+    /// What comes next was erased.
+    Erased,
+}
+
 /// Why there is no snapshot.
 pub(crate) enum Unsaved {
     Panicked(Panicked),
@@ -73,8 +80,6 @@ pub(crate) enum Grown {
     Record(Record, Applied),
     /// Of a version that this build cannot read: kept, skipped, counted.
     Foreign,
-    /// What was there was erased: a place, and nothing that an app sees.
-    Tombstone,
     /// How far a sink has come.
     Sunk,
 }
@@ -160,9 +165,8 @@ impl Log {
             self.owed = stored.offset;
         }
         let Ok(written) = written.map_or_else(|| format::read_record(&stored.data), Ok) else {
-            let Stored { key, data, .. } = stored;
-            self.keys.remember(self.at, key, position, limits.keys_max, limits.key_age_max);
-            return Ok(if is_tombstone(&data) { Grown::Tombstone } else { Grown::Foreign });
+            self.keys.remember(self.at, stored.key, position, limits.keys_max, limits.key_age_max);
+            return Ok(Grown::Foreign);
         };
         self.at = self.at.max(written.at);
         if let Some(span) = self.span {

@@ -31,8 +31,8 @@ pub(crate) struct Parked {
 
 struct Waiting {
     asked: Asked,
-    /// None: nobody needs to be asked, it only keeps its place behind the others of its room.
-    deed: Option<Deed>,
+    /// What somebody is still to be asked about, one after the other. None: it only keeps its place behind the others of its room.
+    deeds: VecDeque<Deed>,
     /// The number under which it is being asked.
     number: Option<u32>,
 }
@@ -43,8 +43,8 @@ impl Waiting {
     }
 
     /// It is asked about only because whoever is not in the room would look into it: whoever is in it may.
-    fn only_enters(&self) -> bool {
-        matches!(self.deed, Some(Deed::Join)) && !matches!(self.asked.verb, Verb::Join { .. })
+    fn enters(&self) -> bool {
+        matches!(self.deeds.front(), Some(Deed::Join)) && !matches!(self.asked.verb, Verb::Join { .. })
     }
 }
 
@@ -74,42 +74,55 @@ impl Parked {
         let mut rooms = BTreeSet::new();
         let first = |it: &&mut Waiting| rooms.insert(it.asked.room.clone()) && it.number.is_none();
         let next = self.waiting.iter_mut().find(first)?;
-        let deed = next.deed.clone()?;
+        let deed = next.deeds.front()?.clone();
         self.number = self.number.wrapping_add(1);
         next.number = Some(self.number);
         self.asking += 1;
         Some((self.number, next.asked.room.clone(), deed))
     }
 
-    fn take(&mut self, number: u32) -> Option<Asked> {
+    /// A question is answered. What was asked for, and whether somebody is to be asked about another side of it.
+    fn take(&mut self, number: u32, allowed: bool) -> Option<Asked> {
         let index = self.waiting.iter().position(|it| it.number == Some(number))?;
         self.asking -= 1;
+        let it = self.waiting.get_mut(index)?;
+        it.number = None;
+        it.deeds.pop_front();
+        if allowed && !it.deeds.is_empty() {
+            return None;
+        }
         self.waiting.remove(index).map(|it| it.asked)
     }
 
     /// The room's next, if nobody needs to be asked about it: a member reads there without a question.
     fn take_free(&mut self, room: &RoomId, is_in: bool) -> Option<Asked> {
         let index = self.waiting.iter().position(|it| it.asked.room == *room)?;
-        let next = &self.waiting[index];
-        let is_free = next.deed.is_none() || (is_in && next.only_enters());
+        let next = &mut self.waiting[index];
+        if next.number.is_none() && is_in && next.enters() {
+            next.deeds.pop_front();
+        }
+        let is_free = next.number.is_none() && next.deeds.is_empty();
         is_free.then(|| self.waiting.remove(index)).flatten().map(|it| it.asked)
     }
 }
 
 /// What somebody is to be asked about, if this is such a thing.
-fn deed(asks: &Asks, asked: &Asked, is_in: bool) -> Option<Deed> {
-    let deed = match &asked.verb {
-        Verb::Join { .. } if asks.join => Deed::Join,
-        // Whoever may not be there reads nothing there.
-        Verb::History { .. } | Verb::Members if asks.join && !is_in => Deed::Join,
-        Verb::Act { kind, .. } if asks.publish => {
-            Deed::Publish { kind: kind.clone(), id: asked.tag.id.clone() }
-        }
-        // Nor does it by a request that needs no membership.
-        Verb::Act { standing: Standing::Anyone, .. } if asks.join && !is_in => Deed::Join,
-        _ => return None,
+fn deeds(asks: &Asks, asked: &Asked, is_in: bool) -> VecDeque<Deed> {
+    let mut deeds = VecDeque::new();
+    if !asks.about(&asked.room) {
+        return deeds;
+    }
+    let enters = match &asked.verb {
+        Verb::Join { .. } => true,
+        // Whoever may not be there reads nothing there, and does nothing by a request that needs no membership.
+        Verb::History { .. } | Verb::Members | Verb::Act { standing: Standing::Anyone, .. } => !is_in,
+        Verb::Act { .. } | Verb::Leave => false,
     };
-    asks.about(&asked.room).then_some(deed)
+    deeds.extend((enters && asks.join).then_some(Deed::Join));
+    if let (Verb::Act { kind, .. }, true) = (&asked.verb, asks.publish) {
+        deeds.push_back(Deed::Publish { kind: kind.clone(), id: asked.tag.id.clone() });
+    }
+    deeds
 }
 
 impl Connection {
@@ -130,16 +143,16 @@ impl Shard {
     pub(crate) fn permit(&mut self, now: Now, id: ConnectionId, asked: Asked) {
         let Some(connection) = self.connections.get(id) else { return };
         let is_in = connection.subscription(&asked.room).is_some();
-        let deed = deed(&self.asks, &asked, is_in);
+        let deeds = deeds(&self.asks, &asked, is_in);
         let behind = connection.parked.as_deref().is_some_and(|parked| parked.has(&asked.room));
-        if deed.is_none() && !behind {
+        if deeds.is_empty() && !behind {
             return self.allowed(now, id, asked);
         }
         let parked = connection.parked.get_or_insert_default();
         if !parked.has_place_for(&asked) {
             return self.decline(now, id, asked, &Refusal::busy(PARKED_MS));
         }
-        parked.waiting.push_back(Waiting { asked, deed, number: None });
+        parked.waiting.push_back(Waiting { asked, deeds, number: None });
         self.ask_more(id);
     }
 
@@ -157,7 +170,10 @@ impl Shard {
 
     /// Of a connection that has ended meanwhile nothing waits any more.
     pub(crate) fn authorized(&mut self, now: Now, id: ConnectionId, number: u32, ruling: Ruling) {
-        let Some(asked) = self.parked(id).and_then(|parked| parked.take(number)) else { return };
+        let allowed = matches!(ruling, Ruling::Allowed);
+        let Some(asked) = self.parked(id).and_then(|parked| parked.take(number, allowed)) else {
+            return self.ask_more(id);
+        };
         let room = asked.room.clone();
         match ruling {
             Ruling::Allowed => self.allowed_still(now, id, asked),

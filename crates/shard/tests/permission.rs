@@ -308,6 +308,33 @@ fn leaving_waits_for_the_join_before_it() {
 }
 
 #[test]
+fn a_request_of_an_outsider_is_asked_about_as_a_join_and_as_itself() {
+    let (mut node, ana) = node_with(&asks());
+    let about = |node: &mut Node, id: &str| {
+        node.say(ana, &format!(r#"{{"type":"get_room","id":"{id}","room":"a"}}"#));
+    };
+    let publish = |id: &str| Deed::Publish { kind: "get_room".into(), id: Some(id.into()) };
+    about(&mut node, "1");
+    assert_eq!(asked(&node, ana), [Deed::Join]);
+    node.judge(ana, Ruling::Refused("no".into()));
+    assert_eq!(heard(&mut node, ana), pairs(&[("error", "1")]));
+    assert_eq!(asked(&node, ana), []);
+    about(&mut node, "2");
+    node.judge(ana, Ruling::Allowed);
+    assert_eq!(asked(&node, ana), [publish("2")], "it may be there; may it do this?");
+    assert_eq!(heard(&mut node, ana), []);
+    node.judge(ana, Ruling::Allowed);
+    assert_eq!(heard(&mut node, ana), pairs(&[("ack", "2")]));
+    // Behind a join that is allowed only its own side of it is left.
+    join(&mut node, ana, "a");
+    about(&mut node, "3");
+    node.judge(ana, Ruling::Allowed);
+    assert_eq!(asked(&node, ana), [publish("3")]);
+    node.judge(ana, Ruling::Allowed);
+    assert_eq!(heard(&mut node, ana), pairs(&[("room_info", "j-a"), ("ack", "3")]));
+}
+
+#[test]
 fn a_request_that_needs_no_membership_is_no_way_around_the_join() {
     let joins_alone = Asks { publish: false, ..asks() };
     let (mut node, ana) = node_with(&joins_alone);

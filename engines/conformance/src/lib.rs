@@ -73,6 +73,7 @@ macro_rules! tests {
             the_check_of_every_place_stays_and_so_do_keys,
             the_log_goes_on_behind_an_erased_end,
             erasing_again_or_what_is_not_there_any_more_changes_nothing,
+            who_is_behind_is_given_tombstones_and_finds_the_snapshot_from_behind_them,
             who_has_seen_another_past_or_names_what_it_has_not_seen_erases_nothing,
             who_follows_hears_nothing_of_it_and_who_loads_anew_sees_it_gone,
             what_was_erased_is_forgotten_like_the_rest,

@@ -198,11 +198,20 @@ impl Table {
         }
     }
 
+    /// In as many goes as the engine likes.
     pub fn erase(&mut self, by: Incarnation, seen: Seen, offsets: &[u64]) -> Erased {
-        let question = Question::Erase { room: general(), seen, offsets: offsets.to_vec(), ticket: 8 };
-        match self.ask(by, question) {
-            Answer::Erased { outcome, .. } => outcome,
-            other => panic!("{other:?}"),
+        let mut left = offsets.to_vec();
+        loop {
+            let question = Question::Erase { room: general(), seen, offsets: left.clone(), ticket: 8 };
+            match self.ask(by, question) {
+                Answer::Erased { outcome: Erased::Upto(upto), .. } => {
+                    let before = left.len();
+                    left.retain(|offset| *offset > upto);
+                    assert!((1..before).contains(&left.len()), "a part of it: {upto} of {offsets:?}");
+                }
+                Answer::Erased { outcome, .. } => return outcome,
+                other => panic!("{other:?}"),
+            }
         }
     }
 

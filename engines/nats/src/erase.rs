@@ -2,73 +2,31 @@
 //! the message is deleted so that the server overwrites it. Who reads finds the hole, and what fills it by its offset alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use async_nats::HeaderMap;
 use engine::{Answer, ERASE_MAX, Erased, Stored};
 use futures_util::future::join_all;
-use vocabulary::{Check, Epoch, Incarnation, Key, Position, RoomId, Seen, tombstone};
+use vocabulary::{Incarnation, Position, RoomId, Seen, tombstone};
 
+use crate::aside::{Beside, TOGETHER};
 use crate::message::Message;
 use crate::node::{Node, count_damaged, lock};
-use crate::past::{Found, Place, Standing};
-use crate::server::{Ask, Fault, Lack};
-use crate::wire::{Reader, Writer};
+use crate::past::{Place, Standing};
+use crate::server::{Fault, Lack};
 
-/// The first byte of what is put aside.
-const FORMAT: u8 = 1;
-/// Offsets that are put aside as one message. What lay beside them in batches of 64 KiB stays below what a server takes.
-const TOGETHER: u64 = 16;
+/// What is not there, or is not as it was, is looked at so often before it is believed.
 const RACES_MAX: usize = 8;
-/// Messages put aside that are read at once, for one page.
-const READ_AT_ONCE: usize = 8;
-/// Of what was put aside and is forgotten, looked at with one snapshot; the next one looks on.
-const FORGOTTEN_AT_ONCE: usize = 64;
 
-/// One record that is not in the log any more, and the check before it.
-type Beside = (Check, Stored);
+/// Of the room's lane, for one question: appends wait behind it. One shelf is ended in any case, however slow the server is.
+const TURN: Duration = Duration::from_millis(50);
+/// Messages that are read one after the other before the first that is looked for; one that is farther off is searched for.
+const NEAR_RECORDS: u64 = 32;
 
-/// What the log has of a record.
-enum Holder {
-    Message(u64, Box<Message>),
-    /// Nothing, of it and of those behind it up to here.
-    Hole(u64),
-}
-
-/// Sixteen offsets of which some stand aside.
-#[derive(Default)]
-struct Shelf {
-    /// Of its message; 0: there is none yet.
-    sequence: u64,
-    records: BTreeMap<u64, (Check, Key, bytes::Bytes)>,
-}
-
-impl Shelf {
-    fn encode(&self) -> bytes::Bytes {
-        let mut to = Writer::default();
-        to.u8(FORMAT);
-        to.u32(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
-        for (offset, (before, key, data)) in &self.records {
-            to.u64(*offset);
-            to.u32(before.0);
-            to.bytes(key.as_str().as_bytes());
-            to.bytes(data);
-        }
-        to.done()
-    }
-
-    fn decode(sequence: u64, bytes: bytes::Bytes) -> Option<Shelf> {
-        let mut from = Reader(bytes);
-        if from.u8()? > FORMAT {
-            return None;
-        }
-        let mut records = BTreeMap::new();
-        for _ in 0..from.u32()? {
-            let (offset, before) = (from.u64()?, Check(from.u32()?));
-            let key = Key::from_text(&from.text()?);
-            records.insert(offset, (before, key, from.bytes()?));
-        }
-        from.is_empty().then_some(Shelf { sequence, records })
-    }
+/// What is put aside together: what goes of one shelf, and of the messages that hold any of it.
+struct Share {
+    gone: BTreeSet<u64>,
+    /// With their sequences. Of what they do not hold the shelves have it already.
+    messages: Vec<(u64, Message)>,
 }
 
 impl Node {
@@ -80,8 +38,8 @@ impl Node {
         ticket: u64,
     ) {
         let mut outcome = Err(Fault::Raced.into());
-        for _ in 0..RACES_MAX {
-            outcome = self.try_erase(by, &room, seen, &offsets).await;
+        for round in 1..=RACES_MAX {
+            outcome = self.try_erase(by, &room, (seen, &offsets), round == RACES_MAX).await;
             if outcome != Err(Lack::Fault(Fault::Raced)) {
                 break;
             }
@@ -101,19 +59,21 @@ impl Node {
         &self,
         by: Incarnation,
         room: &RoomId,
-        seen: Seen,
-        offsets: &[u64],
+        (seen, offsets): (Seen, &[u64]),
+        is_last: bool,
     ) -> Result<Erased, Lack> {
+        let since = Instant::now();
         let mut standing = self.standing(room).await?;
         match standing.place(seen) {
             Place::Lost => return Ok(Erased::Lost),
             Place::Behind => return Ok(Erased::Behind),
-            Place::Within
-                if self.after(room, &standing, seen.position.offset, 1).await?.check != seen.check =>
-            {
-                return Ok(Erased::Lost);
-            }
-            Place::Within | Place::End => {}
+            Place::End => {}
+            Place::Within => match self.after(room, &standing, seen.position.offset, 1).await {
+                Ok(after) if after.check == seen.check => {}
+                Ok(_) => return Ok(Erased::Lost),
+                Err(Lack::Damaged) if !is_last => return Err(Fault::Raced.into()),
+                Err(lack) => return Err(lack),
+            },
         }
         if offsets.len() > ERASE_MAX {
             return Ok(Erased::Refused);
@@ -123,50 +83,66 @@ impl Node {
         }
         if offsets.is_empty() {
             self.forget_beginning(&standing).await?;
+            self.forget_doubles(room).await?;
         }
         let base = standing.base().position.offset;
         let mut left: BTreeSet<u64> = offsets.iter().copied().filter(|offset| *offset > base).collect();
         while let Some(first) = left.first().copied() {
-            let (sequence, message) = match self.holder(room, &standing, first).await? {
-                Holder::Message(sequence, message) => (sequence, message),
-                // It was beside another one.
-                Holder::Hole(upto) => {
-                    let shelf = first / TOGETHER;
-                    let rest = left.split_off(&((shelf + 1) * TOGETHER).min(upto.saturating_add(1)));
-                    let gone = std::mem::replace(&mut left, rest);
-                    self.erase_aside(room, seen.position.epoch, shelf, &gone).await?;
-                    continue;
-                }
-            };
-            let rest = left.split_off(&(message.after.position.offset + 1));
-            let gone = std::mem::replace(&mut left, rest);
-            self.put_aside(room, &message, &gone).await?;
-            if sequence == standing.end.sequence {
+            let share = self.share(room, &mut standing, &mut left).await?;
+            self.put_aside(room, &standing, &share, is_last).await?;
+            if share.messages.last().is_some_and(|(sequence, _)| *sequence == standing.end.sequence) {
                 standing = self.end_behind(by, room, &standing).await?;
             }
-            self.delete(&self.names.log, sequence).await?;
-            standing.hint = (message.after.position.offset, sequence + 1);
+            let deletes = share.messages.iter().map(|(sequence, _)| self.delete(&self.names.log, *sequence));
+            for deleted in join_all(deletes).await {
+                deleted?;
+            }
+            if let Some(next) = left.first().filter(|_| since.elapsed() >= TURN) {
+                return Ok(Erased::Upto(next - 1));
+            }
+            debug_assert!(left.first().is_none_or(|next| *next > first), "each round takes some");
         }
         Ok(Erased::Gone)
     }
 
-    async fn holder(&self, room: &RoomId, standing: &Standing, offset: u64) -> Result<Holder, Lack> {
+    /// Taken from what is left. The log is walked once, from where the last share ended.
+    async fn share(
+        &self,
+        room: &RoomId,
+        standing: &mut Standing,
+        left: &mut BTreeSet<u64>,
+    ) -> Result<Share, Lack> {
         let (subject, epoch) = (self.names.log_of(room), standing.end.seen.position.epoch);
-        let (_, mut from) = self.start(room, standing, offset - 1).await?;
-        while let Some(got) = self.server.next(&self.names.log, &subject, from).await? {
-            from = got.sequence + 1;
+        let first = left.first().copied().unwrap_or_default();
+        let shelf_end = (first / TOGETHER + 1) * TOGETHER;
+        let last = left.range(..shelf_end).next_back().copied().unwrap_or_default();
+        let (_, mut from) = self.start(room, standing, first - 1, NEAR_RECORDS).await?;
+        let (mut reached, mut messages) = (Position { epoch, offset: first - 1 }, Vec::new());
+        while reached.offset < last
+            && let Some(got) = self.server.next(&self.names.log, &subject, from).await?
+        {
             let message = Message::decode(got.data).ok_or_else(|| count_damaged(self))?;
-            if message.after.position < (Position { epoch, offset }) {
+            if message.after.position.epoch > epoch {
+                return Err(Fault::Raced.into());
+            }
+            from = got.sequence + 1;
+            if message.after.position <= reached {
                 continue;
             }
-            let before = message.before.position;
-            return Ok(if before.epoch == epoch && before.offset >= offset {
-                Holder::Hole(before.offset)
-            } else {
-                Holder::Message(got.sequence, Box::new(message))
-            });
+            reached = message.after.position;
+            if left.range(message.before.position.offset + 1..reached.offset + 1).next().is_some() {
+                messages.push((got.sequence, message));
+            }
         }
-        Ok(Holder::Hole(u64::MAX))
+        if reached.offset >= first {
+            standing.hint = (reached.offset, from);
+            if let Some(book) = lock(&self.rooms).get_mut(room) {
+                book.mark(epoch, reached.offset, from);
+            }
+        }
+        // What lies between two messages is a hole, and so is what lies behind the last one.
+        let rest = left.split_off(&(last.max(reached.offset) + 1));
+        Ok(Share { gone: std::mem::replace(left, rest), messages })
     }
 
     /// The room's last message says where its log ends, and the next one is stored behind it alone: an empty one takes its
@@ -186,71 +162,39 @@ impl Node {
         Ok(Standing { end: crate::book::End::of(sequence, &empty), ..standing.clone() })
     }
 
-    async fn put_aside(&self, room: &RoomId, message: &Message, gone: &BTreeSet<u64>) -> Result<(), Lack> {
-        let epoch = message.after.position.epoch;
-        let mut shelves: BTreeMap<u64, Vec<Beside>> = BTreeMap::new();
-        let mut before = message.before.check;
-        for (stored, check) in message.records() {
-            shelves.entry(stored.offset / TOGETHER).or_default().push((before, stored));
-            before = check;
+    async fn put_aside(
+        &self,
+        room: &RoomId,
+        standing: &Standing,
+        share: &Share,
+        is_last: bool,
+    ) -> Result<(), Lack> {
+        let epoch = standing.end.seen.position.epoch;
+        let numbers = share.gone.iter().map(|offset| (offset / TOGETHER, Vec::new()));
+        let mut shelves: BTreeMap<u64, Vec<Beside>> = numbers.collect();
+        for (_, message) in &share.messages {
+            let mut before = message.before.check;
+            for (stored, check) in message.records() {
+                shelves.entry(stored.offset / TOGETHER).or_default().push((before, stored));
+                before = check;
+            }
         }
         for (number, records) in shelves {
             let mut shelf = self.shelf(room, epoch, number).await?;
             for (before, Stored { offset, key, data }) in records {
                 // One that was put there by somebody who did not get to the end may be a tombstone already.
-                let held = shelf.records.get(&offset).map_or(data, |(.., held)| held.clone());
-                let data = if gone.contains(&offset) { tombstone(&held) } else { held };
-                shelf.records.insert(offset, (before, key, data));
+                shelf.records.entry(offset).or_insert((before, key, data));
+            }
+            for offset in share.gone.range(number * TOGETHER..(number + 1) * TOGETHER) {
+                let Some((.., data)) = shelf.records.get_mut(offset) else {
+                    // Trimmed meanwhile, perhaps: then the base has moved, and with the next look it is erased already.
+                    return Err(if is_last { count_damaged(self) } else { Fault::Raced.into() });
+                };
+                *data = tombstone(data);
             }
             self.put(room, epoch, number, &shelf).await?;
         }
         Ok(())
-    }
-
-    async fn erase_aside(
-        &self,
-        room: &RoomId,
-        epoch: Epoch,
-        number: u64,
-        gone: &BTreeSet<u64>,
-    ) -> Result<(), Lack> {
-        let mut shelf = self.shelf(room, epoch, number).await?;
-        for offset in gone {
-            let (.., data) = shelf.records.get_mut(offset).ok_or_else(|| count_damaged(self))?;
-            *data = tombstone(data);
-        }
-        self.put(room, epoch, number, &shelf).await
-    }
-
-    async fn shelf(&self, room: &RoomId, epoch: Epoch, number: u64) -> Result<Shelf, Lack> {
-        let subject = self.names.aside_of(room, epoch, number);
-        let Some(got) = self.server.last(&self.names.snapshots, &subject, Ask::Leader).await? else {
-            return Ok(Shelf::default());
-        };
-        Shelf::decode(got.sequence, got.data).ok_or_else(|| count_damaged(self))
-    }
-
-    /// In the place of the one it was read from, of which nothing stays.
-    async fn put(&self, room: &RoomId, epoch: Epoch, number: u64, shelf: &Shelf) -> Result<(), Lack> {
-        let (stream, subject) = (&self.names.snapshots, self.names.aside_of(room, epoch, number));
-        let last = Some(shelf.sequence);
-        let sequence = self.server.publish(subject.clone(), last, HeaderMap::new(), shelf.encode()).await?;
-        // Somebody who did not get to the end may have left more than one.
-        while let Some(old) = self.server.next(stream, &subject, 1).await? {
-            if old.sequence >= sequence {
-                break;
-            }
-            self.delete(stream, old.sequence).await?;
-        }
-        Ok(())
-    }
-
-    async fn delete(&self, stream: &str, sequence: u64) -> Result<(), Fault> {
-        match self.server.delete(stream, sequence).await {
-            // Somebody else did.
-            Err(_) if self.server.at(stream, sequence).await?.is_none() => Ok(()),
-            deleted => deleted,
-        }
     }
 
     /// The message that began the epoch has a snapshot in it, of which there is a newer one now.
@@ -263,99 +207,6 @@ impl Node {
         match self.server.at(&self.names.log, began).await? {
             Some(_) => self.delete(&self.names.log, began).await,
             None => Ok(()),
-        }
-    }
-
-    /// Records that are not in the log, after one offset and up to another: all of them or the first of them. None: they are
-    /// not there either.
-    async fn aside(
-        &self,
-        room: &RoomId,
-        epoch: Epoch,
-        (after, upto): (u64, u64),
-        most: usize,
-    ) -> Result<Option<Vec<Beside>>, Lack> {
-        let upto = upto.min(after.saturating_add(most as u64));
-        let numbers: Vec<u64> = ((after + 1) / TOGETHER..=upto / TOGETHER).collect();
-        let mut found = Vec::new();
-        for some in numbers.chunks(READ_AT_ONCE) {
-            let shelves = some.iter().map(|number| self.shelf(room, epoch, *number));
-            for shelf in join_all(shelves).await {
-                let records =
-                    shelf?.records.into_iter().filter(|(offset, _)| (after + 1..=upto).contains(offset));
-                let beside = |(offset, (before, key, data))| (before, Stored { offset, key, data });
-                found.extend(records.map(beside));
-            }
-        }
-        let whole = found.iter().map(|(_, stored)| stored.offset).eq(after + 1..=upto);
-        Ok(whole.then_some(found))
-    }
-
-    /// What is not there up to an offset was erased, or lay beside what was. Whether to go on behind it.
-    pub(crate) async fn fill(
-        &self,
-        room: &RoomId,
-        found: &mut Found,
-        (epoch, upto): (Epoch, u64),
-        sequence: u64,
-        records_max: usize,
-    ) -> Result<bool, Lack> {
-        let at = found.last.map_or(found.offset, |last| last.position.offset);
-        if at >= upto {
-            return Ok(true);
-        }
-        let taken = found.after.as_ref().map_or(0, |after| after.records.len());
-        let most = records_max.saturating_sub(taken).max(1);
-        let Some(aside) = self.aside(room, epoch, (at, upto), most).await? else { return Ok(false) };
-        for (check, stored) in aside {
-            if found.last.is_some_and(|last| last.check != check) {
-                return Ok(false);
-            }
-            let position = Position { epoch, offset: stored.offset };
-            let last = Seen { position, check: check.roll(Check::hash(&stored.data)) };
-            if !found.take(check, stored, sequence, records_max) {
-                return Ok(false);
-            }
-            found.last = Some(last);
-        }
-        Ok(true)
-    }
-
-    /// What was put aside goes with what is trimmed around it.
-    pub(crate) async fn forget_aside(&self, room: &RoomId, base: Position) {
-        let (stream, filter) = (&self.names.snapshots, self.names.all_aside_of(room));
-        let mut from = 1;
-        for _ in 0..FORGOTTEN_AT_ONCE {
-            let Ok(Some(got)) = self.server.next(stream, &filter, from).await else { return };
-            from = got.sequence + 1;
-            let is_over = match self.names.aside_place(&got.subject) {
-                Some((epoch, number)) if epoch == base.epoch => (number + 1) * TOGETHER <= base.offset + 1,
-                Some(_) => true,
-                None => false,
-            };
-            // What stays is looked at with the next snapshot, or takes place only.
-            if is_over && self.delete(stream, got.sequence).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_put_aside_reads_back_and_what_is_cut_does_not() {
-        let record =
-            |text: &'static str| (Check(7), Key::once(1, 2), bytes::Bytes::from_static(text.as_bytes()));
-        let records = BTreeMap::from([(16, record("one")), (18, record(""))]);
-        let shelf = Shelf { sequence: 5, records };
-        let bytes = shelf.encode();
-        let read = Shelf::decode(5, bytes.clone()).expect("whole");
-        assert_eq!((read.sequence, read.records), (5, shelf.records));
-        for end in 0..bytes.len() {
-            assert!(Shelf::decode(5, bytes.slice(..end)).is_none(), "{end}");
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) enum Again {
     Look,
     Read(u64),
     Append(u64),
+    Erase(u64),
 }
 
 fn again(question: &Question) -> Option<(&RoomId, Again)> {
@@ -43,6 +44,7 @@ fn again(question: &Question) -> Option<(&RoomId, Again)> {
         Question::Follow { room, seen: Some(_), .. } => Some((room, Again::Look)),
         Question::Read { room, ticket, .. } => Some((room, Again::Read(*ticket))),
         Question::Append { room, batch } => Some((room, Again::Append(batch.number))),
+        Question::Erase { room, ticket, .. } => Some((room, Again::Erase(*ticket))),
         _ => None,
     }
 }
@@ -81,6 +83,7 @@ pub(crate) fn answers(owed: &Owed, to: Incarnation, answer: &Answer) {
         }
         Answer::Read { room, ticket, .. } => (to, room.clone(), Again::Read(*ticket)),
         Answer::Appended { room, number, .. } => (to, room.clone(), Again::Append(*number)),
+        Answer::Erased { room, ticket, .. } => (to, room.clone(), Again::Erase(*ticket)),
         _ => return,
     };
     lock(owed).remove(&answered);
@@ -234,5 +237,30 @@ impl Node {
         }
         let (slices, due) = self.attending(by);
         self.answer(by, Answer::Attending { slices, due }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Erased;
+    use vocabulary::{Seen, ShardId};
+
+    #[test]
+    fn what_is_asked_again_while_it_waits_has_one_place_and_may_be_asked_once_more_when_it_is_answered() {
+        let (lanes, _ends) = lanes();
+        let by = Incarnation { node: 1, shard: ShardId(0), life: 1 };
+        let room = RoomId::new("chat", "r");
+        let erase = |ticket| {
+            let question =
+                Question::Erase { room: room.clone(), seen: Seen::default(), offsets: vec![1], ticket };
+            lanes.ask(Asked { by, question }).expect("there is place");
+            lanes.waiting()
+        };
+        assert_eq!([erase(1), erase(1), erase(1)], [1, 1, 1]);
+        assert_eq!([erase(2), erase(1)], [2, 2], "another one");
+        let answer = Answer::Erased { room: room.clone(), ticket: 1, outcome: Erased::Gone };
+        answers(&lanes.owed, by, &answer);
+        assert_eq!([erase(1), erase(2)], [3, 3]);
     }
 }

@@ -4,6 +4,7 @@
 mod agenda;
 mod append;
 mod around;
+mod aside;
 mod book;
 mod claims;
 mod config;

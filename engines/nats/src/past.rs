@@ -225,7 +225,7 @@ impl Node {
         records_max: usize,
     ) -> Result<Option<(After, u64)>, Lack> {
         let (end, subject) = (standing.end, self.names.log_of(room));
-        let (mut read_to, mut from) = self.start(room, standing, offset).await?;
+        let (mut read_to, mut from) = self.start(room, standing, offset, NEAR_RECORDS).await?;
         let mut found = Found { offset, after: None, last: None, bytes: 0, next: from };
         'pages: loop {
             let missing = end.seen.position.offset.saturating_sub(read_to);
@@ -301,6 +301,7 @@ impl Node {
         room: &RoomId,
         standing: &Standing,
         offset: u64,
+        near_records: u64,
     ) -> Result<(u64, u64), Fault> {
         let epoch = standing.end.seen.position.epoch;
         let mut known = (0, standing.end.epoch_sequence);
@@ -319,7 +320,7 @@ impl Node {
         }
         let noted = lock(&self.rooms).get(room).and_then(|book| book.sequence_before(epoch, offset));
         known = noted.filter(|noted| noted.0 >= known.0).unwrap_or(known);
-        if offset - known.0 <= NEAR_RECORDS {
+        if offset - known.0 <= near_records {
             return Ok(known);
         }
         let sequence = self.search(room, standing.end, offset, known.1).await?;

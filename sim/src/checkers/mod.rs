@@ -23,6 +23,7 @@ mod presence;
 mod probe;
 mod quiet;
 mod sender;
+mod states;
 
 use std::fmt;
 use std::time::Duration;
@@ -115,6 +116,7 @@ impl Checkers {
             Box::new(presence::Presence::new(scenario)),
             Box::new(converged::Converged),
             Box::new(probe::Probe::default()),
+            Box::new(states::States::default()),
             Box::new(sender::Sender::default()),
             Box::new(guards::Guards),
             Box::new(damage::Damage),

@@ -4,7 +4,8 @@ use app::App;
 use serde_json::json;
 use vocabulary::{Caller, Code, Payload, Refusal, RoomId, StepId, Touched, UserId};
 
-use super::table::{Table, key, user};
+use super::table::{Table, key, rules, user};
+use crate::{RoomRule, Rules};
 
 #[test]
 fn who_creates_a_room_owns_it_and_tells_its_members() {
@@ -202,4 +203,35 @@ fn a_name_that_looks_like_that_of_two_and_is_nobodys_is_entered_by_nobody() {
         assert_eq!(table.told(&user("a"), "create_room", "{}"), "! Forbidden", "{name}");
     }
     assert!(Table::new("direct:a:b").enters(&user("a")).is_ok());
+}
+
+#[test]
+fn brokers_hear_of_a_room_what_everybody_may() {
+    let staff = RoomRule { pattern: "team-*".into(), join: vec!["staff".into()], ..RoomRule::default() };
+    for (name, private, outward) in [
+        ("general", false, true),
+        ("general", true, false),
+        ("team-a", false, false),
+        ("direct:a:b", false, false),
+        ("direct:b:a", false, false),
+    ] {
+        let mut table = Table::with(name, Rules { rooms: vec![staff.clone()], ..rules() });
+        if private {
+            table.does(&key(), "create_room", r#"{"access":"private"}"#);
+        }
+        assert_eq!(table.chat.is_outward(&table.state), outward, "{name}, private: {private}");
+    }
+}
+
+#[test]
+fn what_is_meant_for_two_and_names_them_wrongly_is_refused_and_not_kept() {
+    let mut table = Table::new("direct:sta:ana");
+    let refused =
+        |caller: &Caller, table: &mut Table| table.refusal(caller, "send_message", r#"{"content":"x"}"#).text;
+    for caller in [user("ana"), user("w"), key(), Caller::Source { name: "redis".into(), author: None }] {
+        let text = refused(&caller, &mut table);
+        assert!(text.contains("no two users have a room of this name"), "{text}");
+    }
+    assert!(table.log.is_empty());
+    table.does(&key(), "erase_user", r#"{"user_id":"ana"}"#);
 }

@@ -19,7 +19,7 @@ use crate::answers::Fault;
 const LIMIT_ORDINARY: u32 = 20;
 const LIMIT_MAX: u32 = 100;
 /// Pages that are looked through for a second: five thousand messages. Who wants what is older goes by `nextCursor`.
-const PAGES_MAX: usize = 50;
+const PAGES_MAX: u32 = 50;
 
 /// From where a page goes back.
 enum Before {
@@ -124,6 +124,8 @@ impl Hub {
     /// The place of the newest message that is older than that second.
     async fn place_of(&self, user: &Arc<User>, room: &RoomId, second: i64) -> Result<HistoryFrom, Fault> {
         let mut from = HistoryFrom::Latest;
+        // It is not begun where it could not be ended: who waits as long as it is told finds the place.
+        self.of_messages.has(&user.person.id, PAGES_MAX)?;
         for _ in 0..PAGES_MAX {
             // Each page costs the room as much as a call for it would.
             self.of_messages.take(&user.person.id)?;

@@ -29,6 +29,21 @@ impl Rates {
         self.take_at(Instant::now(), user).map_err(|refusal| of_refusal(&refusal))
     }
 
+    /// Takes nothing: whether so many would be had one after the other, or how long to wait for that.
+    pub(super) fn has(&self, user: &UserId, many: u32) -> Result<(), Fault> {
+        self.has_at(Instant::now(), user, many).map_err(|refusal| of_refusal(&refusal))
+    }
+
+    fn has_at(&self, now: Instant, user: &UserId, many: u32) -> Result<(), Refusal> {
+        let empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = empty_at.get(user).copied().filter(|at| *at > now).unwrap_or(now);
+        let (after, allowed) = (from + self.spacing * many, now + MINUTE);
+        if after > allowed {
+            return Err(limited(after - allowed));
+        }
+        Ok(())
+    }
+
     fn take_at(&self, now: Instant, user: &UserId) -> Result<(), Refusal> {
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         if empty_at.len() >= USERS_MAX && !empty_at.contains_key(user) {
@@ -40,12 +55,15 @@ impl Rates {
         let from = empty_at.get(user).copied().filter(|at| *at > now).unwrap_or(now);
         let (after, allowed) = (from + self.spacing, now + MINUTE);
         if after > allowed {
-            let wait = (after - allowed).as_millis();
-            return Err(Refusal::rate_limit(u32::try_from(wait).unwrap_or(u32::MAX).max(1)));
+            return Err(limited(after - allowed));
         }
         empty_at.insert(user.clone(), after);
         Ok(())
     }
+}
+
+fn limited(wait: Duration) -> Refusal {
+    Refusal::rate_limit(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1))
 }
 
 #[cfg(test)]
@@ -65,5 +83,12 @@ mod tests {
         let later = now + Duration::from_millis(600);
         assert_eq!(rates.take_at(later, &ana), Ok(()));
         assert!(rates.take_at(later, &ana).is_err());
+        let wait = rates.has_at(later, &ana, 50).expect_err("not so many").retry_after_ms;
+        assert_eq!(wait, Some(50 * 600), "who waits so long gets through");
+        let then = later + Duration::from_millis(50 * 600);
+        assert_eq!(rates.has_at(then, &ana, 50), Ok(()));
+        for taken in 0..50 {
+            assert_eq!(rates.take_at(then, &ana), Ok(()), "number {taken}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use app::Applied;
 use engine::{Question, Read, Stored};
-use vocabulary::{Epoch, Position};
+use vocabulary::{Epoch, Position, is_tombstone};
 
 use super::load::FETCH;
 use super::{Home, LoadStep, Loading, Phase};
@@ -13,6 +13,14 @@ use crate::log::Grown;
 
 /// Records that came before their turn are kept for a while; beyond this a read brings them again.
 const ARRIVED_MAX: usize = 1000;
+
+/// Why no more of what came is applied.
+enum Ended {
+    /// It is all, or what comes next is missing.
+    Here,
+    /// It was erased before it came here: what the others folded is in the snapshot that is kept from behind it, and nowhere else.
+    Erased,
+}
 
 /// A record that waits for those before it.
 pub(super) struct Arrived {
@@ -72,7 +80,9 @@ impl Home {
         }
         self.known_end = self.known_end.max(end.offset);
         self.apply_arrived(cx, records);
-        let behind = self.log().is_some_and(|log| log.head().offset < self.known_end);
+        // While it is read anew nobody can say whose record is not there.
+        let Some(log) = self.log() else { return };
+        let behind = log.head().offset < self.known_end;
         if !behind && self.pipeline.flight.is_none() {
             self.refuse_orphans(cx);
         }
@@ -84,10 +94,12 @@ impl Home {
     }
 
     fn apply_arrived(&mut self, cx: &mut Cx<'_>, records: Vec<Arrived>) {
-        let whole = self.apply_in_order(cx, records.into_iter());
+        let ended = self.apply_in_order(cx, records.into_iter());
         self.tell_told(cx);
-        if let Err(panicked) = whole {
-            self.refold(cx, panicked);
+        match ended {
+            Ok(Ended::Here) => {}
+            Ok(Ended::Erased) => self.reload(cx, None),
+            Err(panicked) => self.refold(cx, panicked),
         }
     }
 
@@ -95,9 +107,9 @@ impl Home {
         &mut self,
         cx: &mut Cx<'_>,
         mut records: std::vec::IntoIter<Arrived>,
-    ) -> Result<(), app::Panicked> {
+    ) -> Result<Ended, app::Panicked> {
         loop {
-            let Phase::Live(log) = &mut self.phase else { return Ok(()) };
+            let Phase::Live(log) = &mut self.phase else { return Ok(Ended::Here) };
             let next = log.head().offset + 1;
             while records.as_slice().first().is_some_and(|first| first.stored.offset < next) {
                 records.next();
@@ -108,8 +120,11 @@ impl Home {
             };
             let Some(Arrived { stored, written }) = found else {
                 self.keep_for_later(next, records);
-                return Ok(());
+                return Ok(Ended::Here);
             };
+            if is_tombstone(&stored.data) {
+                return Ok(Ended::Erased);
+            }
             let (key, is_ours) = (stored.key.clone(), written.is_some());
             cx.counts.records_applied += 1;
             match log.grow(stored, written, cx.limits)? {
@@ -123,7 +138,7 @@ impl Home {
                     }
                     self.tell_record(cx, &record, waiters);
                 }
-                skipped @ (Grown::Foreign | Grown::Tombstone | Grown::Sunk) => {
+                skipped @ (Grown::Foreign | Grown::Sunk) => {
                     cx.counts.records_unknown += u64::from(matches!(skipped, Grown::Foreign));
                     let place = (log.head(), log.at());
                     let waiters = self.pipeline.take(&key);

@@ -2,17 +2,22 @@
 
 use std::collections::VecDeque;
 
-use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot};
-use vocabulary::{Command, Delivery, Epoch, Incarnation, Position, Refusal, Seen, Tick};
+use engine::{Followed, Loaded as LoadedRoom, Question, Read, Snapshot, Stored};
+use vocabulary::{Command, Delivery, Epoch, Incarnation, Position, Refusal, Seen, Tick, is_tombstone};
 
 use super::arrive::Arrived;
 use super::looks::Waiting;
 use super::{Home, LoadStep, Loading, Phase};
 use crate::cx::Cx;
-use crate::log::{Log, Unopened};
+use crate::limits::Limits;
+use crate::log::{Log, Unfolded, Unopened};
 
 /// What one read for loading asks for; the engine may give less.
 const LOAD_RECORDS: u32 = 500;
+
+/// A snapshot from behind what is erased is kept before anything is, so that one more reading finds it. Where the engine lost it
+/// no reading does: then a room without what was erased is better than none.
+const ERASED_MAX: u32 = 8;
 
 impl Loading {
     pub(crate) fn new(now: Tick, lost: Option<Seen>) -> Loading {
@@ -24,12 +29,29 @@ impl Loading {
             heard: None,
             lost,
             damaged: None,
+            erased: 0,
         }
     }
 
     /// What was believed lost is there.
     fn found(&mut self, log: &Log) {
         self.lost = self.lost.filter(|lost| *lost != log.seen());
+    }
+
+    /// What comes next of what was read.
+    fn fold(&mut self, log: &mut Log, records: Vec<Stored>, limits: &Limits) -> Result<(), Unfolded> {
+        self.found(log);
+        for stored in records {
+            if stored.offset == log.head().offset + 1 {
+                if is_tombstone(&stored.data) && self.erased < ERASED_MAX {
+                    self.erased += 1;
+                    return Err(Unfolded::Erased);
+                }
+                log.grow(stored, None, limits).map_err(Unfolded::Panicked)?;
+            }
+            self.found(log);
+        }
+        Ok(())
     }
 }
 
@@ -198,23 +220,23 @@ impl Home {
         }
         self.kept_from = loaded.base;
         self.stewarded.forgets = 0;
-        loading.found(&log);
-        let mut panicked = None;
-        for stored in loaded.records {
-            if stored.offset == log.head().offset + 1
-                && let Err(why) = log.grow(stored, None, cx.limits)
-            {
-                panicked = Some(why);
-                break;
-            }
-            loading.found(&log);
-        }
+        let folded = loading.fold(&mut log, loaded.records, cx.limits);
+        self.read_or_again(cx, log, folded);
+    }
+
+    /// What was read is folded, or cannot be.
+    fn read_or_again(&mut self, cx: &mut Cx<'_>, log: Log, folded: Result<(), Unfolded>) {
+        let Phase::Loading(loading) = &mut self.phase else { return };
         loading.asked = cx.now.tick;
-        if let Some(panicked) = panicked {
-            return self.quarantine(cx, log, panicked);
+        match folded {
+            Ok(()) => {
+                loading.step = LoadStep::Reading(log);
+                self.go_on_loading(cx);
+            }
+            // The snapshot was read before it, and what was behind that after it.
+            Err(Unfolded::Erased) => self.reload(cx, None),
+            Err(Unfolded::Panicked(panicked)) => self.quarantine(cx, log, panicked),
         }
-        loading.step = LoadStep::Reading(log);
-        self.go_on_loading(cx);
     }
 
     /// With a log in hand: read on, propose a new epoch, or go live.
@@ -281,30 +303,16 @@ impl Home {
     pub(super) fn fetched(&mut self, cx: &mut Cx<'_>, outcome: Read) {
         self.fetching = None;
         if let Phase::Loading(loading) = &mut self.phase {
-            let LoadStep::Reading(log) = &mut loading.step else { return };
+            let mut log = match std::mem::replace(&mut loading.step, LoadStep::Following) {
+                LoadStep::Reading(log) => log,
+                step => return loading.step = step,
+            };
             match outcome {
                 Read::Records { records, head } if head.epoch == log.head().epoch => {
                     self.known_end =
                         if records.is_empty() { head.offset } else { self.known_end.max(head.offset) };
-                    let mut panicked = None;
-                    for stored in records {
-                        if stored.offset == log.head().offset + 1
-                            && let Err(why) = log.grow(stored, None, cx.limits)
-                        {
-                            panicked = Some(why);
-                            break;
-                        }
-                        loading.lost = loading.lost.filter(|lost| *lost != log.seen());
-                    }
-                    if let Some(panicked) = panicked {
-                        let LoadStep::Reading(log) =
-                            std::mem::replace(&mut loading.step, LoadStep::Following)
-                        else {
-                            return;
-                        };
-                        return self.quarantine(cx, log, panicked);
-                    }
-                    self.go_on_loading(cx);
+                    let folded = loading.fold(&mut log, records, cx.limits);
+                    self.read_or_again(cx, log, folded);
                 }
                 Read::Damaged => self.is_damaged(cx),
                 _ => self.reload(cx, None),

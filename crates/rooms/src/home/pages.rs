@@ -141,9 +141,15 @@ impl Home {
     }
 
     pub(super) fn ask_for(&mut self, cx: &mut Cx<'_>, mut reader: Reader) {
-        let Some(log) = self.log() else { return };
-        let (room, epoch, ticket) = (self.id.clone(), log.head().epoch, cx.number());
         reader.flies = !matches!(reader.want, Want::Page { .. }) || self.may_fly(reader.after);
+        let ticket = cx.number();
+        self.ask_as(cx, ticket, reader);
+    }
+
+    /// Once more under the same ticket: whichever asking is answered, and however late, the answer counts.
+    fn ask_as(&mut self, cx: &mut Cx<'_>, ticket: u64, reader: Reader) {
+        let Some(log) = self.log() else { return };
+        let (room, epoch) = (self.id.clone(), log.head().epoch);
         if reader.flies {
             cx.ask(Question::Read { room, epoch, after: reader.after, limit: reader.limit, ticket });
         }
@@ -318,7 +324,8 @@ impl Home {
                     cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Join(join) if over => self.part(cx, &join, Refusal::busy(1000)),
-                _ if reader.flies || self.may_fly(reader.after) => self.ask_for(cx, reader),
+                _ if reader.flies => self.ask_as(cx, ticket, reader),
+                _ if self.may_fly(reader.after) => self.ask_for(cx, reader),
                 _ => drop(self.readers.insert(ticket, reader)),
             }
         }

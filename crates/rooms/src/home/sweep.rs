@@ -1,5 +1,5 @@
 //! Erasing what an app says is to be erased: the room's steward sees to it that no snapshot from before is kept, so that whoever
-//! folds the room anew meets no tombstone, walks the log once and has the engine put tombstones there, and ends it by a duty. Begun again after whatever came between, because each part of it
+//! meets a tombstone can begin behind it, walks the log once and has the engine put tombstones there, and ends it by a duty. Begun again after whatever came between, because each part of it
 //! done twice is harmless. It decides nothing about what is erased.
 
 use app::{Duties, Sweep};
@@ -40,6 +40,7 @@ struct Walk {
     /// Asked the last time then, or to be gone on with then.
     asked: Tick,
     not_before: Tick,
+    /// One a step: whichever of its askings is answered, and however late, the answer counts. 0: it is not asked yet.
     ticket: u64,
 }
 
@@ -130,8 +131,11 @@ impl Home {
         if walk.not_before > cx.now.tick || !(answered || late) {
             return;
         }
-        let (room, seen, ticket) = (self.id.clone(), log.seen(), cx.number());
-        (walk.asked, walk.ticket) = (cx.now.tick, ticket);
+        if answered {
+            walk.ticket = cx.number();
+        }
+        walk.asked = cx.now.tick;
+        let (room, seen, ticket) = (self.id.clone(), log.seen(), walk.ticket);
         match &walk.step {
             Step::Opening | Step::Closing => {
                 cx.ask(Question::Erase { room, seen, offsets: Vec::new(), ticket });
@@ -148,7 +152,11 @@ impl Home {
                     return self.go_on_sweeping(cx);
                 }
                 // A reader asks again by itself.
-                self.readers.retain(|_, reader| !matches!(reader.want, Want::Sweep));
+                let is_mine = |reader: &Reader| matches!(reader.want, Want::Sweep);
+                if !answered && self.readers.values().any(is_mine) {
+                    return;
+                }
+                self.readers.retain(|_, reader| !is_mine(reader));
                 let (now, limit, want) = (cx.now.tick, PAGE_RECORDS, Want::Sweep);
                 self.ask_for(cx, Reader { asked: now, since: now, flies: true, after, limit, want });
             }
@@ -203,16 +211,19 @@ impl Home {
             return;
         };
         match outcome {
-            Erased::Gone => {
+            Erased::Gone | Erased::Upto(_) => {
                 let (step, at) = match std::mem::replace(&mut walk.step, Step::Opening) {
                     Step::Opening => (Step::Storing, now),
                     Step::Closing => (Step::Ending, now),
                     Step::Erasing(mut offsets, at) => {
-                        cx.counts.records_erased +=
-                            offsets.drain(..offsets.len().min(ERASE_MAX)).count() as u64;
+                        let gone = match outcome {
+                            Erased::Upto(upto) => offsets.partition_point(|offset| *offset <= upto),
+                            _ => offsets.len().min(ERASE_MAX),
+                        };
+                        cx.counts.records_erased += offsets.drain(..gone).count() as u64;
                         match offsets.is_empty() {
                             true => (Step::Reading(at), now + PAGE_PAUSE),
-                            false => (Step::Erasing(offsets, at), now),
+                            false => (Step::Erasing(offsets, at), if gone > 0 { now } else { later }),
                         }
                     }
                     step => (step, now),

@@ -11,3 +11,5 @@ mod resuming;
 mod sinking;
 mod subjects;
 mod sweeping;
+mod sweeping_elsewhere;
+mod sweeping_late;

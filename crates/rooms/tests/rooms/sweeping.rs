@@ -15,15 +15,17 @@ use vocabulary::{
 use crate::desk::{Desk, OTHER, room};
 
 /// What is said is recorded; `forget` erases all that was said with the letter behind it, up to there.
-struct Forgetful;
+pub(crate) struct Forgetful;
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// Erasures: of which letter, up to where. Those that are not at their end.
     forgotten: Vec<(u8, Position)>,
     open: BTreeSet<Position>,
     /// So that a snapshot from before holds it.
     last: Payload,
+    /// However much of it is erased.
+    said: usize,
 }
 
 impl State {
@@ -44,6 +46,10 @@ impl App for Forgetful {
     fn admit(&self, _: Now, _: &State, _: &Caller, _: &Payload) -> Result<Audience, Refusal> {
         Ok(Audience::default())
     }
+    /// All that it is.
+    fn about(&self, _: Now, state: &State, _: &Caller, _: &Payload) -> Option<Payload> {
+        Some(self.save(state))
+    }
     fn decide(&self, _: Now, _: Room<'_, State>, by: &Caller, said: Action<'_>) -> Result<Decision, Refusal> {
         if let Caller::Duty { payload, .. } = by {
             return Ok(Decision::record("swept", payload.clone()));
@@ -53,7 +59,7 @@ impl App for Forgetful {
     }
     fn apply(&self, state: &mut State, record: &Record) -> Applied {
         match &*record.kind {
-            "said" => state.last = record.body.clone(),
+            "said" => (state.said, state.last) = (state.said + 1, record.body.clone()),
             "forgot" => {
                 state.forgotten.push((record.body[7], record.position));
                 state.open.insert(record.position);
@@ -85,35 +91,39 @@ impl App for Forgetful {
         let open: Vec<String> = state.open.iter().map(position).collect();
         let forgotten: Vec<String> = forgotten.collect();
         let last = String::from_utf8_lossy(&state.last);
-        Payload::from(format!("{}|{}|{last}", forgotten.join(","), open.join(",")))
+        Payload::from(format!("{}|{}|{}|{last}", forgotten.join(","), open.join(","), state.said))
     }
     fn load(&self, _: &RoomId, saved: &Payload) -> Result<State, UnknownFormat> {
         let text = String::from_utf8_lossy(saved).into_owned();
-        let mut parts = text.splitn(3, '|');
+        let mut parts = text.splitn(4, '|');
         let mut list =
             || parts.next().unwrap_or_default().split(',').filter(|it| !it.is_empty()).map(str::to_owned);
         let forgotten: Vec<String> = list().collect();
         let open = list().filter_map(|at| at.parse().ok()).collect();
         let one = |it: &String| Some((it.as_bytes()[0], it[2..].parse().ok()?));
         let forgotten = forgotten.iter().filter_map(one).collect();
-        Ok(State { forgotten, open, last: Payload::from(parts.next().unwrap_or_default().to_owned()) })
+        let said = parts
+            .next()
+            .and_then(|said| said.parse().ok())
+            .ok_or_else(|| UnknownFormat("said".to_owned()))?;
+        Ok(State { forgotten, open, last: Payload::from(parts.next().unwrap_or_default().to_owned()), said })
     }
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { ring_records_max: 8, lease: Duration::from_secs(100_000), ..Limits::default() }
 }
 
-fn opened() -> Desk {
+pub(crate) fn opened() -> Desk {
     Desk::serving(app::host(Forgetful), Nodes::Many, limits(), Rules::default())
 }
 
-fn becomes_steward(desk: &mut Desk) {
+pub(crate) fn becomes_steward(desk: &mut Desk) {
     desk.rooms.answered(desk.now, Answer::Attending { slices: vec![room().slice()], due: Vec::new() });
     desk.collect();
 }
 
-fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
+pub(crate) fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
     for id in said {
         desk.say(&id);
         desk.carry_all();
@@ -121,12 +131,12 @@ fn say_all(desk: &mut Desk, said: impl IntoIterator<Item = String>) {
 }
 
 /// Some hundred records by two, told apart by their first letter.
-fn talk(records: usize) -> impl Iterator<Item = String> {
+pub(crate) fn talk(records: usize) -> impl Iterator<Item = String> {
     (0..records).map(|number| format!("{}{number}", if number % 3 == 0 { 'a' } else { 'b' }))
 }
 
 /// At the steward's, with somebody in it.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let mut desk = opened();
     desk.join();
     desk.carry_all();
@@ -134,7 +144,7 @@ fn desk() -> Desk {
     desk
 }
 
-fn loaded(desk: &mut Desk) -> Loaded {
+pub(crate) fn loaded(desk: &mut Desk) -> Loaded {
     let question = Question::Follow { room: room(), seen: None, ticket: 77 };
     desk.engine.handle(desk.now, Asked { by: OTHER, question });
     let mut found = None;
@@ -147,7 +157,7 @@ fn loaded(desk: &mut Desk) -> Loaded {
 }
 
 /// The whole log: a text, or nothing.
-fn log(desk: &mut Desk) -> Vec<Option<String>> {
+pub(crate) fn log(desk: &mut Desk) -> Vec<Option<String>> {
     let epoch = loaded(desk).head.epoch;
     let mut log = Vec::new();
     loop {
@@ -164,12 +174,12 @@ fn log(desk: &mut Desk) -> Vec<Option<String>> {
 }
 
 /// Records with such a text in them.
-fn with(log: &[Option<String>], text: &str) -> usize {
+pub(crate) fn with(log: &[Option<String>], text: &str) -> usize {
     log.iter().flatten().filter(|it| it.contains(text)).count()
 }
 
 /// Until nothing more is done.
-fn go_on(desk: &mut Desk) -> usize {
+pub(crate) fn go_on(desk: &mut Desk) -> usize {
     let mut asked = 0;
     for _ in 0..200 {
         desk.wait(Duration::from_millis(20));
@@ -179,7 +189,7 @@ fn go_on(desk: &mut Desk) -> usize {
     asked
 }
 
-fn erasures(log: &[Option<String>]) -> usize {
+pub(crate) fn erasures(log: &[Option<String>]) -> usize {
     log.iter().filter(|it| it.is_none()).count()
 }
 

@@ -186,6 +186,16 @@ impl Server {
 
     /// The subjects of a stream that a filter finds.
     pub(crate) async fn subjects(&self, stream: &str, filter: &str) -> Result<Vec<String>, Fault> {
+        let counted = self.subjects_counted(stream, filter).await?;
+        Ok(counted.into_iter().map(|(subject, _)| subject).collect())
+    }
+
+    /// The same, with how many messages each of them has.
+    pub(crate) async fn subjects_counted(
+        &self,
+        stream: &str,
+        filter: &str,
+    ) -> Result<Vec<(String, u64)>, Fault> {
         let mut all = Vec::new();
         loop {
             let question = json!({ "subjects_filter": filter, "offset": all.len() });
@@ -193,7 +203,9 @@ impl Server {
             let Some(subjects) = told["state"]["subjects"].as_object().filter(|some| !some.is_empty()) else {
                 return Ok(all);
             };
-            all.extend(subjects.keys().cloned());
+            let counted =
+                subjects.iter().map(|(subject, count)| (subject.clone(), count.as_u64().unwrap_or(1)));
+            all.extend(counted);
             // Older servers tell all at once, and name no total.
             let total = told["total"].as_u64().unwrap_or_default();
             if all.len() as u64 >= total {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use engine::{Answer, Appended, Asked, Batch, Followed, Loaded, Question};
+use engine::{Answer, Appended, Asked, Batch, Erased, Followed, Loaded, Question};
 use engine_nats::{Config, Nats};
 use link::{Answers, Link};
 use vocabulary::{Incarnation, RoomId, Seen};
@@ -105,6 +105,16 @@ impl Desk {
     pub(crate) fn load(&mut self, room: &RoomId) -> Loaded {
         match self.follow(room, None) {
             Followed::Loaded(loaded) => loaded,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Of them all, or of the first ones.
+    pub(crate) fn erase(&mut self, room: &RoomId, seen: Seen, offsets: &[u64], ticket: u64) -> Erased {
+        let question = Question::Erase { room: room.clone(), seen, offsets: offsets.to_vec(), ticket };
+        let is_it = |answer: &Answer| matches!(answer, Answer::Erased { ticket: its, .. } if *its == ticket);
+        match self.ask(&question, is_it) {
+            Answer::Erased { outcome: outcome @ (Erased::Gone | Erased::Upto(_)), .. } => outcome,
             other => panic!("{other:?}"),
         }
     }
