@@ -84,13 +84,13 @@ fn a_cluster_that_refuses_now_and_then_costs_nothing_but_time() {
 fn a_producer_that_was_stopped_for_good_is_made_anew_and_the_letter_arrives() {
     let (mock, kafka) = cluster(&[("mocked", 1), ("mocked.dead-letters", 1)]);
     let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
-    // Before it has produced anything.
+    // Ours has its number by then, and the refusal is for the node's.
+    kafka.put("mocked", None, "before anybody reads");
+    kafka.flush();
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     mock.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
     let node = place.reading(1);
     until("it is made anew", || figure(&node, "producers_renewed_total") == 1);
-    // This one is ours, and is refused nothing.
-    let kafka = Kafka::at(&kafka.brokers);
     kafka.put("mocked", None, "{");
     kafka.flush();
     until("a letter", || figure(&node, "dead_letters_total") == 1);

@@ -66,6 +66,7 @@ pub(crate) fn shared() -> String {
         let (send, address) = std::sync::mpsc::sync_channel(1);
         // A thread that outlives every test, and ends with the process.
         std::thread::spawn(move || {
+            sweep();
             let broker = broker();
             send.send(broker.address.to_string()).expect("somebody waits");
             loop {
@@ -75,6 +76,19 @@ pub(crate) fn shared() -> String {
         address.recv().expect("a broker")
     };
     SHARED.get_or_init(begin).clone()
+}
+
+/// Nobody is left to remove the folder of the one that is shared: the next process does.
+fn sweep() {
+    let entries = std::fs::read_dir(std::env::temp_dir()).expect("a folder");
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix("kulkul-setpriv-").and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            // Another process that begins now may have been faster.
+            std::fs::remove_dir_all(entry.path()).ok();
+        }
+    }
 }
 
 /// What one test does at some brokers.
