@@ -6,7 +6,6 @@ mod bodies;
 mod channels;
 mod messages;
 mod pages;
-mod rates;
 mod refusals;
 
 use std::sync::Arc;
@@ -17,11 +16,11 @@ use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use node::{Desk, Prover};
 use tokio::sync::Semaphore;
-use vocabulary::{Asks, By, Payload, RoomId, User, Wish, check_name, is_built_in};
+use vocabulary::{Asks, By, Payload, RoomId, User, UserId, Wish, check_name, is_built_in};
 
 use crate::answers::Fault;
 use crate::door::{Door, Unsaid, share};
-use rates::Rates;
+use crate::rates::Rates;
 use refusals::{of_refusal, unexpected};
 
 const ROOT: &str = "/api/v1";
@@ -41,8 +40,8 @@ pub(crate) struct Hub {
     door: Arc<Door>,
     /// The app that channels belong to.
     app: String,
-    of_channels: Rates,
-    of_messages: Rates,
+    of_channels: Rates<UserId>,
+    of_messages: Rates<UserId>,
 }
 
 type Shared = State<Arc<Hub>>;

@@ -7,6 +7,7 @@ pub mod hub;
 mod keys;
 pub mod livechat;
 mod publish;
+mod rates;
 
 use std::sync::Arc;
 

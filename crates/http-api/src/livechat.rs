@@ -7,6 +7,7 @@ mod staff;
 mod transcript;
 mod visitors;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -14,19 +15,22 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router, middleware};
-use node::{Desk, Prover};
+use node::{Desk, Network, Prover};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, Wish};
 
 use crate::answers::Fault;
 use crate::door::{Door, Said, Unsaid, share};
+use crate::rates::Rates;
 
 const ROOT: &str = "/api";
 /// A message with its attachments.
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// As for the calls of hub clients.
 const AT_ONCE_MAX: usize = 512;
+/// Of one address: an office whose customers all have a question at once.
+const STARTS_A_MINUTE: u32 = 60;
 const APP: &str = "support";
 
 /// Whether the router answers at this path, where no WebSocket can be.
@@ -58,20 +62,31 @@ pub struct Config {
     pub departments: Vec<String>,
     /// None: only others sign the tokens of this server, so that nobody begins without one.
     pub mint: Option<Mint>,
+    /// Addresses whose visitors are not counted: proxies, which all come by, and this machine.
+    pub exempt: Vec<Network>,
 }
 
 pub(crate) struct Livechat {
     door: Arc<Door>,
     departments: Vec<String>,
     mint: Option<Mint>,
+    exempt: Vec<Network>,
+    /// Each begins a room that is kept.
+    of_starts: Rates<IpAddr>,
 }
 
 type Shared = State<Arc<Livechat>>;
 
 pub fn router(config: Config) -> Router {
-    let Config { desk, prover, mounts, asks, departments, mint } = config;
+    let Config { desk, prover, mounts, asks, departments, mint, exempt } = config;
     let door = Arc::new(Door { desk, prover, mounts, asks });
-    let livechat = Arc::new(Livechat { door: door.clone(), departments, mint });
+    let livechat = Arc::new(Livechat {
+        door: door.clone(),
+        departments,
+        mint,
+        exempt,
+        of_starts: Rates::a_minute(STARTS_A_MINUTE),
+    });
     let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
     let router = Router::new()
         .route("/chat/start", post(visitors::start))
@@ -166,6 +181,13 @@ fn of_refusal(refusal: &Refusal) -> Fault {
 }
 
 impl Livechat {
+    fn may_start(&self, address: IpAddr) -> Result<(), Fault> {
+        if self.exempt.iter().any(|network| network.has(address)) {
+            return Ok(());
+        }
+        self.of_starts.take(&address)
+    }
+
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
         self.door.user(headers)
     }

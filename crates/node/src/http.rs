@@ -2,14 +2,13 @@
 //! by an ordinary HTTP stack, on the control thread.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Json;
-use axum::Router;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -18,6 +17,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use link::Condition;
@@ -138,12 +138,17 @@ impl Pages {
     }
 }
 
+/// Whose connection a request came by, for whoever counts them: a client's, or its proxy's.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub IpAddr);
+
 /// Why an HTTP connection ended early.
 pub type HttpError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn answer(page: Page, router: Router, handshake: Duration) -> Result<(), HttpError> {
     let _places = page.places;
     let stream = tokio::net::TcpStream::from_std(page.stream)?;
+    let router = router.layer(Extension(PeerAddress(page.address.ip())));
     let head = page.head.into();
     match page.secrecy {
         None => exchange(Rewound { head, stream }, router, handshake).await,

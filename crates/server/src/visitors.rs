@@ -26,6 +26,7 @@ pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> 
         asks: gate::authorizer(settings).map_or_else(Default::default, |it| it.asks),
         departments: settings.support.rules.departments.iter().map(|it| it.name.clone()).collect(),
         mint: secret.cloned().map(mint),
+        exempt: settings.limits.exempt_addresses.clone(),
     })
 }
 

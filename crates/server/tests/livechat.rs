@@ -288,3 +288,15 @@ fn a_server_whose_tokens_others_sign_begins_nothing_for_a_stranger() {
     let (status, told) = call_as(&server, None, "POST /api/chat/start", &json!({"topic": "x"}));
     assert_eq!((status, &told["success"]), (401, &json!(false)), "{told}");
 }
+
+#[test]
+fn an_address_begins_so_many_sessions_a_minute_and_is_then_told_to_wait() {
+    let server = Server::configured(&format!("{CONFIG}[limits]\nexempt_addresses = []\n"));
+    let ask = |_| call_as(&server, None, "POST /api/chat/start", &json!({}));
+    // Meanwhile one more becomes free each second.
+    let (begun, (status, told)) =
+        (0..600).map(ask).enumerate().find(|(_, (status, _))| *status != 201).expect("too many");
+    assert!(begun >= 60, "{begun}");
+    assert_eq!((status, &told["error"]), (429, &json!("RATE_LIMIT")), "{told}");
+    assert!(told["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1000), "{told}");
+}

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use node::PeerAddress;
 use serde_json::{Value, json};
 use vocabulary::{By, HistoryFrom, PageEntry, Person, Reply, Told, User, UserId, Wish};
 
@@ -21,7 +23,13 @@ const GUEST_NAME: &str = "Guest";
 const NAME_CHARS_MAX: usize = 60;
 
 /// Somebody who has no token yet gets one: for this session, and for the list of their own sessions.
-pub(super) async fn start(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn start(
+    State(livechat): Shared,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    livechat.may_start(address)?;
     let known = livechat.door.user_if_said(&headers)?;
     let fields = bodies::read(body)?;
     let session = bodies::new_session_id()?;

@@ -318,11 +318,12 @@ fn who_asks_more_than_a_hundred_times_a_minute_is_told_when_to_come_back() {
         "the past is counted by itself"
     );
     assert_eq!(Caller::new(&server, "8", "Bo").ask("GET /api/v1/channels", &Value::Null).0, 200);
-    // What is looked through for a second counts, beside the page that is answered with: half of two hundred calls.
+    // What is looked through for a second counts, beside the page that is answered with, and it is begun only as long as there is
+    // enough for fifty pages: half of a hundred and fifty calls.
     let by_second = "GET /api/v1/messages/channel/12?before=1000000000";
     let di = Caller::new(&server, "9", "Di");
     let refused = (0..190).position(|_| di.ask(by_second, &Value::Null).0 == 429).expect("one too many");
-    assert!(refused >= 100, "after {refused}");
+    assert!(refused >= 75, "after {refused}");
 }
 
 #[test]

@@ -1,42 +1,41 @@
-//! How often each user may ask. Kept for those who asked within the minute; what is older than that is forgotten.
+//! How often each user, or each address, may ask. Kept for those who asked within the minute; what is older than that is forgotten.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use vocabulary::{Refusal, UserId};
+use vocabulary::Refusal;
 
-use super::of_refusal;
 use crate::answers::Fault;
 
-/// Users who ask within a minute: more than the places for calls can serve.
-const USERS_MAX: usize = 65_536;
+/// Who asks within a minute: more than the places for calls can serve.
+const ASKERS_MAX: usize = 65_536;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// So many at once, and as many again over a minute.
-pub(super) struct Rates {
+pub(crate) struct Rates<K> {
     spacing: Duration,
     /// Held for a look-up. When each one's bucket is empty again.
-    empty_at: Mutex<BTreeMap<UserId, Instant>>,
+    empty_at: Mutex<BTreeMap<K, Instant>>,
 }
 
-impl Rates {
-    pub(super) fn a_minute(many: u32) -> Rates {
+impl<K: Ord + Clone> Rates<K> {
+    pub(crate) fn a_minute(many: u32) -> Rates<K> {
         Rates { spacing: MINUTE / many, empty_at: Mutex::default() }
     }
 
-    pub(super) fn take(&self, user: &UserId) -> Result<(), Fault> {
-        self.take_at(Instant::now(), user).map_err(|refusal| of_refusal(&refusal))
+    pub(crate) fn take(&self, who: &K) -> Result<(), Fault> {
+        self.take_at(Instant::now(), who).map_err(|refusal| Fault::from(&refusal))
     }
 
     /// Takes nothing: whether so many would be had one after the other, or how long to wait for that.
-    pub(super) fn has(&self, user: &UserId, many: u32) -> Result<(), Fault> {
-        self.has_at(Instant::now(), user, many).map_err(|refusal| of_refusal(&refusal))
+    pub(crate) fn has(&self, who: &K, many: u32) -> Result<(), Fault> {
+        self.has_at(Instant::now(), who, many).map_err(|refusal| Fault::from(&refusal))
     }
 
-    fn has_at(&self, now: Instant, user: &UserId, many: u32) -> Result<(), Refusal> {
+    fn has_at(&self, now: Instant, who: &K, many: u32) -> Result<(), Refusal> {
         let empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = empty_at.get(user).copied().filter(|at| *at > now).unwrap_or(now);
+        let from = empty_at.get(who).copied().filter(|at| *at > now).unwrap_or(now);
         let (after, allowed) = (from + self.spacing * many, now + MINUTE);
         if after > allowed {
             return Err(limited(after - allowed));
@@ -44,20 +43,20 @@ impl Rates {
         Ok(())
     }
 
-    fn take_at(&self, now: Instant, user: &UserId) -> Result<(), Refusal> {
+    fn take_at(&self, now: Instant, who: &K) -> Result<(), Refusal> {
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if empty_at.len() >= USERS_MAX && !empty_at.contains_key(user) {
+        if empty_at.len() >= ASKERS_MAX && !empty_at.contains_key(who) {
             empty_at.retain(|_, at| *at > now);
-            if empty_at.len() >= USERS_MAX {
+            if empty_at.len() >= ASKERS_MAX {
                 return Err(Refusal::busy(1000));
             }
         }
-        let from = empty_at.get(user).copied().filter(|at| *at > now).unwrap_or(now);
+        let from = empty_at.get(who).copied().filter(|at| *at > now).unwrap_or(now);
         let (after, allowed) = (from + self.spacing, now + MINUTE);
         if after > allowed {
             return Err(limited(after - allowed));
         }
-        empty_at.insert(user.clone(), after);
+        empty_at.insert(who.clone(), after);
         Ok(())
     }
 }
@@ -69,6 +68,7 @@ fn limited(wait: Duration) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vocabulary::UserId;
 
     #[test]
     fn a_minutes_worth_passes_at_once_and_then_one_at_a_time_for_each_user() {
