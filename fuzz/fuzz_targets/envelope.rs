@@ -1,15 +1,16 @@
 //! Any text as a message of the native protocol: understood or refused as docs/protocol.md says, within the limits that it
-//! names, and answered in one line of JSON. The same text as a message of a hub client, within the same limits.
+//! names, and answered in one line of JSON. The same text as a message of a hub client and of a livechat client, within the same
+//! limits.
 #![no_main]
 
 use std::fmt;
 
 use libfuzzer_sys::fuzz_target;
-use protocol::{HubProtocol, Item, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, LivechatProtocol, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use vocabulary::{Asked, Code, HistoryFrom, Request, Verb, Wall, Word};
+use vocabulary::{Asked, Code, HistoryFrom, Request, RoomId, Verb, Wall, Word};
 
 const NAME_BYTES_MAX: usize = 128;
 const ID_BYTES_MAX: usize = 128;
@@ -28,8 +29,12 @@ fuzz_target!(|text: &str| {
     if text.contains(OF_THE_OTHER_READER) {
         return;
     }
-    let names = Names { app: "chat", is_app: &|app| app == "chat" || app == "board", word: &word };
-    of_a_hub_client(&names, text);
+    let is_app = |app: &str| app == "chat" || app == "board";
+    let names = Names { app: "chat", is_app: &is_app, own: None, word: &word };
+    of_another_client(&HubProtocol, &names, text);
+    let session = RoomId::new("board", "1");
+    let of_session = Names { app: "board", is_app: &is_app, own: Some(&session), word: &word };
+    of_another_client(&LivechatProtocol, &of_session, text);
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {
@@ -64,10 +69,10 @@ fuzz_target!(|text: &str| {
     }
 });
 
-fn of_a_hub_client(names: &Names<'_>, text: &str) {
-    match HubProtocol.decode(names, text) {
+fn of_another_client(protocol: &dyn Protocol, names: &Names<'_>, text: &str) {
+    match protocol.decode(names, text) {
         Ok(Request::Room(asked)) => within_limits(&asked),
-        Ok(Request::Resume(_)) => panic!("the hub's protocol has no word for it"),
+        Ok(Request::Resume(_)) => panic!("neither has a word for it"),
         Ok(Request::Identify(tag, _) | Request::Ping(tag)) => {
             assert!(tag.id.is_none_or(|id| (1..=ID_BYTES_MAX).contains(&id.len())));
         }
@@ -75,7 +80,7 @@ fn of_a_hub_client(names: &Names<'_>, text: &str) {
             let (refusal, id) = (&misheard.refusal, misheard.tag.id.as_deref());
             assert!(!refusal.text.is_empty() && refusal.text.len() < 1024);
             let mut out = Vec::new();
-            assert!(HubProtocol.encode(None, &Item::Refused { room: None, id, refusal, at: Wall(0) }, &mut out));
+            assert!(protocol.encode(None, &Item::Refused { room: None, id, refusal, at: Wall(0) }, &mut out));
             assert!(!out.contains(&b'\n') && out.len() < 4096);
             serde_json::from_slice::<Value>(&out).expect("a client can read its refusal");
         }
