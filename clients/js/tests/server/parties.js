@@ -11,6 +11,11 @@ const WAIT_MAX_MS = 6_000;
 /** They have no answer where they have no id. */
 const SILENT = new Set(["leave_room", "typing", "stop_typing"]);
 
+/** "agent in general licences" */
+function staff([role, , ...groups]) {
+  return ["--role", role, ...groups.flatMap((group) => ["--groups", group])];
+}
+
 /** @implements {import("../world/transcript.js").Stage} */
 export class Parties {
   #nodes;
@@ -26,22 +31,22 @@ export class Parties {
 
   async connect(name, how) {
     const [word, ...rest] = how === "" ? [] : how.split(" ");
-    if (![undefined, "to", "allowed"].includes(word)) throw new Error(`nobody here knows how to connect ${how}`);
+    if (![undefined, "to", "allowed", "as"].includes(word)) throw new Error(`nobody here knows how to connect ${how}`);
     const number = word === "to" ? Number(rest[0]) : this.#came % this.#nodes.length;
     const node = this.#nodes[Math.min(number, this.#nodes.length - 1)];
-    const rooms = word === "allowed" ? rest.flatMap((room) => ["--rooms", room]) : [];
+    const says = word === "allowed" ? rest.flatMap((room) => ["--rooms", room]) : word === "as" ? staff(rest) : [];
     const before = this.#parties.get(name);
     before?.end();
     if (!before) this.#came += 1;
     // One client for each, as long as it comes as who it was and to where it was.
-    const party = before?.node === node && before.how === how ? before : new Party(node, how, this.#token(node, name, rooms));
+    const party = before?.node === node && before.how === how ? before : new Party(node, how, this.#token(node, name, says));
     this.#parties.set(name, party);
     await party.connect();
   }
 
-  #token(node, name, rooms) {
+  #token(node, name, says) {
     const [user] = name.split("/");
-    return node.token(user, "--name", `${user[0].toUpperCase()}${user.slice(1)}`, ...rooms);
+    return node.token(user, "--name", `${user[0].toUpperCase()}${user.slice(1)}`, ...says);
   }
 
   #party(name) {

@@ -18,6 +18,14 @@ const DIALOGUES = [...(listed ?? "").matchAll(/"(\w+)"/g)]
   .map(([, name]) => ({ name, text: read(`sim/transcripts/${name}.txt`) }))
   .filter(({ text }) => !/^(a back end |\S+ is revoked$)/m.test(text));
 
+/** A department as the Rust side's nodes have it. */
+const STAFFED = `secret = "0123456789abcdef0123456789abcdef"
+operator_listen = "127.0.0.1:0"
+[[support.departments]]
+name = "general"
+sessions_max = 2
+`;
+
 /** Most of their time is waiting; each has servers of its own. */
 const AT_ONCE = 5;
 
@@ -31,7 +39,7 @@ describe("transcripts", { concurrency: AT_ONCE }, () => {
   for (const { name, text } of DIALOGUES) {
     test(name, async (t) => {
       const [, count] = /^with nodes (\d+)$/m.exec(text) ?? [];
-      const nodes = count ? await fleet(t, Number(count)) : [await server(t)];
+      const nodes = count ? await fleet(t, Number(count)) : [await server(t, { config: /^\S+ connects as /m.test(text) ? STAFFED : undefined })];
       await play(text, new Parties(t, nodes));
     });
   }
