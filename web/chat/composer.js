@@ -66,10 +66,12 @@ export class Composer {
   show(room) {
     for (const stop of this.listening) stop();
     this.room?.stopTyping();
+    // Whoever was quicker than the page has begun to write already.
+    const begun = this.room ? "" : this.field.value;
     this.room = room;
     this.context = null;
     this.listening = [room.on("state", () => this.check()), room.on("about", () => this.check())];
-    this.field.value = this.drafts.get(room.name) ?? "";
+    this.field.value = this.drafts.get(room.name) ?? begun;
     this.tellContext();
     this.grow();
     this.check();

@@ -106,8 +106,9 @@ export class Person {
     await this.page.press('#say', 'Enter');
   }
 
-  /** Says it, and waits until it is stored. */
+  /** Says it, and waits until it is stored. Before the room is there, nobody could hear it. */
   async tells(text) {
+    await this.isIn();
     await this.says(text);
     await this.page.locator('.message:not(.pending) .text', { hasText: text }).first().waitFor({ state: 'attached' });
   }
