@@ -375,21 +375,25 @@ impl Play {
         faults::heal(&mut self.world);
     }
 
-    /// What every member believes in the end.
+    /// What every member believes in the end: who is there, and when all know that, what the room has come to. In a world of two
+    /// places each question takes one from another.
     fn last_questions(&mut self) -> Result<(), Violation> {
-        for device in 0..self.devices.len() {
-            let rooms: Vec<RoomId> = self.devices[device].wanted.iter().cloned().collect();
-            for room in rooms {
-                let now = self.world.now.tick;
-                let told = self.devices[device].last_users.get(&room).map(|(at, _)| *at);
-                if told.is_none_or(|told| now.since(told) > Duration::from_secs(14)) {
-                    let said = self.devices[device].users(now, &room);
-                    self.say(device, said)?;
-                }
-                // And what the room has come to.
-                if room.app() == "probe" {
-                    self.join(device, &room, true)?;
-                }
+        let now = self.world.now.tick;
+        let rooms = |device: &Device| device.wanted.iter().cloned().collect::<Vec<RoomId>>();
+        let all: Vec<(usize, RoomId)> = (0..self.devices.len())
+            .flat_map(|device| rooms(&self.devices[device]).into_iter().map(move |room| (device, room)))
+            .collect();
+        let knows = |play: &Play, device: usize, room: &RoomId| {
+            let told = play.devices[device].last_users.get(room).map(|(at, _)| *at);
+            told.is_some_and(|told| now.since(told) <= Duration::from_secs(14))
+        };
+        let all_know = all.iter().all(|(device, room)| knows(self, *device, room));
+        for (device, room) in all {
+            if !knows(self, device, &room) {
+                let said = self.devices[device].users(now, &room);
+                self.say(device, said)?;
+            } else if all_know && room.app() == "probe" {
+                self.join(device, &room, true)?;
             }
         }
         // Whoever was told to come again later does so.
