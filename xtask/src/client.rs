@@ -2,7 +2,7 @@
 //! It starts and judges; what is tested is in `clients/js`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 use std::time::Duration;
 
 use crate::child::{answer, run_within};
@@ -10,10 +10,10 @@ use crate::interop;
 use crate::server::{self, Build};
 use crate::steps::{Outcome, Steps, Told};
 
-/// Each takes seconds; so long only where the machine is very busy.
-const STEP: Duration = Duration::from_secs(600);
-/// A test that waits for what does not come ends by this, and says its name.
-const TEST_TIMEOUT: &str = "--test-timeout=120000";
+/// A folder of tests takes two minutes, of which most are waits for tokens to end; so long only where the machine is very busy.
+const STEP: Duration = Duration::from_secs(900);
+/// It counts for a whole file, too. A test that waits for what does not come ends sooner, and says for what.
+const TEST_TIMEOUT: &str = "--test-timeout=300000";
 
 const FOLDER: &str = "clients/js";
 
@@ -90,13 +90,13 @@ fn ran(steps: &Steps, command: &mut Command) -> Result<(), String> {
 pub(crate) fn tally(steps: &Steps, command: &mut Command) -> Result<u32, String> {
     let command = std::mem::replace(command, Command::new(""));
     let mut lines = Vec::new();
-    let status = run_within(command, STEP, |line| lines.push(line.to_owned()))?;
+    let ended = run_within(command, STEP, |line| lines.push(line.to_owned()));
     let count = |what: &str| {
         let named = lines.iter().rev().find_map(|line| line.strip_prefix(what)?.trim().parse::<u32>().ok());
         named.unwrap_or(0)
     };
     let (passed, skipped) = (count("# pass "), count("# skipped ") + count("# todo "));
-    if status.success() && passed > 0 && skipped == 0 {
+    if ended.as_ref().is_ok_and(ExitStatus::success) && passed > 0 && skipped == 0 {
         return Ok(passed);
     }
     let mut failing = false;
@@ -108,6 +108,11 @@ pub(crate) fn tally(steps: &Steps, command: &mut Command) -> Result<u32, String>
         if failing {
             steps.say(&format!("  {line}"));
         }
+    }
+    if let Err(why) = ended {
+        // What it was at: the runner prints a test when it has ended.
+        let last = lines.iter().rev().find(|line| line.trim_start().starts_with("# Subtest"));
+        return Err(format!("{why}; the last that ended: {}", last.map_or("none", |line| line.trim())));
     }
     Err(format!("{passed} passed, {} failed, {skipped} skipped", count("# fail ") + count("# cancelled ")))
 }

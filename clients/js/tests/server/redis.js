@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { server } from "./server.js";
+import { owned, server } from "./server.js";
 
 /** What it says when it has read its files and takes connections. */
 const READY = /ready to accept connections/i;
@@ -31,7 +31,7 @@ async function redis(t) {
   const folder = mkdtempSync(join(tmpdir(), "kulkul-redis-"));
   const port = await freePort();
   const place = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder];
-  const child = spawn("redis-server", [...place, "--save", "", "--appendonly", "yes"], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = owned(spawn("redis-server", [...place, "--save", "", "--appendonly", "yes"], { stdio: ["ignore", "pipe", "ignore"] }));
   t.after(async () => {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
       child.kill("SIGKILL");

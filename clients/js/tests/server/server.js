@@ -15,6 +15,23 @@ import { Kulkul } from "../../src/index.js";
 const { KULKUL_BINARY: BINARY, ...environment } = process.env;
 const env = { ...environment, KULKUL_LOG: "error" };
 
+/** Servers that run; they end with this process, also where the runner ends it: what outlives it would hold its output open. */
+const RUNNING = new Set();
+process.once("SIGTERM", () => {
+  for (const child of RUNNING) child.kill("SIGKILL");
+  process.exit(1);
+});
+
+/** @template {import("node:child_process").ChildProcess} C @param {C} child @returns {C} */
+export function owned(child) {
+  RUNNING.add(child);
+  child.once("exit", () => RUNNING.delete(child));
+  return child;
+}
+
+/** Longer than any test has to wait; below the runner's limit for a file, so that what did not come is named. */
+const UNTIL_MAX_MS = 120_000;
+
 export function binary() {
   if (!BINARY) throw new Error("KULKUL_BINARY is not set: cargo build --package kulkul, then KULKUL_BINARY=../../target/debug/kulkul npm run test:server");
   // The server runs in a folder of its own.
@@ -46,7 +63,7 @@ export async function server(t, { config, engine } = {}) {
     rmSync(folder, { recursive: true, force: true });
   });
   const start = async () => {
-    child = spawn(binary(), ["serve", "--listen", address, ...from, ...logs], { env, cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+    child = owned(spawn(binary(), ["serve", "--listen", address, ...from, ...logs], { env, cwd: folder, stdio: ["ignore", "pipe", "inherit"] }));
     const ended = once(child, "exit").then(([code, signal]) => {
       throw new Error(`the server ended with ${code ?? signal} before it listened`);
     });
@@ -101,18 +118,27 @@ export function counted() {
   return { WebSocket: Counted, opened };
 }
 
-/** Resolves once it holds, looked at whenever one of them says something. The runner's own limit ends a wait in vain. */
+/** Resolves once it holds, looked at whenever one of them says something. */
 export function until(holds, ...emitters) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const types = ["state", "frame", "messages", "pending", "people", "typing", "unread", "about", "event", "marks", "channels", "notification"];
     const offs = [];
     // After the frame: a listener of it may come before what it leads to.
     const look = () =>
       queueMicrotask(() => {
         if (!holds()) return;
-        offs.forEach((off) => off());
+        done();
         resolve();
       });
+    const done = () => {
+      clearTimeout(patience);
+      offs.forEach((off) => off());
+    };
+    const inVain = new Error(`not within ${UNTIL_MAX_MS / 1000} s: ${holds}`);
+    const patience = setTimeout(() => {
+      done();
+      reject(inVain);
+    }, UNTIL_MAX_MS);
     for (const emitter of emitters) for (const type of types) offs.push(emitter.on(type, look));
     look();
   });
