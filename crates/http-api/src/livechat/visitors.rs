@@ -20,6 +20,8 @@ const SESSIONS: usize = 20;
 const PAGES_MAX: usize = 20;
 const PAGE: u32 = 100;
 const GUEST_NAME: &str = "Guest";
+/// How the ids of those begin who got their token here.
+const GUEST: &str = "visitor-";
 const NAME_CHARS_MAX: usize = 60;
 
 /// Somebody who has no token yet gets one: for this session, and for the list of their own sessions.
@@ -34,15 +36,16 @@ pub(super) async fn start(
     let fields = bodies::read(body)?;
     let session = bodies::new_session_id()?;
     let (user, token) = match known {
-        // Whoever comes again with a guest's token needs one for the new session, too.
-        Some(user) if user.rooms.is_none() => (user, None),
+        // Whoever comes again with a guest's token needs one for the new session, too. Nobody else's token is exchanged: what it
+        // does not allow it would allow then, and for longer.
+        Some(user) if user.rooms.is_none() || !is_guest(&user) => (user, None),
         Some(user) => {
             let token = livechat.token(&user.person, &session)?;
             (livechat.proven(&token)?, Some(token))
         }
         None => {
             let name = fields.text("contact_name")?.or(fields.text("name")?).unwrap_or(GUEST_NAME).trim();
-            let id = UserId::new(&format!("visitor-{}", bodies::new_session_id()?));
+            let id = UserId::new(&format!("{GUEST}{}", bodies::new_session_id()?));
             let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
             let person = Person { id, name: name.into() };
             let token = livechat.token(&person, &session)?;
@@ -61,6 +64,13 @@ pub(super) async fn start(
         told["token"] = token.into();
     }
     done(StatusCode::CREATED, "Chat session started", told)
+}
+
+/// Their token was made here, for sessions and their own inbox.
+fn is_guest(user: &User) -> bool {
+    let id = user.person.id.as_str();
+    id.strip_prefix(GUEST).is_some_and(|rest| vocabulary::lower_uuid(rest).is_some())
+        && user.may_enter(&user.person.id.inbox())
 }
 
 impl Livechat {
