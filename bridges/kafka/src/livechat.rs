@@ -2,7 +2,7 @@
 //! fields are that fleet's, and verbatim.
 
 use serde_json::{Value, json};
-use vocabulary::{Outward, Payload, RoomId};
+use vocabulary::{Outward, Payload, RoomId, lower_uuid};
 
 use crate::said::{Meant, Poison, Said, id, person, poison, text};
 
@@ -37,7 +37,7 @@ impl Livechat {
             return Ok(Meant::NotForUs);
         }
         let session = needed("session_id")?;
-        if !is_uuid(&session) {
+        if lower_uuid(&session).is_none() {
             return poison(format!("`session_id` is {session:?}, and must be a UUID"));
         }
         let room = RoomId::new(APP, &session);
@@ -95,12 +95,6 @@ pub(crate) fn row(outward: &Outward) -> Option<(&'static str, Value)> {
         "updated_at": at,
     });
     Some((topic, value))
-}
-
-fn is_uuid(text: &str) -> bool {
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths = groups.iter().map(|group| group.len());
-    lengths.eq([8, 4, 4, 4, 12]) && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

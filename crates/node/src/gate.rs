@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
-use vocabulary::{Person, Position, User, UserId, Wall, check_user};
+use vocabulary::{Person, Position, User, UserId, Wall, check_user, lower_uuid};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
 
@@ -235,13 +235,8 @@ const CUSTOMER: &str = "customer";
 
 /// A session is a UUID, however it is written.
 fn session(written: &str) -> Result<Box<str>, Turned> {
-    let has_its_shape = written.len() == 36
-        && written.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
     let refused = || of_field("session_id must be a UUID", "session_id");
-    has_its_shape.then(|| written.to_ascii_lowercase().into()).ok_or_else(refused)
+    lower_uuid(written).map(Into::into).ok_or_else(refused)
 }
 
 /// Clients that know positions say where they were, as `since=EPOCH-OFFSET`: the id of the last message they have.

@@ -94,6 +94,16 @@ pub fn check_user(id: &str) -> Result<(), NameError> {
     }
 }
 
+/// A UUID as we write it, however it is written.
+pub fn lower_uuid(written: &str) -> Option<String> {
+    let has_its_shape = written.len() == 36
+        && written.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    has_its_shape.then(|| written.to_ascii_lowercase())
+}
+
 /// Apps with a meaning of their own, also where nothing serves them: no client's room may take their names.
 pub fn is_built_in(app: &str) -> bool {
     matches!(app, "user" | "area" | "system")

@@ -34,7 +34,7 @@ pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
     ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
-    check_user, is_built_in,
+    check_user, is_built_in, lower_uuid,
 };
 pub use key::{Key, Place};
 pub use petition::{Asks, Deed, Petition, Ruling};

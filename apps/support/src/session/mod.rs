@@ -145,12 +145,7 @@ pub(crate) fn ours(rules: &Rules) -> Result<(), Refusal> {
 
 /// `8-4-4-4-12` digits, as they are written nearly everywhere: a name in capitals would be a second room of one session.
 pub(crate) fn is_session_name(name: &str) -> bool {
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    name.len() == 36
-        && name.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => hex(byte),
-        })
+    vocabulary::lower_uuid(name).is_some_and(|lower| lower == name)
 }
 
 /// The name of the session that a room is, as departments list it.

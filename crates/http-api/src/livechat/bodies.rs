@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use serde_json::{Map, Value};
+use vocabulary::lower_uuid;
 
 use super::BODY_BYTES_MAX;
 use crate::answers::Fault;
@@ -15,15 +16,7 @@ pub(super) type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// As the server writes it.
 pub(super) fn session_id(written: &str) -> Result<String, Fault> {
-    let has_its_shape = written.len() == 36
-        && written.bytes().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    match has_its_shape {
-        true => Ok(written.to_ascii_lowercase()),
-        false => Err(Fault::field("session_id", "session_id must be a UUID")),
-    }
+    lower_uuid(written).ok_or_else(|| Fault::field("session_id", "session_id must be a UUID"))
 }
 
 /// A new one, version 4.
