@@ -184,12 +184,8 @@ fn a_session_from_its_start_to_its_rating() {
     assert_eq!(cy.next("session_closed")["data"]["reason"], "solved", "and no note before it");
     say(&mut cy, "send_message", &json!({"message": "One more"}));
     assert!(cy.next("error")["error"].as_str().is_some_and(|text| text.starts_with("Session is closed")));
-    call(
-        &server,
-        &guest,
-        "POST /api/chat/rate",
-        &json!({"session_id": session, "rating": 5, "feedback": "Thanks"}),
-    );
+    say(&mut cy, "rate", &json!({"rating": 5, "feedback": "Thanks"}));
+    assert_eq!(cy.next_of(&["ack", "message_sent"])["type"], "ack", "a rating is no message");
     assert_eq!(ada.next("session_rated")["data"]["rating"], 5);
     let (status, told) =
         call_as(&server, Some(&guest), "POST /api/chat/close", &json!({"session_id": session}));
@@ -299,4 +295,15 @@ fn an_address_begins_so_many_sessions_a_minute_and_is_then_told_to_wait() {
     assert!(begun >= 60, "{begun}");
     assert_eq!((status, &told["error"]), (429, &json!("RATE_LIMIT")), "{told}");
     assert!(told["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1000), "{told}");
+}
+
+#[test]
+fn a_token_of_ones_own_login_is_exchanged_for_none_that_may_more() {
+    let server = server();
+    let narrow = token(&server, &["--user", "c7", "--rooms", "support:*"]);
+    let (status, told) = call_as(&server, Some(&narrow), "POST /api/chat/start", &json!({}));
+    assert_eq!((status, told["data"].get("token")), (201, None), "{told}");
+    let elsewhere = token(&server, &["--user", "visitor-c7", "--rooms", "chat:team"]);
+    let (status, told) = call_as(&server, Some(&elsewhere), "POST /api/chat/start", &json!({}));
+    assert_eq!((status, told["data"].get("token")), (403, None), "{told}");
 }

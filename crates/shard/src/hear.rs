@@ -176,11 +176,18 @@ impl Shard {
         let rooms = connection.subscriptions.len() - usize::from(again) + connection.joins_parked(&asked);
         match connection.session.allow(now, asked, rooms, &limits) {
             Heard::Allowed(asked) => self.permit(now, id, asked),
-            Heard::Refused(asked, refusal) => {
-                let room = spelled(&asked.room, asked.tag.full_name).to_owned();
-                self.refuse(now, id, asked.tag, Some(&room), &refusal);
-            }
+            Heard::Refused(asked, refusal) => self.refuse_asked(now, id, asked, &refusal),
             Heard::Ignored => {}
+        }
+    }
+
+    /// Before its room was asked.
+    pub(crate) fn refuse_asked(&mut self, now: Now, id: ConnectionId, asked: Asked, refusal: &Refusal) {
+        let Asked { tag, room, verb } = asked;
+        let name = spelled(&room, tag.full_name).to_owned();
+        self.refuse(now, id, tag, Some(&name), refusal);
+        if matches!(verb, Verb::Join { .. }) {
+            self.end_if_own(now, id, &room, refusal);
         }
     }
 

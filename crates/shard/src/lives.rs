@@ -3,8 +3,8 @@
 
 use protocol::Item;
 use vocabulary::{
-    Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, ReplyTo,
-    RoomId, Tag, Verb, Why,
+    Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, Refusal,
+    ReplyTo, RoomId, Tag, Verb, Why,
 };
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
@@ -37,11 +37,7 @@ impl Shard {
         self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
         if let Some((room, since)) = own.map(|own| *own) {
             let verb = Verb::Join { since, payload: Payload::from_static(b"{}") };
-            let may = user.may_enter(&room);
             self.ask(now, id, Asked { tag: Tag::default(), room, verb });
-            if !may {
-                return self.end(now, id, CloseReason::Forbidden);
-            }
         }
         let room = user.person.id.inbox();
         // A token that allows other rooms alone is obeyed without a word: nobody asked.
@@ -57,6 +53,15 @@ impl Shard {
         let Some(user) = connection.user.clone() else { return };
         let claims = self.mounts[usize::from(connection.mount)].claims(&user);
         self.dispatch(now, Command::Roster { user, connection: id, here: true, claims });
+    }
+
+    /// A connection that is for one room alone may not be there: it has no other to be in.
+    pub(crate) fn end_if_own(&mut self, now: Now, id: ConnectionId, room: &RoomId, refusal: &Refusal) {
+        let own = self.connections.get(id).and_then(|connection| connection.own.as_ref());
+        if own.is_some_and(|own| own.0 == *room) {
+            let will_pass = !refusal.code.is_clients_fault();
+            self.end(now, id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
+        }
     }
 
     /// All that waited has been written.

@@ -8,7 +8,6 @@ use vocabulary::{
 };
 
 use crate::connection::Connection;
-use crate::speech::spelled;
 use crate::{Output, Shard};
 
 /// Of one connection: all the rooms of a client that returns, and the sends that it may have unanswered.
@@ -226,7 +225,6 @@ impl Shard {
         {
             connection.session.answered();
         }
-        let room = spelled(&asked.room, asked.tag.full_name).to_owned();
-        self.refuse(now, id, asked.tag, Some(&room), refusal);
+        self.refuse_asked(now, id, asked, refusal);
     }
 }

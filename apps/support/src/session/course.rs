@@ -89,7 +89,7 @@ impl Asking<'_> {
                 if self.part == Part::Staff {
                     self.needs(Part::Agent, "set the contact")?;
                 }
-                Ok(Decision::record(CONTACT_SET, written(&contact(fields)?)))
+                Ok(self.acked(Decision::record(CONTACT_SET, written(&contact(fields)?))))
             }
             "link_user" => self.link(fields),
             "assign" => self.assign(fields),
@@ -101,6 +101,11 @@ impl Asking<'_> {
             "set_priority" => self.set_priority(fields),
             _ => self.escalate(fields),
         }
+    }
+
+    /// Of what its author does not see again: an answer of its own, so that nobody takes it for a message that was sent.
+    fn acked(&self, decision: Decision) -> Decision {
+        decision.with_reply(json!({"session_id": self.state().room.name()}).to_string().into())
     }
 
     /// Who was a guest is known now. Only a back end can tell.
@@ -218,7 +223,7 @@ impl Asking<'_> {
         if self.state().rated.as_ref() == Some(&rated) {
             return Ok(Decision::nothing());
         }
-        Ok(Decision::record(RATED, written(&rated)))
+        Ok(self.acked(Decision::record(RATED, written(&rated))))
     }
 
     pub(super) fn may_reopen(&self) -> bool {

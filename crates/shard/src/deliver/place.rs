@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use protocol::Item;
 use vocabulary::{
-    Ack, Class, CloseReason, Code, ConnectionId, Happening, Joined, Now, Page, PageEntry, Parting, Position,
-    Refusal, RoomId, Verdict, Wall, Why,
+    Ack, Class, Code, ConnectionId, Happening, Joined, Now, Page, PageEntry, Parting, Position, Refusal,
+    RoomId, Verdict, Wall, Why,
 };
 
 use super::RecordTold;
@@ -278,12 +278,7 @@ impl Shard {
         }
         let name = spelled(room, tag.full_name).to_owned();
         self.refuse(now, *id, tag, Some(&name), refusal);
-        // It has no other room to be in.
-        let own = self.connections.get(*id).and_then(|connection| connection.own.as_ref());
-        if own.is_some_and(|own| own.0 == *room) {
-            let will_pass = !refusal.code.is_clients_fault();
-            self.end(now, *id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
-        }
+        self.end_if_own(now, *id, room, refusal);
         // Behind the parting, because what is owed may stand beyond what was seen.
         self.release(now, room, ended);
     }
