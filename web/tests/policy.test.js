@@ -21,6 +21,7 @@ const POLICY = {
   'style-src': "'self'",
   'img-src': "'self'",
   'connect-src': "'self'",
+  'frame-src': "'self'",
   'base-uri': "'none'",
   'form-action': "'self'",
   'frame-ancestors': "'none'",

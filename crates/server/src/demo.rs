@@ -23,15 +23,27 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(12 * 3600);
 #[derive(Deserialize)]
 struct Ask {
     name: String,
+    /// For the demos that have more than one side.
+    #[serde(default)]
+    role: Option<Role>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    Agent,
+    Supervisor,
 }
 
 struct Desk {
     secret: Secret,
     origins: Origins,
+    groups_claim: String,
 }
 
-pub(crate) fn router(secret: Secret, origins: Origins) -> Router {
-    Router::new().route("/demo/token", post(give)).with_state(Arc::new(Desk { secret, origins }))
+pub(crate) fn router(secret: Secret, origins: Origins, groups_claim: String) -> Router {
+    let desk = Desk { secret, origins, groups_claim };
+    Router::new().route("/demo/token", post(give)).with_state(Arc::new(desk))
 }
 
 /// A page of another site must not fetch itself a token, whatever name it reaches us by.
@@ -41,7 +53,8 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return (StatusCode::FORBIDDEN, Json(json!({ "error": "origin not allowed" }))).into_response();
     }
     let Ok(ask) = serde_json::from_slice::<Ask>(&body) else {
-        let error = json!({ "error": "the body must be JSON: {\"name\":\"…\"}", "field": "name" });
+        let says = "the body must be JSON: {\"name\":\"…\"}, and for the staff's side \"role\":\"agent\" or \"supervisor\"";
+        let error = json!({ "error": says, "field": "name" });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
     let name = ask.name.trim();
@@ -55,11 +68,23 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let id = format!("guest-{:016x}", u64::from_le_bytes(bytes));
-    match token::sign(&desk.secret, &id, name.to_owned(), token::Says::default(), TIME_TO_LIVE) {
+    match token::sign(&desk.secret, &id, name.to_owned(), desk.says(ask.role), TIME_TO_LIVE) {
         Ok(token) => Json(json!({ "token": token, "user": { "id": id, "name": name } })).into_response(),
         Err(error) => {
             tracing::error!(%error, "a demo token could not be signed");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+impl Desk {
+    fn says(&self, role: Option<Role>) -> token::Says {
+        let Some(role) = role else { return token::Says::default() };
+        let role = match role {
+            Role::Agent => "agent",
+            Role::Supervisor => "supervisor",
+        };
+        let groups = (self.groups_claim.clone(), vec!["*".to_owned()]);
+        token::Says { role: Some(role.to_owned()), groups, ..token::Says::default() }
     }
 }

@@ -1,5 +1,7 @@
 //! The web pages, carried inside the binary: no folder to deploy, no version to mismatch.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
@@ -10,6 +12,8 @@ use axum::http::header::{
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use vocabulary::Check;
+
+use crate::config::{Config, Speaks};
 
 struct Page {
     path: &'static str,
@@ -81,6 +85,9 @@ const PAGES: &[Page] = &[
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
 const FOLDERS: &[(&str, &str)] = &[("/chat", "chat/")];
 
+/// What pages of other sites may show within themselves: the window of the visitor's widget.
+const EMBEDDED: &str = "/support/widget/";
+
 impl Page {
     fn kind(&self) -> &'static str {
         match self.path.rsplit_once('.') {
@@ -92,18 +99,39 @@ impl Page {
     }
 }
 
-/// Nothing but our own files, and our own sockets.
+/// Nothing but our own files, and our own sockets; who may have the page within theirs is added.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+                      frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors ";
+/// Pages on this machine, for whoever tries the widget in a page of their own.
+const LOOPBACK: [&str; 2] = ["http://localhost:*", "http://127.0.0.1:*"];
+
+/// Whose pages may embed what is made for it: those that may connect to a mount for visitors.
+pub(crate) fn embedders(config: &Config) -> String {
+    let spoken = config.typed.mounts.iter().filter(|mount| mount.speaks == Speaks::Livechat);
+    let mut origins: Vec<&str> =
+        spoken.flat_map(|mount| &mount.allowed_origins).map(String::as_str).collect();
+    if origins.contains(&"*") {
+        return "*".to_owned();
+    }
+    if config.demo {
+        origins.extend(LOOPBACK);
+    }
+    origins.sort_unstable();
+    origins.dedup();
+    origins.insert(0, "'self'");
+    origins.join(" ")
+}
 
 /// Is this the path of a page?
 pub(crate) fn has(path: &str) -> bool {
     PAGES.iter().any(|page| page.path == path) || FOLDERS.iter().any(|(folder, _)| *folder == path)
 }
 
-pub(crate) fn router() -> Router {
+pub(crate) fn router(embedders: String) -> Router {
+    let [closed, open] = ["'none'", &embedders].map(|may| -> Arc<str> { format!("{POLICY}{may}").into() });
     let router = PAGES.iter().fold(Router::new(), |router, page| {
-        router.route(page.path, get(async |headers: HeaderMap| give(page, &headers)))
+        let policy = if page.path == EMBEDDED { open.clone() } else { closed.clone() };
+        router.route(page.path, get(async move |headers: HeaderMap| give(page, &policy, &headers)))
     });
     FOLDERS
         .iter()
@@ -111,11 +139,11 @@ pub(crate) fn router() -> Router {
 }
 
 /// The tag is the content's; a browser that has it gets no second copy.
-fn give(page: &Page, asked: &HeaderMap) -> Response {
+fn give(page: &Page, policy: &str, asked: &HeaderMap) -> Response {
     let tag = format!("\"{:08x}\"", Check::hash(page.text.as_bytes()));
     let fields = [
         (CONTENT_TYPE, page.kind()),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-cache"),

@@ -102,7 +102,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     })?;
     let facts = node.facts();
     let bridges = ways.start(settings, &node, &facts)?;
-    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router());
+    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router(pages::embedders(&config)));
     let mut hubs = settings.mounts.iter().filter(|mount| mount.speaks == config::Speaks::Hub).peekable();
     if let Some(app) = hubs.peek().map(|mount| mount.app.clone()) {
         let paths = hubs.map(|mount| mount.path.clone()).collect();
@@ -112,7 +112,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     router = router.merge(visitors::router(settings, &node, secret.as_ref()));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
-        router = router.merge(demo::router(secret, origins));
+        router = router.merge(demo::router(secret, origins, settings.auth.groups_claim.clone()));
     }
     if config.demo {
         router = router.merge(node::figures(facts.clone()));

@@ -1,5 +1,7 @@
 //! `kulkul token`: prints one token and nothing else.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
 use identity::Secret;
 use node::Facts;
@@ -16,10 +18,11 @@ struct Claims {
     role: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rooms: Vec<String>,
-    #[serde(rename = "department_id", skip_serializing_if = "Vec::is_empty")]
-    groups: Vec<String>,
     iat: i64,
     exp: i64,
+    /// By the name that the configuration gives it.
+    #[serde(flatten)]
+    groups: BTreeMap<String, Vec<String>>,
 }
 
 pub(crate) fn print(ask: &Token) -> Result<()> {
@@ -30,11 +33,13 @@ pub(crate) fn print(ask: &Token) -> Result<()> {
         )
     })?;
     let served = Serve { config: ask.config.clone(), data: ask.data.clone(), ..Serve::default() };
-    let Some(secret) = secret::of(&config::read(&served)?)? else {
+    let config = config::read(&served)?;
+    let Some(secret) = secret::of(&config)? else {
         bail!("others sign the tokens of this server: its config has keys in `auth`, and no `secret`");
     };
     let name = ask.name.clone().unwrap_or_else(|| ask.user.clone());
-    let says = Says { role: ask.role.clone(), rooms: ask.rooms.clone(), groups: ask.groups.clone() };
+    let groups = (config.typed.auth.groups_claim.clone(), ask.groups.clone());
+    let says = Says { role: ask.role.clone(), rooms: ask.rooms.clone(), groups };
     let token = sign(&secret, &ask.user, name, says, ask.ttl)?;
     println!("{token}");
     Ok(())
@@ -45,7 +50,8 @@ pub(crate) fn print(ask: &Token) -> Result<()> {
 pub(crate) struct Says {
     pub role: Option<String>,
     pub rooms: Vec<String>,
-    pub groups: Vec<String>,
+    /// Of which groups they are, and the claim that says so.
+    pub groups: (String, Vec<String>),
 }
 
 pub(crate) fn sign(
@@ -58,6 +64,7 @@ pub(crate) fn sign(
     let now = Facts::now().0 / 1000;
     let exp = now + i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX / 2);
     let Says { role, rooms, groups } = says;
-    let claims = Claims { sub: user.to_owned(), name, role, rooms, groups, iat: now, exp };
+    let groups = [groups].into_iter().filter(|(_, groups)| !groups.is_empty()).collect();
+    let claims = Claims { sub: user.to_owned(), name, role, rooms, iat: now, exp, groups };
     secret.sign(&claims).map_err(anyhow::Error::msg).context("the token cannot be signed")
 }
