@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::kafka::Kafka;
+use crate::kafka::{Kafka, broker};
+use crate::nodes::fleet;
 use crate::support::{Client, Server};
 use crate::{Place, figure, until};
 
@@ -21,6 +22,18 @@ fn said(session: &str, id: &str, text: &str) -> String {
 }
 
 fn start(node: &Server) -> (String, Client) {
+    let (session, path) = begun(node);
+    (session, come(node, &path))
+}
+
+fn come(node: &Server, path: &str) -> Client {
+    let mut client = Client::open(node, path).expect("let in");
+    client.next("connection_status_update");
+    client
+}
+
+/// A session, and its visitor's way into it.
+fn begun(node: &Server) -> (String, String) {
     let body = r#"{"topic":"Licence"}"#;
     let (status, told) = node.http(&format!(
         "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -30,10 +43,8 @@ fn start(node: &Server) -> (String, Client) {
     let told: Value = serde_json::from_str(&told).expect("JSON");
     let text = |key: &str| told["data"][key].as_str().expect("a text").to_owned();
     let (session, user) = (text("session_id"), text("chat_user_id"));
-    let client = Client::open(node, &format!("/ws/{session}/{user}/customer?token={}", text("token")));
-    let mut client = client.expect("let in");
-    client.next("connection_status_update");
-    (session, client)
+    let path = format!("/ws/{session}/{user}/customer?token={}", text("token"));
+    (session, path)
 }
 
 fn texts(node: &Server, session: &str) -> Vec<String> {
@@ -113,4 +124,74 @@ fn a_back_end_and_a_customer_talk_by_the_topics_of_the_livechat_services() {
     kafka.flush();
     // The node before it was killed, and what it had not committed comes here, too.
     while cy.next("new_message")["data"]["message_id"] != "m-5" {}
+}
+
+/// Seed 000, defects 4, 5 and 6: each broker's message reached the clients of one instance, one's own came twice, and in any order.
+#[test]
+fn every_client_of_a_session_has_every_message_once_and_in_one_order_on_whichever_node_it_is() {
+    const SESSIONS: usize = 6;
+    const SAID: usize = 10;
+    const PRODUCED: usize = 40;
+    let broker = broker();
+    let kafka = Kafka::at(&broker.address.to_string());
+    for topic in ["chat-messages", "typing-indicators", "connection-status"] {
+        kafka.create(topic, 2);
+    }
+    let mount = "\n[[mounts]]\npath = \"/ws/{session}/{user}/{type}\"\nprotocol = \"livechat\"\n";
+    let fleet = fleet(&bridge(&kafka.brokers, mount));
+    let nodes = [fleet.node(), fleet.node()];
+    until("each has some of the six partitions", || {
+        let share = nodes.each_ref().map(|node| figure(node, "partitions"));
+        share.iter().sum::<u64>() == 6 && !share.contains(&0)
+    });
+    let mut sessions: Vec<(String, [Client; 2])> = (0..SESSIONS)
+        .map(|number| {
+            let (session, path) = begun(&nodes[number % 2]);
+            (session, nodes.each_ref().map(|node| come(node, &path)))
+        })
+        .collect();
+    for number in 0..PRODUCED {
+        for (session, _) in &sessions {
+            kafka.put(
+                "chat-messages",
+                Some(session),
+                &said(session, &format!("m-{number}"), &number.to_string()),
+            );
+        }
+    }
+    for number in 0..SAID {
+        for (device, client) in sessions.iter_mut().flat_map(|(_, clients)| clients.iter_mut().enumerate()) {
+            let id = format!("{device}.{number}");
+            client.say(&json!({"type": "send_message", "id": id, "data": {"message": "mine"}}).to_string());
+        }
+    }
+    kafka.flush();
+    for (session, clients) in &mut sessions {
+        let told = clients.each_mut().map(|client| {
+            let mut next = || client.next_of(&["new_message", "message_sent"])["data"]["message_id"].clone();
+            (0..PRODUCED + 2 * SAID).map(|_| next()).collect::<Vec<Value>>()
+        });
+        assert_eq!(told[0], told[1], "{session}: one order, on either node");
+        let produced: Vec<&Value> =
+            told[0].iter().filter(|id| id.as_str().is_some_and(|id| id.starts_with("m-"))).collect();
+        let in_order: Vec<Value> = (0..PRODUCED).map(|number| json!(format!("m-{number}"))).collect();
+        assert!(produced.iter().copied().eq(&in_order), "{session}: {produced:?}");
+        let mut once = told[0].iter().map(Value::to_string).collect::<Vec<_>>();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), PRODUCED + 2 * SAID, "{session}: none twice");
+    }
+    // What is said here goes out, comes back, and is not said again.
+    let ours = (SESSIONS * 2 * SAID) as u64;
+    until("ours came back", || {
+        nodes.iter().map(|node| figure(node, "own_skipped_total")).sum::<u64>() == ours
+    });
+    for client in sessions.iter_mut().flat_map(|(_, clients)| clients) {
+        client.say(r#"{"type":"ping"}"#);
+        assert_eq!(
+            client.next_of(&["new_message", "message_sent", "pong"])["type"],
+            "pong",
+            "and nothing else"
+        );
+    }
 }
