@@ -25,6 +25,8 @@ pub(crate) struct ShardFacts {
     pub roles: Mutex<BTreeMap<String, u32>>,
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
     pub door: DoorCounts,
+    /// Writes that ended their connections.
+    pub failed_sends: AtomicU64,
     pub trace: Trace,
     /// Of the users here, made anew every few seconds where there may be other nodes; held for a copy.
     pub sketch: Mutex<Sketch>,
@@ -261,6 +263,10 @@ impl Facts {
 
     pub(crate) fn accepted(&self) -> u64 {
         self.shards.iter().map(|shard| shard.door.accepted.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn failed_sends(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.failed_sends.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn out_of_descriptors(&self) -> u64 {

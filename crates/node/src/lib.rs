@@ -61,6 +61,7 @@ pub use outlet::{Outflow, Outlet, outlet};
 pub use owed::Owed;
 pub use prover::{Prover, Unproven};
 pub use tls::{Tls, TlsError};
+pub use world::log_wants_broadcasts;
 
 use authorizer::Authorizer;
 use calls::Calls;

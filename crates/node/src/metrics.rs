@@ -37,7 +37,11 @@ pub(crate) fn text(facts: &Facts) -> String {
     for why in Away::ALL {
         page.line(&format!("turned_away_total{{why=\"{}\"}}", why.word()), facts.turned_away(why));
     }
-    let door = [("accepted", facts.accepted()), ("out_of_descriptors", facts.out_of_descriptors())];
+    let door = [
+        ("accepted", facts.accepted()),
+        ("out_of_descriptors", facts.out_of_descriptors()),
+        ("failed_sends", facts.failed_sends()),
+    ];
     let rows = door.into_iter().chain(counts.rows()).chain(of_rooms.rows());
     for (name, value) in rows {
         let name = format!("{name}_total");

@@ -1,6 +1,7 @@
 //! What a shard can touch: its sockets, its siblings' boxes, and where its logs live.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use engine::{Answer, Asked};
 use mio::Registry;
@@ -22,6 +23,11 @@ use crate::outlet::Outlet;
 use crate::owed::Owed;
 use crate::sockets::Sockets;
 use crate::sparing::Sparing;
+
+/// Whether the log is to say of every broadcast that it was.
+pub fn log_wants_broadcasts() -> bool {
+    tracing::enabled!(tracing::Level::DEBUG)
+}
 
 /// Where nobody is there to ask, which the configuration does not allow.
 const NOBODY_MS: u32 = 60_000;
@@ -62,6 +68,7 @@ impl World for Outside<'_> {
         match socket.write(bytes) {
             Ok(taken) => taken,
             Err(error) => {
+                self.facts.failed_sends.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(connection = connection.slot, %error, "Failed to send message to client");
                 self.broken.push(connection);
                 0
@@ -106,6 +113,10 @@ impl World for Outside<'_> {
             let (reference, room) = (failure.reference, &failure.room);
             tracing::error!(%reference, %room, times, "{failure}");
         }
+    }
+
+    fn broadcast(&mut self, room: &RoomId, connections: usize) {
+        tracing::debug!(%room, connections, "Broadcasted message to session");
     }
 
     fn prove(

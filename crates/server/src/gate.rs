@@ -167,6 +167,7 @@ pub(crate) fn limits(settings: &Typed) -> shard::Limits {
         write: websocket.write_timeout,
         message: limits.message_within,
         control_frames_per_second: limits.control_frames_per_second,
+        says_broadcasts: node::log_wants_broadcasts(),
         ..shard::Limits::default()
     }
 }

@@ -49,14 +49,15 @@ impl<'a> Read<'a> {
         let secret = secret::again(&new, &self.began.typed.data)?;
         let gate = gate::gate(&new, secret.as_ref())?;
         helm.change(|held| gate::follow(held, gate));
+        // First, because what is worth a line depends on it.
+        if let Err(error) = dial.set(&new.typed.log.level) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
         let mut limits = gate::limits(&new.typed);
         // The door keeps to the time that it began with, and so does the first message.
         limits.session.hello = gate::limits(&self.began.typed).session.hello;
         helm.limit(limits);
         let Changes { applied, needs_restart } = new.changes_since(self.began, self.last());
-        if let Err(error) = dial.set(&new.typed.log.level) {
-            tracing::error!(%error, "the log level stays as it was");
-        }
         tracing::info!(
             applied = applied.len(),
             needs_restart = needs_restart.len(),

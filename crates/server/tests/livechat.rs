@@ -3,6 +3,9 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+#[path = "livechat/lists.rs"]
+mod lists;
+
 use serde_json::{Value, json};
 use support::{Client, Heard, Server, kulkul};
 

@@ -177,6 +177,7 @@ impl Shard {
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).filter_map(|ack| ack.to.asker.connection()).collect();
         let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
+        let mut told = 0;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
             let mut rows: Vec<((Audience, Format), Row)> = Vec::with_capacity(1);
@@ -190,6 +191,7 @@ impl Shard {
                     continue;
                 }
                 let Some(connection) = connections.at(*slot) else { continue };
+                told += 1;
                 let mount = &mounts[usize::from(connection.mount)];
                 let kind = (member.audience, member.format);
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
@@ -224,6 +226,12 @@ impl Shard {
                         wants_pages.insert((room.clone(), *slot));
                     }
                 }
+            }
+        }
+        if told > 0 {
+            counts.broadcasts += 1;
+            if self.limits.says_broadcasts {
+                self.outputs.push_back(Output::Broadcast(room.clone(), told));
             }
         }
         for (id, cursor) in fell_behind {

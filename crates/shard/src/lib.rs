@@ -112,6 +112,8 @@ pub enum Output {
     Traced(Box<Traced>),
     /// For the log.
     Failed(Failure),
+    /// For a log that wants every word: a room's records went to so many connections of this shard.
+    Broadcast(RoomId, usize),
 }
 
 /// Why a shard wants to be woken.
@@ -138,6 +140,8 @@ vocabulary::counts! {
         pings_heard,
         /// Frames put into outboxes, a broadcast once per member.
         frames_sent,
+        /// Records of a room, together, to its members here.
+        broadcasts,
         /// Frames encoded: once per delivery, audience and format.
         frames_encoded,
         frames_compressed,

@@ -28,6 +28,8 @@ pub struct Limits {
     pub control_frames_per_second: u32,
     /// How long a peer has to answer our close.
     pub close: Duration,
+    /// Whether to say of each room's records how many were told them: nothing is said as often, and few ever read it.
+    pub says_broadcasts: bool,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             message: Duration::from_secs(30),
             control_frames_per_second: 20,
             close: Duration::from_secs(1),
+            says_broadcasts: false,
         }
     }
 }

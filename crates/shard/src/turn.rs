@@ -48,6 +48,8 @@ pub trait World {
     fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
+    /// As that; said only where the limits ask for it.
+    fn broadcast(&mut self, _room: &RoomId, _connections: usize) {}
 }
 
 /// Mail that found a box full. Deliveries and what keeps two shards' books equal wait here, in order; a command that
@@ -164,6 +166,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Owes(room) => world.owes(room),
                 Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
+                Output::Broadcast(room, connections) => world.broadcast(&room, connections),
                 Output::Post(to, envelope) => {
                     if let Some(Envelope::Command(command)) = post.send(world, to, envelope) {
                         shard.handle(now, Input::Returned(command));

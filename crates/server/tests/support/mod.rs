@@ -340,6 +340,10 @@ impl Client {
         self.stream.shutdown(std::net::Shutdown::Write).expect("open until now");
     }
 
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
     pub(crate) fn hear(&mut self) -> Heard {
         self.hear_within(PATIENCE).expect("something is heard")
     }
