@@ -27,11 +27,11 @@ const LOST: &str = "lost/";
 /// When an agent who is not here, or not heard of, counts as gone.
 fn lost_at(rules: &Rules, now: Now, presence: Presence<'_>, id: &str, desk: bool, seen: i64) -> Option<i64> {
     let gone = presence.gone_since(&user(id))?;
-    if !desk {
-        return Some(seen.saturating_add(rules.agent_unseen_ms));
-    }
     let gone_ms = i64::try_from(now.tick.since(gone).as_millis()).unwrap_or(i64::MAX);
-    Some(now.wall.0.saturating_sub(gone_ms).saturating_add(rules.agent_gone_ms))
+    let gone_at = now.wall.0.saturating_sub(gone_ms).saturating_add(rules.agent_gone_ms);
+    // Who works by HTTP may have been here, too.
+    let unseen_at = seen.saturating_add(rules.agent_unseen_ms);
+    Some(if desk { gone_at } else { gone_at.max(unseen_at) })
 }
 
 /// Of the first in the queue those whose place is another than they were told, or was told long ago.

@@ -127,6 +127,10 @@ impl Asking<'_> {
                 if newest == Some(step.position) {
                     return Ok(Decision::nothing());
                 }
+                if self.state().has_too_many(&waits) {
+                    let text = format!("{} sessions of this customer wait already", room::WAITING_OF_ONE_MAX);
+                    return Err(Refusal { text: text.into(), ..Refusal::busy(FULL_MS) });
+                }
                 if !self.state().has_place_for(&waits) {
                     let text = format!(
                         "department {} holds as many sessions as it can ({} or {} KiB): serve some of them",
@@ -173,7 +177,7 @@ impl Asking<'_> {
 
     /// `heartbeat` without a status: as before; who was lost is back.
     fn status(&self, kind: &str, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        let agent = self.agent(fields)?;
+        let mut agent = self.agent(fields)?;
         let known = self.state().agents.get(&agent.id);
         let status = match fields.text("status")? {
             Some(name) => Status::of(&name).ok_or_else(|| wrong("status", Status::NAMES, &name))?,
@@ -185,7 +189,10 @@ impl Asking<'_> {
                 return Err(Refusal::new(Code::InvalidPayload, text));
             }
         };
-        if known.is_none() && self.state().place_for_agent(&agent.id, &agent.name).is_none() {
+        let fits = self.state().place_for_agent(&agent.id, &agent.name).is_some();
+        if let Some(known) = known.filter(|_| !fits) {
+            agent.name = known.name.clone();
+        } else if !fits {
             let text = format!(
                 "department {} knows as many agents on duty as it can ({} or {} KiB): some must go off duty first",
                 self.rule.name,
@@ -195,7 +202,8 @@ impl Asking<'_> {
             return Err(Refusal { text: text.into(), ..Refusal::busy(FULL_MS) });
         }
         // Who is not in the room has no desk that could close.
-        let desk = self.desk && self.room.presence.is_here(&user(&agent.id));
+        let has_one = self.desk || known.is_some_and(|known| known.desk);
+        let desk = has_one && self.room.presence.is_here(&user(&agent.id));
         let changes = known.is_none_or(|known| {
             (known.status, known.desk, &known.name) != (status, desk, &agent.name) || known.before.is_some()
         });

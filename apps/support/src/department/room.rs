@@ -10,6 +10,8 @@ use super::state::{FIGURES_MAX, GONE_MAX, PLACES_MAX};
 
 /// Sessions that wait or are somebody's: a department with more of them is several.
 pub(crate) const SESSIONS_MAX: usize = 2_000;
+/// That wait, of one customer: as many as a visitor's token names.
+pub(crate) const WAITING_OF_ONE_MAX: usize = 20;
 /// Their share of the snapshot: 2,000 with ordinary ids, names and topics.
 pub(crate) const SESSIONS_BYTES_MAX: usize = 800 << 10;
 /// What a session takes there besides its texts and its agent's id.
@@ -32,6 +34,14 @@ impl Department {
         self.agents.keys().map(|id| quoted(id)).fold(ID_BYTES, usize::max)
     }
 
+    /// Whether its customer has as many waiting here as one person may; another one would push others out.
+    pub(crate) fn has_too_many(&self, waits: &kinds::Waits) -> bool {
+        let others = self.sessions.iter().filter(|(session, entry)| {
+            **session != waits.session && entry.waits() && entry.customer_id == waits.customer_id
+        });
+        others.count() >= WAITING_OF_ONE_MAX
+    }
+
     /// Whether it finds a place, or stays in the one it has.
     pub(crate) fn has_place_for(&self, waits: &kinds::Waits) -> bool {
         let own = [&waits.customer_id, &waits.name, &waits.topic];
@@ -51,15 +61,19 @@ impl Department {
         self.agents.iter().map(|(id, agent)| quoted(id) + quoted(&agent.name) + AGENT_BYTES).sum()
     }
 
-    /// Who has to be forgotten so that one more agent finds a place; `None`: that is not enough.
+    /// Who has to be forgotten so that one more agent finds a place, or a known one another name; `None`: that is not enough.
     pub(crate) fn place_for_agent(&self, id: &str, name: &str) -> Option<Vec<String>> {
         let longest = self.longest_id().max(quoted(id));
         if self.sessions_bytes(longest) > SESSIONS_BYTES_MAX {
             return None;
         }
-        let (mut count, mut bytes) = (self.agents.len() + 1, self.agents_bytes());
-        bytes += quoted(id) + quoted(name) + AGENT_BYTES;
-        let mut idle = self.idle_agents().into_iter();
+        let (mut count, mut bytes) = (self.agents.len(), self.agents_bytes());
+        match self.agents.get(id) {
+            Some(known) => bytes -= quoted(&known.name),
+            None => (count, bytes) = (count + 1, bytes + quoted(id) + AGENT_BYTES),
+        }
+        bytes += quoted(name);
+        let mut idle = self.idle_agents().into_iter().filter(|(other, _)| *other != id);
         let mut forgotten = Vec::new();
         while count > AGENTS_MAX || bytes > AGENTS_BYTES_MAX {
             let (id, agent) = idle.next()?;

@@ -129,11 +129,17 @@ impl Department {
         let body: kinds::Waits = read(&record.body)?;
         let (from, as_of) = (body.from.parse().ok()?, body.as_of.parse().ok()?);
         let before = self.sessions.remove(&body.session);
-        // What an agent has stays theirs while it is told of the same waiting.
-        let stand = match before {
+        // What an agent has stays theirs while it is told of the same waiting. It says so again although it was told: it is told
+        // again, for its log may have lost its end.
+        let mut stand = match before {
             Some(Entry { stand, from: same, .. }) if same == from => stand,
             _ => Stand::Waiting,
         };
+        if let Stand::Given { tells, .. } = &mut stand
+            && tells.open.is_none()
+        {
+            *tells = Tells { what: Word::Assign, open: Some((PositionText(record.position), 0)) };
+        }
         self.gone.retain(|(gone, _)| *gone != body.session);
         let entry = Entry {
             from,
@@ -232,10 +238,8 @@ impl Department {
 
     fn agent_status(&mut self, record: &Record) -> Option<()> {
         let body: kinds::AgentStatus = read(&record.body)?;
-        if !self.agents.contains_key(&body.agent.id) {
-            for idle in self.place_for_agent(&body.agent.id, &body.agent.name).unwrap_or_default() {
-                self.agents.remove(&idle);
-            }
+        for idle in self.place_for_agent(&body.agent.id, &body.agent.name).unwrap_or_default() {
+            self.agents.remove(&idle);
         }
         let last = self.agents.get(&body.agent.id).map_or(record.position, |agent| agent.last);
         let agent = Agent {

@@ -33,7 +33,7 @@ fn reason(fields: &Fields<'_>, otherwise: &str) -> Result<String, Refusal> {
 }
 
 /// Nobody else's word may be in flight: a session that its department and its people have not heard of for long is not moved on.
-fn untold(session: &Session) -> Result<(), Refusal> {
+pub(super) fn untold(session: &Session) -> Result<(), Refusal> {
     match session.untold.is_full() {
         true => Err(Refusal::busy(5_000)),
         false => Ok(()),
@@ -121,6 +121,9 @@ impl Asking<'_> {
         if self.state().customer.as_ref() == Some(&customer) {
             return Ok(Decision::nothing());
         }
+        if self.state().promised().is_some_and(|agent| agent.id == customer.id) {
+            return Err(wrong("user_id", "somebody else than the session's agent", &customer.id));
+        }
         let body = kinds::Linked { customer, email };
         Ok(Decision::record(USER_LINKED, written(&body)).touching(Touched::Everybody))
     }
@@ -134,6 +137,12 @@ impl Asking<'_> {
         };
         if !self.who.is(&agent) {
             self.needs(Part::Lead, "assign sessions to others")?;
+        }
+        // One of those who want it has it, as by `pick`: a colleague's is not for the taking.
+        if let Some(other) = self.state().promised().filter(|other| other.id != agent.as_str())
+            && self.part < Part::Lead
+        {
+            return Err(Refusal::new(Code::App("TAKEN"), format!("session was given to {}", other.name)));
         }
         let department = self.state().department.clone();
         let department = self.rules.department_or_first(department.as_deref())?.name.clone();

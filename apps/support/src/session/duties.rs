@@ -21,6 +21,9 @@ const PLACE: Duration = Duration::from_secs(3600);
 /// A department that was restored from an older past does not know who waits.
 const ASK_AGAIN_MS: i64 = 10 * 60_000;
 
+/// Whoever is to be told answers within seconds.
+const FULL_MS: u32 = 1_000;
+
 pub(crate) const REQUEUE: &str = "requeue";
 const WARN: &str = "warn";
 const CLOSE_SILENT: &str = "close_silent";
@@ -146,7 +149,14 @@ fn assigned(session: &Session, fields: &Fields<'_>) -> Result<Decision, Refusal>
     if given <= session.given {
         return Ok(Decision::nothing());
     }
+    // It is asked again.
+    if session.untold.is_full() {
+        return Err(Refusal::busy(FULL_MS));
+    }
     let agent = party(fields, "agent_id", "agent_name")?.ok_or_else(late)?;
+    if session.customer.as_ref().is_some_and(|customer| customer.id == agent.id) {
+        return Err(late());
+    }
     let how = fields.text("how")?.unwrap_or_default().into_owned();
     let body = kinds::Assigned { agent, how, given: given.to_string() };
     let decision = Decision::record(kinds::ASSIGNED, written(&body)).touching(Touched::Everybody);
@@ -184,7 +194,8 @@ fn place(session: &Session, fields: &Fields<'_>) -> Result<Decision, Refusal> {
     if from != session.from || !matches!(session.stage, Stage::Waiting { .. }) {
         return Ok(Decision::nothing());
     }
-    let value = Some(json!({"queue_position": place}).to_string().into());
+    // Of this waiting: what is kept of another one is no place any more.
+    let value = Some(json!({"queue_position": place, "from": from.to_string()}).to_string().into());
     Ok(Decision::soft(SoftDraft {
         key: Arc::from("queue"),
         value,

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use app::{Action, Decision, Fields, SoftDraft, wrong};
 use serde_json::json;
-use vocabulary::{Class, Code, Payload, Refusal};
+use vocabulary::{Class, Code, Payload, Refusal, Touched};
 
 use super::content::{By, message, party};
+use super::course::untold;
 use super::records::{self as kinds, MESSAGE, NOTE, READ, REQUESTED, Sender, Side, UPDATED};
 use super::state::Session;
 use super::{Asking, Part};
@@ -168,7 +169,10 @@ pub(crate) fn heard(rules: &Rules, session: &Session, action: Action<'_>) -> Res
             let value = json!({"name": user.as_str(), "user_type": user_type, "staff": false});
             Ok(typing(user.as_str(), (!off).then(|| value.to_string().into())))
         }
-        "session_update" if rules.authority == Authority::Fleet => updated(&fields),
+        "session_update" if rules.authority == Authority::Fleet => {
+            untold(session)?;
+            updated(&fields)
+        }
         "session_update" => Err(forbidden(
             "this server decides what sessions are: support.authority = \"fleet\" leaves it to the broker",
         )),
@@ -202,5 +206,6 @@ fn updated(fields: &Fields<'_>) -> Result<Decision, Refusal> {
         priority,
         topic: fields.short_text("topic", TOPIC_CHARS_MAX)?.map(Cow::into_owned),
     };
-    Ok(Decision::record(UPDATED, written(&body)))
+    // Who may be here may have changed with it.
+    Ok(Decision::record(UPDATED, written(&body)).touching(Touched::Everybody))
 }

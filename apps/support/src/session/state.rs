@@ -111,6 +111,15 @@ impl Session {
         }
     }
 
+    /// Whose it is, or is to be, unless they have left it.
+    pub(crate) fn promised(&self) -> Option<Party> {
+        match &self.stage {
+            Stage::Active { agent, away: false } => agent.clone(),
+            Stage::Waiting { wished: Some(id), .. } => Some(Party { id: id.clone(), name: id.clone() }),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_away(&self) -> bool {
         matches!(self.stage, Stage::Active { away: true, .. })
     }

@@ -4,7 +4,7 @@
 use app::{Decision, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use vocabulary::{Payload, Position, Refusal, RoomId, StepId, UserId};
+use vocabulary::{Payload, Position, Refusal, RoomId, StepId, Touched, UserId};
 
 use super::records::{self as kinds, TOLD, TRANSFERRED};
 use super::stage::Stage;
@@ -155,7 +155,7 @@ pub(crate) fn settled(
                 Some(first) if first.name != *name && !session.untold.is_full() => {
                     let reason = "department_gone".into();
                     let body = kinds::Transferred { department: first.name.clone(), agent_id: None, reason };
-                    Decision::record(TRANSFERRED, written(&body))
+                    Decision::record(TRANSFERRED, written(&body)).touching(Touched::Everybody)
                 }
                 _ => Decision::nothing(),
             }

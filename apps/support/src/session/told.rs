@@ -83,7 +83,12 @@ pub(crate) fn shown(session: &Session, record: &Record, audience: Audience) -> O
                 "closed_at": record.at.to_string()});
             told("session_closed", closed, false)
         }
-        kinds::AGENT_LEFT | kinds::AGENT_BACK if audience != STAFF => None,
+        kinds::AGENT_LEFT | kinds::AGENT_BACK if audience != STAFF => {
+            let agent =
+                session.agent().filter(|_| audience == CUSTOMER && record.position == session.updated)?;
+            let status = if session.is_away() { "away" } else { "online" };
+            told("agent_status", json!({"agent_id": agent.id, "name": agent.name, "status": status}), false)
+        }
         // Of changes only the one that holds is told: who was away needs no more.
         kinds::STARTED
         | kinds::USER_LINKED
@@ -123,9 +128,8 @@ pub(crate) fn glimpse(session: &Session, change: &SoftChange<'_>, audience: Audi
     };
     if change.key == "queue" {
         // Its end is told by whatever ends the waiting.
-        change.value?;
         let mut update = update(session, audience);
-        update["queue_position"] = field("queue_position")?;
+        update["queue_position"] = place_in_queue(session, change.value?)?;
         let payload = update.to_string().into();
         return Some(Shown {
             kind: "session_update",
@@ -150,6 +154,13 @@ pub(crate) fn glimpse(session: &Session, change: &SoftChange<'_>, audience: Audi
         class: Class::Signal,
         lasting: false,
     })
+}
+
+/// As long as it is that of the waiting that goes on.
+fn place_in_queue(session: &Session, value: &[u8]) -> Option<Value> {
+    let mut value: Value = serde_json::from_slice(value).ok()?;
+    let waits = matches!(session.stage, Stage::Waiting { .. });
+    (waits && value["from"] == session.from.to_string()).then(|| value["queue_position"].take())
 }
 
 /// What holds, besides what was said.
@@ -224,10 +235,9 @@ pub(crate) fn present(session: &Session, presence: Presence<'_>) -> Payload {
 /// With the place in the queue, which is known while the department says it.
 pub(super) fn session(rules: &Rules, asking: &Asking<'_>) -> Payload {
     let mut about = about(rules, asking.state(), asking.part, asking.audience());
-    let place: Option<Value> =
-        asking.room.soft.get("queue").and_then(|value| serde_json::from_slice(value).ok());
-    if let Some(place) = place.filter(|_| matches!(asking.state().stage, Stage::Waiting { .. })) {
-        about["queue_position"] = place["queue_position"].clone();
+    let place = asking.room.soft.get("queue").and_then(|value| place_in_queue(asking.state(), value));
+    if let Some(place) = place {
+        about["queue_position"] = place;
     }
     about.to_string().into()
 }

@@ -59,6 +59,12 @@ fn a_department_of_everything_is_saved_within_a_mebibyte() {
             let caller = vocabulary::Caller::Step(StepId { saga, position, number: 0 });
             world.does(DESK, &caller, "session_over", r#"{"first_response_ms":1000000,"rating":5}"#);
         }
+        // Whoever is known and has a longer name now has it if it fits.
+        for number in 0..520 {
+            let status = serde_json::json!({"agent_id": format!("{number}{}", "\"".repeat(agents)),
+                "agent_name": "\u{1f941}".repeat(100), "status": "busy"});
+            let _ = world.ask(DESK, &super::world::key(), "heartbeat", &status.to_string());
+        }
         let department = world.department(DESK);
         department.check_bounds();
         assert!(department.queue().len() < department.sessions.len(), "some are given");

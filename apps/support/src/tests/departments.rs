@@ -196,10 +196,68 @@ fn supervisors_give_sessions_to_others_and_agents_take_their_own() {
     );
     assert_eq!((world.department(DESK).load("a1"), world.department(DESK).load("a2")), (0, 1));
     assert_eq!(world.told(ONE, &user("a3"), "assign", r#"{"agent_id":"a1"}"#), "! Forbidden");
-    world.does(ONE, &user("a1"), "assign", "{}");
+    assert_eq!(world.refusal(ONE, &user("a1"), "assign", "{}").text, "session was given to A2");
+    world.does(ONE, &user("s"), "assign", r#"{"agent_id":"a1"}"#);
     world.settle();
     assert_eq!(world.stands(ONE), "active a1", "asked of the session itself");
     assert_eq!(world.told(ONE, &user("a1"), "assign", "{}"), "! TAKEN");
+}
+
+#[test]
+fn of_two_agents_who_ask_the_session_itself_one_has_it() {
+    let mut world = World::new();
+    for agent in ["a1", "a2"] {
+        world.on_duty(agent);
+        world.does(DESK, &user(agent), "set_status", r#"{"status":"busy"}"#);
+    }
+    world.starts(ONE, "c1");
+    world.does(ONE, &user("a1"), "assign", "{}");
+    assert_eq!(world.refusal(ONE, &user("a2"), "assign", "{}").text, "session was given to a1");
+    world.does(DESK, &user("a1"), "set_status", r#"{"status":"online"}"#);
+    world.settle();
+    assert_eq!(world.stands(ONE), "active a1");
+    assert_eq!(world.refusal(ONE, &user("a2"), "assign", "{}").text, "session was given to A1");
+    // Whoever has left it, and owes nothing, holds nobody up.
+    world.says(ONE, &user("a1"), "what is the number?");
+    world.does(DESK, &user("a1"), "set_status", r#"{"status":"offline"}"#);
+    world.does(DESK, &user("a2"), "set_status", r#"{"status":"online"}"#);
+    world.settle();
+    world.does(ONE, &user("a2"), "assign", "{}");
+    world.settle();
+    assert_eq!(world.stands(ONE), "active a2");
+}
+
+#[test]
+fn one_customer_does_not_fill_the_queue() {
+    let mut world = World::new();
+    for number in 0..22 {
+        world.starts(&super::bounds::name(number), "c1");
+    }
+    assert_eq!(world.department(DESK).queue().len(), 20);
+    world.starts(ONE, "c2");
+    assert_eq!(world.department(DESK).queue().len(), 21, "others wait as ever");
+    // A place that becomes free is the next one's, when it asks again.
+    world.does(&super::bounds::name(3), &user("c1"), "close", "{}");
+    world.settle();
+    assert_eq!(world.department(DESK).queue().len(), 21);
+}
+
+#[test]
+fn a_place_in_a_queue_is_that_of_the_waiting_that_goes_on() {
+    let mut world = World::new();
+    world.starts(ONE, "c1");
+    world.starts(TWO, "c2");
+    world.wait(10_000);
+    while world.do_due(DESK) {}
+    world.settle();
+    let place = |world: &mut World| {
+        let told = world.told(TWO, &user("c2"), "get_session", "{}");
+        serde_json::from_str::<Value>(&told).expect("JSON")["queue_position"].clone()
+    };
+    assert_eq!(place(&mut world), 2);
+    world.does(TWO, &user("s"), "transfer", r#"{"department":"licences"}"#);
+    assert_eq!(place(&mut world), Value::Null, "it was the other department's");
+    assert_eq!(world.glimpse(TWO, "queue", crate::CUSTOMER), None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::world::{DESK, ONE, World, broker, guest, key, rules, user, user_in};
 use crate::{Authority, CUSTOMER, OUTWARD, Rules, STAFF};
+use vocabulary::Touched;
 
 const REFUSED: &str = "the fleet's own back end decides this (support.authority = \"fleet\")";
 
@@ -55,6 +56,29 @@ fn the_back_end_says_what_a_session_is() {
     for bad in [r#"{"status":"open"}"#, r#"{"priority":"most"}"#, r#"{"department":"a b"}"#] {
         assert_eq!(world.told(ONE, &broker(), "session_update", bad), "! InvalidPayload", "{bad}");
     }
+}
+
+#[test]
+fn whoever_is_here_is_asked_again_when_it_is_another_department_or_customer() {
+    let mut world = fleet();
+    assert_eq!(world.enters(ONE, &user_in("a1", Some(&["sales"]))), Ok(STAFF.0), "nobody knows whose it is");
+    let update = r#"{"department":"licences","customer_id":"c9"}"#;
+    let records = world.ask(ONE, &broker(), "session_update", update).expect("the back end decides");
+    assert_eq!(records[0].touches, Touched::Everybody);
+    assert_eq!(world.enters(ONE, &user_in("a1", Some(&["sales"]))), Err("! Forbidden".into()));
+}
+
+#[test]
+fn a_session_that_others_have_not_heard_of_for_long_is_not_moved_on() {
+    let mut world = fleet();
+    let mut refused = 0;
+    for number in 0..60 {
+        let update = format!(r#"{{"customer_id":"c{number}"}}"#);
+        refused += usize::from(world.ask(ONE, &broker(), "session_update", &update).is_err());
+    }
+    assert!(refused > 20, "{refused}");
+    world.settle();
+    world.does(ONE, &broker(), "session_update", r#"{"customer_id":"c1"}"#);
 }
 
 #[test]

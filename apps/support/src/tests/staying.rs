@@ -208,6 +208,46 @@ fn who_waits_and_is_gone_for_a_day_has_given_up() {
 }
 
 #[test]
+fn a_session_that_lost_its_end_is_told_again_whose_it_is() {
+    let mut world = served();
+    let given = world.places[ONE].log.iter().position(|record| record.kind == "assigned").expect("given");
+    let lost = world.places[ONE].log.len() - given;
+    world.loses(ONE, lost);
+    assert_eq!(world.stands(ONE), "waiting");
+    world.wait(10 * MINUTE);
+    world.settle();
+    assert_eq!(world.stands(ONE), "active a1");
+    assert_eq!(world.department(DESK).load("a1"), 1);
+}
+
+#[test]
+fn who_worked_by_http_and_is_here_has_a_minute_as_everybody() {
+    let mut world = World::new();
+    world.does(DESK, &key(), "heartbeat", r#"{"agent_id":"a1","status":"online"}"#);
+    world.comes(DESK, "a1");
+    world.starts(ONE, "c1");
+    assert_eq!(world.stands(ONE), "active a1");
+    world.wait(60 * MINUTE);
+    world.settle();
+    assert_eq!(world.stands(ONE), "active a1", "they are here");
+    world.goes(DESK, "a1");
+    world.wait(MINUTE - 1);
+    world.settle();
+    assert_eq!(world.stands(ONE), "active a1");
+    world.wait(1);
+    world.settle();
+    assert_eq!(world.stands(ONE), "waiting");
+}
+
+#[test]
+fn a_desk_is_one_also_while_its_agent_speaks_by_http() {
+    let mut world = World::new();
+    world.on_duty("a1");
+    world.does(DESK, &key(), "heartbeat", r#"{"agent_id":"a1","agent_name":"A1"}"#);
+    assert!(world.department(DESK).agents["a1"].desk);
+}
+
+#[test]
 fn a_department_that_lost_its_past_is_told_again() {
     let mut world = World::new();
     world.starts(ONE, "c1");

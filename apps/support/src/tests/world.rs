@@ -343,6 +343,19 @@ impl World {
         panic!("rooms that never come to rest");
     }
 
+    /// Another replica goes on, which has not got the last of its records.
+    pub(super) fn loses(&mut self, room: &str, records: usize) {
+        let mut state = self.app.start(&RoomId::new("support", room));
+        let place = self.place(room);
+        place.log.truncate(place.log.len() - records);
+        place.next = Position { epoch: Epoch::new(2, 7), offset: 1 };
+        let log = place.log.clone();
+        for record in &log {
+            assert_eq!(self.app.apply(&mut state, record), Applied::Done);
+        }
+        self.place(room).state = state;
+    }
+
     /// A session as a customer's page begins one.
     pub(super) fn starts(&mut self, room: &str, customer: &str) {
         self.does(room, &user(customer), "start", r#"{"topic":"a licence"}"#);
