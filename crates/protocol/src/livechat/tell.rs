@@ -11,6 +11,7 @@ use crate::reading;
 
 /// What everybody is who is no staff.
 const CUSTOMER: &str = "customer";
+const STAFF: [&str; 3] = ["agent", "supervisor", "admin"];
 
 pub(super) fn write(item: &Item<'_>, out: &mut Vec<u8>) -> bool {
     match *item {
@@ -167,6 +168,9 @@ struct Said<'a> {
     sender_id: Has,
     #[serde(default)]
     message_id: Has,
+    /// Somebody's in their company, say: then it is not the log's.
+    #[serde(default)]
+    position: Has,
     /// The fleet's back end has ids of its own for its messages.
     #[serde(borrow, default)]
     event_id: Option<reading::Text<'a>>,
@@ -214,7 +218,9 @@ fn write_shown(data: &mut Object<'_>, room: &str, shown: &Shown, position: Posit
     }
     data.splice(&shown.payload);
     data.time("timestamp", at);
-    data.position("position", position);
+    if !said.position.0 {
+        data.position("position", position);
+    }
 }
 
 fn write_entry(out: &mut Vec<u8>, room: &str, entry: &PageEntry) {
@@ -240,7 +246,7 @@ fn write_typing(data: &mut Object<'_>, room: &str, shown: &Shown, at: Wall) {
 fn write_whose(data: &mut Object<'_>, room: &str, user: &User, at: Wall) {
     data.text("session_id", room);
     data.text("user_id", user.person.id.as_str());
-    data.text("user_type", user.role.as_deref().unwrap_or(CUSTOMER));
+    data.text("user_type", user.role.as_deref().filter(|role| STAFF.contains(role)).unwrap_or(CUSTOMER));
     data.time("timestamp", at);
 }
 
