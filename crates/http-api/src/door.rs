@@ -65,7 +65,7 @@ pub(crate) async fn share(State(door): State<Arc<Door>>, request: Request, next:
 fn preflight() -> Response {
     let fields = [
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, idempotency-key"),
         (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE),
     ];
     (StatusCode::NO_CONTENT, fields).into_response()

@@ -7,7 +7,7 @@ mod staff;
 mod transcript;
 mod visitors;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -180,12 +180,20 @@ fn of_refusal(refusal: &Refusal) -> Fault {
     }
 }
 
+/// Whoever has one address of version 6 has all of its network.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 impl Livechat {
     fn may_start(&self, address: IpAddr) -> Result<(), Fault> {
         if self.exempt.iter().any(|network| network.has(address)) {
             return Ok(());
         }
-        self.of_starts.take(&address)
+        self.of_starts.take(&network(address))
     }
 
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {

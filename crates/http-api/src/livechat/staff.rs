@@ -108,6 +108,10 @@ fn of_all<'a>(boards: &'a [Value], key: &'a str) -> impl Iterator<Item = Value> 
     })
 }
 
+fn sum(boards: &[Value], key: &str) -> u64 {
+    boards.iter().filter_map(|board| board[key].as_u64()).sum()
+}
+
 async fn listed(livechat: &Livechat, headers: &HeaderMap, asked: Asked, keys: &[(&str, &str)]) -> Answer {
     let pairs = Pairs::of(asked)?;
     let (status, agent) = (pairs.one("status")?, pairs.one("agent_id")?);
@@ -120,10 +124,13 @@ async fn listed(livechat: &Livechat, headers: &HeaderMap, asked: Asked, keys: &[
             item
         }));
     }
-    sessions.retain(|item| {
-        agent.is_none_or(|agent| item["agent"]["agent_id"] == agent || item["agent"]["id"] == agent)
-    });
-    ok("Sessions", json!({ "total": sessions.len(), "sessions": sessions }))
+    // A board has as many as fit into it, and says how many there are.
+    let counted = keys.iter().filter(|(_, stands)| status.is_none_or(|status| status == *stands));
+    let all: u64 = counted.map(|(key, _)| sum(&boards, &format!("{key}_count"))).sum();
+    let more = all > sessions.len() as u64;
+    sessions.retain(|item| agent.is_none_or(|agent| item["agent"]["id"] == agent));
+    let total = if agent.is_some() { sessions.len() as u64 } else { all };
+    ok("Sessions", json!({ "total": total, "more": more, "sessions": sessions }))
 }
 
 pub(super) async fn waiting(State(livechat): Shared, headers: HeaderMap, asked: Asked) -> Answer {
@@ -166,14 +173,13 @@ pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap
 pub(super) async fn figures(State(livechat): Shared, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, None).await?;
     let count = |status: &str| of_all(&boards, "agents").filter(|agent| agent["status"] == status).count();
-    let sum = |key: &str| boards.iter().filter_map(|board| board[key].as_u64()).sum::<u64>();
     let figures: Vec<Value> = boards
         .iter()
         .map(|board| json!({"department": board["department"], "figures": board["figures"]}))
         .collect();
     let told = json!({
         "online": count("online"), "busy": count("busy"), "away": count("away"), "offline": count("offline"),
-        "waiting": sum("waiting_count"), "active": sum("active_count"), "departments": figures,
+        "waiting": sum(&boards, "waiting_count"), "active": sum(&boards, "active_count"), "departments": figures,
     });
     ok("Statistics", told)
 }
