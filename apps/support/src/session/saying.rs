@@ -89,7 +89,7 @@ impl Asking<'_> {
         let Some(person) = self.who.person.filter(|_| self.part != Part::Backend) else {
             return Err(forbidden("only a user types"));
         };
-        let off = fields.raw("is_typing").is_some_and(|raw| raw.get() == "false");
+        let off = fields.truth("is_typing")? == Some(false);
         let user_type = if self.part == Part::Customer { "customer" } else { "agent" };
         // Who writes a note is no news to the customer.
         let among_staff = self.part == Part::Staff;
@@ -111,7 +111,7 @@ impl Asking<'_> {
             _ if own_agent => (Side::Agent, self.state().read_by_agent),
             _ => return Err(forbidden("only the customer and the session's agent mark what is read")),
         };
-        if upto > self.state().newest {
+        if !self.state().may_be_read(upto) {
             return Err(wrong("upto", "a position in this session", &upto.to_string()));
         }
         if upto <= mark {
@@ -165,7 +165,7 @@ pub(crate) fn heard(rules: &Rules, session: &Session, action: Action<'_>) -> Res
             let user = fields.user("user_id")?;
             let user_type = fields.required_text("user_type", "customer or agent")?;
             let user_type = if user_type == "customer" { "customer" } else { "agent" };
-            let off = fields.raw("is_typing").is_some_and(|raw| raw.get() == "false");
+            let off = fields.truth("is_typing")? == Some(false);
             let value = json!({"name": user.as_str(), "user_type": user_type, "staff": false});
             Ok(typing(user.as_str(), (!off).then(|| value.to_string().into())))
         }

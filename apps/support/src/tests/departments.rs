@@ -294,7 +294,7 @@ fn a_session_that_was_handed_on_does_not_come_back_by_itself() {
     world.does(ONE, &user("a1"), "transfer", r#"{"agent_id":"a2"}"#);
     world.settle();
     assert_eq!(world.stands(ONE), "waiting", "a2 is not there, and a1 gave it away");
-    world.does(TWO, &user("c2"), "start", r#"{"priority":"urgent"}"#);
+    world.does(TWO, &key(), "start", r#"{"customer_id":"c2","priority":"urgent"}"#);
     world.settle();
     let seen = board(&mut world, "s");
     assert_eq!(
