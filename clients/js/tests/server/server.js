@@ -32,6 +32,8 @@ export function owned(child) {
 /** Longer than any test has to wait; below the runner's limit for a file, so that what did not come is named. */
 const UNTIL_MAX_MS = 120_000;
 
+const GLANCE_MS = 50;
+
 export function binary() {
   if (!BINARY) throw new Error("KULKUL_BINARY is not set: cargo build --package kulkul, then KULKUL_BINARY=../../target/debug/kulkul npm run test:server");
   // The server runs in a folder of its own.
@@ -130,7 +132,10 @@ export function until(holds, ...emitters) {
         done();
         resolve();
       });
+    // What a promise brings about holds only after the event that settled it.
+    const again = setInterval(look, GLANCE_MS);
     const done = () => {
+      clearInterval(again);
       clearTimeout(patience);
       offs.forEach((off) => off());
     };
