@@ -83,7 +83,7 @@ export function stored(message, { mine, state }) {
   else bubble.append(make("span", { class: "out" }, "You: "));
   if (text !== "") bubble.append(textOf(text));
   for (const file of filesOf(message)) bubble.append(make("p", { class: "attached" }, fileOf(file)));
-  const foot = make("p", { class: "foot" }, make("time", { datetime: message.timestamp, title: moment(at) }, clock(at)), state !== "" && make("span", { class: "seen" }, ` · ${state}`));
+  const foot = make("p", { class: "foot" }, make("time", { datetime: message.timestamp, title: moment(at) }, clock(at)), state !== "" && make("span", { class: state === "Seen" ? "seen read" : "seen" }, ` · ${state}`));
   return make("li", { class: mine ? "message mine" : "message", "data-id": message.id, tabindex: "-1" }, !mine && face(who, "small"), make("div", { class: "said" }, bubble, foot));
 }
 
