@@ -85,7 +85,7 @@
     @media print { .corner { display: none; } }
   `;
 
-  /** What this page remembers of the window: that there is a conversation, and that it stood open. Never whose. Storage may be
+  /** What this page remembers of the window: that an answer may come, and that it stood open. Never to whom. Storage may be
    * turned off, which throws where it is named; then the window begins closed on every page. */
   const session = () => sessionStorage;
   const local = () => localStorage;
@@ -256,8 +256,8 @@
       if (isOpen) tell("opened", wantsFocus);
     } else if (data.does === "unread" && Number.isSafeInteger(data.count) && data.count >= 0) {
       counts(data.count);
-    } else if (data.does === "begun") {
-      note(local, "begun", true);
+    } else if (data.does === "begun" || data.does === "over") {
+      note(local, "begun", data.does === "begun");
     } else if (data.does === "close") {
       shut();
     }

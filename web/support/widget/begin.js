@@ -84,6 +84,7 @@ export class Begin {
       this.#begun(session);
     } catch (error) {
       tell("begin-trouble", ofRefusal(/** @type {any} */ (error)));
+      $("begin-do").scrollIntoView({ block: "nearest" });
     } finally {
       this.#busy(false);
     }

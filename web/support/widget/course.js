@@ -56,7 +56,7 @@ export class Course {
   /** What is said of it, in a line. */
   words() {
     const { about, isLost, isAlone } = this.#of ?? {};
-    if (isLost) return "This conversation does not open any more";
+    if (isLost) return "It does not open any more";
     if (!about) return "Connecting…";
     if (about.status === "waiting") return ofPlace(about.queue_position);
     if (about.status === "closed") return "This conversation has ended";
@@ -89,7 +89,7 @@ export class Course {
     $("warned").hidden = closes === null;
     if (closes === null) return;
     const left = closes - Date.now();
-    tell("warned-words", left > 0 ? `This conversation ends in ${duration(left)}, unless you answer.` : "This conversation ends now, unless you answer.");
+    tell("warned-words", left > 0 ? `This conversation ends in ${duration(left).replace(" ", "\u00a0")}, unless you answer.` : "This conversation ends now, unless you answer.");
     this.#timer = setTimeout(() => this.#tellWarning(), TICK_MS);
   }
 
@@ -153,7 +153,10 @@ export class Course {
       toast("Thank you. We know where to reach you.");
       $("say").focus();
     } catch (error) {
-      tell("contact-trouble", ofRefusal(/** @type {any} */ (error)));
+      const { code, message } = /** @type {any} */ (error);
+      const isAddress = code === "INVALID_PAYLOAD" && /contact_email/.test(message);
+      tell("contact-trouble", isAddress ? "That is no e-mail address: it has an @, and behind it a name with a dot." : ofRefusal(/** @type {any} */ (error)));
+      if (isAddress) field("contact-email").focus();
     }
   }
 

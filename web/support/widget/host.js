@@ -1,5 +1,6 @@
-// The page around the window, if there is one: when the window is open, and what that page may know, which is how many messages
-// are unread. Only the page that the frame stands in is heard, under the origin that it named; a page that lied is told nothing.
+// The page around the window, if there is one: when the window is open, and what that page may know, which is whether an answer is
+// waited for, and how many messages are unread. Only the page that the frame stands in is heard, under the origin that it named; a
+// page that lied is told nothing.
 
 /** What the tag on the page says. */
 const asked = new URLSearchParams(location.hash.slice(1));
@@ -48,7 +49,7 @@ export class Host {
     return this.isOpen && !document.hidden;
   }
 
-  /** @param {"ready" | "begun" | "close" | "unread"} does @param {{count?: number}} [more] */
+  /** @param {"ready" | "begun" | "over" | "close" | "unread"} does @param {{count?: number}} [more] */
   tell(does, more = {}) {
     if (this.origin !== null) parent.postMessage({ kulkul: "support", does, ...more }, this.origin);
   }

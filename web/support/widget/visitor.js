@@ -26,6 +26,8 @@ document.title = settings.title;
 let conversation = /** @type {Conversation | null} */ (null);
 let part = /** @type {Part | null} */ (null);
 let unread = 0;
+/** An answer may come. @type {boolean | null} */
+let waits = null;
 
 const host = new Host({
   opened: (focus) => {
@@ -39,7 +41,7 @@ const announcer = new Announcer();
 const timeline = new Timeline(looks);
 const composer = new Composer(() => timeline.toEnd());
 const course = new Course(() => anew());
-const begin = new Begin(begun, () => show("talk"));
+const begin = new Begin((session) => enter(session), () => show("talk"));
 
 // ---------------------------------------------------------------- parts
 
@@ -71,14 +73,9 @@ function anew() {
 }
 
 /** @param {Session} session */
-function begun(session) {
-  host.tell("begun");
-  enter(session);
-}
-
-/** @param {Session} session */
 function enter(session) {
   conversation?.end();
+  if (conversation?.isLost) kept.drop(conversation.session.id);
   kept.keep({ current: session.id });
   const fresh = new Conversation(session, {
     changed: () => fresh === conversation && tellAll(),
@@ -152,10 +149,19 @@ function tellTyping() {
 
 function tellUnread() {
   const count = conversation?.unread ?? 0;
+  if (conversation?.isLost) tellWaits(false);
+  else if (conversation?.status) tellWaits(conversation.status !== "closed" || count > 0);
   if (count === unread) return;
   unread = count;
   host.tell("unread", { count });
   document.title = count > 0 ? `(${count}) ${settings.title}` : settings.title;
+}
+
+/** Whether the next page is to have the window behind its closed button. @param {boolean} is */
+function tellWaits(is) {
+  if (is === waits) return;
+  waits = is;
+  host.tell(is ? "begun" : "over");
 }
 
 // ---------------------------------------------------------------- what one can do
@@ -198,7 +204,6 @@ onChange(() => {
 
 const { current } = kept;
 if (current) {
-  host.tell("begun");
   enter(current);
 } else {
   begin.show(kept.now.draft, false);

@@ -81,6 +81,7 @@ export function ofRefusal({ code, message, retryAfterMs, ref, status }) {
       return `The server made a mistake.${ref ? ` Whoever runs it finds it under ${ref}.` : ""}`;
     default: {
       if (/origin not allowed/.test(message)) return `This chat is not open yet: its server has to name ${location.origin} in allowed_origins, too.`;
+      if (/support\.authority/.test(message)) return "No conversation can be begun here. Ask whoever runs this site where it can.";
       const words = message || code;
       return `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
     }
