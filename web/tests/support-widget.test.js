@@ -187,6 +187,10 @@ test('kill -9 of the server in the middle loses nothing and repeats nothing', as
   await cy.finds('#banner', 'No connection');
   await cy.finds('.delivery', 'waits for the connection…');
   await cy.shoots('support-offline');
+  // A page that is left now has them again where one writes.
+  await cy.frame().evaluate(() => dispatchEvent(new PageTransitionEvent('pagehide')));
+  assert.match((await cy.kept()).draft, /Said 6\n\nSaid 7\n\nSaid 8$/);
+  await cy.frame().evaluate(() => document.querySelector('#say').dispatchEvent(new Event('input')));
   await server.run();
   await cy.at('#banner-do').click().catch(() => {});
   await cy.loses('.pending');

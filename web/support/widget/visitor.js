@@ -195,6 +195,13 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("visibilitychange", () => timeline.soon());
 
+// What waits for a connection ends with the page; its words do not. The first message is kept with its conversation.
+addEventListener("pagehide", () => {
+  const waiting = (conversation?.room.pending ?? []).filter(({ state }) => state !== "sending").map(({ payload }) => String(payload.message));
+  const unsent = waiting.filter((text) => text !== conversation?.session.first);
+  if (unsent.length > 0) kept.keep({ draft: [...unsent, kept.now.draft].filter((text) => text !== "").join("\n\n") });
+});
+
 /** Another window of the same browser begins one, or goes on with another. */
 onChange(() => {
   const { current } = kept;
