@@ -35,6 +35,8 @@
   /** And one that does not even load. */
   const LOAD_MS = 20_000;
 
+  /** Where there is no place for a window within the window. */
+  const SMALL = "(max-width: 30rem), (max-height: 26rem)";
   const SHEET = `
     :host { all: initial !important; }
     * { box-sizing: border-box; }
@@ -75,11 +77,11 @@
       .panel, .refused { background: #17110d; border-color: #3a2c22; color: #f2e7d8; }
       .refused a, .refused button { color: #ee7a5c; border-color: #ee7a5c; }
     }
-    @media (max-width: 30rem), (max-height: 26rem) {
+    @media ${SMALL} {
       .corner { right: 1rem; bottom: 1rem; }
       [data-open] { inset: 0; }
       [data-open] .launch { display: none; }
-      .panel { position: fixed; inset: 0; width: auto; height: auto; border: 0; border-radius: 0; }
+      .panel { position: fixed; inset: 0 0 auto 0; width: auto; height: 100vh; height: 100dvh; border: 0; border-radius: 0; }
     }
     @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
     @media print { .corner { display: none; } }
@@ -227,6 +229,15 @@
     launch.setAttribute("aria-label", isOpen ? `Close ${title}` : `${title}${unread > 0 ? news : ""}`);
     badge.hidden = unread === 0;
     badge.textContent = unread > 99 ? "99+" : String(unread);
+    fit();
+  }
+
+  /** On a telephone the window is as high as what the keyboard leaves of the screen. */
+  function fit() {
+    const seen = window.visualViewport;
+    const isWhole = isOpen && seen && matchMedia(SMALL).matches && seen.scale === 1;
+    panel.style.top = isWhole ? `${seen.offsetTop}px` : "";
+    panel.style.height = isWhole ? `${seen.height}px` : "";
   }
 
   /** @param {number} count */
@@ -269,6 +280,8 @@
     event.stopPropagation();
     shut();
   });
+
+  for (const change of ["resize", "scroll"]) window.visualViewport?.addEventListener(change, fit);
 
   const host = document.createElement("kulkul-support");
   const root = host.attachShadow({ mode: "open" });
