@@ -218,14 +218,17 @@ test('who cannot begin is told why and when, and keeps what they wrote', async (
   await cy.at('#begin-do').click();
   await cy.finds('#begin-trouble', 'Write a message first');
   await cy.inside.locator('#first').fill('Let me in');
-  let status;
-  do {
-    status = (await fetch(`${server.url}/api/chat/start`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })).status;
-  } while (status === 201);
-  assert.equal(status, 429);
+  const starts = async () => (await fetch(`${server.url}/api/chat/start`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })).status;
+  await cy.page.route('**/api/chat/start', async (route) => {
+    // All are used up, and so is the next one, a moment before: until another is there the visitor has come.
+    while ((await starts()) !== 429);
+    while ((await starts()) !== 201);
+    await route.continue();
+  });
   await cy.at('#begin-do').click();
   await cy.finds('#begin-trouble', /Too many conversations were begun from where you are\. Try again in \d+ /);
   await cy.shoots('support-too-many');
+  await cy.page.unroute('**/api/chat/start');
   await server.kill();
   await cy.at('#begin-do').click();
   await cy.finds('#begin-trouble', 'The server does not answer. What you wrote stays here');

@@ -158,6 +158,45 @@ test('a page that is loaded again has the window as it was, and what was not sen
   await end(agent, cy);
 });
 
+test('a second window of the same browser is in the same conversation, and what is read in one is read in both', async () => {
+  const { cy, agent, id } = await answered('From the first window');
+  const second = Object.assign(new Visitor(), { name: 'Cy too', page: await cy.context.newPage() });
+  await second.page.goto(page);
+  await second.opensWindow();
+  await second.tellsAgent('From the second window');
+  await cy.stored('From the second window');
+  assert.match(await cy.at('.message', 'From the second window').getAttribute('class'), /\bmine\b/);
+  await cy.closesWindow();
+  await second.closesWindow();
+  await agent.says(id, 'To both');
+  for (const one of [cy, second]) await one.sees('kulkul-support .badge', '1');
+  await second.opensWindow();
+  for (const one of [second, cy]) await one.misses('kulkul-support .badge');
+  await end(agent, cy);
+});
+
+test('where nothing may be stored it lasts as long as the page', async () => {
+  const cy = await Visitor.comes(browser, page);
+  await cy.page.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, name, {
+        get() {
+          throw new DOMException('denied', 'SecurityError');
+        },
+      });
+    }
+  });
+  await cy.page.reload();
+  await cy.opensWindow();
+  await cy.finds('#begin-memory', 'This browser keeps nothing');
+  await cy.starts('Not for long');
+  await cy.finds('#place', 'You are next');
+  await cy.chooses('End this conversation');
+  await cy.at('#ask-do').click();
+  await cy.finds('#over-words', 'You have ended this conversation.');
+  await cy.leaves();
+});
+
 test('earlier messages come by scrolling up', async () => {
   const { cy, agent, id } = await answered('Number 0');
   await cy.page.goto('about:blank');
