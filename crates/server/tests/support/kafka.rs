@@ -1,5 +1,6 @@
 //! A real Kafka of the test's own, as another fleet's brokers are one, and a plain producer and consumer of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -170,9 +171,16 @@ impl Kafka {
             }
         }
         consumer.assign(&list).expect("assigned");
-        // What comes behind what is waited for would be one too many.
-        let mut last = Instant::now();
-        while found.len() < at_least || last.elapsed() < Duration::from_millis(300) {
+        let mut read = BTreeMap::new();
+        // What stands behind what is waited for would be one too many.
+        let is_at_end = |read: &BTreeMap<i32, i64>| {
+            list.elements().iter().all(|element| {
+                let (low, high) =
+                    consumer.fetch_watermarks(topic, element.partition(), PATIENCE).expect("an end");
+                low == high || read.get(&element.partition()).is_some_and(|next| *next >= high)
+            })
+        };
+        while found.len() < at_least || !is_at_end(&read) {
             assert!(since.elapsed() < PATIENCE, "{topic} has {} of {at_least}", found.len());
             let Some(message) = consumer.poll(Duration::from_millis(50)) else { continue };
             let message = message.expect("a record");
@@ -183,7 +191,7 @@ impl Kafka {
                 };
                 headers.iter().map(header).collect()
             });
-            last = Instant::now();
+            read.insert(message.partition(), message.offset() + 1);
             found.push(Found {
                 key: message.key().map(text),
                 value: text(message.payload().unwrap_or_default()),
