@@ -112,6 +112,16 @@ impl Reads {
     /// What nothing is committed for begins at its end, and that is committed before the first record is read: whoever comes
     /// next begins there, too.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+    /// librdkafka keeps in mind that a partition is paused, also while it is another node's; whoever paused it here forgot that when
+    /// it went, and says anew that too much waits.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance
+            && let Err(error) = consumer.resume(list)
+        {
+            tracing::warn!(%error, "partitions that were paused may not be read on");
+        }
+    }
+
         let committed = match consumer.committed_offsets(list.clone(), ANSWER_WITHIN) {
             Ok(committed) => committed,
             Err(error) => return tracing::warn!(%error, "cannot tell how far the topics were read"),
