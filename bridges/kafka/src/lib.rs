@@ -1,6 +1,7 @@
 //! Kafka topics as sources of rooms, and rooms' messages as records of topics. It asks rooms for what a back end could ask for, from
 //! threads of its own; rooms know nothing of it, and no client ever waits for it.
 
+mod busy;
 mod context;
 mod counts;
 mod heard;

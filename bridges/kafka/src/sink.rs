@@ -2,8 +2,6 @@
 //! more; the page is produced in its order, and the room is told that it has left. Where it stands the room itself puts down, so
 //! that nothing here is to be kept. What is produced twice has the same position both times.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vocabulary::{By, Outward, Position, Reply, RoomId, SinkAsks, Told, Wish};
 
+use crate::busy::Busy;
 use crate::counts::add;
 use crate::livechat;
 use crate::parts::{Parts, pause};
@@ -51,13 +50,6 @@ struct Made {
     key: String,
     value: String,
     position: String,
-}
-
-/// Whether a room that is being asked said that it has something once more.
-#[derive(Clone, Copy)]
-enum Again {
-    Yes,
-    No,
 }
 
 enum Way<'a> {
@@ -130,7 +122,7 @@ fn envelope(outward: &Outward) -> Option<String> {
 /// For as long as the thread lives.
 pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
     let (ways, at_once) = (Rc::new(ways), Arc::new(Semaphore::new(ROOMS_AT_ONCE)));
-    let busy: Rc<RefCell<HashMap<RoomId, Again>>> = Rc::default();
+    let busy: Rc<Busy> = Rc::default();
     loop {
         // While nobody answers, rooms wait where they are; they say it again.
         while parts.counts.is_away() && parts.stage() < Stage::Ends {
@@ -139,21 +131,12 @@ pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
         // It is never closed.
         let Ok(place) = at_once.clone().acquire_owned().await else { return };
         let room = owed.next().await;
-        if let Some(again) = busy.borrow_mut().get_mut(&room) {
-            *again = Again::Yes;
+        if !busy.begins(&room) {
             continue;
         }
-        busy.borrow_mut().insert(room.clone(), Again::No);
         let (parts, ways, busy) = (parts.clone(), ways.clone(), busy.clone());
         tokio::task::spawn_local(async move {
-            loop {
-                empty(&parts, &ways, &room).await;
-                match busy.borrow_mut().insert(room.clone(), Again::No) {
-                    Some(Again::Yes) => {}
-                    Some(Again::No) | None => break,
-                }
-            }
-            busy.borrow_mut().remove(&room);
+            busy.run(&parts.counts, &room, async || empty(&parts, &ways, &room).await).await;
             drop(place);
         });
     }
