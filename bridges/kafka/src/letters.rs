@@ -5,14 +5,13 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
-use rdkafka::types::RDKafkaErrorCode;
 
 use crate::counts::add;
 use crate::heard::Heard;
 use crate::parts::{Parts, pause};
+use crate::refusal::Refusal;
 use crate::stage::Stage;
 use crate::wire::ORIGIN;
 
@@ -67,7 +66,7 @@ impl Letters {
                 return false;
             }
             tries += 1;
-            refusals += u32::from(error.as_ref().is_some_and(is_refusal));
+            refusals += u32::from(error.as_ref().and_then(Refusal::of).is_some());
             if refusals >= REFUSALS_MAX {
                 let (place, error) =
                     (heard.place(), error.map_or_else(String::new, |error| error.to_string()));
@@ -111,28 +110,6 @@ fn headers(heard: &Heard, origin: &str, reason: &str, attempts: u32) -> OwnedHea
         headers = headers.insert(Header { key, value: Some(value) });
     }
     headers
-}
-
-/// It was asked, and will say the same again unless somebody does something.
-fn is_refusal(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, InvalidRecord, InvalidTopic, MessageSizeTooLarge, PolicyViolation,
-        TopicAuthorizationFailed, UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
-    };
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            UnknownTopic
-                | UnknownTopicOrPartition
-                | UnknownPartition
-                | TopicAuthorizationFailed
-                | ClusterAuthorizationFailed
-                | MessageSizeTooLarge
-                | InvalidTopic
-                | InvalidRecord
-                | PolicyViolation
-        )
-    )
 }
 
 #[cfg(test)]

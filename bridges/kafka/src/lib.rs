@@ -11,11 +11,13 @@ mod letters;
 mod livechat;
 mod parts;
 mod probe;
+mod refusal;
 mod said;
 mod sink;
 mod source;
 mod stage;
 mod template;
+mod topics;
 mod wire;
 
 use std::cell::RefCell;

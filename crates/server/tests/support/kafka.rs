@@ -125,8 +125,16 @@ impl Kafka {
     }
 
     pub(crate) fn create(&self, topic: &str, partitions: i32) {
+        self.create_with(topic, partitions, &[]);
+    }
+
+    /// With settings of its own.
+    pub(crate) fn create_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create().expect("an admin");
-        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        for (name, value) in settings {
+            topic = topic.set(name, value);
+        }
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let made = admin.create_topics([&topic], &options);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
