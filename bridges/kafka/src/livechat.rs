@@ -29,6 +29,8 @@ impl Livechat {
 
     pub(crate) fn meant(self, bytes: &[u8], value: &Value) -> Result<Meant, Poison> {
         let of = |name: &str| text(value.get(name));
+        // What a room is asked with has the names as they are understood here: back ends write ids as numbers, and UUIDs as they like.
+        let mut named = value.clone();
         let needed = |name: &str| match of(name) {
             Some(text) => Ok(text),
             None => poison(format!("`{name}` must be a text that is not empty")),
@@ -37,11 +39,20 @@ impl Livechat {
             return Ok(Meant::NotForUs);
         }
         let session = needed("session_id")?;
-        if lower_uuid(&session).is_none() {
+        let Some(session) = lower_uuid(&session) else {
             return poison(format!("`session_id` is {session:?}, and must be a UUID"));
-        }
+        };
         let room = RoomId::new(APP, &session);
-        let payload = Payload::copy_from_slice(bytes);
+        named["session_id"] = session.into();
+        for name in ["id", "sender_id", "sender_name", "user_id"] {
+            if let Some(text) = of(name) {
+                named[name] = text.into();
+            }
+        }
+        let payload = match named == *value {
+            true => Payload::copy_from_slice(bytes),
+            false => named.to_string().into(),
+        };
         let said = if self == Livechat::Messages {
             if value.get("message").is_none_or(|message| !message.is_string()) {
                 return poison("`message` must be a text");
@@ -132,6 +143,21 @@ mod tests {
             "user_type": "customer", "is_typing": true, "timestamp": "2025-01-24T10:30:00Z" });
         let Ok(Meant::Said(said)) = meant(Livechat::Typing, &typing) else { panic!("it is said") };
         assert_eq!((said.kind.as_str(), said.id, said.soft), ("typing", None, true));
+    #[test]
+    fn names_are_handed_on_as_they_are_understood() {
+        let mut written = message();
+        written["session_id"] = SESSION.to_uppercase().into();
+        written["id"] = 77.into();
+        written["sender_id"] = 7.into();
+        let Ok(Meant::Said(said)) = meant(Livechat::Messages, &written) else { panic!("it is said") };
+        assert_eq!((said.room.name(), said.id.as_deref()), (SESSION, Some("77")));
+        let handed: Value = serde_json::from_slice(&said.payload).expect("JSON");
+        let mut expected = message();
+        expected["id"] = "77".into();
+        expected["sender_id"] = "7".into();
+        assert_eq!(handed, expected);
+    }
+
         let status = json!({ "type": "connection_status", "session_id": SESSION });
         assert_eq!(meant(Livechat::Connections, &status), Ok(Meant::NotForUs));
     }
