@@ -1,7 +1,8 @@
 //! What librdkafka says by itself: lines for the log, partitions that come and go, figures. It reads no record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -9,10 +10,13 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::counts::{Counts, add, set};
 use crate::ledger::{Ledger, Part};
+use crate::refusal::Refusal;
 
 /// What is on its way to rooms when a partition goes is waited for: what is not done then the next node asks for too, and its
 /// room knows.
@@ -23,6 +27,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Reads {
     pub(crate) counts: Arc<Counts>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) group: String,
+    /// The brokers refused what was to be read; librdkafka says it once, and of no topic. Which it is, its figures tell.
+    pub(crate) denied: AtomicBool,
 }
 
 pub(crate) struct Writes;
@@ -56,16 +63,30 @@ impl ClientContext for Reads {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let mut lags = BTreeMap::new();
+        let (mut lags, mut unread) = (BTreeMap::new(), BTreeSet::new());
         for part in self.ledger.all() {
             let (topic, partition) = &part;
             let figures = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(partition));
-            let Some(figures) = figures.filter(|figures| figures.hi_offset >= 0) else { continue };
+            let Some(figures) = figures.filter(|figures| figures.hi_offset >= 0) else {
+                unread.insert(part.0);
+                continue;
+            };
             let committed = Some(figures.committed_offset).filter(|offset| *offset >= 0);
             let at = self.ledger.mark(&part).or(committed).unwrap_or(figures.hi_offset);
             lags.insert(part, u64::try_from(figures.hi_offset - at).unwrap_or(0));
         }
         self.counts.lags_are(lags);
+        if self.denied.load(Ordering::Relaxed) {
+            self.denied.store(!unread.is_empty(), Ordering::Relaxed);
+            for topic in statistics.topics.keys() {
+                let what = format!("reading {topic}");
+                if unread.contains(&**topic) {
+                    self.counts.is_amiss(&what, "the brokers give none of it: allow READ");
+                } else {
+                    self.counts.is_well(&what);
+                }
+            }
+        }
     }
 }
 
@@ -74,6 +95,7 @@ impl ConsumerContext for Reads {
         add(&self.counts.rebalances_total, 1);
         match rebalance {
             Rebalance::Assign(list) => {
+                self.counts.is_well(&format!("the group {:?}", self.group));
                 let those = parts(list);
                 self.begin(consumer, list);
                 those.into_iter().for_each(|part| self.ledger.open(part));
@@ -106,6 +128,19 @@ impl Reads {
                 add(&self.counts.commits_failed_total, 1);
                 tracing::debug!(%error, "how far this node has come was not committed");
             }
+        }
+    }
+
+    /// What came instead of a record. Whether brokers are there is found out by probes; this is about groups and what we may read.
+    pub(crate) fn fails(&self, error: &KafkaError) {
+        add(&self.counts.failures_total, 1);
+        tracing::debug!(%error, "Kafka does not give what is read");
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            self.denied.store(true, Ordering::Relaxed);
+        }
+        if Refusal::of(error) == Some(Refusal::Group) {
+            let why = format!("we may not be of it: allow READ ({error})");
+            self.counts.is_amiss(&format!("the group {:?}", self.group), &why);
         }
     }
 
@@ -181,4 +216,38 @@ pub(crate) fn commit(
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
     consumer.commit(&list, mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use link::Condition;
+    use rdkafka::statistics::{Partition, Topic};
+
+    /// Brokers that refuse a fetch tell no end, and librdkafka's figures have none then.
+    #[test]
+    fn a_topic_that_we_may_see_and_not_read_is_amiss_until_we_may() {
+        let (counts, ledger) = (Arc::new(Counts::new("")), Arc::new(Ledger::default()));
+        for topic in ["open", "shut"] {
+            ledger.open((topic.into(), 0));
+        }
+        let reads =
+            Reads { counts: counts.clone(), ledger, group: "g".to_owned(), denied: AtomicBool::new(false) };
+        let tell = |hi_offset| {
+            let topic = |hi_offset| {
+                let partition = Partition { hi_offset, ..Partition::default() };
+                Topic { partitions: [(0, partition)].into(), ..Topic::default() }
+            };
+            let topics = [("open".to_owned(), topic(7)), ("shut".to_owned(), topic(hi_offset))];
+            reads.stats(Statistics { topics: topics.into(), ..Statistics::default() });
+        };
+        tell(-1001);
+        assert_eq!(counts.condition(), Condition::Serving, "nothing was fetched yet");
+        reads.fails(&KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed));
+        tell(-1);
+        let Condition::Partly { why } = counts.condition() else { panic!("{:?}", counts.condition()) };
+        assert!(why.contains("reading shut") && !why.contains("open"), "{why}");
+        tell(0);
+        assert_eq!(counts.condition(), Condition::Serving);
+    }
 }

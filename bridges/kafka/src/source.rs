@@ -101,9 +101,7 @@ impl Source {
     }
 
     fn fails(&self, error: &KafkaError) {
-        // Whether brokers are there is found out by probes; this is about topics, groups and what we may read.
-        tracing::debug!(%error, "Kafka does not give what is read");
-        add(&self.counts.failures_total, 1);
+        self.consumer.context().fails(error);
     }
 
     fn take(&self, message: &BorrowedMessage<'_>, logs: &BTreeMap<Arc<str>, Arc<str>>, held: &mut Held) {

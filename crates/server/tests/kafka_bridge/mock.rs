@@ -97,3 +97,18 @@ fn a_producer_that_was_stopped_for_good_is_made_anew_and_the_letter_arrives() {
     assert_eq!(kafka.all("mocked.dead-letters", 1)[0].value, "{");
     assert_eq!(figure(&node, "dead_letters_unkept_total"), 0);
 }
+
+#[test]
+fn a_group_that_we_may_not_be_of_is_said_once_and_shown_until_we_are() {
+    let (mock, kafka) = cluster(&[("mocked", 1)]);
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.request_errors(RDKafkaApiKey::FindCoordinator, &[refused; 40]);
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.node();
+    until("it is shown", || node.get("/ready").1.contains("group of mocked"));
+    assert_eq!(figure(&node, "circuit_open"), 0);
+    mock.clear_request_errors(RDKafkaApiKey::FindCoordinator);
+    until("it reads", || figure(&node, "partitions") == 1);
+    until("nothing is amiss", || !node.get("/ready").1.contains("group of mocked"));
+    assert_eq!(node.log().matches("group of mocked").count(), 1, "{}", node.log());
+}

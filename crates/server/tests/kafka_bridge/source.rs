@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::message::{Header, OwnedHeaders};
 use serde_json::{Value, json};
 
-use crate::kafka::Kafka;
+use crate::kafka::{Kafka, broker_with};
 use crate::{Place, assert_complete, bridge, contents, figure, message, until};
 
 #[test]
@@ -190,4 +190,22 @@ fn a_node_with_a_bridge_is_ready_and_shows_its_figures() {
         (&stats["bridges"]["kafka"]["partitions"], &stats["bridges"]["kafka"]["circuit_open"]),
         (&1.into(), &0.into())
     );
+}
+
+#[test]
+fn a_topic_of_a_source_that_is_not_there_is_said_and_shown_until_it_is() {
+    let broker = broker_with("\nauto.create.topics.enable=false\n", &[]);
+    let kafka = Kafka::at(&broker.address.to_string());
+    let place = Place::new(&bridge(&kafka.brokers, "forgotten", false));
+    let node = place.node();
+    until("it is shown", || {
+        let (status, ready) = node.get("/ready");
+        assert_eq!(status, 200);
+        ready.contains("forgotten")
+    });
+    assert_eq!(figure(&node, "circuit_open"), 0);
+    kafka.create("forgotten", 1);
+    until("it reads", || figure(&node, "partitions") == 1);
+    until("nothing is amiss", || !node.get("/ready").1.contains("forgotten"));
+    assert_eq!(node.log().matches("the topic forgotten").count(), 1, "{}", node.log());
 }
