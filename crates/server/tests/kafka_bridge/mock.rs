@@ -98,6 +98,20 @@ fn a_producer_that_was_stopped_for_good_is_made_anew_and_the_letter_arrives() {
     assert_eq!(figure(&node, "dead_letters_unkept_total"), 0);
 }
 
+/// Brokers that are old enough do not say which cluster they are. What is produced meanwhile is not passed over.
+#[test]
+fn brokers_without_a_name_are_read_all_the_same() {
+    let (mock, kafka) = cluster(&[("mocked", 1)]);
+    mock.apiversion(RDKafkaApiKey::Metadata, Some(0), Some(1)).expect("an older one");
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(1);
+    let mut rooms = BTreeMap::new();
+    put(&kafka, &mut rooms, 40);
+    until("all is taken", || figure(&node, "taken_in_total") == 40);
+    assert_complete(&node, &rooms);
+    assert!(node.log().contains("do not say which cluster they are"), "{}", node.log());
+}
+
 #[test]
 fn a_group_that_we_may_not_be_of_is_said_once_and_shown_until_we_are() {
     let (mock, kafka) = cluster(&[("mocked", 1)]);
