@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 /// What is on its way to rooms when a partition goes is waited for: what is not done then the next node asks for too, and its
 /// room knows.
 const GOES_WITHIN: Duration = Duration::from_secs(2);
-/// What is looked up when a partition comes.
+/// What is looked up when partitions come: three questions.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Reads {
@@ -112,6 +112,16 @@ impl ConsumerContext for Reads {
         set(&self.counts.partitions, self.ledger.count());
     }
 
+    /// librdkafka keeps in mind that a partition is paused, also while it is another node's; whoever paused it here forgot that when
+    /// it went, and says anew that too much waits.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance
+            && let Err(error) = consumer.resume(list)
+        {
+            tracing::warn!(%error, "partitions that were paused may not be read on");
+        }
+    }
+
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         if result.is_err() {
             parts(offsets).iter().for_each(|part| self.ledger.is_not_committed(part));
@@ -121,16 +131,6 @@ impl ConsumerContext for Reads {
 }
 
 impl Reads {
-    fn has_committed(&self, result: KafkaResult<()>) {
-        match result {
-            Ok(()) => add(&self.counts.commits_total, 1),
-            Err(error) => {
-                add(&self.counts.commits_failed_total, 1);
-                tracing::debug!(%error, "how far this node has come was not committed");
-            }
-        }
-    }
-
     /// What came instead of a record. Whether brokers are there is found out by probes; this is about groups and what we may read.
     pub(crate) fn fails(&self, error: &KafkaError) {
         add(&self.counts.failures_total, 1);
@@ -144,66 +144,103 @@ impl Reads {
         }
     }
 
-    /// What nothing is committed for begins at its end, and that is committed before the first record is read: whoever comes
-    /// next begins there, too.
-    fn begin(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-    /// librdkafka keeps in mind that a partition is paused, also while it is another node's; whoever paused it here forgot that when
-    /// it went, and says anew that too much waits.
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Assign(list) = rebalance
-            && let Err(error) = consumer.resume(list)
-        {
-            tracing::warn!(%error, "partitions that were paused may not be read on");
+    fn has_committed(&self, result: KafkaResult<()>) {
+        match result {
+            Ok(()) => add(&self.counts.commits_total, 1),
+            Err(error) => {
+                add(&self.counts.commits_failed_total, 1);
+                tracing::debug!(%error, "how far this node has come was not committed");
+            }
         }
     }
 
+    /// What nothing is committed for begins at its end, and that is committed before the first record is read: whoever comes
+    /// next begins there, too. Each question is for all partitions at once, so that many take no longer than few: a group waits
+    /// for its members for a while only.
+    fn begin(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let committed = match consumer.committed_offsets(list.clone(), ANSWER_WITHIN) {
             Ok(committed) => committed,
             Err(error) => return tracing::warn!(%error, "cannot tell how far the topics were read"),
         };
-        let mut ends = Vec::new();
-        for element in committed.elements() {
-            let (topic, partition) = (element.topic(), element.partition());
-            let Ok((low, high)) = consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN) else {
-                continue;
-            };
-            match element.offset() {
-                Offset::Offset(at) if at > high => tracing::error!(
+        let all = committed.elements();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            all.iter().partition(|element| matches!(element.offset(), Offset::Offset(_)));
+        let ends = edges(consumer, all.iter(), Offset::End);
+        let begins = edges(consumer, known.iter().copied(), Offset::Beginning);
+        for element in known {
+            let (part, at) = (part(element), element.offset().to_raw().unwrap_or_default());
+            let (topic, partition) = (&*part.0, part.1);
+            if let Some(end) = ends.get(&part).filter(|end| at > **end) {
+                tracing::error!(
                     topic,
                     partition,
                     committed = at,
-                    end = high,
+                    end,
                     "the topic ends before what was committed, and was made anew or lost records: rooms take nothing \
                      of it that stands where they have read already. Set `kafka_bridge.name` to another word, if it was made anew"
-                ),
-                Offset::Offset(at) if at < low => tracing::error!(
+                );
+            }
+            if let Some(begin) = begins.get(&part).filter(|begin| at < **begin) {
+                tracing::error!(
                     topic,
                     partition,
                     committed = at,
-                    begin = low,
+                    begin,
                     "the topic has forgotten records that were not read: it keeps them for too short a time"
-                ),
-                Offset::Offset(_) => {}
-                _ => {
-                    add(&self.counts.started_at_end_total, 1);
-                    tracing::warn!(
-                        topic,
-                        partition,
-                        end = high,
-                        "nothing is committed for the group: the partition is read from its end"
-                    );
-                    ends.push(((topic.into(), partition), high));
-                }
+                );
             }
         }
-        if !ends.is_empty() {
-            self.has_committed(commit(consumer, &ends, CommitMode::Sync));
+        let mut begun = Vec::new();
+        for part in unknown.into_iter().map(part) {
+            add(&self.counts.started_at_end_total, 1);
+            let (topic, partition, end) = (&*part.0, part.1, ends.get(&part).copied());
+            tracing::warn!(
+                topic,
+                partition,
+                end,
+                "nothing is committed for the group: the partition is read from its end"
+            );
+            begun.extend(end.map(|end| (part.clone(), end)));
+        }
+        if !begun.is_empty() {
+            self.has_committed(commit(consumer, &begun, CommitMode::Sync));
         }
     }
 }
 
+/// Where partitions begin or end, one question to each of the brokers that lead them. What is not told is not known.
+fn edges<'a>(
+    consumer: &BaseConsumer<Reads>,
+    those: impl Iterator<Item = &'a TopicPartitionListElem<'a>>,
+    which: Offset,
+) -> BTreeMap<Part, i64> {
+    let mut asked = TopicPartitionList::new();
+    for element in those {
+        // An error: it is neither of the two that are asked for.
+        asked.add_partition_offset(element.topic(), element.partition(), which).ok();
+    }
+    if asked.count() == 0 {
+        return BTreeMap::new();
+    }
+    // As a time, librdkafka hands these two on as they are, and brokers know them so.
+    let told = match consumer.offsets_for_times(asked, ANSWER_WITHIN) {
+        Ok(told) => told,
+        Err(error) => {
+            tracing::warn!(%error, ?which, "cannot tell where partitions are");
+            return BTreeMap::new();
+        }
+    };
+    let elements = told.elements();
+    let told = elements.iter().filter(|element| element.error().is_ok());
+    told.filter_map(|it| Some((part(it), it.offset().to_raw().filter(|at| *at >= 0)?))).collect()
+}
+
+fn part(element: &TopicPartitionListElem<'_>) -> Part {
+    (element.topic().into(), element.partition())
+}
+
 fn parts(list: &TopicPartitionList) -> Vec<Part> {
-    list.elements().iter().map(|element| (element.topic().into(), element.partition())).collect()
+    list.elements().iter().map(part).collect()
 }
 
 pub(crate) fn commit(

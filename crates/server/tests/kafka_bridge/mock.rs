@@ -1,6 +1,7 @@
 //! On librdkafka's own mock of a cluster, which can be told to fail: what needs no broker on the machine.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -110,6 +111,18 @@ fn brokers_without_a_name_are_read_all_the_same() {
     until("all is taken", || figure(&node, "taken_in_total") == 40);
     assert_complete(&node, &rooms);
     assert!(node.log().contains("do not say which cluster they are"), "{}", node.log());
+}
+
+/// Each question by itself would take longer than a group waits for its members.
+#[test]
+fn many_partitions_of_slow_brokers_are_begun_within_one_deadline() {
+    let (mock, kafka) = cluster(&[("mocked", 100)]);
+    for broker in [1, 2] {
+        mock.broker_round_trip_time(broker, Duration::from_millis(1500)).expect("slow");
+    }
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(100);
+    assert_eq!(figure(&node, "started_at_end_total"), 100);
 }
 
 #[test]
