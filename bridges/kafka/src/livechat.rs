@@ -100,12 +100,18 @@ pub(crate) fn row(outward: &Outward) -> Option<(&'static str, Value)> {
         "sender_type": of("sender_type"),
         "message": of("message"),
         "message_type": text(shown.get("message_type")).unwrap_or_else(|| "text".to_owned()),
-        "attachments": of("attachments"),
+        "attachments": attachments(&of("attachments")),
         "read_at": null,
         "created_at": at,
         "updated_at": at,
     });
     Some((topic, value))
+}
+
+/// Texts, as that fleet has them: where each is, or what it is called where that is all that is known.
+fn attachments(shown: &Value) -> Value {
+    let Value::Array(shown) = shown else { return Value::Null };
+    shown.iter().filter_map(|it| it.get("url").or(it.get("name"))).cloned().collect()
 }
 
 #[cfg(test)]
@@ -138,12 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn typing_is_soft_and_connections_are_not_for_us() {
-        let typing = json!({ "type": "typing_indicator", "session_id": SESSION, "user_id": "c-1",
-            "user_type": "customer", "is_typing": true, "timestamp": "2025-01-24T10:30:00Z" });
-        let Ok(Meant::Said(said)) = meant(Livechat::Typing, &typing) else { panic!("it is said") };
-        assert_eq!((said.kind.as_str(), said.id, said.soft), ("typing", None, true));
-    #[test]
     fn names_are_handed_on_as_they_are_understood() {
         let mut written = message();
         written["session_id"] = SESSION.to_uppercase().into();
@@ -158,6 +158,12 @@ mod tests {
         assert_eq!(handed, expected);
     }
 
+    #[test]
+    fn typing_is_soft_and_connections_are_not_for_us() {
+        let typing = json!({ "type": "typing_indicator", "session_id": SESSION, "user_id": "c-1",
+            "user_type": "customer", "is_typing": true, "timestamp": "2025-01-24T10:30:00Z" });
+        let Ok(Meant::Said(said)) = meant(Livechat::Typing, &typing) else { panic!("it is said") };
+        assert_eq!((said.kind.as_str(), said.id, said.soft), ("typing", None, true));
         let status = json!({ "type": "connection_status", "session_id": SESSION });
         assert_eq!(meant(Livechat::Connections, &status), Ok(Meant::NotForUs));
     }
@@ -181,8 +187,10 @@ mod tests {
 
     #[test]
     fn what_was_said_here_has_the_fields_of_the_topic() {
-        let payload =
-            json!({ "sender_type": "agent", "message": "Hi", "message_type": "text", "attachments": [] });
+        let payload = json!({ "sender_type": "agent", "message": "Hi", "message_type": "text", "attachments": [
+                { "url": "https://files.example/a.png", "name": "a.png", "type": "image/png", "size": 7 },
+                { "name": "http://files/b.png" },
+            ] });
         let shown = Shown {
             kind: "new_message",
             payload: payload.to_string().into(),
@@ -213,6 +221,7 @@ mod tests {
             ]
         );
         assert_eq!((&row["id"], &row["sender_id"]), (&position.to_string().into(), &"a-7".into()));
+        assert_eq!(row["attachments"], json!(["https://files.example/a.png", "http://files/b.png"]));
         let asked = Shown { kind: "message_requested", ..outward.shown.clone() };
         let asked = super::row(&Outward { shown: asked, ..outward.clone() });
         assert_eq!(asked.map(|(topic, _)| topic), Some(REQUESTS), "of a fleet that decides by itself");
