@@ -25,6 +25,9 @@ const REFUSALS_MAX: u32 = 8;
 /// One try, with librdkafka's own within it.
 const WITHIN: Duration = Duration::from_secs(40);
 
+/// The headers of a letter that are its own, and none of the record's: in this order.
+pub(crate) const OURS: [&str; 5] = ["origin", "reason", "attempt", "bytes", ORIGIN];
+
 pub(crate) struct Letters {
     /// The topic's name, with `{topic}` in it for the one that the record comes from.
     topic: String,
@@ -98,7 +101,6 @@ impl Letters {
 
 /// The record's own stay, so that whoever produces it again need add nothing.
 fn headers(heard: &Heard, origin: &str, reason: &str, attempts: u32) -> OwnedHeaders {
-    const OURS: [&str; 5] = ["origin", "reason", "attempt", "bytes", ORIGIN];
     let theirs = heard.headers.iter().flat_map(Headers::iter);
     let mut headers = OwnedHeaders::new();
     for header in theirs.filter(|header| !OURS.contains(&header.key)) {

@@ -12,6 +12,7 @@ mod livechat;
 mod parts;
 mod probe;
 mod refusal;
+pub mod replay;
 mod said;
 mod sink;
 mod source;
