@@ -148,7 +148,10 @@ pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
     };
     let asks = match reading.0.is_empty() {
         true => config.sinks.first().map(|sink| Asks::Writes(sink.topic.clone())),
-        false => Some(Asks::Reads(reading.0.keys().cloned().collect())),
+        false => {
+            let client = config.wire.looking().create_with_context(Writes).map_err(StartError::Kafka)?;
+            Some(Asks::Reads { topics: reading.0.keys().cloned().collect(), client })
+        }
     };
     let begin = Begin {
         desk: ground.desk,

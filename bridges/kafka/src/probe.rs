@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataTopic;
-use rdkafka::producer::Producer;
+use rdkafka::producer::{FutureProducer, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::context::Writes;
 use crate::parts::Parts;
 use crate::refusal::Refusal;
 use crate::stage::Stage;
@@ -21,18 +22,18 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// What the brokers are asked about: each topic that is read in its turn, or one that is only written to.
 pub(crate) enum Asks {
-    Reads(Vec<String>),
+    Reads { topics: Vec<String>, client: FutureProducer<Writes> },
     Writes(String),
 }
 
 impl Asks {
-    fn next(&mut self) -> String {
+    fn next(&mut self, parts: &Parts) -> (String, FutureProducer<Writes>) {
         match self {
-            Asks::Reads(topics) => {
+            Asks::Reads { topics, client } => {
                 topics.rotate_left(1);
-                topics.last().cloned().unwrap_or_default()
+                (topics.last().cloned().unwrap_or_default(), client.clone())
             }
-            Asks::Writes(topic) => topic.clone(),
+            Asks::Writes(topic) => (topic.clone(), parts.producer()),
         }
     }
 }
@@ -44,16 +45,16 @@ pub(crate) async fn go_on(parts: Rc<Parts>, mut asks: Asks) {
             parts.rest(LOOK).await;
             continue;
         }
-        let (producer, topic) = (parts.producer(), asks.next());
+        let (topic, client) = asks.next(&parts);
         let asked = tokio::task::spawn_blocking(move || {
-            let told = producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN)?;
+            let told = client.client().fetch_metadata(Some(&topic), ANSWER_WITHIN)?;
             let refused = told.topics().iter().find(|it| it.name() == topic).and_then(MetadataTopic::error);
             Ok::<_, KafkaError>((topic, refused.map(RDKafkaErrorCode::from)))
         });
         match asked.await {
             Ok(Ok((topic, refused))) => {
                 parts.counts.succeeded();
-                if matches!(asks, Asks::Reads(_)) {
+                if matches!(asks, Asks::Reads { .. }) {
                     tell(&parts, &topic, refused);
                 }
                 parts.rest(EVERY).await;

@@ -103,6 +103,13 @@ impl Wire {
         config
     }
 
+    /// To ask about topics, which makes none: a producer's questions would, where brokers make what is asked for.
+    pub(crate) fn looking(&self) -> ClientConfig {
+        let mut config = self.config();
+        config.set("allow.auto.create.topics", "false");
+        config
+    }
+
     /// Each record once per producer and in order, on all replicas that are in step.
     pub(crate) fn writing(&self) -> ClientConfig {
         let mut config = self.config();

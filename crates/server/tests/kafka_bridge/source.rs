@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::message::{Header, OwnedHeaders};
 use serde_json::{Value, json};
 
-use crate::kafka::{Kafka, broker_with};
+use crate::kafka::Kafka;
 use crate::{Place, assert_complete, bridge, contents, figure, message, until};
 
 #[test]
@@ -247,8 +247,8 @@ fn a_node_with_a_bridge_is_ready_and_shows_its_figures() {
 
 #[test]
 fn a_topic_of_a_source_that_is_not_there_is_said_and_shown_until_it_is() {
-    let broker = broker_with("\nauto.create.topics.enable=false\n", &[]);
-    let kafka = Kafka::at(&broker.address.to_string());
+    // It makes what a producer asks for, and nobody here is one.
+    let kafka = Kafka::shared();
     let place = Place::new(&bridge(&kafka.brokers, "forgotten", false));
     let node = place.node();
     until("it is shown", || {
