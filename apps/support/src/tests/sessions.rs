@@ -317,6 +317,28 @@ fn a_brokers_message_begins_a_session_that_nobody_queued() {
     assert_eq!(world.told(ONE, &broker(), "message", &said), "! SESSION_CLOSED");
 }
 
+/// The bridge hands on what it understands; a message is worth more than a file of it that cannot be opened.
+#[test]
+fn a_brokers_message_is_taken_with_whatever_it_attaches_and_however_it_writes_its_session() {
+    let mut world = World::new();
+    let (session, id) = (ONE.to_uppercase(), "i".repeat(256));
+    let files = r#"["http://files/x.png","uploads/y.png","javascript:alert(1)","https://files.example/z.png",7,"",
+        {"url":"data:text/html,x","name":"page.html","type":"text/html"},{"name":"a\u0007b"},{"size":1}]"#;
+    let said = format!(
+        r#"{{"id":"{id}","session_id":"{session}","sender_type":"agent","message":"look","attachments":{files}}}"#
+    );
+    let told = world.told(ONE, &broker(), "message", &said);
+    let kept = r#""attachments":[{"name":"http://files/x.png"},{"name":"uploads/y.png"},{"name":"javascript:alert(1)"},{"url":"https://files.example/z.png"},{"name":"page.html","type":"text/html"},{"name":"ab"}]"#;
+    assert!(told.contains(kept) && told.contains(&id), "{told}");
+    let many = vec!["\"/a\""; 30].join(",");
+    let many = format!(r#"{{"sender_type":"agent","message":"x","attachments":[{many}]}}"#);
+    assert_eq!(world.told(ONE, &broker(), "message", &many).matches(r#"{"url":"/a"}"#).count(), 10);
+    for bad in ["i".repeat(257), "a\\u0007".to_owned()] {
+        let said = format!(r#"{{"id":"{bad}","sender_type":"agent","message":"x"}}"#);
+        assert_eq!(world.told(ONE, &broker(), "message", &said), "! InvalidPayload", "{bad}");
+    }
+}
+
 #[test]
 fn words_of_the_other_kind_of_room_are_unknown() {
     let mut world = World::new();
