@@ -18,7 +18,7 @@ use axum::{Json, Router, middleware};
 use node::{Desk, Network, Prover};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, Wish};
+use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, UserId, Wish};
 
 use crate::answers::Fault;
 use crate::door::{Door, Said, Unsaid, share};
@@ -31,6 +31,8 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 const AT_ONCE_MAX: usize = 512;
 /// Of one address: an office whose customers all have a question at once.
 const STARTS_A_MINUTE: u32 = 60;
+/// A desk looks at its board, its sessions and who is there, all at once and again and again.
+const STAFF_FACTOR: u32 = 5;
 const APP: &str = "support";
 
 /// Whether the router answers at this path, where no WebSocket can be.
@@ -62,8 +64,10 @@ pub struct Config {
     pub departments: Vec<String>,
     /// None: only others sign the tokens of this server, so that nobody begins without one.
     pub mint: Option<Mint>,
-    /// Addresses whose visitors are not counted: proxies, which all come by, and this machine.
+    /// Addresses whose visitors are not counted, proxies, which all come by, and this machine.
     pub exempt: Vec<Network>,
+    /// Calls of one customer a second, and at once: as many as messages by socket. The staff's are some times as many.
+    pub calls: (u32, u32),
 }
 
 pub(crate) struct Livechat {
@@ -73,12 +77,16 @@ pub(crate) struct Livechat {
     exempt: Vec<Network>,
     /// Each begins a room that is kept.
     of_starts: Rates<IpAddr>,
+    of_customers: Rates<UserId>,
+    of_staff: Rates<UserId>,
 }
 
 type Shared = State<Arc<Livechat>>;
 
 pub fn router(config: Config) -> Router {
-    let Config { desk, prover, mounts, asks, departments, mint, exempt } = config;
+    let Config { desk, prover, mounts, asks, departments, mint, exempt, calls } = config;
+    let (a_second, burst) = calls;
+    let of_staff = |many: u32| many.saturating_mul(STAFF_FACTOR);
     let door = Arc::new(Door { desk, prover, mounts, asks });
     let livechat = Arc::new(Livechat {
         door: door.clone(),
@@ -86,6 +94,8 @@ pub fn router(config: Config) -> Router {
         mint,
         exempt,
         of_starts: Rates::a_minute(STARTS_A_MINUTE),
+        of_customers: Rates::a_second(a_second, burst),
+        of_staff: Rates::a_second(of_staff(a_second), of_staff(burst)),
     });
     let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
     let router = Router::new()
@@ -180,6 +190,10 @@ fn of_refusal(refusal: &Refusal) -> Fault {
     }
 }
 
+fn is_staff(user: &User) -> bool {
+    matches!(user.role.as_deref(), Some("agent" | "supervisor" | "admin"))
+}
+
 /// Whoever has one address of version 6 has all of its network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -196,8 +210,18 @@ impl Livechat {
         self.of_starts.take(&network(address))
     }
 
+    /// Who asks, and not too often: each call may load a room.
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
-        self.door.user(headers)
+        self.user_if_said(headers)?.ok_or_else(Fault::unproven)
+    }
+
+    fn user_if_said(&self, headers: &HeaderMap) -> Result<Option<Arc<User>>, Fault> {
+        let user = self.door.user_if_said(headers)?;
+        if let Some(user) = &user {
+            let rates = if is_staff(user) { &self.of_staff } else { &self.of_customers };
+            rates.take(&user.person.id)?;
+        }
+        Ok(user)
     }
 
     fn session(&self, id: &str, user: &User) -> Result<RoomId, Fault> {

@@ -7,7 +7,7 @@ use http_api::livechat::{self, Mint};
 use identity::Secret;
 use node::Node;
 
-use crate::config::{Speaks, Typed};
+use crate::config::{Mount, Speaks, Typed};
 use crate::{gate, token};
 
 /// A visitor who comes back within a month still has their sessions.
@@ -15,18 +15,22 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> Router {
     let spoken = settings.mounts.iter().filter(|mount| mount.speaks == Speaks::Livechat);
-    let mounts: Vec<String> = spoken.map(|mount| mount.path.clone()).collect();
-    if mounts.is_empty() {
-        return Router::new();
-    }
+    let mounts: Vec<&Mount> = spoken.collect();
+    let Some(first) = mounts.first() else { return Router::new() };
+    let limits = &settings.limits;
+    let calls = (
+        first.messages_per_second.unwrap_or(limits.messages_per_second),
+        first.burst.unwrap_or(limits.burst),
+    );
     livechat::router(livechat::Config {
         desk: node.desk(),
         prover: node.prover(),
-        mounts,
+        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
         asks: gate::authorizer(settings).map_or_else(Default::default, |it| it.asks),
         departments: settings.support.rules.departments.iter().map(|it| it.name.clone()).collect(),
         mint: secret.cloned().map(mint),
-        exempt: settings.limits.exempt_addresses.clone(),
+        exempt: limits.exempt_addresses.clone(),
+        calls,
     })
 }
 

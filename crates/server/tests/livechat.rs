@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+#[path = "livechat/calls.rs"]
+mod calls;
 #[path = "livechat/lists.rs"]
 mod lists;
 

@@ -32,7 +32,7 @@ pub(super) async fn start(
     body: Body,
 ) -> Answer {
     livechat.may_start(address)?;
-    let known = livechat.door.user_if_said(&headers)?;
+    let known = livechat.user_if_said(&headers)?;
     let fields = bodies::read(body)?;
     let session = bodies::new_session_id()?;
     let (user, token) = match known {

@@ -1,0 +1,40 @@
+//! What was tried against the HTTP calls, and what they do about it.
+
+use serde_json::json;
+
+use crate::support::Server;
+use crate::{CONFIG, NOBODYS, agents, call_as, start};
+
+/// Ids that nobody has: each would load a room.
+#[test]
+fn a_customer_asks_as_often_as_by_socket_and_the_staff_five_times_as_often() {
+    let server = Server::configured(&format!("{CONFIG}[limits]\nmessages_per_second = 1\nburst = 4\n"));
+    let (session, _, guest) = start(&server, &json!({}));
+    let agent = agents(&server, "ada");
+    let said = |token: &str, number: usize| {
+        let body = json!({"session_id": session, "message": format!("number {number}")});
+        call_as(&server, Some(token), "POST /api/public/chat/message", &body)
+    };
+    let (taken, (status, told)) = (0..200)
+        .map(|number| said(&guest, number))
+        .enumerate()
+        .find(|(_, (status, _))| *status != 200)
+        .expect("too many");
+    // Meanwhile one more becomes free each second.
+    assert!((4..100).contains(&taken), "{taken}");
+    assert_eq!(
+        (status, &told["success"], &told["error"]),
+        (429, &json!(false), &json!("RATE_LIMIT")),
+        "{told}"
+    );
+    assert!(told["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1000), "{told}");
+    let ask = format!(
+        "GET /api/chat/session/{NOBODYS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {guest}\r\n\r\n"
+    );
+    let mut asked = (0..10).map(|_| server.http_whole_at(&server.address, &ask));
+    let (_, whole) = asked.find(|(status, _)| *status == 429).expect("the same of whatever is asked");
+    assert!(whole.to_ascii_lowercase().contains("\r\nretry-after: 1\r\n"), "{whole}");
+    let looks =
+        (0..20).all(|_| call_as(&server, Some(&agent), "GET /api/agent-status/stats", &json!({})).0 == 200);
+    assert!(looks, "a desk looks more often");
+}
