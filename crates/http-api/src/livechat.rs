@@ -64,7 +64,7 @@ pub struct Config {
     pub departments: Vec<String>,
     /// None: only others sign the tokens of this server, so that nobody begins without one.
     pub mint: Option<Mint>,
-    /// Addresses whose visitors are not counted, proxies, which all come by, and this machine.
+    /// Addresses whose visitors are not counted, as those of sockets are not: this machine.
     pub exempt: Vec<Network>,
     /// Calls of one customer a second, and at once: as many as messages by socket. The staff's are some times as many.
     pub calls: (u32, u32),

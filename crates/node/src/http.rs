@@ -45,6 +45,7 @@ pub(crate) struct Page {
     /// Counted among its address, and its pages, until it is answered.
     pub places: (Place, PagePlace),
     pub head: Vec<u8>,
+    /// The client's, or that of its proxy where that says nothing of whom it heard.
     pub address: SocketAddr,
 }
 
@@ -138,7 +139,7 @@ impl Pages {
     }
 }
 
-/// Whose connection a request came by, for whoever counts them: a client's, or its proxy's.
+/// Whose request it is, for whoever counts them: the client's address, by a proxy that is believed as that one names it.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub IpAddr);
 

@@ -38,3 +38,36 @@ fn a_customer_asks_as_often_as_by_socket_and_the_staff_five_times_as_often() {
         (0..20).all(|_| call_as(&server, Some(&agent), "GET /api/agent-status/stats", &json!({})).0 == 200);
     assert!(looks, "a desk looks more often");
 }
+
+/// A proxy that is believed says whom it heard, and each of those begins as many as one who comes directly.
+#[test]
+fn behind_a_proxy_each_visitor_is_counted_alone() {
+    let server = Server::configured(&format!(
+        "{CONFIG}[limits]\nexempt_addresses = []\n[proxies]\ntrusted = [\"127.0.0.1\"]\n"
+    ));
+    let begin = |visitor: &str| {
+        let (status, _) = server.http(&format!(
+            "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: {visitor}\r\n\
+             Content-Length: 2\r\n\r\n{{}}"
+        ));
+        status
+    };
+    let begun = (0..600).take_while(|_| begin("203.0.113.9") == 201).count();
+    // Meanwhile one more becomes free each second.
+    assert!((60..600).contains(&begun), "{begun}");
+    assert_eq!(begin("203.0.113.10"), 201, "somebody else by the same proxy");
+}
+
+/// And where the proxy itself is not counted, as by default, who comes by it still is.
+#[test]
+fn behind_a_proxy_that_is_not_counted_a_visitor_is() {
+    let server = Server::configured(&format!("{CONFIG}[proxies]\ntrusted = [\"127.0.0.1\"]\n"));
+    let refused = (0..600).any(|_| {
+        let (status, _) = server.http(
+            "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 203.0.113.9\r\n\
+             Content-Length: 2\r\n\r\n{}",
+        );
+        status == 429
+    });
+    assert!(refused);
+}
