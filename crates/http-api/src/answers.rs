@@ -1,5 +1,7 @@
 //! What a room's home said, as a status and a body.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -40,6 +42,11 @@ impl Fault {
             _ => error.body_text(),
         };
         Fault { status: error.status(), ..Fault::body(says) }
+    }
+
+    pub(crate) fn late(within: Duration) -> Fault {
+        let says = format!("the body took longer than {} s: send it at once", within.as_secs());
+        Fault::body(says).with_status(StatusCode::REQUEST_TIMEOUT)
     }
 
     pub(crate) fn not_found() -> Fault {

@@ -15,6 +15,7 @@ use node::{Desk, Prover, Uncalled, Unproven};
 use vocabulary::{Asks, By, Payload, Refusal, Reply, RoomId, Told, User, Wish};
 
 use crate::answers::Fault;
+use crate::places::Places;
 
 /// A browser need not ask again for so long, in seconds.
 const PREFLIGHT_AGE: &str = "600";
@@ -26,6 +27,9 @@ pub(crate) struct Door {
     pub mounts: Vec<String>,
     /// What the team's back end is asked about: sockets ask it, and no call does, so a call is refused.
     pub asks: Asks,
+    pub places: Places,
+    /// How a refusal is written that comes before what is asked is looked at.
+    pub refuses: fn(Fault) -> Response,
 }
 
 /// Why a word was not said, or not answered as words are.

@@ -17,18 +17,14 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router, middleware};
 use node::{Desk, Network, Prover};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, UserId, Wish};
 
 use crate::answers::Fault;
 use crate::door::{Door, Said, Unsaid, share};
+use crate::places::{BODY_BYTES_MAX, Places, find_place};
 use crate::rates::Rates;
 
 const ROOT: &str = "/api";
-/// A message with its attachments.
-const BODY_BYTES_MAX: usize = 64 << 10;
-/// As for the calls of hub clients.
-const AT_ONCE_MAX: usize = 512;
 /// Of one address: an office whose customers all have a question at once.
 const STARTS_A_MINUTE: u32 = 60;
 /// A desk looks at its board, its sessions and who is there, all at once and again and again.
@@ -87,7 +83,8 @@ pub fn router(config: Config) -> Router {
     let Config { desk, prover, mounts, asks, departments, mint, exempt, calls } = config;
     let (a_second, burst) = calls;
     let of_staff = |many: u32| many.saturating_mul(STAFF_FACTOR);
-    let door = Arc::new(Door { desk, prover, mounts, asks });
+    let (places, refuses) = (Places::default(), Fault::in_envelope);
+    let door = Arc::new(Door { desk, prover, mounts, asks, places, refuses });
     let livechat = Arc::new(Livechat {
         door: door.clone(),
         departments,
@@ -134,10 +131,9 @@ pub fn router(config: Config) -> Router {
         .route("/email/{*rest}", elsewhere())
         .route("/analytics/{*rest}", elsewhere())
         .method_not_allowed_fallback(async |method: Method| Failed::from(Fault::method(&method)))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(livechat);
-    let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-    let router = router.layer(middleware::from_fn_with_state(places, crate::find_place));
+    let router = router.layer(middleware::from_fn_with_state(door.clone(), find_place));
+    let router = router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     Router::new().nest(ROOT, router.layer(middleware::from_fn_with_state(door, share)))
 }
 

@@ -1,8 +1,11 @@
 //! What was tried against the HTTP calls, and what they do about it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::json;
 
-use crate::support::Server;
+use crate::support::{PATIENCE, Server};
 use crate::{CONFIG, NOBODYS, agents, call_as, start};
 
 /// Ids that nobody has: each would load a room.
@@ -70,4 +73,26 @@ fn behind_a_proxy_that_is_not_counted_a_visitor_is() {
         status == 429
     });
     assert!(refused);
+}
+
+/// A body that never comes keeps its own connection, and no place of those that are asked and answered.
+#[test]
+fn bodies_that_are_half_sent_keep_nobody_out_and_are_given_up() {
+    const PLACES: usize = 512;
+    // One shard takes sockets in their order: all of these are heard before who comes after them.
+    let server = Server::configured(&format!("shards = 1\n{CONFIG}"));
+    let half = "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{";
+    let sent = |_| {
+        let mut stream = TcpStream::connect(&server.address).expect("listening");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(half.as_bytes()).expect("taken");
+        stream
+    };
+    let mut halves: Vec<TcpStream> = (0..PLACES + 8).map(sent).collect();
+    for _ in 0..8 {
+        start(&server, &json!({}));
+    }
+    let mut answer = String::new();
+    halves[0].read_to_string(&mut answer).expect("an answer in text");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""success":false"#), "{answer}");
 }
