@@ -260,7 +260,17 @@ impl Livechat {
 
     /// The same of a word whose whole point is the reply.
     async fn ask(&self, user: &Arc<User>, room: &RoomId, kind: &'static str) -> Result<Value, Unsaid> {
-        let said = self.say(user, room, kind, &json!({})).await?;
+        self.ask_about(user, room, kind, &json!({})).await
+    }
+
+    async fn ask_about(
+        &self,
+        user: &Arc<User>,
+        room: &RoomId,
+        kind: &'static str,
+        payload: &Value,
+    ) -> Result<Value, Unsaid> {
+        let said = self.say(user, room, kind, payload).await?;
         let told = said.reply.and_then(|told| serde_json::from_slice(&told).ok());
         told.ok_or_else(|| Unsaid::Other(Fault::unexpected()))
     }

@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use vocabulary::User;
+use vocabulary::{Code, User, check_user};
 
 use super::bodies::{self, Asked, Body, Id, Pairs};
 use super::{Answer, Failed, Livechat, Shared, ok};
 use crate::answers::Fault;
+use crate::door::Unsaid;
 
 const STATUSES: [&str; 4] = ["online", "busy", "away", "offline"];
 
@@ -145,22 +146,43 @@ pub(super) async fn all_sessions(State(livechat): Shared, headers: HeaderMap, as
     listed(&livechat, &headers, asked, &[("waiting", "waiting"), ("active", "active")]).await
 }
 
+/// A board has as many as fit into it, and says how many there are.
+fn agents(agents: Vec<Value>, total: u64) -> Answer {
+    let more = total > agents.len() as u64;
+    ok("Agents", json!({ "total": total, "more": more, "agents": agents }))
+}
+
+fn with_status(boards: &[Value], status: &str) -> u64 {
+    boards.iter().filter_map(|board| board["by_status"][status].as_u64()).sum()
+}
+
 pub(super) async fn online(State(livechat): Shared, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, None).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").filter(|agent| agent["status"] == "online").collect();
-    ok("Agents", json!({ "total": agents.len(), "agents": agents }))
+    let listed = of_all(&boards, "agents").filter(|agent| agent["status"] == "online").collect();
+    agents(listed, with_status(&boards, "online"))
 }
 
 pub(super) async fn of_department(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, Some(&bodies::id(id)?)).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").collect();
-    ok("Agents", json!({ "total": agents.len(), "agents": agents }))
+    agents(of_all(&boards, "agents").collect(), sum(&boards, "agents_count"))
 }
 
 pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
+    let user = livechat.user(&headers)?;
     let id = bodies::id(id)?;
-    let boards = livechat.boards(&headers, None).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").filter(|agent| agent["agent_id"] == *id).collect();
+    check_user(&id).map_err(|error| Fault::field("id", format!("the agent's id {error}")))?;
+    let mut agents = Vec::new();
+    for name in livechat.departments_of(&user)? {
+        let room = livechat.department(&name, &user)?;
+        match livechat.ask_about(&user, &room, "get_agent", &json!({ "agent_id": id })).await {
+            Ok(mut agent) => {
+                agent["department"] = name.into();
+                agents.push(agent);
+            }
+            Err(Unsaid::Refused(refusal)) if refusal.code == Code::App("NOT_FOUND") => {}
+            Err(why) => return Err(why.into()),
+        }
+    }
     match agents.is_empty() {
         true => {
             let says = format!("no department of yours knows an agent {id:?}");
@@ -172,7 +194,7 @@ pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap
 
 pub(super) async fn figures(State(livechat): Shared, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, None).await?;
-    let count = |status: &str| of_all(&boards, "agents").filter(|agent| agent["status"] == status).count();
+    let count = |status: &str| with_status(&boards, status);
     let figures: Vec<Value> = boards
         .iter()
         .map(|board| json!({"department": board["department"], "figures": board["figures"]}))

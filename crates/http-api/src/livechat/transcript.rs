@@ -28,7 +28,9 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
     let with_notes = match pairs.one("notes")? {
         None | Some("0") => false,
         Some("1") => true,
-        Some(other) => return Err(Fault::field("notes", format!("notes must be 0 or 1, got {other:?}")).into()),
+        Some(other) => {
+            return Err(Fault::field("notes", format!("notes must be 0 or 1, got {other:?}")).into());
+        }
     };
     let room = livechat.session(&id, &user)?;
     let session = livechat.ask(&user, &room, "get_session").await?;

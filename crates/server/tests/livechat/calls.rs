@@ -2,11 +2,26 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Server};
-use crate::{CONFIG, NOBODYS, agents, call_as, start};
+use crate::{CONFIG, NOBODYS, agents, call, call_as, server, start};
+
+/// By the secret of `CONFIG`, as a login does that has it.
+fn signed(claims: &Value) -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(b"0123456789abcdef0123456789abcdef");
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).expect("signed")
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+fn agent_of(department: &str, id: &str) -> Value {
+    json!({"sub": id, "name": id, "role": "agent", "department_id": department, "exp": now() + 600})
+}
 
 /// Ids that nobody has: each would load a room.
 #[test]
@@ -95,4 +110,31 @@ fn bodies_that_are_half_sent_keep_nobody_out_and_are_given_up() {
     let mut answer = String::new();
     halves[0].read_to_string(&mut answer).expect("an answer in text");
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""success":false"#), "{answer}");
+}
+
+/// More agents than fit into a board: those at its end are known, too, and counted.
+#[test]
+fn agents_beyond_what_a_board_holds_are_counted_and_found() {
+    const AGENTS: usize = 300;
+    let server = server();
+    let name = |number: usize| format!("agent-{number:03}-whose-name-is-neither-short-nor-long");
+    let tokens: Vec<String> = (0..AGENTS).map(|number| signed(&agent_of("general", &name(number)))).collect();
+    for (number, token) in tokens.iter().enumerate() {
+        let status = if number % 3 == 0 { "busy" } else { "online" };
+        call(&server, token, "POST /api/agent-status/heartbeat", &json!({ "status": status }));
+    }
+    let last = tokens.last().expect("some");
+    let get = |path: &str| call(&server, last, &format!("GET /api/agent-status/{path}"), &json!({}));
+    let figures = get("stats");
+    assert_eq!((&figures["online"], &figures["busy"]), (&json!(200), &json!(100)), "{figures}");
+    let all = get("department/general");
+    let listed = all["agents"].as_array().expect("a list").len();
+    assert!(listed < AGENTS, "{listed} fit: the test needs longer names");
+    assert_eq!((&all["total"], &all["more"]), (&json!(AGENTS), &json!(true)));
+    assert_eq!(get("online")["total"], 200);
+    let found = get(&format!("agent/{}", name(AGENTS - 1)));
+    assert_eq!(found["agents"][0]["agent_id"], json!(name(AGENTS - 1)), "{found}");
+    assert_eq!(found["agents"][0]["status"], "online");
+    let (status, told) = call_as(&server, Some(last), "GET /api/agent-status/agent/nobody", &json!({}));
+    assert_eq!(status, 404, "{told}");
 }
