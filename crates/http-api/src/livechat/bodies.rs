@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use serde_json::{Map, Value};
-use vocabulary::lower_uuid;
+use vocabulary::{Position, lower_uuid};
 
 use super::BODY_BYTES_MAX;
 use crate::answers::Fault;
@@ -87,6 +87,15 @@ impl Pairs {
             (said, None) => Ok(said.filter(|said| !said.is_empty())),
             (_, Some(_)) => Err(Fault::field(name, format!("{name} is there more than once: say it once"))),
         }
+    }
+
+    /// The id of a message.
+    pub(super) fn position(&self, name: &str) -> Result<Option<Position>, Fault> {
+        let position = |said: &str| {
+            said.parse()
+                .map_err(|_| Fault::field(name, format!("{name} must be the id of a message, got {said:?}")))
+        };
+        self.one(name)?.map(position).transpose()
     }
 
     pub(super) fn number(&self, name: &str, otherwise: usize, most: usize) -> Result<usize, Fault> {

@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::bodies::{self, Asked, Id, Pairs};
+use super::visitors::with_more;
 use super::{Answer, Shared, ok};
 use crate::answers::Fault;
 
@@ -34,10 +35,12 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
     };
     let room = livechat.session(&id, &user)?;
     let session = livechat.ask(&user, &room, "get_session").await?;
-    let (mut messages, more) = livechat.past(&user, &id).await?;
+    let (mut messages, more) = livechat.past(&user, &id, pairs.position("before")?).await?;
     match pairs.one("format")? {
         None | Some("json") => {
-            ok("Transcript", json!({"session": session, "messages": messages, "more": more}))
+            let mut told = json!({"session": session, "messages": messages});
+            with_more(&mut told, more);
+            ok("Transcript", told)
         }
         Some("html") => {
             messages.retain(|message| with_notes || message["type"] != NOTE);
@@ -49,7 +52,7 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
                     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
                 ),
             ];
-            Ok((fields, page(&session, &messages, more)).into_response())
+            Ok((fields, page(&session, &messages, more.is_some())).into_response())
         }
         Some(other) => {
             Err(Fault::field("format", format!("format must be json or html, got {other:?}")).into())

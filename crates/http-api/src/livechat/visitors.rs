@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use node::PeerAddress;
 use serde_json::{Value, json};
-use vocabulary::{By, HistoryFrom, PageEntry, Person, Reply, Told, User, UserId, Wish};
+use vocabulary::{By, HistoryFrom, PageEntry, Person, Position, Reply, Told, User, UserId, Wish};
 
 use super::bodies::{self, Asked, Body, Id, Pairs};
 use super::{Answer, Failed, Livechat, Shared, done, of_refusal, ok};
@@ -16,9 +16,15 @@ use crate::answers::Fault;
 /// Of a list of sessions: each is asked how it stands.
 const SESSIONS_MAX: usize = 50;
 const SESSIONS: usize = 20;
-/// All messages of a session, in pages of so many: more than anybody reads at once.
+/// Messages of a session at once, in pages of so many: more than anybody reads.
 const PAGES_MAX: usize = 20;
 const PAGE: u32 = 100;
+/// Of them together: two thousand ordinary ones. An answer that is not read stays in memory, and there are many places for such.
+const PAST_BYTES_MAX: usize = 1 << 20;
+/// As much as rooms put into a page. None is asked for that might not fit.
+const PAGE_BYTES_MAX: usize = 512 << 10;
+/// What a message has besides what was said: ids, names, times.
+const ENTRY_BYTES: usize = 300;
 const GUEST_NAME: &str = "Guest";
 /// How the ids of those begin who got their token here.
 const GUEST: &str = "visitor-";
@@ -119,12 +125,17 @@ impl Livechat {
         self.of_body(headers, body, kind, names, message).await
     }
 
-    /// Everything that was said, oldest first, as far as so many pages go back.
-    pub(super) async fn past(&self, user: &Arc<User>, id: &str) -> Result<(Vec<Value>, bool), Failed> {
+    /// What was said, oldest first, as far as so many pages go back, and where there is more: by `before` one goes on.
+    pub(super) async fn past(
+        &self,
+        user: &Arc<User>,
+        id: &str,
+        before: Option<Position>,
+    ) -> Result<(Vec<Value>, Option<Position>), Failed> {
         let room = self.session(id, user)?;
-        let (mut from, mut pages) = (HistoryFrom::Latest, Vec::new());
-        let mut more = false;
-        for _ in 0..PAGES_MAX {
+        let (mut from, mut pages) = (before.map_or(HistoryFrom::Latest, HistoryFrom::Before), Vec::new());
+        let (mut more, mut bytes) = (None, 0);
+        while pages.len() < PAGES_MAX && bytes + PAGE_BYTES_MAX <= PAST_BYTES_MAX {
             let wish = Wish::History { limit: PAGE, from };
             let told = self.door.desk.call_by(By::User(user.clone()), room.clone(), wish).await;
             let (entries, next) = match told.map_err(Fault::from)? {
@@ -132,8 +143,10 @@ impl Livechat {
                 Told::Reply { reply: Reply::Refused(refusal), .. } => return Err(of_refusal(&refusal).into()),
                 _ => return Err(Fault::unexpected().into()),
             };
+            let shown = entries.iter().filter_map(|entry| entry.shown.as_ref());
+            bytes += shown.map(|shown| shown.payload.len() + ENTRY_BYTES).sum::<usize>();
             pages.push(entries);
-            more = next.is_some();
+            more = next;
             let Some(next) = next else { break };
             from = HistoryFrom::Before(next);
         }
@@ -220,11 +233,22 @@ pub(super) async fn upload(State(livechat): Shared, headers: HeaderMap) -> Answe
     Err(Fault::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", says).into())
 }
 
-pub(super) async fn messages(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
+pub(super) async fn messages(State(livechat): Shared, id: Id, headers: HeaderMap, asked: Asked) -> Answer {
     let user = livechat.user(&headers)?;
     let id = bodies::id(id)?;
-    let (messages, more) = livechat.past(&user, &id).await?;
-    ok("Messages", json!({ "total": messages.len(), "messages": messages, "more": more }))
+    let before = Pairs::of(asked)?.position("before")?;
+    let (messages, more) = livechat.past(&user, &id, before).await?;
+    let mut told = json!({ "total": messages.len(), "messages": messages });
+    with_more(&mut told, more);
+    ok("Messages", told)
+}
+
+/// Whether there is more, and where it begins.
+pub(super) fn with_more(told: &mut Value, more: Option<Position>) {
+    told["more"] = more.is_some().into();
+    if let Some(next) = more {
+        told["next"] = next.to_string().into();
+    }
 }
 
 pub(super) async fn session(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {

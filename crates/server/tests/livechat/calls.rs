@@ -138,3 +138,47 @@ fn agents_beyond_what_a_board_holds_are_counted_and_found() {
     let (status, told) = call_as(&server, Some(last), "GET /api/agent-status/agent/nobody", &json!({}));
     assert_eq!(status, 404, "{told}");
 }
+
+/// Messages of the largest kind: an answer has some of them, and says from where on there is more.
+#[test]
+fn a_long_past_is_told_in_parts_that_fit_into_memory() {
+    const SAID: usize = 130;
+    const ANSWER_BYTES_MAX: usize = (1 << 20) + (256 << 10);
+    let server =
+        Server::configured(&format!("{CONFIG}[limits]\nmessages_per_second = 10000\nburst = 10000\n"));
+    let (session, _, guest) = start(&server, &json!({}));
+    for number in 0..SAID {
+        let message = format!("{number} {}", "\u{1f4a1}".repeat(3900));
+        call(
+            &server,
+            &guest,
+            "POST /api/public/chat/message",
+            &json!({"session_id": session, "message": message}),
+        );
+    }
+    let (mut read, mut before, mut answers) = (Vec::new(), String::new(), 0);
+    loop {
+        let request = format!("GET /api/public/chat/session/{session}/messages{before}");
+        let told = call(&server, &guest, &request, &json!({}));
+        let bytes = told.to_string().len();
+        assert!(bytes <= ANSWER_BYTES_MAX, "{bytes}");
+        let said = told["messages"].as_array().expect("a list").iter();
+        let numbers = said.filter_map(|it| it["message"].as_str()?.split(' ').next()?.parse().ok());
+        let part: Vec<usize> = numbers.collect();
+        read.splice(0..0, part);
+        answers += 1;
+        match told["next"].as_str() {
+            Some(next) => before = format!("?before={next}"),
+            None => break assert_eq!(told["more"], false),
+        }
+    }
+    assert!(answers > 1, "all of it at once");
+    assert_eq!(read, (0..SAID).collect::<Vec<usize>>(), "each once, in their order");
+    let (status, told) = call_as(
+        &server,
+        Some(&guest),
+        &format!("GET /api/chat/session/{session}/transcript?before=yesterday"),
+        &json!({}),
+    );
+    assert_eq!((status, &told["data"]["field"]), (400, &json!("before")), "{told}");
+}
