@@ -103,13 +103,13 @@ pub fn router(config: Config) -> Router {
         .route("/chat/session/{id}", get(visitors::session))
         .route("/chat/session/{id}/transcript", get(transcript::of_session))
         .route("/chat/request-escalation", post(visitors::escalate))
-        .route("/chat/close", post(staff::close))
+        .route("/chat/close", post(visitors::close))
         .route("/chat/rate", post(visitors::rate))
         .route("/chat/reopen", post(visitors::reopen))
         .route("/public/chat/message", post(visitors::message))
         .route("/public/chat/upload", post(visitors::upload))
         .route("/public/chat/session/{id}/messages", get(visitors::messages))
-        .route("/chat-management/agent/message", post(visitors::message))
+        .route("/chat-management/agent/message", post(staff::message))
         .route("/chat-management/agent/assign", post(staff::assign))
         .route("/chat-management/agent/transfer", post(staff::transfer))
         .route("/chat-management/agent/close", post(staff::close))
@@ -216,6 +216,15 @@ impl Livechat {
         if let Some(user) = &user {
             let rates = if is_staff(user) { &self.of_staff } else { &self.of_customers };
             rates.take(&user.person.id)?;
+        }
+        Ok(user)
+    }
+
+    fn staff(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
+        let user = self.user(headers)?;
+        if !is_staff(&user) {
+            let says = "this call is the staff's: the token's role must be agent, supervisor or admin";
+            return Err(Fault::forbidden(says));
         }
         Ok(user)
     }

@@ -45,6 +45,14 @@ pub(super) fn read(body: Body) -> Result<Fields, Fault> {
     }
 }
 
+/// Where nothing has to be said, no body is one without fields.
+pub(super) fn read_if_any(body: Body) -> Result<Fields, Fault> {
+    match body {
+        Ok(body) if body.trim_ascii().is_empty() => Ok(Fields(Map::new())),
+        body => read(body),
+    }
+}
+
 impl Fields {
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Fault> {
         match self.0.get(name) {

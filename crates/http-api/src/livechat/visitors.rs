@@ -98,31 +98,36 @@ impl Livechat {
         self.door.prover.prove(token).map(|who| who.user).map_err(|_| Fault::unproven())
     }
 
-    async fn of_body(
+    pub(super) async fn of_body(
         &self,
-        headers: &HeaderMap,
+        user: &Arc<User>,
         body: Body,
         kind: &'static str,
         names: &[(&str, &str)],
         message: &str,
     ) -> Answer {
-        let user = self.user(headers)?;
         let fields = bodies::read(body)?;
-        let room = self.session(&fields.session_id()?, &user)?;
-        let said = self.say(&user, &room, kind, &fields.passed_on(names)).await?;
+        let room = self.session(&fields.session_id()?, user)?;
+        let said = self.say(user, &room, kind, &fields.passed_on(names)).await?;
         let told = said.reply.and_then(|reply| serde_json::from_slice(&reply).ok());
         ok(message, told.unwrap_or_else(|| json!({ "session_id": room.name() })))
     }
 
-    pub(super) async fn word(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-        kind: &'static str,
-        names: &[(&str, &str)],
-        message: &str,
-    ) -> Answer {
-        self.of_body(headers, body, kind, names, message).await
+    /// With `id`, or the header that says the same, a message that is sent again is stored once.
+    pub(super) async fn message(&self, user: &Arc<User>, headers: &HeaderMap, body: Body) -> Answer {
+        let fields = bodies::read(body)?;
+        let room = self.session(&fields.session_id()?, user)?;
+        let names =
+            [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
+        let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+        let id: Option<Arc<str>> = fields.text("id")?.or(of_header).map(Arc::from);
+        if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
+            return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
+        }
+        let said = self.say_once(user, &room, "send_message", &fields.passed_on(&names), id).await?;
+        let Some((position, at)) = said.stored else { return Err(Fault::unexpected().into()) };
+        let told = json!({"message_id": position.to_string(), "timestamp": at.to_string(), "status": "sent"});
+        ok("Message sent", told)
     }
 
     /// What was said, oldest first, as far as so many pages go back, and where there is more: by `before` one goes on.
@@ -184,7 +189,7 @@ const CONTACT: &[(&str, &str)] = &[
 ];
 
 pub(super) async fn contact(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "set_contact", CONTACT, "Contact saved").await
+    livechat.of_body(&livechat.user(&headers)?, body, "set_contact", CONTACT, "Contact saved").await
 }
 
 /// Who a guest is, only the team's own back end can tell: a public call would let anybody be anybody.
@@ -196,33 +201,28 @@ pub(super) async fn link(State(livechat): Shared, headers: HeaderMap) -> Answer 
 }
 
 pub(super) async fn escalate(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "request_escalation", &[("accept", "accept")], "Escalation").await
+    livechat
+        .of_body(&livechat.user(&headers)?, body, "request_escalation", &[("accept", "accept")], "Escalation")
+        .await
 }
 
 pub(super) async fn rate(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let names = [("rating", "rating"), ("feedback", "feedback")];
-    livechat.of_body(&headers, body, "rate", &names, "Thank you").await
+    livechat.of_body(&livechat.user(&headers)?, body, "rate", &names, "Thank you").await
+}
+
+pub(super) async fn close(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
+    let names = [("reason", "reason"), ("rating", "rating"), ("feedback", "feedback")];
+    livechat.of_body(&livechat.user(&headers)?, body, "close", &names, "Session closed").await
 }
 
 pub(super) async fn reopen(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "reopen", &[], "Session reopened").await
+    livechat.of_body(&livechat.user(&headers)?, body, "reopen", &[], "Session reopened").await
 }
 
-/// With `id`, or the header that says the same, a message that is sent again is stored once.
 pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let user = livechat.user(&headers)?;
-    let fields = bodies::read(body)?;
-    let room = livechat.session(&fields.session_id()?, &user)?;
-    let names = [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
-    let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let id: Option<Arc<str>> = fields.text("id")?.or(of_header).map(Arc::from);
-    if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
-        return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
-    }
-    let said = livechat.say_once(&user, &room, "send_message", &fields.passed_on(&names), id).await?;
-    let Some((position, at)) = said.stored else { return Err(Fault::unexpected().into()) };
-    let told = json!({"message_id": position.to_string(), "timestamp": at.to_string(), "status": "sent"});
-    ok("Message sent", told)
+    livechat.message(&user, &headers, body).await
 }
 
 /// Files are kept where the team keeps its files; a message refers to them.

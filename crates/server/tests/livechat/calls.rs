@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -181,4 +181,39 @@ fn a_long_past_is_told_in_parts_that_fit_into_memory() {
         &json!({}),
     );
     assert_eq!((status, &told["data"]["field"]), (400, &json!("before")), "{told}");
+}
+
+#[test]
+fn an_agent_closes_as_old_desks_do_and_a_customer_by_none_of_their_calls() {
+    let server = server();
+    let (session, _, guest) = start(&server, &json!({}));
+    let agent = agents(&server, "ada");
+    // Without a body, as desks send it.
+    let (status, told) = server.http(&format!(
+        "POST /api/agent-status/heartbeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {agent}\r\n\
+         Content-Length: 0\r\n\r\n"
+    ));
+    assert_eq!(status, 200, "{told}");
+    let about = || call(&server, &agent, &format!("GET /api/chat/session/{session}"), &json!({}));
+    let until = Instant::now() + PATIENCE;
+    while about()["agent"]["id"] != "ada" {
+        assert!(Instant::now() < until, "{}", about());
+        std::thread::yield_now();
+    }
+    let close =
+        json!({"session_id": session, "reason": "solved", "message": "x", "rating": 5, "feedback": "Mine"});
+    for path in
+        ["agent/message", "agent/assign", "agent/transfer", "agent/close", "admin/assign", "admin/close"]
+    {
+        let request = format!("POST /api/chat-management/{path}");
+        let (status, told) = call_as(&server, Some(&guest), &request, &close);
+        let says = told["message"].as_str().unwrap_or_default();
+        assert!(status == 403 && says.starts_with("this call is the staff's"), "{path}: {status} {told}");
+    }
+    call(&server, &agent, "POST /api/chat-management/agent/close", &close);
+    let told = about();
+    assert_eq!((&told["status"], &told["reason"]), (&json!("closed"), &json!("solved")), "{told}");
+    assert_eq!(told["rated"], Value::Null, "nobody has said how good it was: {told}");
+    let rating = json!({"session_id": session, "rating": 2});
+    call(&server, &guest, "POST /api/chat/rate", &rating);
 }
