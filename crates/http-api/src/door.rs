@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use node::{Desk, Prover, Uncalled, Unproven};
+use node::{Authenticated, Desk, Prover, Uncalled, Unproven};
 use vocabulary::{Asks, By, Payload, Refusal, Reply, RoomId, Told, User, Wish};
 
 use crate::answers::Fault;
@@ -85,18 +85,18 @@ impl Door {
 
     /// Who asks. A token in the URL would be in the logs of proxies, so it stands in a header.
     pub(crate) fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
-        self.user_if_said(headers)?.ok_or_else(Fault::unproven)
+        self.known_if_said(headers)?.map(|known| known.user).ok_or_else(Fault::unproven)
     }
 
     /// The same, where one may also ask without saying who one is. A token that proves nobody is no way to do that.
-    pub(crate) fn user_if_said(&self, headers: &HeaderMap) -> Result<Option<Arc<User>>, Fault> {
+    pub(crate) fn known_if_said(&self, headers: &HeaderMap) -> Result<Option<Authenticated>, Fault> {
         let Some(said) = headers.get(AUTHORIZATION) else { return Ok(None) };
         let said = said.to_str().unwrap_or_default();
         let bearer = said.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let token = bearer.map(|(_, token)| token.trim()).ok_or_else(Fault::unproven)?;
         match self.prover.prove(token) {
             Ok(_) if self.asks.connect => Err(asked_elsewhere()),
-            Ok(who) => Ok(Some(who.user)),
+            Ok(who) => Ok(Some(who)),
             Err(Unproven::No) => Err(Fault::unproven()),
             // Its key is on its way.
             Err(Unproven::NotYet) => Err(Fault::from(Uncalled::Busy)),

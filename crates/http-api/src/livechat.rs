@@ -3,6 +3,7 @@
 //! may, the support app decides. Accounts, e-mail and dashboards are elsewhere.
 
 mod bodies;
+mod guests;
 mod staff;
 mod transcript;
 mod visitors;
@@ -15,9 +16,9 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router, middleware};
-use node::{Desk, Network, Prover};
+use node::{Authenticated, Desk, Network, Prover};
 use serde_json::{Value, json};
-use vocabulary::{Asks, By, Code, Payload, Refusal, RoomId, User, UserId, Wish};
+use vocabulary::{Asks, By, Code, Payload, Person, Refusal, RoomId, User, UserId, Wall, Wish};
 
 use crate::answers::Fault;
 use crate::door::{Door, Said, Unsaid, share};
@@ -47,8 +48,18 @@ pub fn has(path: &str) -> bool {
     ours.iter().any(|our| rest.strip_prefix(our).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// A token for somebody who has none: the user's id, name, the rooms it is good for.
-pub type Mint = Box<dyn Fn(&str, &str, Vec<String>) -> Result<String, String> + Send + Sync>;
+/// A token for somebody who has none.
+pub type Mint = Box<dyn Fn(Visitor) -> Result<String, String> + Send + Sync>;
+
+/// What it says.
+pub struct Visitor {
+    pub person: Person,
+    /// The rooms that it is good for.
+    pub rooms: Vec<String>,
+    /// The token's own.
+    pub id: String,
+    pub ends_by: Wall,
+}
 
 pub struct Config {
     pub desk: Desk,
@@ -208,16 +219,16 @@ impl Livechat {
 
     /// Who asks, and not too often: each call may load a room.
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
-        self.user_if_said(headers)?.ok_or_else(Fault::unproven)
+        self.known_if_said(headers)?.map(|known| known.user).ok_or_else(Fault::unproven)
     }
 
-    fn user_if_said(&self, headers: &HeaderMap) -> Result<Option<Arc<User>>, Fault> {
-        let user = self.door.user_if_said(headers)?;
-        if let Some(user) = &user {
+    fn known_if_said(&self, headers: &HeaderMap) -> Result<Option<Authenticated>, Fault> {
+        let known = self.door.known_if_said(headers)?;
+        if let Some(user) = known.as_ref().map(|known| &known.user) {
             let rates = if is_staff(user) { &self.of_staff } else { &self.of_customers };
             rates.take(&user.person.id)?;
         }
-        Ok(user)
+        Ok(known)
     }
 
     fn staff(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use http_api::livechat::{self, Mint};
+use http_api::livechat::{self, Mint, Visitor};
 use identity::Secret;
 use node::Node;
 
@@ -35,8 +35,10 @@ pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> 
 }
 
 fn mint(secret: Secret) -> Mint {
-    Box::new(move |id, name, rooms| {
-        let says = token::Says { rooms, ..token::Says::default() };
-        token::sign(&secret, id, name.to_owned(), says, TIME_TO_LIVE).map_err(|error| format!("{error:#}"))
+    Box::new(move |visitor| {
+        let Visitor { person, rooms, id, ends_by } = visitor;
+        let says = token::Says { rooms, id: Some(id), ends_by: Some(ends_by), ..token::Says::default() };
+        token::sign(&secret, person.id.as_str(), person.name.to_string(), says, TIME_TO_LIVE)
+            .map_err(|error| format!("{error:#}"))
     })
 }

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use node::PeerAddress;
 use serde_json::{Value, json};
-use vocabulary::{By, HistoryFrom, PageEntry, Person, Position, Reply, Told, User, UserId, Wish};
+use vocabulary::{By, HistoryFrom, PageEntry, Position, Reply, Told, User, Wish};
 
 use super::bodies::{self, Asked, Body, Id, Pairs};
+use super::guests::Guest;
 use super::{Answer, Failed, Livechat, Shared, done, of_refusal, ok};
 use crate::answers::Fault;
 
@@ -26,8 +27,6 @@ const PAGE_BYTES_MAX: usize = 512 << 10;
 /// What a message has besides what was said: ids, names, times.
 const ENTRY_BYTES: usize = 300;
 const GUEST_NAME: &str = "Guest";
-/// How the ids of those begin who got their token here.
-const GUEST: &str = "visitor-";
 const NAME_CHARS_MAX: usize = 60;
 
 /// Somebody who has no token yet gets one: for this session, and for the list of their own sessions.
@@ -38,23 +37,23 @@ pub(super) async fn start(
     body: Body,
 ) -> Answer {
     livechat.may_start(address)?;
-    let known = livechat.user_if_said(&headers)?;
+    let known = livechat.known_if_said(&headers)?;
     let fields = bodies::read(body)?;
     let session = bodies::new_session_id()?;
-    let (user, token) = match known {
+    let guest = match known {
         // Whoever comes again with a guest's token needs one for the new session, too. Nobody else's token is exchanged: what it
         // does not allow it would allow then, and for longer.
-        Some(user) if user.rooms.is_none() || !is_guest(&user) => (user, None),
-        Some(user) => {
-            let token = livechat.token(&user.person, &session)?;
-            (livechat.proven(&token)?, Some(token))
-        }
+        Some(known) => Guest::of(&known).ok_or(known.user),
         None => {
             let name = fields.text("contact_name")?.or(fields.text("name")?).unwrap_or(GUEST_NAME).trim();
-            let id = UserId::new(&format!("{GUEST}{}", bodies::new_session_id()?));
             let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-            let person = Person { id, name: name.into() };
-            let token = livechat.token(&person, &session)?;
+            Ok(Guest::new(&name)?)
+        }
+    };
+    let (user, token) = match guest {
+        Err(user) => (user, None),
+        Ok(guest) => {
+            let token = livechat.token(&guest, &session)?;
             (livechat.proven(&token)?, Some(token))
         }
     };
@@ -72,32 +71,7 @@ pub(super) async fn start(
     done(StatusCode::CREATED, "Chat session started", told)
 }
 
-/// Their token was made here, for sessions and their own inbox.
-fn is_guest(user: &User) -> bool {
-    let id = user.person.id.as_str();
-    id.strip_prefix(GUEST).is_some_and(|rest| vocabulary::lower_uuid(rest).is_some())
-        && user.may_enter(&user.person.id.inbox())
-}
-
 impl Livechat {
-    fn token(&self, person: &Person, session: &str) -> Result<String, Fault> {
-        let Some(mint) = &self.mint else {
-            let says =
-                "others sign the tokens of this server: send one of your own login as Authorization: Bearer";
-            return Err(Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", says));
-        };
-        let rooms = vec![format!("support:{session}"), person.id.inbox().as_str().to_owned()];
-        mint(person.id.as_str(), &person.name, rooms).map_err(|error| {
-            tracing::error!(error, "a visitor's token could not be signed");
-            Fault::unexpected()
-        })
-    }
-
-    /// By the same keys as at the door: what was signed for nobody who may come in is given to nobody.
-    fn proven(&self, token: &str) -> Result<Arc<User>, Fault> {
-        self.door.prover.prove(token).map(|who| who.user).map_err(|_| Fault::unproven())
-    }
-
     pub(super) async fn of_body(
         &self,
         user: &Arc<User>,

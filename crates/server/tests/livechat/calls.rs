@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Server};
@@ -216,4 +218,36 @@ fn an_agent_closes_as_old_desks_do_and_a_customer_by_none_of_their_calls() {
     assert_eq!(told["rated"], Value::Null, "nobody has said how good it was: {told}");
     let rating = json!({"session_id": session, "rating": 2});
     call(&server, &guest, "POST /api/chat/rate", &rating);
+}
+
+fn claims(token: &str) -> Value {
+    let written = token.split('.').nth(1).expect("three parts");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(written).expect("base64")).expect("JSON")
+}
+
+/// Whoever has a copy of a guest's token would otherwise have one for ever.
+#[test]
+fn a_guests_token_is_exchanged_until_ninety_days_after_the_first_and_no_other_is() {
+    const DAY: u64 = 24 * 3600;
+    let server = server();
+    let (_, visitor, first) = start(&server, &json!({}));
+    let exchanged = |token: &str| call_as(&server, Some(token), "POST /api/chat/start", &json!({}));
+    let (status, told) = exchanged(&first);
+    assert_eq!((status, &told["data"]["chat_user_id"]), (201, &json!(visitor)), "{told}");
+    let newer = claims(told["data"]["token"].as_str().expect("one for the new session"));
+    let lasts = newer["exp"].as_u64().expect("it ends") - now();
+    assert!((29 * DAY..=30 * DAY).contains(&lasts), "{lasts} s");
+    // The same visitor, 89 days later.
+    let mut old = claims(&first);
+    let since = now() - 89 * DAY;
+    let id = old["jti"].as_str().expect("an id of its own").split(':').collect::<Vec<_>>();
+    old["jti"] = format!("{}:{since}:{}", id[0], id[2]).into();
+    let (status, told) = exchanged(&signed(&old));
+    assert_eq!(status, 201, "{told}");
+    let last = claims(told["data"]["token"].as_str().expect("one more"));
+    assert_eq!(last["exp"], since + 90 * DAY, "{last}");
+    // Made by a login for somebody whose id and rooms are as a guest's.
+    old["jti"] = Value::Null;
+    let (status, told) = exchanged(&signed(&old));
+    assert_eq!((status, &told["data"]["token"]), (403, &Value::Null), "{told}");
 }
