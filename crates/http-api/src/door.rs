@@ -53,7 +53,7 @@ fn asked_elsewhere() -> Fault {
 pub(crate) async fn share(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let Some(origin) = request.headers().get(ORIGIN).cloned() else { return next.run(request).await };
     if !door.allows(&origin, request.headers()) {
-        return Fault::forbidden("origin not allowed").into_response();
+        return (door.refuses)(Fault::forbidden("origin not allowed"));
     }
     let mut response = match *request.method() {
         Method::OPTIONS => preflight(),

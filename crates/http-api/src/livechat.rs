@@ -32,20 +32,19 @@ const STARTS_A_MINUTE: u32 = 60;
 const STAFF_FACTOR: u32 = 5;
 const APP: &str = "support";
 
+const OURS: [&str; 5] = ["/chat", "/public/chat", "/chat-management", "/agent-status", SESSION];
+const SESSION: &str = "/session";
+const SESSION_ID: &str = "/session/{id}";
+/// What the service had beside its chat.
+const ELSEWHERE: [&str; 3] = ["/auth", "/email", "/analytics"];
+
 /// Whether the router answers at this path, where no WebSocket can be.
 pub fn has(path: &str) -> bool {
-    let ours = [
-        "/chat",
-        "/public/chat",
-        "/chat-management",
-        "/agent-status",
-        "/session",
-        "/auth",
-        "/email",
-        "/analytics",
-    ];
     let rest = path.strip_prefix(ROOT).unwrap_or_default();
-    ours.iter().any(|our| rest.strip_prefix(our).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    OURS.iter()
+        .chain(&ELSEWHERE)
+        .copied()
+        .any(|our| rest.strip_prefix(our).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// A token for somebody who has none.
@@ -105,7 +104,6 @@ pub fn router(config: Config) -> Router {
         of_customers: Rates::a_second(a_second, burst),
         of_staff: Rates::a_second(of_staff(a_second), of_staff(burst)),
     });
-    let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
     let router = Router::new()
         .route("/chat/start", post(visitors::start))
         .route("/chat/contact", post(visitors::contact))
@@ -138,14 +136,31 @@ pub fn router(config: Config) -> Router {
         .route("/agent-status/agent/{id}", get(staff::of_agent))
         .route("/agent-status/stats", get(staff::figures))
         .route("/session/{id}/connection-status", get(visitors::connected))
-        .route("/auth/{*rest}", elsewhere())
-        .route("/email/{*rest}", elsewhere())
-        .route("/analytics/{*rest}", elsewhere())
         .method_not_allowed_fallback(async |method: Method| Failed::from(Fault::method(&method)))
         .with_state(livechat);
+    // A session's id may stand where any rest would.
+    let ours = OURS.iter().filter(|root| **root != SESSION).copied().chain([SESSION_ID]);
+    let router = below(router, ours, no_such_call);
+    let router = at(router, [SESSION, "/session/"].map(str::to_owned), no_such_call);
+    let router = below(router, ELSEWHERE.into_iter(), accounts_are_elsewhere);
     let router = router.layer(middleware::from_fn_with_state(door.clone(), find_place));
     let router = router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     Router::new().nest(ROOT, router.layer(middleware::from_fn_with_state(door, share)))
+}
+
+/// Whatever else is asked there is answered in the envelope, too, and pages of our origins may read it.
+fn below<'a>(router: Router, roots: impl Iterator<Item = &'a str>, says: fn() -> Fault) -> Router {
+    let rest = |root: &str| [root.to_owned(), format!("{root}/"), format!("{root}/{{*rest}}")];
+    at(router, roots.flat_map(rest), says)
+}
+
+fn at(router: Router, paths: impl IntoIterator<Item = String>, says: fn() -> Fault) -> Router {
+    let refuse = || any(async move || Failed::from(says()));
+    paths.into_iter().fold(router, |router, path| router.route(&path, refuse()))
+}
+
+fn no_such_call() -> Fault {
+    Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such call; paths end without a slash")
 }
 
 fn accounts_are_elsewhere() -> Fault {

@@ -251,3 +251,32 @@ fn a_guests_token_is_exchanged_until_ninety_days_after_the_first_and_no_other_is
     let (status, told) = exchanged(&signed(&old));
     assert_eq!((status, &told["data"]["token"]), (403, &Value::Null), "{told}");
 }
+
+/// Old clients read `message` of whatever is not what they asked for.
+#[test]
+fn what_comes_before_a_call_is_refused_in_the_envelope_too() {
+    let server = server();
+    for (request, status) in [
+        ("POST /api/chat/start/", 404),
+        ("GET /api/chat", 404),
+        ("GET /api/public/chat/nothing", 404),
+        ("GET /api/chat-management/agent/sessions/x/y", 404),
+        ("GET /api/session/", 404),
+        ("GET /api/auth", 404),
+        ("GET /api/analytics/", 404),
+        ("DELETE /api/chat/start", 405),
+    ] {
+        let (got, told) = call_as(&server, None, request, &json!({}));
+        assert_eq!((got, &told["success"]), (status, &json!(false)), "{request}: {told}");
+        assert!(told["message"].is_string() && told["error"].is_string(), "{request}: {told}");
+    }
+    let (status, told) = server.http(
+        "POST /api/chat/start HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://evil.example\r\n\
+         Content-Length: 2\r\n\r\n{}",
+    );
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(
+        (status, &told["success"], &told["message"]),
+        (403, &json!(false), &json!("origin not allowed"))
+    );
+}
