@@ -32,6 +32,12 @@ impl Fault {
         fault
     }
 
+    /// The field that a refusal names.
+    pub(crate) fn about(mut self, field: &str) -> Fault {
+        self.body["field"] = field.into();
+        self
+    }
+
     pub(crate) fn body(says: impl Into<String>) -> Fault {
         Fault::field("body", says)
     }

@@ -1,7 +1,6 @@
 //! The HTTP calls of hub clients, `/api/v1`: channels, their members, and the past. Each is asked of a room as the user whom the
 //! token proves; what a user may, the room's app decides. It keeps nothing but how often each user asked of late.
 
-mod asked;
 mod bodies;
 mod channels;
 mod messages;

@@ -2,6 +2,7 @@
 //! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
 
 mod answers;
+mod asked;
 mod door;
 pub mod hub;
 mod keys;

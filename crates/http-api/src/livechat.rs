@@ -204,7 +204,10 @@ impl IntoResponse for Failed {
 }
 
 fn of_refusal(refusal: &Refusal) -> Fault {
-    let fault = Fault::from(refusal);
+    let mut fault = Fault::from(refusal);
+    if let Some(field) = field_of(refusal) {
+        fault = fault.about(field);
+    }
     match refusal.code {
         Code::App("NOT_FOUND") => fault.with_status(StatusCode::NOT_FOUND),
         Code::App("SESSION_CLOSED") => fault.with_status(StatusCode::BAD_REQUEST),
@@ -214,6 +217,13 @@ fn of_refusal(refusal: &Refusal) -> Fault {
 
 fn is_staff(user: &User) -> bool {
     matches!(user.role.as_deref(), Some("agent" | "supervisor" | "admin"))
+}
+
+/// Apps say it first: `priority must be low, normal, high or urgent, got x`.
+fn field_of(refusal: &Refusal) -> Option<&str> {
+    let (first, rest) = refusal.text.split_once(' ').filter(|_| refusal.code == Code::InvalidPayload)?;
+    let is_name = first.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'.'));
+    (is_name && ["must be ", "is required"].iter().any(|says| rest.starts_with(says))).then_some(first)
 }
 
 /// Whoever has one address of version 6 has all of its network.
@@ -276,7 +286,7 @@ impl Livechat {
         user: &Arc<User>,
         room: &RoomId,
         kind: &'static str,
-        payload: &Value,
+        payload: Payload,
     ) -> Result<Said, Unsaid> {
         self.say_once(user, room, kind, payload, None).await
     }
@@ -286,10 +296,9 @@ impl Livechat {
         user: &Arc<User>,
         room: &RoomId,
         kind: &'static str,
-        payload: &Value,
+        payload: Payload,
         id: Option<Arc<str>>,
     ) -> Result<Said, Unsaid> {
-        let payload: Payload = payload.to_string().into();
         self.door.say(By::User(user.clone()), room, Wish::Publish { kind: kind.into(), payload, id }).await
     }
 
@@ -305,7 +314,7 @@ impl Livechat {
         kind: &'static str,
         payload: &Value,
     ) -> Result<Value, Unsaid> {
-        let said = self.say(user, room, kind, payload).await?;
+        let said = self.say(user, room, kind, payload.to_string().into()).await?;
         let told = said.reply.and_then(|told| serde_json::from_slice(&told).ok());
         told.ok_or_else(|| Unsaid::Other(Fault::unexpected()))
     }

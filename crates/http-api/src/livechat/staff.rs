@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use vocabulary::{Code, User, check_user};
+use vocabulary::{Code, Payload, User, check_user};
 
-use super::bodies::{self, Asked, Body, Id, Pairs};
+use super::bodies::{self, Body, Pairs};
 use super::{Answer, Failed, Livechat, Shared, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 use crate::door::Unsaid;
 
 const STATUSES: [&str; 4] = ["online", "busy", "away", "offline"];
@@ -91,9 +92,10 @@ impl Livechat {
         let user = self.user(headers)?;
         let own = self.departments_of(&user)?;
         let payload = status.map_or_else(|| json!({}), |status| json!({ "status": status }));
+        let payload: Payload = payload.to_string().into();
         for name in &own {
             let room = self.department(name, &user)?;
-            self.say(&user, &room, "heartbeat", &payload).await?;
+            self.say(&user, &room, "heartbeat", payload.clone()).await?;
         }
         let told = json!({"agent_id": user.person.id.as_str(), "status": status, "departments": own});
         ok("Status updated", told)
@@ -104,6 +106,7 @@ impl Livechat {
 pub(super) async fn heartbeat(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let fields = bodies::read_if_any(body)?;
     let status = fields.text("status")?;
+    let status = status.as_deref();
     if status.is_some_and(|status| !STATUSES.contains(&status)) {
         let says = format!("status must be one of {}", STATUSES.join(", "));
         return Err(Fault::field("status", says).into());
@@ -181,13 +184,13 @@ pub(super) async fn online(State(livechat): Shared, headers: HeaderMap) -> Answe
 }
 
 pub(super) async fn of_department(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
-    let boards = livechat.boards(&headers, Some(&bodies::id(id)?)).await?;
+    let boards = livechat.boards(&headers, Some(&asked::id(id)?)).await?;
     agents(of_all(&boards, "agents").collect(), sum(&boards, "agents_count"))
 }
 
 pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = livechat.user(&headers)?;
-    let id = bodies::id(id)?;
+    let id = asked::id(id)?;
     check_user(&id).map_err(|error| Fault::field("id", format!("the agent's id {error}")))?;
     let mut agents = Vec::new();
     for name in livechat.departments_of(&user)? {

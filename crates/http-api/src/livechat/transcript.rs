@@ -9,10 +9,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::bodies::{self, Asked, Id, Pairs};
+use super::bodies::Pairs;
 use super::visitors::with_more;
 use super::{Answer, Shared, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1c1a17;background:#fff}\
     h1{font-size:1.4rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#5c564c}dd{margin:0}\
@@ -24,7 +25,7 @@ const NOTE: &str = "note_added";
 
 pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderMap, asked: Asked) -> Answer {
     let user = livechat.user(&headers)?;
-    let id = bodies::id(id)?;
+    let id = asked::id(id)?;
     let pairs = Pairs::of(asked)?;
     let with_notes = match pairs.one("notes")? {
         None | Some("0") => false,

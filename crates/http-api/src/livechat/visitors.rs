@@ -9,10 +9,11 @@ use node::PeerAddress;
 use serde_json::{Value, json};
 use vocabulary::{By, HistoryFrom, PageEntry, Position, Reply, Told, User, Wish};
 
-use super::bodies::{self, Asked, Body, Id, Pairs};
+use super::bodies::{self, Body, Pairs};
 use super::guests::Guest;
 use super::{Answer, Failed, Livechat, Shared, done, of_refusal, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 /// Of a list of sessions: each is asked how it stands.
 const SESSIONS_MAX: usize = 50;
@@ -45,7 +46,8 @@ pub(super) async fn start(
         // does not allow it would allow then, and for longer.
         Some(known) => Guest::of(&known).ok_or(known.user),
         None => {
-            let name = fields.text("contact_name")?.or(fields.text("name")?).unwrap_or(GUEST_NAME).trim();
+            let name = fields.text("contact_name")?.or(fields.text("name")?);
+            let name = name.as_deref().unwrap_or(GUEST_NAME).trim();
             let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
             Ok(Guest::new(&name)?)
         }
@@ -60,7 +62,7 @@ pub(super) async fn start(
     let room = livechat.session(&session, &user)?;
     let asked =
         fields.passed_on(&[("topic", "topic"), ("priority", "priority"), ("department", "department")]);
-    let said = livechat.say(&user, &room, "start", &asked).await?;
+    let said = livechat.say(&user, &room, "start", asked).await?;
     let mut told: Value =
         said.reply.and_then(|reply| serde_json::from_slice(&reply).ok()).ok_or_else(Fault::unexpected)?;
     told["chat_user_id"] = user.person.id.as_str().into();
@@ -82,7 +84,7 @@ impl Livechat {
     ) -> Answer {
         let fields = bodies::read(body)?;
         let room = self.session(&fields.session_id()?, user)?;
-        let said = self.say(user, &room, kind, &fields.passed_on(names)).await?;
+        let said = self.say(user, &room, kind, fields.passed_on(names)).await?;
         let told = said.reply.and_then(|reply| serde_json::from_slice(&reply).ok());
         ok(message, told.unwrap_or_else(|| json!({ "session_id": room.name() })))
     }
@@ -94,11 +96,11 @@ impl Livechat {
         let names =
             [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
         let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-        let id: Option<Arc<str>> = fields.text("id")?.or(of_header).map(Arc::from);
+        let id: Option<Arc<str>> = fields.text("id")?.as_deref().or(of_header).map(Arc::from);
         if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
             return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
         }
-        let said = self.say_once(user, &room, "send_message", &fields.passed_on(&names), id).await?;
+        let said = self.say_once(user, &room, "send_message", fields.passed_on(&names), id).await?;
         let Some((position, at)) = said.stored else { return Err(Fault::unexpected().into()) };
         let told = json!({"message_id": position.to_string(), "timestamp": at.to_string(), "status": "sent"});
         ok("Message sent", told)
@@ -209,7 +211,7 @@ pub(super) async fn upload(State(livechat): Shared, headers: HeaderMap) -> Answe
 
 pub(super) async fn messages(State(livechat): Shared, id: Id, headers: HeaderMap, asked: Asked) -> Answer {
     let user = livechat.user(&headers)?;
-    let id = bodies::id(id)?;
+    let id = asked::id(id)?;
     let before = Pairs::of(asked)?.position("before")?;
     let (messages, more) = livechat.past(&user, &id, before).await?;
     let mut told = json!({ "total": messages.len(), "messages": messages });
@@ -227,7 +229,7 @@ pub(super) fn with_more(told: &mut Value, more: Option<Position>) {
 
 pub(super) async fn session(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = livechat.user(&headers)?;
-    let room = livechat.session(&bodies::id(id)?, &user)?;
+    let room = livechat.session(&asked::id(id)?, &user)?;
     ok("Session", livechat.ask(&user, &room, "get_session").await?)
 }
 
@@ -239,9 +241,9 @@ pub(super) async fn history(State(livechat): Shared, headers: HeaderMap, asked: 
 
 pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, role: &str) -> Answer {
     let pairs = Pairs::of(asked)?;
-    let limit = pairs.number("limit", SESSIONS, SESSIONS_MAX)?.max(1);
-    let page = pairs.number("page", 1, 100_000)?.max(1);
-    let offset = pairs.number("offset", (page - 1) * limit, 1_000_000)?;
+    let limit = pairs.number("limit", SESSIONS, 1..=SESSIONS_MAX)?;
+    let page = pairs.number("page", 1, 1..=100_000)?;
+    let offset = pairs.number("offset", (page - 1) * limit, 0..=1_000_000)?;
     let status = pairs.one("status")?;
     let inbox = user.person.id.inbox();
     livechat.door.check(
@@ -278,7 +280,7 @@ pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, 
 
 pub(super) async fn connected(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = livechat.user(&headers)?;
-    let room = livechat.session(&bodies::id(id)?, &user)?;
+    let room = livechat.session(&asked::id(id)?, &user)?;
     let told = livechat.door.desk.call_by(By::User(user), room, Wish::Members).await;
     match told.map_err(Fault::from)? {
         Told::Reply { reply: Reply::Members { present: Some(present), .. }, .. } => {

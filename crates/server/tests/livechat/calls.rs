@@ -280,3 +280,45 @@ fn what_comes_before_a_call_is_refused_in_the_envelope_too() {
         (403, &json!(false), &json!("origin not allowed"))
     );
 }
+
+#[test]
+fn a_field_that_is_wrong_is_refused_by_its_name() {
+    let server = server();
+    let (session, _, guest) = start(&server, &json!({}));
+    let post = |path: &str, body: &str| {
+        let (status, told) = server.http(&format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {guest}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        (status, serde_json::from_str::<Value>(&told).expect("JSON"))
+    };
+    let message = "/api/public/chat/message";
+    let with = |fields: &str| format!(r#"{{"session_id":"{session}",{fields}}}"#);
+    for (path, body, field) in [
+        // Which of them is meant, the one who checks and the one who acts might see differently.
+        (message, with(&format!(r#""message":"x","session_id":"{NOBODYS}""#)), "session_id"),
+        (message, with(r#""message":"x","message":"y""#), "message"),
+        (message, with(r#""message":7"#), "message"),
+        (message, with(r#""message":"x","message_type":"song""#), "message_type"),
+        (message, r#"{"message":"x"}"#.to_owned(), "session_id"),
+        (
+            message,
+            with(r#""attachments":[{"url":"/a","url":"/b","type":"image/png","size":1}]"#),
+            "attachments",
+        ),
+        ("/api/chat/start", r#"{"priority":"soon"}"#.to_owned(), "priority"),
+        ("/api/chat/rate", with(r#""rating":6"#), "rating"),
+    ] {
+        let (status, told) = post(path, &body);
+        assert_eq!((status, &told["error"]), (400, &json!("INVALID_PAYLOAD")), "{body}: {told}");
+        assert_eq!(told["data"]["field"], field, "{body}: {told}");
+    }
+    for (query, field) in
+        [("limit=0", "limit"), ("page=0", "page"), ("limit=51", "limit"), ("limit=1&limit=2", "limit")]
+    {
+        let request = format!("GET /api/chat/history?{query}");
+        let (status, told) = call_as(&server, Some(&guest), &request, &json!({}));
+        assert_eq!((status, &told["data"]["field"]), (400, &json!(field)), "{query}: {told}");
+    }
+}
