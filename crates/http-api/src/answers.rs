@@ -102,6 +102,14 @@ impl Fault {
         Fault { status, body: whole, retry_after_ms }.into_response()
     }
 
+    pub(crate) fn code(&self) -> &Value {
+        &self.body["code"]
+    }
+
+    pub(crate) fn says(&self) -> &Value {
+        &self.body["error"]
+    }
+
     pub(crate) fn is_conflict(&self) -> bool {
         self.status == StatusCode::CONFLICT
     }

@@ -182,6 +182,13 @@ type Answer = Result<Response, Failed>;
 /// What did not, in the same.
 pub(crate) struct Failed(Fault);
 
+impl Failed {
+    /// By one department of several.
+    fn told(&self, department: &str) -> Value {
+        json!({ "department": department, "error": self.0.code(), "message": self.0.says() })
+    }
+}
+
 impl From<Fault> for Failed {
     fn from(fault: Fault) -> Failed {
         Failed(fault)

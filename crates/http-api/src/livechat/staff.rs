@@ -93,11 +93,26 @@ impl Livechat {
         let own = self.departments_of(&user)?;
         let payload = status.map_or_else(|| json!({}), |status| json!({ "status": status }));
         let payload: Payload = payload.to_string().into();
-        for name in &own {
-            let room = self.department(name, &user)?;
-            self.say(&user, &room, "heartbeat", payload.clone()).await?;
+        // One that cannot take it is no reason to be off duty in the others.
+        let (mut departments, mut refused, mut first) = (Vec::new(), Vec::new(), None);
+        for name in own {
+            let room = self.department(&name, &user)?;
+            match self.say(&user, &room, "heartbeat", payload.clone()).await.map_err(Failed::from) {
+                Ok(_) => departments.push(name),
+                Err(why) => {
+                    refused.push(why.told(&name));
+                    first.get_or_insert(why);
+                }
+            }
         }
-        let told = json!({"agent_id": user.person.id.as_str(), "status": status, "departments": own});
+        if let Some(why) = first.filter(|_| departments.is_empty()) {
+            return Err(why);
+        }
+        let mut told =
+            json!({"agent_id": user.person.id.as_str(), "status": status, "departments": departments});
+        if !refused.is_empty() {
+            told["refused"] = refused.into();
+        }
         ok("Status updated", told)
     }
 }

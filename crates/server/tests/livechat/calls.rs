@@ -322,3 +322,31 @@ fn a_field_that_is_wrong_is_refused_by_its_name() {
         assert_eq!((status, &told["data"]["field"]), (400, &json!(field)), "{query}: {told}");
     }
 }
+
+/// A department knows so many agents, and the next one is refused there; not in the others.
+#[test]
+fn a_department_that_is_full_of_agents_keeps_none_off_duty_in_another() {
+    const AGENTS: usize = 500;
+    let departments =
+        "[[support.departments]]\nname = \"first\"\n[[support.departments]]\nname = \"second\"\n";
+    let server = Server::configured(&format!("{CONFIG}{departments}"));
+    let online = |token: &str| {
+        let body = json!({"status": "online"});
+        call_as(&server, Some(token), "POST /api/agent-status/heartbeat", &body)
+    };
+    for number in 0..AGENTS {
+        let (status, told) = online(&signed(&agent_of("first", &format!("a{number}"))));
+        assert_eq!(status, 200, "{told}");
+    }
+    let mut both = agent_of("first", "late");
+    both["department_id"] = json!(["first", "second"]);
+    let late = signed(&both);
+    let (status, told) = online(&late);
+    assert_eq!((status, &told["data"]["departments"]), (200, &json!(["second"])), "{told}");
+    let refused = &told["data"]["refused"][0];
+    assert_eq!((&refused["department"], &refused["error"]), (&json!("first"), &json!("BUSY")), "{told}");
+    let found = call(&server, &late, "GET /api/agent-status/agent/late", &json!({}));
+    assert_eq!(found["agents"][0]["department"], "second", "{found}");
+    let (status, told) = online(&signed(&agent_of("first", "later")));
+    assert_eq!((status, &told["error"]), (503, &json!("BUSY")), "{told}");
+}
