@@ -49,6 +49,7 @@ const WORDS: &[Word] = &[
     Word::of_anyone("heartbeat"),
     Word::of_anyone("pick"),
     Word::of_anyone("get_department"),
+    Word::of_anyone("get_agent"),
     Word::of_anyone("get_queue"),
 ];
 
@@ -172,6 +173,7 @@ impl App for Support {
                 | "get_session"
                 | "get_transcript"
                 | "get_department"
+                | "get_agent"
                 | "get_queue"
         )
     }

@@ -1,5 +1,7 @@
 //! What a room's home said, as a status and a body.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -30,6 +32,12 @@ impl Fault {
         fault
     }
 
+    /// The field that a refusal names.
+    pub(crate) fn about(mut self, field: &str) -> Fault {
+        self.body["field"] = field.into();
+        self
+    }
+
     pub(crate) fn body(says: impl Into<String>) -> Fault {
         Fault::field("body", says)
     }
@@ -40,6 +48,11 @@ impl Fault {
             _ => error.body_text(),
         };
         Fault { status: error.status(), ..Fault::body(says) }
+    }
+
+    pub(crate) fn late(within: Duration) -> Fault {
+        let says = format!("the body took longer than {} s: send it at once", within.as_secs());
+        Fault::body(says).with_status(StatusCode::REQUEST_TIMEOUT)
     }
 
     pub(crate) fn not_found() -> Fault {
@@ -87,6 +100,14 @@ impl Fault {
             whole["data"] = body;
         }
         Fault { status, body: whole, retry_after_ms }.into_response()
+    }
+
+    pub(crate) fn code(&self) -> &Value {
+        &self.body["code"]
+    }
+
+    pub(crate) fn says(&self) -> &Value {
+        &self.body["error"]
     }
 
     pub(crate) fn is_conflict(&self) -> bool {

@@ -11,10 +11,11 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use node::{Desk, Prover, Uncalled, Unproven};
+use node::{Authenticated, Desk, Prover, Uncalled, Unproven};
 use vocabulary::{Asks, By, Payload, Refusal, Reply, RoomId, Told, User, Wish};
 
 use crate::answers::Fault;
+use crate::places::Places;
 
 /// A browser need not ask again for so long, in seconds.
 const PREFLIGHT_AGE: &str = "600";
@@ -26,6 +27,9 @@ pub(crate) struct Door {
     pub mounts: Vec<String>,
     /// What the team's back end is asked about: sockets ask it, and no call does, so a call is refused.
     pub asks: Asks,
+    pub places: Places,
+    /// How a refusal is written that comes before what is asked is looked at.
+    pub refuses: fn(Fault) -> Response,
 }
 
 /// Why a word was not said, or not answered as words are.
@@ -49,7 +53,7 @@ fn asked_elsewhere() -> Fault {
 pub(crate) async fn share(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let Some(origin) = request.headers().get(ORIGIN).cloned() else { return next.run(request).await };
     if !door.allows(&origin, request.headers()) {
-        return Fault::forbidden("origin not allowed").into_response();
+        return (door.refuses)(Fault::forbidden("origin not allowed"));
     }
     let mut response = match *request.method() {
         Method::OPTIONS => preflight(),
@@ -81,18 +85,18 @@ impl Door {
 
     /// Who asks. A token in the URL would be in the logs of proxies, so it stands in a header.
     pub(crate) fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
-        self.user_if_said(headers)?.ok_or_else(Fault::unproven)
+        self.known_if_said(headers)?.map(|known| known.user).ok_or_else(Fault::unproven)
     }
 
     /// The same, where one may also ask without saying who one is. A token that proves nobody is no way to do that.
-    pub(crate) fn user_if_said(&self, headers: &HeaderMap) -> Result<Option<Arc<User>>, Fault> {
+    pub(crate) fn known_if_said(&self, headers: &HeaderMap) -> Result<Option<Authenticated>, Fault> {
         let Some(said) = headers.get(AUTHORIZATION) else { return Ok(None) };
         let said = said.to_str().unwrap_or_default();
         let bearer = said.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let token = bearer.map(|(_, token)| token.trim()).ok_or_else(Fault::unproven)?;
         match self.prover.prove(token) {
             Ok(_) if self.asks.connect => Err(asked_elsewhere()),
-            Ok(who) => Ok(Some(who.user)),
+            Ok(who) => Ok(Some(who)),
             Err(Unproven::No) => Err(Fault::unproven()),
             // Its key is on its way.
             Err(Unproven::NotYet) => Err(Fault::from(Uncalled::Busy)),

@@ -1,7 +1,6 @@
 //! The HTTP calls of hub clients, `/api/v1`: channels, their members, and the past. Each is asked of a room as the user whom the
 //! token proves; what a user may, the room's app decides. It keeps nothing but how often each user asked of late.
 
-mod asked;
 mod bodies;
 mod channels;
 mod messages;
@@ -12,22 +11,19 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method};
+use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use node::{Desk, Prover};
-use tokio::sync::Semaphore;
 use vocabulary::{Asks, By, Payload, RoomId, User, UserId, Wish, check_name, is_built_in};
 
 use crate::answers::Fault;
 use crate::door::{Door, Unsaid, share};
+use crate::places::{BODY_BYTES_MAX, Places, find_place};
 use crate::rates::Rates;
 use refusals::{of_refusal, unexpected};
 
 const ROOT: &str = "/api/v1";
-/// Titles, topics and some hundred ids.
-const BODY_BYTES_MAX: usize = 64 << 10;
-/// Of the HTTP connections that a node has, half: probes and pages find a place beside them while rooms are slow.
-const AT_ONCE_MAX: usize = 512;
 
 /// Whether the router answers at this path, where no WebSocket can be.
 pub fn has(path: &str) -> bool {
@@ -48,7 +44,8 @@ type Shared = State<Arc<Hub>>;
 
 pub fn router(desk: Desk, prover: Prover, mounts: Vec<String>, app: String, asks: Asks) -> Router {
     let (of_channels, of_messages) = (Rates::a_minute(100), Rates::a_minute(200));
-    let door = Arc::new(Door { desk, prover, mounts, asks });
+    let (places, refuses) = (Places::default(), Fault::into_response);
+    let door = Arc::new(Door { desk, prover, mounts, asks, places, refuses });
     let hub = Arc::new(Hub { door: door.clone(), app, of_channels, of_messages });
     let all = get(channels::list).post(channels::create);
     let one = get(channels::about).put(channels::change).delete(channels::delete);
@@ -64,11 +61,10 @@ pub fn router(desk: Desk, prover: Prover, mounts: Vec<String>, app: String, asks
         .route("/users/{*rest}", elsewhere())
         .merge(pages::router())
         .method_not_allowed_fallback(async |method: Method| Fault::method(&method))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(hub);
-    let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
     // Outermost, so that a refusal can be read by the page that it is for.
-    let router = router.layer(middleware::from_fn_with_state(places, crate::find_place));
+    let router = router.layer(middleware::from_fn_with_state(door.clone(), find_place));
+    let router = router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     Router::new().nest(ROOT, router.layer(middleware::from_fn_with_state(door, share)))
 }
 

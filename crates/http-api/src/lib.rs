@@ -2,10 +2,12 @@
 //! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
 
 mod answers;
+mod asked;
 mod door;
 pub mod hub;
 mod keys;
 pub mod livechat;
+mod places;
 mod publish;
 mod rates;
 
@@ -51,12 +53,8 @@ pub fn router(desk: Desk, keys: Arc<Keys>, at_once_max: usize) -> Router {
         .with_state(api)
 }
 
-/// Outermost: who sends a body slowly takes a place of calls too, and none of the others.
-pub(crate) async fn find_place(
-    State(places): State<Arc<Semaphore>>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Outermost: who sends a body slowly takes a place of calls too, and none of the others of the operator's listener.
+async fn find_place(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     match places.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => Fault::from(Uncalled::Busy).into_response(),

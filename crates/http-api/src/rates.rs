@@ -1,4 +1,4 @@
-//! How often each user, or each address, may ask. Kept for those who asked within the minute; what is older than that is forgotten.
+//! How often each user, or each address, may ask. Kept for those who asked of late; what is older than their burst is forgotten.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,20 +8,28 @@ use vocabulary::Refusal;
 
 use crate::answers::Fault;
 
-/// Who asks within a minute: more than the places for calls can serve.
+/// Who asks within the time of a burst: more than the places for calls can serve.
 const ASKERS_MAX: usize = 65_536;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// So many at once, and as many again over a minute.
+/// So many at once, and one more whenever as much time has gone by as one takes.
 pub(crate) struct Rates<K> {
     spacing: Duration,
+    /// How far ahead of its time a bucket may be: the burst, as time.
+    ahead: Duration,
     /// Held for a look-up. When each one's bucket is empty again.
     empty_at: Mutex<BTreeMap<K, Instant>>,
 }
 
 impl<K: Ord + Clone> Rates<K> {
     pub(crate) fn a_minute(many: u32) -> Rates<K> {
-        Rates { spacing: MINUTE / many, empty_at: Mutex::default() }
+        Rates { spacing: MINUTE / many, ahead: MINUTE, empty_at: Mutex::default() }
+    }
+
+    /// As messages of sockets are counted.
+    pub(crate) fn a_second(many: u32, burst: u32) -> Rates<K> {
+        let spacing = Duration::from_secs(1) / many.max(1);
+        Rates { spacing, ahead: spacing * burst.max(1), empty_at: Mutex::default() }
     }
 
     pub(crate) fn take(&self, who: &K) -> Result<(), Fault> {
@@ -36,7 +44,7 @@ impl<K: Ord + Clone> Rates<K> {
     fn has_at(&self, now: Instant, who: &K, many: u32) -> Result<(), Refusal> {
         let empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         let from = empty_at.get(who).copied().filter(|at| *at > now).unwrap_or(now);
-        let (after, allowed) = (from + self.spacing * many, now + MINUTE);
+        let (after, allowed) = (from + self.spacing * many, now + self.ahead);
         if after > allowed {
             return Err(limited(after - allowed));
         }
@@ -52,7 +60,7 @@ impl<K: Ord + Clone> Rates<K> {
             }
         }
         let from = empty_at.get(who).copied().filter(|at| *at > now).unwrap_or(now);
-        let (after, allowed) = (from + self.spacing, now + MINUTE);
+        let (after, allowed) = (from + self.spacing, now + self.ahead);
         if after > allowed {
             return Err(limited(after - allowed));
         }
@@ -69,6 +77,19 @@ fn limited(wait: Duration) -> Refusal {
 mod tests {
     use super::*;
     use vocabulary::UserId;
+
+    #[test]
+    fn a_burst_passes_at_once_and_then_as_many_a_second_as_are_allowed() {
+        let (rates, now) = (Rates::a_second(20, 40), Instant::now());
+        let ana = UserId::new("7");
+        for taken in 0..40 {
+            assert_eq!(rates.take_at(now, &ana), Ok(()), "number {taken}");
+        }
+        assert_eq!(rates.take_at(now, &ana).expect_err("one too many").retry_after_ms, Some(50));
+        let later = now + Duration::from_secs(1);
+        let taken = (0..40).take_while(|_| rates.take_at(later, &ana).is_ok()).count();
+        assert_eq!(taken, 20);
+    }
 
     #[test]
     fn a_minutes_worth_passes_at_once_and_then_one_at_a_time_for_each_user() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use identity::Unverified;
 use session::{Authenticated, Who};
 use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, User};
-use websocket::handshake::Upgrade;
+use websocket::handshake::{Request, Upgrade};
 
 use crate::addresses;
 use crate::authorizer::Authorizer;
@@ -76,14 +76,7 @@ impl Doorway {
         socket: &mut Socket,
         upgrade: &Upgrade<'_>,
     ) -> Result<Admitted, Turned> {
-        let peer = socket.address.ip();
-        let client = addresses::of_client(peer, &upgrade.request, &self.gate.trusted);
-        if client != peer {
-            socket.address.set_ip(client);
-            if self.take_address(&mut socket.place, client) != Share::Free {
-                return Err(too_many_of_address());
-            }
-        }
+        self.locate(socket, &upgrade.request)?;
         let admitted = self.gate.admit(now.wall, upgrade)?;
         if let Who::Known(who) = &admitted.who
             && !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user)
@@ -91,6 +84,20 @@ impl Doorway {
             return Err(turned(429, "too many connections of this user", "too many of its user"));
         }
         Ok(admitted)
+    }
+
+    /// Whom a proxy heard is counted from now on, in the proxy's stead.
+    pub(crate) fn locate(&self, socket: &mut Socket, request: &Request<'_>) -> Result<(), Turned> {
+        let peer = socket.address.ip();
+        let client = addresses::of_client(peer, request, &self.gate.trusted);
+        if client == peer {
+            return Ok(());
+        }
+        socket.address.set_ip(client);
+        match self.take_address(&mut socket.place, client) {
+            Share::Free => Ok(()),
+            Share::UsedUp | Share::Exceeded => Err(too_many_of_address()),
+        }
     }
 
     /// Among those of the address.

@@ -95,13 +95,23 @@ impl Thread {
         match reader.read(&head) {
             Head::Incomplete => **greeting = Greeting::Reading { reader, head, too_many },
             _ if too_many => self.turn_away(now, registry, id, too_many_of_address()),
-            Head::NotAnUpgrade(_) => match socket.place.take_page(http::PAGES_PER_ADDRESS_MAX) {
-                Some(page) => self.pass_on(now, registry, id, head, page),
-                None => {
-                    let words = "too many requests at a time from your address";
-                    self.turn_away(now, registry, id, turned(429, words, "too many pages of its address"));
+            Head::NotAnUpgrade(request) => {
+                if let Err(refused) = self.doorway.locate(socket, &request) {
+                    return self.turn_away(now, registry, id, refused);
                 }
-            },
+                match socket.place.take_page(http::PAGES_PER_ADDRESS_MAX) {
+                    Some(page) => self.pass_on(now, registry, id, head, page),
+                    None => {
+                        let words = "too many requests at a time from your address";
+                        self.turn_away(
+                            now,
+                            registry,
+                            id,
+                            turned(429, words, "too many pages of its address"),
+                        );
+                    }
+                }
+            }
             Head::Refused(refusal) => self.turn_away(now, registry, id, refusal.into()),
             Head::Upgrade(upgrade) => {
                 let admitted = match shut(self.draining, self.seat.facts.pressure()) {

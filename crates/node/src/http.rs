@@ -45,6 +45,7 @@ pub(crate) struct Page {
     /// Counted among its address, and its pages, until it is answered.
     pub places: (Place, PagePlace),
     pub head: Vec<u8>,
+    /// The client's, or that of its proxy where that says nothing of whom it heard.
     pub address: SocketAddr,
 }
 
@@ -59,6 +60,8 @@ const OPERATORS_MAX: usize = 64;
 /// Of those, for back ends' calls: while the engine is away each waits for its answer as long as a call may, and probes,
 /// figures and revocations find one of the other sixteen places.
 pub const CALLS_AT_ONCE_MAX: usize = OPERATORS_MAX * 3 / 4;
+/// Of an answer that its reader does not take; and of a head, which at the door is shorter.
+const UNWRITTEN_BYTES_MAX: usize = 64 << 10;
 /// Descriptors are used up: look again then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -138,7 +141,7 @@ impl Pages {
     }
 }
 
-/// Whose connection a request came by, for whoever counts them: a client's, or its proxy's.
+/// Whose request it is, for whoever counts them: the client's address, by a proxy that is believed as that one names it.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub IpAddr);
 
@@ -204,6 +207,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(handshake)
         .keep_alive(false)
+        // What is not written yet is left where it is, and who made it knows that it is.
+        .max_buf_size(UNWRITTEN_BYTES_MAX)
         // Whoever has nothing more to say still hears the answer.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));

@@ -60,6 +60,7 @@ pub use origins::{Origins, is_loopback};
 pub use outlet::{Outflow, Outlet, outlet};
 pub use owed::Owed;
 pub use prover::{Prover, Unproven};
+pub use session::Authenticated;
 pub use tls::{Tls, TlsError};
 pub use world::log_wants_broadcasts;
 

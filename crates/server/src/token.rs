@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use identity::Secret;
 use node::Facts;
+use vocabulary::Wall;
 
 use crate::options::{Serve, Token};
 use crate::{config, secret};
@@ -20,6 +21,8 @@ struct Claims {
     rooms: Vec<String>,
     iat: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
     /// By the name that the configuration gives it.
     #[serde(flatten)]
     groups: BTreeMap<String, Vec<String>>,
@@ -39,7 +42,7 @@ pub(crate) fn print(ask: &Token) -> Result<()> {
     };
     let name = ask.name.clone().unwrap_or_else(|| ask.user.clone());
     let groups = (config.typed.auth.groups_claim.clone(), ask.groups.clone());
-    let says = Says { role: ask.role.clone(), rooms: ask.rooms.clone(), groups };
+    let says = Says { role: ask.role.clone(), rooms: ask.rooms.clone(), groups, ..Says::default() };
     let token = sign(&secret, &ask.user, name, says, ask.ttl)?;
     println!("{token}");
     Ok(())
@@ -52,6 +55,10 @@ pub(crate) struct Says {
     pub rooms: Vec<String>,
     /// Of which groups they are, and the claim that says so.
     pub groups: (String, Vec<String>),
+    /// Its own id, by which it is known again, and revoked alone.
+    pub id: Option<String>,
+    /// It ends no later, whatever time it is given.
+    pub ends_by: Option<Wall>,
 }
 
 pub(crate) fn sign(
@@ -63,8 +70,9 @@ pub(crate) fn sign(
 ) -> Result<String> {
     let now = Facts::now().0 / 1000;
     let exp = now + i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX / 2);
-    let Says { role, rooms, groups } = says;
+    let Says { role, rooms, groups, id, ends_by } = says;
+    let exp = ends_by.map_or(exp, |ends| exp.min(ends.0 / 1000));
     let groups = [groups].into_iter().filter(|(_, groups)| !groups.is_empty()).collect();
-    let claims = Claims { sub: user.to_owned(), name, role, rooms, iat: now, exp, groups };
+    let claims = Claims { sub: user.to_owned(), name, role, rooms, iat: now, exp, jti: id, groups };
     secret.sign(&claims).map_err(anyhow::Error::msg).context("the token cannot be signed")
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::Router;
-use http_api::livechat::{self, Mint};
+use http_api::livechat::{self, Mint, Visitor};
 use identity::Secret;
 use node::Node;
 
-use crate::config::{Speaks, Typed};
+use crate::config::{Mount, Speaks, Typed};
 use crate::{gate, token};
 
 /// A visitor who comes back within a month still has their sessions.
@@ -15,24 +15,30 @@ const TIME_TO_LIVE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> Router {
     let spoken = settings.mounts.iter().filter(|mount| mount.speaks == Speaks::Livechat);
-    let mounts: Vec<String> = spoken.map(|mount| mount.path.clone()).collect();
-    if mounts.is_empty() {
-        return Router::new();
-    }
+    let mounts: Vec<&Mount> = spoken.collect();
+    let Some(first) = mounts.first() else { return Router::new() };
+    let limits = &settings.limits;
+    let calls = (
+        first.messages_per_second.unwrap_or(limits.messages_per_second),
+        first.burst.unwrap_or(limits.burst),
+    );
     livechat::router(livechat::Config {
         desk: node.desk(),
         prover: node.prover(),
-        mounts,
+        mounts: mounts.iter().map(|mount| mount.path.clone()).collect(),
         asks: gate::authorizer(settings).map_or_else(Default::default, |it| it.asks),
         departments: settings.support.rules.departments.iter().map(|it| it.name.clone()).collect(),
         mint: secret.cloned().map(mint),
-        exempt: settings.limits.exempt_addresses.clone(),
+        exempt: limits.exempt_addresses.clone(),
+        calls,
     })
 }
 
 fn mint(secret: Secret) -> Mint {
-    Box::new(move |id, name, rooms| {
-        let says = token::Says { rooms, ..token::Says::default() };
-        token::sign(&secret, id, name.to_owned(), says, TIME_TO_LIVE).map_err(|error| format!("{error:#}"))
+    Box::new(move |visitor| {
+        let Visitor { person, rooms, id, ends_by } = visitor;
+        let says = token::Says { rooms, id: Some(id), ends_by: Some(ends_by), ..token::Says::default() };
+        token::sign(&secret, person.id.as_str(), person.name.to_string(), says, TIME_TO_LIVE)
+            .map_err(|error| format!("{error:#}"))
     })
 }

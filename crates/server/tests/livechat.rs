@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+#[path = "livechat/calls.rs"]
+mod calls;
 #[path = "livechat/lists.rs"]
 mod lists;
 
@@ -209,6 +211,17 @@ fn a_session_from_its_start_to_its_rating() {
         "GET /api/chat/session/{session}/transcript?format=html HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {guest}\r\n\r\n"
     ));
     assert!(status == 200 && page.contains("<p>Hello</p>") && !page.contains("in a hurry"), "{page}");
+    let staffs = |more: &str| {
+        let (status, page) = server.http(&format!(
+            "GET /api/chat/session/{session}/transcript?format=html{more} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {agent}\r\n\r\n"
+        ));
+        assert!(status == 200 && page.contains("<p>Hello</p>"), "{page}");
+        page
+    };
+    assert!(!staffs("").contains("in a hurry"), "what an agent prints may be handed to the customer");
+    let page = staffs("&notes=1");
+    let note = page.split("<li").find(|item| item.contains("in a hurry")).expect("the staff's own copy");
+    assert!(note.starts_with(" class=\"note\"><strong>Private note</strong>"), "{note}");
 }
 
 #[test]

@@ -91,11 +91,12 @@ pub(crate) fn decide(
         "pick" => asking.pick(&fields),
         "assign" => asking.assign(&fields),
         "get_department" => Ok(Decision::reply(told::view(rules, department))),
+        "get_agent" => asking.told_of(&fields),
         "get_queue" => Ok(Decision::reply(told::queue(department))),
         kind => Err(Refusal::new(
             Code::UnknownType,
             format!(
-                "unknown message type: {kind} (a department knows set_status, heartbeat, pick, assign, get_department and get_queue)"
+                "unknown message type: {kind} (a department knows set_status, heartbeat, pick, assign, get_department, get_agent and get_queue)"
             ),
         )),
     }
@@ -173,6 +174,16 @@ impl Asking<'_> {
                 Ok(Party { name: name.unwrap_or_else(|| id.clone()), id })
             }
         }
+    }
+
+    /// One agent: a board has as many as fit into it.
+    fn told_of(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let id = fields.user("agent_id")?;
+        let told = told::of_agent(self.state(), id.as_str());
+        told.map(Decision::reply).ok_or_else(|| {
+            let id = crate::rules::clipped(id.as_str(), 40);
+            not_found(format!("department {} knows no agent {id:?}", self.rule.name))
+        })
     }
 
     /// `heartbeat` without a status: as before; who was lost is back.

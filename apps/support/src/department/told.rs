@@ -1,10 +1,12 @@
 //! What a department's staff see: its board, whole and as it changes. Nobody else sees anything of it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use vocabulary::{Audience, Class, Payload, Record, Shown, Wall};
 
 use super::entry::{Entry, Stand};
-use super::records as kinds;
+use super::records::{self as kinds, Status};
 use super::state::Department;
 use crate::wire::read;
 use crate::{Rules, STAFF};
@@ -37,6 +39,11 @@ fn agent(department: &Department, id: &str) -> Option<Value> {
     Some(json!({
         "agent_id": id, "name": agent.name, "status": agent.status.name(), "load": department.load(id),
     }))
+}
+
+/// One agent, whether or not the board has a place for them.
+pub(crate) fn of_agent(department: &Department, id: &str) -> Option<Payload> {
+    agent(department, id).map(|told| told.to_string().into())
 }
 
 fn named(department: &Department, id: &str) -> Value {
@@ -121,7 +128,14 @@ pub(crate) fn view(rules: &Rules, department: &Department) -> Payload {
         }
         Stand::Waiting => None,
     });
-    let agents = department.agents.keys().filter_map(|id| agent(department, id));
+    // Of a list that is cut, those who are there are what is looked for.
+    let (there, away): (Vec<_>, Vec<_>) =
+        department.agents.iter().partition(|(_, agent)| agent.status != Status::Offline);
+    let agents = there.iter().chain(&away).filter_map(|(id, _)| agent(department, id));
+    let by_status: BTreeMap<&str, usize> = [Status::Online, Status::Busy, Status::Away, Status::Offline]
+        .into_iter()
+        .map(|status| (status.name(), department.agents.values().filter(|it| it.status == status).count()))
+        .collect();
     let figures = &department.figures;
     let board = json!({
         "department": department.name(),
@@ -132,6 +146,7 @@ pub(crate) fn view(rules: &Rules, department: &Department) -> Payload {
         "active_count": department.sessions.len() - waiting(department),
         "agents": fitting(agents, AGENTS_BYTES_MAX),
         "agents_count": department.agents.len(),
+        "by_status": by_status,
         "figures": {
             "closed": figures.len(),
             "first_response_ms": mean(figures.iter().filter_map(|figure| figure.first_response_ms)),

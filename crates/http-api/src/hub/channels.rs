@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vocabulary::{Payload, RoomId, User};
 
-use super::asked::{self, Asked, Id};
 use super::bodies::{self, Channel, Wanted};
 use super::{BODY_BYTES_MAX, Hub, Shared, refusals};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 /// Numbers that are drawn before we believe that something else is wrong: two of 2^53 are hardly ever alike.
 const DRAWS_MAX: usize = 4;

@@ -12,9 +12,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use vocabulary::{By, HistoryFrom, PageEntry, Position, Reply, RoomId, Told, User, Wish};
 
-use super::asked::{self, Asked, Id};
 use super::{Hub, Shared, of_refusal, unexpected};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 const LIMIT_ORDINARY: u32 = 20;
 const LIMIT_MAX: u32 = 100;

@@ -3,28 +3,48 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use vocabulary::User;
+use vocabulary::{Code, Payload, User, check_user};
 
-use super::bodies::{self, Asked, Body, Id, Pairs};
+use super::bodies::{self, Body, Pairs};
 use super::{Answer, Failed, Livechat, Shared, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
+use crate::door::Unsaid;
 
 const STATUSES: [&str; 4] = ["online", "busy", "away", "offline"];
 
 pub(super) async fn assign(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let names = [("agent_id", "agent_id"), ("reason", "reason")];
-    livechat.word(&headers, body, "assign", &names, "Session assigned").await
+    word(&livechat, &headers, body, "assign", &names, "Session assigned").await
+}
+
+/// Whose session it is, its room knows; that it is none of the customers' calls, we do.
+async fn word(
+    livechat: &Livechat,
+    headers: &HeaderMap,
+    body: Body,
+    kind: &'static str,
+    names: &[(&str, &str)],
+    message: &str,
+) -> Answer {
+    let user = livechat.staff(headers)?;
+    livechat.of_body(&user, body, kind, names, message).await
 }
 
 /// As the service's own model has it, which had no call for it.
 pub(super) async fn transfer(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let names = [("new_agent_id", "agent_id"), ("new_department_id", "department"), ("reason", "reason")];
-    livechat.word(&headers, body, "transfer", &names, "Session transferred").await
+    word(&livechat, &headers, body, "transfer", &names, "Session transferred").await
 }
 
+/// Old desks send a rating with it. How good it was the customer says, and theirs would be refused, so it is passed over.
 pub(super) async fn close(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    let names = [("reason", "reason"), ("rating", "rating"), ("feedback", "feedback")];
-    livechat.word(&headers, body, "close", &names, "Session closed").await
+    word(&livechat, &headers, body, "close", &[("reason", "reason")], "Session closed").await
+}
+
+pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
+    let user = livechat.staff(&headers)?;
+    livechat.message(&user, &headers, body).await
 }
 
 pub(super) async fn own_sessions(State(livechat): Shared, headers: HeaderMap, asked: Asked) -> Answer {
@@ -72,19 +92,36 @@ impl Livechat {
         let user = self.user(headers)?;
         let own = self.departments_of(&user)?;
         let payload = status.map_or_else(|| json!({}), |status| json!({ "status": status }));
-        for name in &own {
-            let room = self.department(name, &user)?;
-            self.say(&user, &room, "heartbeat", &payload).await?;
+        let payload: Payload = payload.to_string().into();
+        // One that cannot take it is no reason to be off duty in the others.
+        let (mut departments, mut refused, mut first) = (Vec::new(), Vec::new(), None);
+        for name in own {
+            let room = self.department(&name, &user)?;
+            match self.say(&user, &room, "heartbeat", payload.clone()).await.map_err(Failed::from) {
+                Ok(_) => departments.push(name),
+                Err(why) => {
+                    refused.push(why.told(&name));
+                    first.get_or_insert(why);
+                }
+            }
         }
-        let told = json!({"agent_id": user.person.id.as_str(), "status": status, "departments": own});
+        if let Some(why) = first.filter(|_| departments.is_empty()) {
+            return Err(why);
+        }
+        let mut told =
+            json!({"agent_id": user.person.id.as_str(), "status": status, "departments": departments});
+        if !refused.is_empty() {
+            told["refused"] = refused.into();
+        }
         ok("Status updated", told)
     }
 }
 
 /// Every two or three minutes: without it, and without a socket in the department, an agent is off duty after five.
 pub(super) async fn heartbeat(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    let fields = bodies::read(body)?;
+    let fields = bodies::read_if_any(body)?;
     let status = fields.text("status")?;
+    let status = status.as_deref();
     if status.is_some_and(|status| !STATUSES.contains(&status)) {
         let says = format!("status must be one of {}", STATUSES.join(", "));
         return Err(Fault::field("status", says).into());
@@ -145,22 +182,43 @@ pub(super) async fn all_sessions(State(livechat): Shared, headers: HeaderMap, as
     listed(&livechat, &headers, asked, &[("waiting", "waiting"), ("active", "active")]).await
 }
 
+/// A board has as many as fit into it, and says how many there are.
+fn agents(agents: Vec<Value>, total: u64) -> Answer {
+    let more = total > agents.len() as u64;
+    ok("Agents", json!({ "total": total, "more": more, "agents": agents }))
+}
+
+fn with_status(boards: &[Value], status: &str) -> u64 {
+    boards.iter().filter_map(|board| board["by_status"][status].as_u64()).sum()
+}
+
 pub(super) async fn online(State(livechat): Shared, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, None).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").filter(|agent| agent["status"] == "online").collect();
-    ok("Agents", json!({ "total": agents.len(), "agents": agents }))
+    let listed = of_all(&boards, "agents").filter(|agent| agent["status"] == "online").collect();
+    agents(listed, with_status(&boards, "online"))
 }
 
 pub(super) async fn of_department(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
-    let boards = livechat.boards(&headers, Some(&bodies::id(id)?)).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").collect();
-    ok("Agents", json!({ "total": agents.len(), "agents": agents }))
+    let boards = livechat.boards(&headers, Some(&asked::id(id)?)).await?;
+    agents(of_all(&boards, "agents").collect(), sum(&boards, "agents_count"))
 }
 
 pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
-    let id = bodies::id(id)?;
-    let boards = livechat.boards(&headers, None).await?;
-    let agents: Vec<Value> = of_all(&boards, "agents").filter(|agent| agent["agent_id"] == *id).collect();
+    let user = livechat.user(&headers)?;
+    let id = asked::id(id)?;
+    check_user(&id).map_err(|error| Fault::field("id", format!("the agent's id {error}")))?;
+    let mut agents = Vec::new();
+    for name in livechat.departments_of(&user)? {
+        let room = livechat.department(&name, &user)?;
+        match livechat.ask_about(&user, &room, "get_agent", &json!({ "agent_id": id })).await {
+            Ok(mut agent) => {
+                agent["department"] = name.into();
+                agents.push(agent);
+            }
+            Err(Unsaid::Refused(refusal)) if refusal.code == Code::App("NOT_FOUND") => {}
+            Err(why) => return Err(why.into()),
+        }
+    }
     match agents.is_empty() {
         true => {
             let says = format!("no department of yours knows an agent {id:?}");
@@ -172,7 +230,7 @@ pub(super) async fn of_agent(State(livechat): Shared, id: Id, headers: HeaderMap
 
 pub(super) async fn figures(State(livechat): Shared, headers: HeaderMap) -> Answer {
     let boards = livechat.boards(&headers, None).await?;
-    let count = |status: &str| of_all(&boards, "agents").filter(|agent| agent["status"] == status).count();
+    let count = |status: &str| with_status(&boards, status);
     let figures: Vec<Value> = boards
         .iter()
         .map(|board| json!({"department": board["department"], "figures": board["figures"]}))

@@ -1,4 +1,5 @@
-//! What was said in a session, to be kept: as JSON, or as a page that prints.
+//! What was said in a session, to be kept: as JSON, or as a page that prints and that a customer may be handed: the staff's notes
+//! stand on it only for whoever asks for them, and as what they are.
 
 use std::fmt::Write;
 
@@ -8,27 +9,42 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::bodies::{self, Asked, Id, Pairs};
+use super::bodies::Pairs;
+use super::visitors::with_more;
 use super::{Answer, Shared, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1c1a17;background:#fff}\
     h1{font-size:1.4rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#5c564c}dd{margin:0}\
     ol{list-style:none;padding:0}li{padding:.6rem 0;border-top:1px solid #ddd6c8;break-inside:avoid}\
-    time,.who{color:#5c564c;font-size:.85rem}p{margin:.2rem 0;white-space:pre-wrap;overflow-wrap:anywhere}";
+    time,.who{color:#5c564c;font-size:.85rem}p{margin:.2rem 0;white-space:pre-wrap;overflow-wrap:anywhere}\
+    .note{background:#fbf3d9;padding-left:.6rem}";
+/// As the session's room calls them.
+const NOTE: &str = "note_added";
 
 pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderMap, asked: Asked) -> Answer {
     let user = livechat.user(&headers)?;
-    let id = bodies::id(id)?;
-    let format = Pairs::of(asked)?;
+    let id = asked::id(id)?;
+    let pairs = Pairs::of(asked)?;
+    let with_notes = match pairs.one("notes")? {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(other) => {
+            return Err(Fault::field("notes", format!("notes must be 0 or 1, got {other:?}")).into());
+        }
+    };
     let room = livechat.session(&id, &user)?;
     let session = livechat.ask(&user, &room, "get_session").await?;
-    let (messages, more) = livechat.past(&user, &id).await?;
-    match format.one("format")? {
+    let (mut messages, more) = livechat.past(&user, &id, pairs.position("before")?).await?;
+    match pairs.one("format")? {
         None | Some("json") => {
-            ok("Transcript", json!({"session": session, "messages": messages, "more": more}))
+            let mut told = json!({"session": session, "messages": messages});
+            with_more(&mut told, more);
+            ok("Transcript", told)
         }
         Some("html") => {
+            messages.retain(|message| with_notes || message["type"] != NOTE);
             let fields = [
                 (CONTENT_TYPE, "text/html; charset=utf-8"),
                 (CACHE_CONTROL, "no-store"),
@@ -37,7 +53,7 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
                     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
                 ),
             ];
-            Ok((fields, page(&session, &messages, more)).into_response())
+            Ok((fields, page(&session, &messages, more.is_some())).into_response())
         }
         Some(other) => {
             Err(Fault::field("format", format!("format must be json or html, got {other:?}")).into())
@@ -91,9 +107,12 @@ fn page(session: &Value, messages: &[Value], more: bool) -> String {
             None => text(&message["sender_type"]),
         };
         let said = message["message"].as_str().or(message["note"].as_str()).unwrap_or_default();
+        let is_note = message["type"] == NOTE;
+        let (item, what) =
+            if is_note { ("<li class=\"note\">", "<strong>Private note</strong> ") } else { ("<li>", "") };
         let _ = write!(
             page,
-            "<li><span class=\"who\">{who}</span> <time>{}</time><p>{}</p>",
+            "{item}{what}<span class=\"who\">{who}</span> <time>{}</time><p>{}</p>",
             text(&message["created_at"]),
             escaped(said)
         );

@@ -7,21 +7,27 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use node::PeerAddress;
 use serde_json::{Value, json};
-use vocabulary::{By, HistoryFrom, PageEntry, Person, Reply, Told, User, UserId, Wish};
+use vocabulary::{By, HistoryFrom, PageEntry, Position, Reply, Told, User, Wish};
 
-use super::bodies::{self, Asked, Body, Id, Pairs};
+use super::bodies::{self, Body, Pairs};
+use super::guests::Guest;
 use super::{Answer, Failed, Livechat, Shared, done, of_refusal, ok};
 use crate::answers::Fault;
+use crate::asked::{self, Asked, Id};
 
 /// Of a list of sessions: each is asked how it stands.
 const SESSIONS_MAX: usize = 50;
 const SESSIONS: usize = 20;
-/// All messages of a session, in pages of so many: more than anybody reads at once.
+/// Messages of a session at once, in pages of so many: more than anybody reads.
 const PAGES_MAX: usize = 20;
 const PAGE: u32 = 100;
+/// Of them together: two thousand ordinary ones. An answer that is not read stays in memory, and there are many places for such.
+const PAST_BYTES_MAX: usize = 1 << 20;
+/// As much as rooms put into a page. None is asked for that might not fit.
+const PAGE_BYTES_MAX: usize = 512 << 10;
+/// What a message has besides what was said: ids, names, times.
+const ENTRY_BYTES: usize = 300;
 const GUEST_NAME: &str = "Guest";
-/// How the ids of those begin who got their token here.
-const GUEST: &str = "visitor-";
 const NAME_CHARS_MAX: usize = 60;
 
 /// Somebody who has no token yet gets one: for this session, and for the list of their own sessions.
@@ -32,30 +38,31 @@ pub(super) async fn start(
     body: Body,
 ) -> Answer {
     livechat.may_start(address)?;
-    let known = livechat.door.user_if_said(&headers)?;
+    let known = livechat.known_if_said(&headers)?;
     let fields = bodies::read(body)?;
     let session = bodies::new_session_id()?;
-    let (user, token) = match known {
+    let guest = match known {
         // Whoever comes again with a guest's token needs one for the new session, too. Nobody else's token is exchanged: what it
         // does not allow it would allow then, and for longer.
-        Some(user) if user.rooms.is_none() || !is_guest(&user) => (user, None),
-        Some(user) => {
-            let token = livechat.token(&user.person, &session)?;
-            (livechat.proven(&token)?, Some(token))
-        }
+        Some(known) => Guest::of(&known).ok_or(known.user),
         None => {
-            let name = fields.text("contact_name")?.or(fields.text("name")?).unwrap_or(GUEST_NAME).trim();
-            let id = UserId::new(&format!("{GUEST}{}", bodies::new_session_id()?));
+            let name = fields.text("contact_name")?.or(fields.text("name")?);
+            let name = name.as_deref().unwrap_or(GUEST_NAME).trim();
             let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
-            let person = Person { id, name: name.into() };
-            let token = livechat.token(&person, &session)?;
+            Ok(Guest::new(&name)?)
+        }
+    };
+    let (user, token) = match guest {
+        Err(user) => (user, None),
+        Ok(guest) => {
+            let token = livechat.token(&guest, &session)?;
             (livechat.proven(&token)?, Some(token))
         }
     };
     let room = livechat.session(&session, &user)?;
     let asked =
         fields.passed_on(&[("topic", "topic"), ("priority", "priority"), ("department", "department")]);
-    let said = livechat.say(&user, &room, "start", &asked).await?;
+    let said = livechat.say(&user, &room, "start", asked).await?;
     let mut told: Value =
         said.reply.and_then(|reply| serde_json::from_slice(&reply).ok()).ok_or_else(Fault::unexpected)?;
     told["chat_user_id"] = user.person.id.as_str().into();
@@ -66,65 +73,50 @@ pub(super) async fn start(
     done(StatusCode::CREATED, "Chat session started", told)
 }
 
-/// Their token was made here, for sessions and their own inbox.
-fn is_guest(user: &User) -> bool {
-    let id = user.person.id.as_str();
-    id.strip_prefix(GUEST).is_some_and(|rest| vocabulary::lower_uuid(rest).is_some())
-        && user.may_enter(&user.person.id.inbox())
-}
-
 impl Livechat {
-    fn token(&self, person: &Person, session: &str) -> Result<String, Fault> {
-        let Some(mint) = &self.mint else {
-            let says =
-                "others sign the tokens of this server: send one of your own login as Authorization: Bearer";
-            return Err(Fault::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", says));
-        };
-        let rooms = vec![format!("support:{session}"), person.id.inbox().as_str().to_owned()];
-        mint(person.id.as_str(), &person.name, rooms).map_err(|error| {
-            tracing::error!(error, "a visitor's token could not be signed");
-            Fault::unexpected()
-        })
-    }
-
-    /// By the same keys as at the door: what was signed for nobody who may come in is given to nobody.
-    fn proven(&self, token: &str) -> Result<Arc<User>, Fault> {
-        self.door.prover.prove(token).map(|who| who.user).map_err(|_| Fault::unproven())
-    }
-
-    async fn of_body(
+    pub(super) async fn of_body(
         &self,
-        headers: &HeaderMap,
+        user: &Arc<User>,
         body: Body,
         kind: &'static str,
         names: &[(&str, &str)],
         message: &str,
     ) -> Answer {
-        let user = self.user(headers)?;
         let fields = bodies::read(body)?;
-        let room = self.session(&fields.session_id()?, &user)?;
-        let said = self.say(&user, &room, kind, &fields.passed_on(names)).await?;
+        let room = self.session(&fields.session_id()?, user)?;
+        let said = self.say(user, &room, kind, fields.passed_on(names)).await?;
         let told = said.reply.and_then(|reply| serde_json::from_slice(&reply).ok());
         ok(message, told.unwrap_or_else(|| json!({ "session_id": room.name() })))
     }
 
-    pub(super) async fn word(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-        kind: &'static str,
-        names: &[(&str, &str)],
-        message: &str,
-    ) -> Answer {
-        self.of_body(headers, body, kind, names, message).await
+    /// With `id`, or the header that says the same, a message that is sent again is stored once.
+    pub(super) async fn message(&self, user: &Arc<User>, headers: &HeaderMap, body: Body) -> Answer {
+        let fields = bodies::read(body)?;
+        let room = self.session(&fields.session_id()?, user)?;
+        let names =
+            [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
+        let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+        let id: Option<Arc<str>> = fields.text("id")?.as_deref().or(of_header).map(Arc::from);
+        if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
+            return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
+        }
+        let said = self.say_once(user, &room, "send_message", fields.passed_on(&names), id).await?;
+        let Some((position, at)) = said.stored else { return Err(Fault::unexpected().into()) };
+        let told = json!({"message_id": position.to_string(), "timestamp": at.to_string(), "status": "sent"});
+        ok("Message sent", told)
     }
 
-    /// Everything that was said, oldest first, as far as so many pages go back.
-    pub(super) async fn past(&self, user: &Arc<User>, id: &str) -> Result<(Vec<Value>, bool), Failed> {
+    /// What was said, oldest first, as far as so many pages go back, and where there is more: by `before` one goes on.
+    pub(super) async fn past(
+        &self,
+        user: &Arc<User>,
+        id: &str,
+        before: Option<Position>,
+    ) -> Result<(Vec<Value>, Option<Position>), Failed> {
         let room = self.session(id, user)?;
-        let (mut from, mut pages) = (HistoryFrom::Latest, Vec::new());
-        let mut more = false;
-        for _ in 0..PAGES_MAX {
+        let (mut from, mut pages) = (before.map_or(HistoryFrom::Latest, HistoryFrom::Before), Vec::new());
+        let (mut more, mut bytes) = (None, 0);
+        while pages.len() < PAGES_MAX && bytes + PAGE_BYTES_MAX <= PAST_BYTES_MAX {
             let wish = Wish::History { limit: PAGE, from };
             let told = self.door.desk.call_by(By::User(user.clone()), room.clone(), wish).await;
             let (entries, next) = match told.map_err(Fault::from)? {
@@ -132,8 +124,10 @@ impl Livechat {
                 Told::Reply { reply: Reply::Refused(refusal), .. } => return Err(of_refusal(&refusal).into()),
                 _ => return Err(Fault::unexpected().into()),
             };
+            let shown = entries.iter().filter_map(|entry| entry.shown.as_ref());
+            bytes += shown.map(|shown| shown.payload.len() + ENTRY_BYTES).sum::<usize>();
             pages.push(entries);
-            more = next.is_some();
+            more = next;
             let Some(next) = next else { break };
             from = HistoryFrom::Before(next);
         }
@@ -171,7 +165,7 @@ const CONTACT: &[(&str, &str)] = &[
 ];
 
 pub(super) async fn contact(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "set_contact", CONTACT, "Contact saved").await
+    livechat.of_body(&livechat.user(&headers)?, body, "set_contact", CONTACT, "Contact saved").await
 }
 
 /// Who a guest is, only the team's own back end can tell: a public call would let anybody be anybody.
@@ -183,33 +177,28 @@ pub(super) async fn link(State(livechat): Shared, headers: HeaderMap) -> Answer 
 }
 
 pub(super) async fn escalate(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "request_escalation", &[("accept", "accept")], "Escalation").await
+    livechat
+        .of_body(&livechat.user(&headers)?, body, "request_escalation", &[("accept", "accept")], "Escalation")
+        .await
 }
 
 pub(super) async fn rate(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let names = [("rating", "rating"), ("feedback", "feedback")];
-    livechat.of_body(&headers, body, "rate", &names, "Thank you").await
+    livechat.of_body(&livechat.user(&headers)?, body, "rate", &names, "Thank you").await
+}
+
+pub(super) async fn close(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
+    let names = [("reason", "reason"), ("rating", "rating"), ("feedback", "feedback")];
+    livechat.of_body(&livechat.user(&headers)?, body, "close", &names, "Session closed").await
 }
 
 pub(super) async fn reopen(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
-    livechat.of_body(&headers, body, "reopen", &[], "Session reopened").await
+    livechat.of_body(&livechat.user(&headers)?, body, "reopen", &[], "Session reopened").await
 }
 
-/// With `id`, or the header that says the same, a message that is sent again is stored once.
 pub(super) async fn message(State(livechat): Shared, headers: HeaderMap, body: Body) -> Answer {
     let user = livechat.user(&headers)?;
-    let fields = bodies::read(body)?;
-    let room = livechat.session(&fields.session_id()?, &user)?;
-    let names = [("message", "message"), ("message_type", "message_type"), ("attachments", "attachments")];
-    let of_header = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let id: Option<Arc<str>> = fields.text("id")?.or(of_header).map(Arc::from);
-    if id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
-        return Err(Fault::field("id", "id must be 1 to 128 bytes").into());
-    }
-    let said = livechat.say_once(&user, &room, "send_message", &fields.passed_on(&names), id).await?;
-    let Some((position, at)) = said.stored else { return Err(Fault::unexpected().into()) };
-    let told = json!({"message_id": position.to_string(), "timestamp": at.to_string(), "status": "sent"});
-    ok("Message sent", told)
+    livechat.message(&user, &headers, body).await
 }
 
 /// Files are kept where the team keeps its files; a message refers to them.
@@ -220,16 +209,27 @@ pub(super) async fn upload(State(livechat): Shared, headers: HeaderMap) -> Answe
     Err(Fault::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", says).into())
 }
 
-pub(super) async fn messages(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
+pub(super) async fn messages(State(livechat): Shared, id: Id, headers: HeaderMap, asked: Asked) -> Answer {
     let user = livechat.user(&headers)?;
-    let id = bodies::id(id)?;
-    let (messages, more) = livechat.past(&user, &id).await?;
-    ok("Messages", json!({ "total": messages.len(), "messages": messages, "more": more }))
+    let id = asked::id(id)?;
+    let before = Pairs::of(asked)?.position("before")?;
+    let (messages, more) = livechat.past(&user, &id, before).await?;
+    let mut told = json!({ "total": messages.len(), "messages": messages });
+    with_more(&mut told, more);
+    ok("Messages", told)
+}
+
+/// Whether there is more, and where it begins.
+pub(super) fn with_more(told: &mut Value, more: Option<Position>) {
+    told["more"] = more.is_some().into();
+    if let Some(next) = more {
+        told["next"] = next.to_string().into();
+    }
 }
 
 pub(super) async fn session(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = livechat.user(&headers)?;
-    let room = livechat.session(&bodies::id(id)?, &user)?;
+    let room = livechat.session(&asked::id(id)?, &user)?;
     ok("Session", livechat.ask(&user, &room, "get_session").await?)
 }
 
@@ -241,9 +241,9 @@ pub(super) async fn history(State(livechat): Shared, headers: HeaderMap, asked: 
 
 pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, role: &str) -> Answer {
     let pairs = Pairs::of(asked)?;
-    let limit = pairs.number("limit", SESSIONS, SESSIONS_MAX)?.max(1);
-    let page = pairs.number("page", 1, 100_000)?.max(1);
-    let offset = pairs.number("offset", (page - 1) * limit, 1_000_000)?;
+    let limit = pairs.number("limit", SESSIONS, 1..=SESSIONS_MAX)?;
+    let page = pairs.number("page", 1, 1..=100_000)?;
+    let offset = pairs.number("offset", (page - 1) * limit, 0..=1_000_000)?;
     let status = pairs.one("status")?;
     let inbox = user.person.id.inbox();
     livechat.door.check(
@@ -280,7 +280,7 @@ pub(super) async fn listed(livechat: &Livechat, user: &Arc<User>, asked: Asked, 
 
 pub(super) async fn connected(State(livechat): Shared, id: Id, headers: HeaderMap) -> Answer {
     let user = livechat.user(&headers)?;
-    let room = livechat.session(&bodies::id(id)?, &user)?;
+    let room = livechat.session(&asked::id(id)?, &user)?;
     let told = livechat.door.desk.call_by(By::User(user), room, Wish::Members).await;
     match told.map_err(Fault::from)? {
         Told::Reply { reply: Reply::Members { present: Some(present), .. }, .. } => {
