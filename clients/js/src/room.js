@@ -276,7 +276,7 @@ export class LiveRoom extends Emitter {
         this.emit("people", this.people);
         return true;
       case "user_typing":
-        if (frame.sender && frame.sender.id !== this.#link.me()?.id) this.#typing.take(frame.sender, payload.typing === true || payload.is_typing === true);
+        if (frame.sender && frame.sender.id !== this.#link.me()?.id) this.#typing.take(frame.sender, payload.typing === true);
         return true;
       default:
         return !frame.position || this.#record(/** @type {any} */ (frame));

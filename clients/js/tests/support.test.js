@@ -1,4 +1,4 @@
-// Rooms of support, as far as the client has a part in what they say: notes between the messages, and who types.
+// Rooms of support, as far as the client has a part in what they say: notes between the messages.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,14 +34,4 @@ test("notes stand between the messages, live, one's own and in a view", async ()
   const view = { messages: [message(7, "a"), note(8, "b")] };
   net.last.deliver({ type: "gap", room: ROOM, payload: { room_id: ROOM, view, upto: at(8) } });
   assert.deepEqual(texts(room), ["a", "b"]);
-});
-
-test("who types in support is told by is_typing", async () => {
-  const { room, net } = await desk();
-  const types = (is_typing) =>
-    net.last.deliver({ type: "user_typing", room: ROOM, payload: { user_id: "8", sender_type: "customer", is_typing }, sender: { id: "8", name: "Bo" } });
-  types(true);
-  assert.deepEqual(room.typing, [{ id: "8", name: "Bo" }]);
-  types(false);
-  assert.deepEqual(room.typing, []);
 });
