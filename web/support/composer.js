@@ -39,7 +39,7 @@ export class Composer {
     } catch {
       // Storage may be turned off; then a draft does not outlive the page.
     }
-    this.modes = make("div", { class: "modes", role: "radiogroup", "aria-label": "Who reads it" }, this.choice("message", "To the customer"), this.choice("note", "Note: only the staff sees it"));
+    this.modes = make("div", { class: "modes", role: "radiogroup", "aria-label": "Who reads it" }, this.choice("message", "To the customer"), this.choice("note", "Note", ": only the staff sees it"));
     this.field = /** @type {HTMLTextAreaElement} */ (make("textarea", { id: "say", rows: "1", enterkeyhint: "send", autocomplete: "off", "aria-describedby": "say-keys" }));
     this.label = make("label", { class: "out", for: "say" });
     this.send = /** @type {HTMLButtonElement} */ (make("button", { type: "submit", id: "send" }));
@@ -59,10 +59,10 @@ export class Composer {
     this.field.addEventListener("blur", () => this.session?.room.stopTyping());
   }
 
-  /** @param {Mode} mode @param {string} words */
-  choice(mode, words) {
+  /** @param {Mode} mode @param {string} words @param {string} [more] where there is place for it */
+  choice(mode, words, more) {
     const input = make("input", { type: "radio", name: "mode", value: mode, id: `mode-${mode}`, onchange: () => this.turn(mode) });
-    return make("label", { class: "mode" }, input, make("span", {}, words));
+    return make("label", { class: "mode" }, input, make("span", {}, words, more && make("i", { class: "mode-more" }, more)));
   }
 
   /** @param {Session | null} session */

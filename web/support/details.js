@@ -13,6 +13,7 @@ export class Details {
     this.doings = doings;
     this.titleOf = titleOf;
     this.body = make("div", { class: "side-body", id: "details-body" });
+    host.addEventListener("keydown", (event) => event.key === "Escape" && close());
     host.append(make("header", { class: "side-head" }, make("h2", {}, "Details"), button("✕", close, { class: "bare middling", id: "hide-details", "aria-label": "Close the details" })), this.body);
   }
 

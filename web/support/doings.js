@@ -58,7 +58,7 @@ export class Doings {
   places(department, except) {
     const agents = this.departments().flatMap((place) => place.board.agents
       .filter(({ agent_id, status }) => agent_id !== except && status !== "offline")
-      .map((agent) => ({ value: `agent ${place.name} ${agent.agent_id}`, words: `${agent.name}, ${STATUSES[agent.status].toLowerCase()}, ${place.load(agent)} of ${place.board.sessions_max ?? "?"}`, group: `Agents of ${place.title}` })));
+      .map((agent) => ({ value: `agent ${place.name} ${agent.agent_id}`, words: `${agent.name}, ${STATUSES[agent.status].toLowerCase()}, ${place.load(agent)}${place.board.sessions_max ? ` of ${place.board.sessions_max}` : ""} chats`, group: `Agents of ${place.title}` })));
     const departments = this.departments().filter(({ name }) => name !== department)
       .map(({ name, title }) => ({ value: `dept ${name}`, words: title, group: "Departments" }));
     return { agents, departments };

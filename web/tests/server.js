@@ -58,9 +58,9 @@ export class Server {
     await ended;
   }
 
-  /** A token of its own secret. */
-  async token(user, name) {
-    const program = spawn(BINARY, ['token', '--user', user, '--name', name, ...(this.args.length > 0 ? this.args : ['--data', this.folder])], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
+  /** A token of its own secret. @param {string} user @param {string} name @param {string[]} more such as a role */
+  async token(user, name, ...more) {
+    const program = spawn(BINARY, ['token', '--user', user, '--name', name, ...more, ...(this.args.length > 0 ? this.args : ['--data', this.folder])], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
     let token = '';
     program.stdout.on('data', (bytes) => (token += bytes));
     const code = await new Promise((resolve) => program.once('exit', resolve));

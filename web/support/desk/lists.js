@@ -49,8 +49,8 @@ export class Lists {
     const own = chats.own.map((id) => chats.get(id));
     $("chats").replaceChildren(...own.map((session, index) => this.chat(session, index + 1)));
     tell("chats-count", own.length > 0 ? String(own.length) : "");
-    const isOff = this.around.status() === "offline";
-    tell("no-chats", own.length > 0 ? "" : isOff ? "You are off duty. Set your status to Online, and chats are given to you." : "None at the moment. The next customer comes here by itself.");
+    const nothing = /** @type {Record<string, string>} */ ({ offline: "You are off duty. Set your status to Online, and chats are given to you.", online: "None at the moment. The next customer comes here by itself." });
+    tell("no-chats", own.length > 0 ? "" : nothing[this.around.status()] ?? "None. While you are busy or away you are given none, and may take some.");
     this.queue();
     $("closed-part").hidden = chats.closed.length === 0;
     $("closed").replaceChildren(...chats.closed.map(({ id, topic }) => make("li", {}, make("a", { class: "entry", href: `#${id}`, "data-key": `closed ${id}`, "aria-current": id === this.current && "page" },
