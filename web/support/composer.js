@@ -132,7 +132,7 @@ export class Composer {
     const name = called(session.about.customer);
     const label = isNote ? "Note, only the staff sees it" : session.isMine ? `Message to ${name}` : `Message to ${name}, as ${this.me.name}`;
     this.label.textContent = label;
-    this.field.placeholder = isNote ? "Note for your colleagues" : `Write to ${name}`;
+    this.field.placeholder = isNote ? "For the staff only" : `Write to ${name}`;
     this.send.textContent = isNote ? (this.noting ? "Adding…" : "Add note") : "Send";
     this.send.disabled = this.noting;
     this.field.readOnly = this.noting;
