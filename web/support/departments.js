@@ -124,10 +124,17 @@ export class Department {
     return active.length === active_count ? active.filter(({ agent }) => agent?.id === agent_id).length : load;
   }
 
-  /** @param {string} word @param {object} payload */
+  /** A word of one's own is acknowledged and not told: the board is asked for. @param {string} word @param {object} payload */
   async act(word, payload) {
     const answer = await this.room.act(word, payload);
     this.soon();
     return answer;
+  }
+
+  /** To oneself, or to somebody else: shown at once. @param {"pick" | "assign"} word @param {string} id @param {{id: string, name: string}} agent */
+  async give(word, id, agent) {
+    await this.act(word, { session_id: id, agent_id: agent.id });
+    const waits = this.board.waiting.some(({ session_id }) => session_id === id);
+    this.hear({ type: "session_given", payload: { session_id: id, agent, how: word, waiting: this.board.waiting_count - Number(waits) } });
   }
 }

@@ -46,8 +46,7 @@ export class Doings {
     const done = await told(async () => {
       if (!department) throw new Refusal("NOT_FOUND", "no such session waits here");
       if (this.duty.status === "offline" && this.leads) await this.duty.choose("busy");
-      if (isActive) await department.act(this.leads ? "assign" : "pick", { session_id: id, agent_id: this.me.id });
-      else await department.act("pick", { session_id: id });
+      await department.give(isActive && this.leads ? "assign" : "pick", id, this.me);
     });
     department?.soon();
     if (done) this.taken(id);
@@ -133,7 +132,9 @@ export class Doings {
     if (!department || own.length === 0) return toast("Nobody of this department is on duty. Ask an agent to set the status to Online.");
     const answer = await form({ title: `Give ${name} to`, does: "Give", fields: [{ name: "to", label: "Agent", kind: "select", options: own.map(({ value, words }) => ({ value, words })) }] });
     if (!answer) return;
-    await told(() => department.act("assign", { session_id: id, agent_id: answer.to.split(" ").slice(2).join(" ") }));
+    const to = answer.to.split(" ").slice(2).join(" ");
+    const agent = department.board.agents.find(({ agent_id }) => agent_id === to);
+    await told(() => department.give("assign", id, { id: to, name: agent?.name ?? to }));
   }
 
   /** @param {Session} session */

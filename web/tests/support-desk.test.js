@@ -19,6 +19,18 @@ after(async () => {
 
 const enters = (name, status, more = {}) => Colleague.enters(browser, { url: server.url, name, status, ...more });
 
+test('the pages come with the policy that lets nothing else in', async () => {
+  for (const view of ['desk', 'supervisor']) {
+    const page = await fetch(`${server.url}/support/${view}/`);
+    assert.equal(page.status, 200);
+    const policy = page.headers.get('content-security-policy');
+    for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]) assert.ok(policy.includes(rule), `${view}: ${rule}`);
+    const moved = await fetch(`${server.url}/support/${view}`, { redirect: 'manual' });
+    assert.equal(moved.status, 308);
+    assert.equal(new URL(moved.headers.get('location'), moved.url).pathname, `/support/${view}/`);
+  }
+});
+
 test('who is off duty is told how to begin, and then gets whoever waits', async () => {
   const ada = await enters('Ada');
   await ada.sees('#empty', 'You are off duty');
@@ -49,7 +61,8 @@ test('two pick one customer: one gets the chat, the other is told kindly', async
   let isSlow = true;
   await bo.page.routeWebSocket(/\/ws/, (socket) => {
     const far = socket.connectToServer();
-    far.onMessage((text) => (isSlow && /"session_given"/.test(text) ? held.push(() => socket.send(text)) : socket.send(text)));
+    const isNews = (text) => !/"room_info"/.test(text) && /"session_given"|"waiting_count":0/.test(text);
+    far.onMessage((text) => (isSlow && isNews(text) ? held.push(() => socket.send(text)) : socket.send(text)));
   });
   await bo.page.reload();
   await bo.isConnected();
@@ -101,12 +114,40 @@ test('they talk; what is a note the customer never sees', async () => {
   assert.deepEqual(past.messages.map(({ payload }) => payload.message), ['I have moved.', 'Where do you live now?']);
   await made.leaves({ contact_name: 'Made Ayu', contact_email: 'made@example.org' });
   await ada.sees('#details', 'made@example.org');
+  await ada.page.evaluate(() => (location.hash = ''));
+  await made.says('In Ubud.');
+  await ada.sees('#chats .badge', '1');
+  await ada.until(async () => /^\(1\) Desk/.test(await ada.page.title()), 'the title does not count');
+  await ada.has('Made');
+  await ada.misses('#chats .badge');
   await ada.page.reload();
   await ada.isConnected();
   await ada.hears('Was rude on the telephone');
   await ada.sees('#duty label:has(:checked)', 'Busy');
   await made.ends();
   await made.goes();
+  await ada.leaves();
+});
+
+test('a long past comes by scrolling, and stays where one reads', async () => {
+  const ada = await enters('Ada', 'busy');
+  const agung = await Customer.starts(server.url, 'Agung');
+  for (let number = 1; number <= 120; number += 1) await agung.says(`Line ${number}.`);
+  await ada.takes('Agung');
+  await ada.has('Agung');
+  await ada.hears('Line 120.');
+  assert.equal((await ada.texts()).length, 50, 'the newest page first');
+  await ada.until(async () => {
+    await ada.page.locator('#timeline').evaluate((element) => element.scrollBy(0, -300));
+    return (await ada.page.locator('.said', { hasText: /Line 1\.$/ }).count()) > 0;
+  }, 'the first line never comes');
+  const numbers = (await ada.texts()).map((text) => Number(/\d+/.exec(text)[0]));
+  assert.deepEqual(numbers, Array.from({ length: 120 }, (_, index) => index + 1), 'without gap or repeat');
+  await agung.says('One more.');
+  await ada.sees('.newest .badge', '1');
+  await ada.page.click('.newest');
+  await ada.sees('.said', 'One more.');
+  await agung.ends();
   await ada.leaves();
 });
 

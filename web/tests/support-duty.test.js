@@ -121,6 +121,23 @@ test('departments that one serves, and those that one does not', async () => {
   await bo.leaves();
 });
 
+test('a supervisor without groups sees every department, one by one and together', async () => {
+  const token = await server.token('s1', 'Sari', '--role', 'supervisor');
+  const sari = await Colleague.enters(browser, { url: server.url, name: 'Sari', token, view: 'supervisor' });
+  const [one, two] = [await Customer.starts(server.url, 'Rai', { department: 'licences' }), await Customer.starts(server.url, 'Sukma', { department: 'payments' })];
+  await sari.sees('#waiting [data-row]', 'Rai');
+  await sari.sees('#waiting [data-row]', 'Sukma');
+  await sari.page.check('#departments input[value="payments"]', { force: true });
+  await sari.misses('#waiting [data-row]', 'Rai');
+  await sari.sees('#waiting [data-row]', 'Sukma');
+  await sari.sees('[data-figure="waiting"] dd', '1');
+  await sari.shoots('supervisor-departments');
+  await one.ends();
+  await two.ends();
+  await sari.sees('#waiting', 'Nobody waits');
+  await sari.leaves();
+});
+
 test('a customer’s token, and an agent’s at the supervisor’s door', async () => {
   const tries = async (view, role, words) => {
     const person = await Person.opens(browser, `${server.url}/support/${view}/`);

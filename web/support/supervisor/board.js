@@ -103,7 +103,7 @@ export class Board {
   /** @param {Department[]} shown @param {string | undefined} oldest */
   figures(shown, oldest) {
     const sum = (/** @type {(board: import("../departments.js").Board) => number} */ of) => shown.reduce((all, { board }) => all + of(board), 0);
-    // Averages of departments, each by what it is an average of.
+    // Boards do not say how many of their chats were rated, so departments weigh by what they closed.
     const mean = (/** @type {"first_response_ms" | "rating_hundredths"} */ name) => {
       const of = shown.filter(({ board }) => board.figures[name] !== null);
       const closed = of.reduce((all, { board }) => all + board.figures.closed, 0);
@@ -120,7 +120,7 @@ export class Board {
       ["Rating", rated === null ? "–" : `${(rated / 100).toFixed(1)} of 5`, "rating"],
       ["Closed", String(sum((board) => board.figures.closed)), "closed"],
     ]);
-    $("figures").replaceChildren(...figures.map(([name, value, key]) => make("div", { class: "figure card", "data-figure": key, title: ["first", "rating", "closed"].includes(key) ? "Of the last 200 chats of each department" : undefined },
+    $("figures").replaceChildren(...figures.map(([name, value, key]) => make("div", { class: "figure card", "data-figure": key, title: ["first", "rating", "closed"].includes(key) ? "Of the last 200 chats of each department, which weighs by how many it closed" : undefined },
       make("dt", {}, name), make("dd", {}, value))));
   }
 
