@@ -42,6 +42,8 @@ const PAGES: &[Page] = &[
     Page { path: "/chat/", text: include_str!("../../../web/chat/index.html") },
     Page { path: "/support/", text: include_str!("../../../web/support/index.html") },
     Page { path: EMBEDDED, text: include_str!("../../../web/support/widget/index.html") },
+    Page { path: "/support/desk/", text: include_str!("../../../web/support/desk/index.html") },
+    Page { path: "/support/supervisor/", text: include_str!("../../../web/support/supervisor/index.html") },
     web!("icon.svg"),
     web!("kulkul.css"),
     web!("start.css"),
@@ -49,6 +51,7 @@ const PAGES: &[Page] = &[
     web!("elements.js"),
     web!("identity.js"),
     web!("overlays.js"),
+    web!("tokens.js"),
     web!("chat/announcer.js"),
     web!("chat/chat.css"),
     web!("chat/chat.js"),
@@ -82,6 +85,32 @@ const PAGES: &[Page] = &[
     web!("support/widget/visitor.js"),
     web!("support/widget/widget.css"),
     web!("support/widget/words.js"),
+    web!("support/alerts.js"),
+    web!("support/chats.js"),
+    web!("support/composer.js"),
+    web!("support/conversation.js"),
+    web!("support/departments.js"),
+    web!("support/desk/desk.css"),
+    web!("support/desk/desk.js"),
+    web!("support/desk/lists.js"),
+    web!("support/details.js"),
+    web!("support/doings.js"),
+    web!("support/door.js"),
+    web!("support/duty.js"),
+    web!("support/entry.js"),
+    web!("support/forms.js"),
+    web!("support/keys.js"),
+    web!("support/link.js"),
+    web!("support/replies.js"),
+    web!("support/session.js"),
+    web!("support/staff.css"),
+    web!("support/supervisor/board.js"),
+    web!("support/supervisor/supervisor.css"),
+    web!("support/supervisor/supervisor.js"),
+    web!("support/talk.css"),
+    web!("support/timeline.js"),
+    web!("support/transcript.js"),
+    web!("support/words.js"),
     client!("backoff.js"),
     client!("chat.js"),
     client!("client.js"),
@@ -104,8 +133,13 @@ const PAGES: &[Page] = &[
 ];
 
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
-const FOLDERS: &[(&str, &str)] =
-    &[("/chat", "chat/"), ("/support", "support/"), ("/support/widget", "widget/")];
+const FOLDERS: &[(&str, &str)] = &[
+    ("/chat", "chat/"),
+    ("/support", "support/"),
+    ("/support/widget", "widget/"),
+    ("/support/desk", "desk/"),
+    ("/support/supervisor", "supervisor/"),
+];
 
 /// What pages of other sites may show within themselves: the window of the visitor's widget.
 const EMBEDDED: &str = "/support/widget/";
@@ -223,6 +257,8 @@ mod tests {
             ("web/chat", "/chat/"),
             ("web/support", "/support/"),
             ("web/support/widget", EMBEDDED),
+            ("web/support/desk", "/support/desk/"),
+            ("web/support/supervisor", "/support/supervisor/"),
             ("clients/js/src", "/client/"),
         ];
         for (folder, at) in folders {

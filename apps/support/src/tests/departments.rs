@@ -411,6 +411,9 @@ fn the_board_shows_all_there_is() {
         (&seen["waiting_count"], &seen["active_count"], &seen["agents_count"]),
         (&0.into(), &2.into(), &1.into())
     );
+    let Rules { departments, agent_gone_ms, .. } = rules();
+    let max = departments.iter().find(|rule| rule.name == seen["department"]).expect("a rule").sessions_max;
+    assert_eq!((&seen["sessions_max"], &seen["agent_gone_ms"]), (&max.into(), &agent_gone_ms.into()));
     assert_eq!(seen["active"][0]["agent"]["name"], "A1");
     assert_eq!(seen["agents"][0]["load"], 2);
     assert_eq!(
