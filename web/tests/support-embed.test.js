@@ -42,7 +42,7 @@ path = "/ws"
 [[mounts]]
 path = "/ws/{session}/{user}/{type}"
 protocol = "livechat"
-allowed_origins = ["${url}", "${shop.url}"]
+allowed_origins = ["${shop.url}"]
 
 [support]
 silence = "1m"
