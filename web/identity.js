@@ -6,12 +6,14 @@
 const DESK = new URL("demo/token", import.meta.url);
 
 export const identity = {
+  /** Under which the window's session keeps it: whoever has two parts in one window is two people. */
+  key: "kulkul",
   /** @type {Identity | null} */
   now: null,
 
   recall() {
     try {
-      this.now = JSON.parse(sessionStorage.getItem("kulkul") ?? "null");
+      this.now = JSON.parse(sessionStorage.getItem(this.key) ?? "null");
     } catch {
       this.now = null;
     }
@@ -21,19 +23,19 @@ export const identity = {
   keep(now) {
     this.now = now;
     try {
-      if (now) sessionStorage.setItem("kulkul", JSON.stringify(now));
-      else sessionStorage.removeItem("kulkul");
+      if (now) sessionStorage.setItem(this.key, JSON.stringify(now));
+      else sessionStorage.removeItem(this.key);
     } catch {
       // Storage may be turned off; then a reload asks again.
     }
   },
 
-  /** A token from the demo mode. "none": this server gives none away. @param {string} name */
-  async ask(name) {
+  /** A token from the demo mode. "none": this server gives none away. @param {string} name @param {"agent" | "supervisor"} [role] */
+  async ask(name, role) {
     const response = await fetch(DESK, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ name }),
+      body: JSON.stringify({ name, role }),
     });
     if (response.status === 404 || response.status === 405) return "none";
     const answer = await response.json().catch(() => ({}));
@@ -52,9 +54,14 @@ export const identity = {
     return true;
   },
 
+  /** What the token says, for display alone. @returns {Record<string, any>} */
+  claims() {
+    return (this.now && read(this.now.token)) ?? {};
+  },
+
   /** Whether the token has ended by this machine's clock. */
   ended() {
-    const end = this.now && read(this.now.token)?.exp;
+    const end = this.claims().exp;
     return typeof end === "number" && end * 1000 <= Date.now();
   },
 };

@@ -29,6 +29,7 @@ mod progress;
 mod report;
 mod scenarios;
 mod stamp;
+mod support;
 mod tally;
 mod wire;
 
@@ -83,6 +84,7 @@ fn measure(bench: Bench) -> Result<bool> {
             return Ok(true);
         }
         What::Durable(asked) => return durable::run(asked, common.server.as_ref(), common.json),
+        What::Support(asked) => return support::run(asked, &choices, common.json),
         What::CatchUp(asked) => return durable::catch_up(asked, common.server.as_ref(), common.json),
         _ => {}
     }

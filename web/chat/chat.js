@@ -1,10 +1,11 @@
 // The chat page: the door, the parts and what passes between them. Rooms, order and catching up are the client's; what is
 // here is what one sees of them.
 
-import { Kulkul, Refusal } from "../client/index.js";
+import { Kulkul } from "../client/index.js";
 import { $, colour, tell } from "../elements.js";
 import { identity } from "../identity.js";
 import { ask, menu, toast } from "../overlays.js";
+import { tokens } from "../tokens.js";
 import { Announcer } from "./announcer.js";
 import { Composer } from "./composer.js";
 import { Drawers } from "./drawers.js";
@@ -19,35 +20,8 @@ import { ofOutside, ofRefusal, ofStatus } from "./words.js";
 /** @typedef {import("../../clients/js/src/types.d.ts").Message} Message */
 
 const REACTIONS = ["👍", "❤️", "😂", "🎉", "😮", "🥁", "👀", "✅"];
-/** Refused upgrades in a row, with the server there, until the token is held to be the reason. */
-const REFUSALS_MAX = 2;
 
 // ---------------------------------------------------------------- the door
-
-/** Whatever a node says, even a refusal, means that it is there. */
-async function isThere() {
-  try {
-    return (await fetch(new URL("../ws/online", import.meta.url), { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
-  } catch {
-    return false;
-  }
-}
-
-/** Asked for at first, and again after every try that came to no connection: a browser does not say why it did not. */
-function tokens() {
-  let refusals = -1;
-  return {
-    async give() {
-      const { now } = identity;
-      if (refusals < 0 || (await isThere())) refusals += 1;
-      if (!now || identity.ended() || refusals > REFUSALS_MAX) throw new Refusal("TOKEN_ENDED", "the token has ended");
-      return now.token;
-    },
-    taken() {
-      refusals = -1;
-    },
-  };
-}
 
 function outside(words = "") {
   $("doorway").hidden = false;
@@ -101,7 +75,7 @@ function enter() {
 
   const address = new URL("../ws", import.meta.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  const source = tokens();
+  const source = tokens(identity);
   const client = new Kulkul(address.href, { token: () => source.give(), user: me });
   const drawers = new Drawers();
   const announcer = new Announcer(me);

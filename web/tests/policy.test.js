@@ -27,20 +27,26 @@ const POLICY = {
   'frame-ancestors': "'none'",
 };
 
+/** The one page that pages of other sites may have within theirs: in demo mode those on this machine. */
+const EMBEDDED = { ...POLICY, 'frame-ancestors': "'self' http://127.0.0.1:* http://localhost:*" };
+
 test('every file comes with the policy, a tag and its kind', async () => {
-  for (const path of ['/', '/chat/', '/kulkul.css', '/chat/chat.js', '/client/index.js']) {
+  const paths = ['/', '/chat/', '/support/', '/kulkul.css', '/chat/chat.js', '/client/index.js', '/support/widget.js', '/support/widget/visitor.js'];
+  for (const path of [...paths, '/support/widget/']) {
     const response = await fetch(server.url + path);
     assert.equal(response.status, 200, path);
     const said = response.headers.get('content-security-policy').split(';').map((rule) => rule.trim().split(/ (.*)/));
-    assert.deepEqual(Object.fromEntries(said.map(([name, value]) => [name, value])), POLICY, path);
+    assert.deepEqual(Object.fromEntries(said.map(([name, value]) => [name, value])), path === '/support/widget/' ? EMBEDDED : POLICY, path);
     assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
     const tag = response.headers.get('etag');
     const again = await fetch(server.url + path, { headers: { 'If-None-Match': tag } });
     assert.equal(again.status, 304, path);
   }
-  const moved = await fetch(`${server.url}/chat`, { redirect: 'manual' });
-  assert.equal(moved.status, 308);
-  assert.equal(new URL(moved.headers.get('location'), `${server.url}/chat`).pathname, '/chat/');
+  for (const folder of ['/chat', '/support', '/support/widget']) {
+    const moved = await fetch(server.url + folder, { redirect: 'manual' });
+    assert.equal(moved.status, 308);
+    assert.equal(new URL(moved.headers.get('location'), server.url + folder).pathname, `${folder}/`);
+  }
 });
 
 test('what is slipped into the page does not run, and leads nowhere', async () => {
@@ -76,7 +82,11 @@ test('the start page links the chat and shows the node', async () => {
   await ana.shoots('start');
   await ana.page.setViewportSize({ width: 390, height: 844 });
   await ana.shoots('start-phone');
-  await ana.page.click('.demo');
+  await ana.page.click('.demo[href="chat/"]');
   await ana.sees('#door');
+  await ana.page.goBack();
+  await ana.page.click('.demo[href="support/"]');
+  await ana.sees('#try-title', 'Try both sides');
+  await ana.page.locator('kulkul-support button.launch').waitFor();
   await ana.leaves();
 });

@@ -23,7 +23,7 @@ async function freePort() {
 }
 
 export class Server {
-  /** @param {{config?: string}} options a config ends the demo mode */
+  /** @param {{config?: string | ((url: string) => string)}} options a config ends the demo mode */
   static async start({ config } = {}) {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), 'kulkul-pages-'));
@@ -31,7 +31,7 @@ export class Server {
     server.url = `http://127.0.0.1:${server.port}`;
     server.args = [];
     if (config !== undefined) {
-      writeFileSync(join(server.folder, 'kulkul.toml'), config);
+      writeFileSync(join(server.folder, 'kulkul.toml'), typeof config === 'string' ? config : config(server.url));
       server.args.push('--config', join(server.folder, 'kulkul.toml'));
     }
     await server.run();
@@ -58,9 +58,9 @@ export class Server {
     await ended;
   }
 
-  /** A token of its own secret. */
-  async token(user, name) {
-    const program = spawn(BINARY, ['token', '--user', user, '--name', name, ...(this.args.length > 0 ? this.args : ['--data', this.folder])], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
+  /** A token of its own secret. @param {string} user @param {string} name @param {string[]} more such as a role */
+  async token(user, name, ...more) {
+    const program = spawn(BINARY, ['token', '--user', user, '--name', name, ...more, ...(this.args.length > 0 ? this.args : ['--data', this.folder])], { stdio: ['ignore', 'pipe', 'inherit'], env: CLEAN });
     let token = '';
     program.stdout.on('data', (bytes) => (token += bytes));
     const code = await new Promise((resolve) => program.once('exit', resolve));

@@ -101,13 +101,25 @@ impl Default for AttachmentRules {
 }
 
 impl AttachmentRules {
+    /// `type/subtype`, without parameters. An image that may run scripts is allowed by its own name alone.
     pub(crate) fn allow(&self, media_type: &str) -> bool {
-        self.types.iter().any(|allowed| match allowed.strip_suffix('*') {
-            Some(kind) => media_type.starts_with(kind),
-            None => media_type == allowed,
-        })
+        let media = media_type.to_ascii_lowercase();
+        let token = |part: &str| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+            !part.is_empty() && part.bytes().all(known)
+        };
+        let is_one = media.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
+        is_one
+            && self.types.iter().map(|allowed| allowed.to_ascii_lowercase()).any(|allowed| {
+                match allowed.strip_suffix('*') {
+                    Some(kind) => media.starts_with(kind) && media != SCRIPTED,
+                    None => media == allowed,
+                }
+            })
     }
 }
+
+const SCRIPTED: &str = "image/svg+xml";
 
 impl Rules {
     pub(crate) fn department(&self, name: &str) -> Option<&DepartmentRule> {

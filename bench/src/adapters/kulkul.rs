@@ -124,6 +124,14 @@ impl Kulkul {
         let (args, notices) = (choices.server_args.clone(), choices.notices);
         Ok(Self { kind, program, args, notices, key: Vec::new(), expires: 0 })
     }
+
+    pub(super) fn token(&self, user: &str, role: Option<&str>) -> Result<String> {
+        let mut claims = json!({ "sub": user, "name": user, "exp": self.expires });
+        if let Some(role) = role {
+            (claims["role"], claims["department_id"]) = (role.into(), json!(["*"]));
+        }
+        token::sign(&self.key, &claims.to_string())
+    }
 }
 
 /// A config that says no more than demo mode does, but for the certificate.

@@ -94,6 +94,24 @@ pub(crate) struct Choices {
     pub peers: Option<PathBuf>,
 }
 
+/// Kulkul where people have roles.
+pub(crate) struct Desk(kulkul::Kulkul);
+
+impl Desk {
+    pub(crate) fn new(choices: &Choices) -> Result<Desk> {
+        kulkul::Kulkul::new(choices, &kulkul::KINDS[0]).map(Desk)
+    }
+
+    pub(crate) fn adapter(&mut self) -> &mut dyn Adapter {
+        &mut self.0
+    }
+
+    /// Once it was launched. Staff serve every department.
+    pub(crate) fn token(&self, user: &str, role: Option<&str>) -> Result<String> {
+        self.0.token(user, role)
+    }
+}
+
 pub(crate) const NAMES: [&str; 11] = [
     "kulkul",
     "kulkul-tls",

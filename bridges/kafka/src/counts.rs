@@ -22,13 +22,16 @@ macro_rules! figures {
             health: Mutex<Health>,
             /// How many records of each partition are not done; held for a copy.
             lags: Mutex<BTreeMap<Part, u64>>,
+            /// What the brokers refuse, and why: topics of the configuration and the group, so that it is bounded. Held for a look-up.
+            amiss: Mutex<BTreeMap<String, String>>,
         }
 
         impl Counts {
             pub(crate) fn new(brokers: &str) -> Counts {
                 let circuit = Circuit::closed_and_seldom_asked(Instant::now());
                 let health = Health { brokers: brokers.to_owned(), circuit, away: None };
-                Counts { $($name: AtomicU64::new(0),)+ health: Mutex::new(health), lags: Mutex::default() }
+                let (lags, amiss) = (Mutex::default(), Mutex::default());
+                Counts { $($name: AtomicU64::new(0),)+ health: Mutex::new(health), lags, amiss }
             }
 
             pub(crate) fn figures(&self) -> Vec<Figure> {
@@ -44,6 +47,7 @@ macro_rules! figures {
 
 figures! {
     circuit_open: "1 while the brokers are not asked, but for one probe at a time",
+    refused: "Topics and groups that the brokers refuse, or that are not there",
     partitions: "Partitions that this node reads",
     partitions_paused: "Partitions that are not read on, because what was read of them waits",
     lag: "Records in the topics that are not done, of the partitions that this node reads",
@@ -64,6 +68,7 @@ figures! {
     failures_total: "Times that the brokers did not answer, or refused",
     produced_total: "Records produced for what was said in rooms",
     produced_again_total: "Times that producing one had to be tried again",
+    left_out_total: "Messages that the brokers do not take for what they are, and that were left out",
     producers_renewed_total: "Times that the producer had to be made anew",
     unmapped_total: "Messages that were to be produced and have no place in the sink's topic",
 }
@@ -110,8 +115,38 @@ impl Counts {
         self.health().circuit.is_open()
     }
 
+    fn amiss(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.amiss.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The brokers answer, and refuse something until somebody does something about it. It is said once.
+    pub(crate) fn is_amiss(&self, what: &str, why: &str) {
+        let mut amiss = self.amiss();
+        if amiss.get(what).is_none_or(|known| known != why) {
+            tracing::warn!("{what}: {why}");
+            amiss.insert(what.to_owned(), why.to_owned());
+        }
+        set(&self.refused, amiss.len());
+    }
+
+    pub(crate) fn is_well(&self, what: &str) {
+        let mut amiss = self.amiss();
+        if amiss.remove(what).is_some() {
+            tracing::info!("{what}: the brokers refuse it no more");
+            set(&self.refused, amiss.len());
+        }
+    }
+
     pub(crate) fn condition(&self) -> Condition {
-        self.health().away.clone().map_or(Condition::Serving, |why| Condition::Away { why })
+        if let Some(why) = self.health().away.clone() {
+            return Condition::Away { why };
+        }
+        let amiss = self.amiss();
+        if amiss.is_empty() {
+            return Condition::Serving;
+        }
+        let why: Vec<String> = amiss.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+        Condition::Partly { why: why.join("; ") }
     }
 
     pub(crate) fn lags_are(&self, lags: BTreeMap<Part, u64>) {

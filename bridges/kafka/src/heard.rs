@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use rdkafka::Message;
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, OwnedHeaders};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, OwnedHeaders};
 
 use crate::wire::{ORIGIN, POSITION};
+
+/// What librdkafka holds of a header beside its name and its value.
+const HEADER_BYTES: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -35,9 +38,12 @@ impl Heard {
         }
     }
 
+    /// In memory, its headers too.
     pub(crate) fn bytes(&self) -> usize {
         let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        of(&self.key) + of(&self.value)
+        let headers = self.headers.iter().flat_map(Headers::iter);
+        let header = |it: Header<'_, &[u8]>| HEADER_BYTES + it.key.len() + it.value.map_or(0, <[u8]>::len);
+        of(&self.key) + of(&self.value) + headers.map(header).sum::<usize>()
     }
 
     /// Said in a room of this deployment, and produced from there. A dead letter of ours that somebody mended and produced again
@@ -72,7 +78,6 @@ pub(crate) const SOURCE: &str = "kafka:";
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use rdkafka::message::Header;
 
     pub(crate) fn heard(offset: i64, value: &[u8]) -> Heard {
         let (topic, log) = ("orders".into(), "kafka:c:orders".into());

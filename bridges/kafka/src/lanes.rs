@@ -62,6 +62,15 @@ impl Errand {
             Task::Bury(_) => Lane::Letters(self.receipt.offset % LETTERS_AT_ONCE),
         }
     }
+
+    /// What it holds for as long as it waits: the record, and what the room is asked for beside it.
+    fn bytes(&self) -> usize {
+        let asked = match &self.task {
+            Task::Ask(said) => said.payload.len(),
+            Task::Bury(why) => why.len(),
+        };
+        self.heard.bytes() + asked
+    }
 }
 
 /// Filled by the thread that reads, emptied by the one that asks rooms; held to move one errand.
@@ -92,7 +101,7 @@ impl Lanes {
     pub(crate) fn put(&self, errand: Errand) -> Result<(), Box<Errand>> {
         let lane = errand.lane();
         let mut all = self.all();
-        let bytes = errand.heard.bytes();
+        let bytes = errand.bytes();
         let is_full = all.count >= WAITING_MAX || all.bytes + bytes > BYTES_MAX && all.count > 0;
         if is_full || all.lanes.get(&lane).is_some_and(|waiting| waiting.len() >= LANE_MAX) {
             return Err(Box::new(errand));
@@ -140,7 +149,7 @@ pub(crate) async fn go_on(parts: Rc<Parts>, mut begun: mpsc::Receiver<Lane>) {
         let parts = parts.clone();
         tokio::task::spawn_local(async move {
             while let Some(errand) = parts.lanes.next(&lane) {
-                let bytes = errand.heard.bytes();
+                let bytes = errand.bytes();
                 run(&parts, errand).await;
                 parts.lanes.ended(bytes);
             }
@@ -259,6 +268,7 @@ mod tests {
     use super::*;
     use crate::heard::tests::heard;
     use crate::ledger::Ledger;
+    use rdkafka::message::{Header, OwnedHeaders};
     use std::sync::Arc;
     use vocabulary::{Refusal, Wall};
 
@@ -292,6 +302,23 @@ mod tests {
         Errand { heard, receipt, task: Task::Ask(said) }
     }
 
+    /// Headers are kept for a dead letter, and nobody bounds them: brokers take a megabyte of them in a record.
+    #[test]
+    fn what_waits_is_bounded_with_its_headers_and_its_payload() {
+        let (ledger, (lanes, _begun)) = (Arc::new(Ledger::default()), Lanes::open());
+        let half = "x".repeat(100 << 10);
+        let mut put = 0_usize;
+        for offset in 0..1000 {
+            let mut errand = errand(&ledger, offset, &format!("room-{offset}"));
+            let headers = OwnedHeaders::new().insert(Header { key: "trace", value: Some(&half) });
+            errand.heard.headers = Some(headers);
+            let Task::Ask(said) = &mut errand.task else { panic!("it is asked for") };
+            said.payload = half.clone().into();
+            put += usize::from(lanes.put(errand).is_ok());
+        }
+        assert!(put <= BYTES_MAX / (200 << 10), "{put} of 200 KiB each wait");
+    }
+
     #[test]
     fn a_lane_is_in_order_and_bounded_and_takes_no_place_of_the_others() {
         let (ledger, (lanes, mut begun)) = (Arc::new(Ledger::default()), Lanes::open());
@@ -302,7 +329,7 @@ mod tests {
         assert!(lanes.put(errand(&ledger, 1001, "other")).is_ok());
         let (full, other) = (begun.try_recv().expect("one"), begun.try_recv().expect("two"));
         assert!(begun.try_recv().is_err(), "a lane begins once");
-        let ended = |errand: &Errand| lanes.ended(errand.heard.bytes());
+        let ended = |errand: &Errand| lanes.ended(errand.bytes());
         let offsets =
             std::iter::from_fn(|| lanes.next(&full)).inspect(ended).map(|errand| errand.receipt.offset);
         assert!(offsets.eq(0..LANE_MAX as i64));

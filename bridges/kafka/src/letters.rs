@@ -5,14 +5,13 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
-use rdkafka::types::RDKafkaErrorCode;
 
 use crate::counts::add;
 use crate::heard::Heard;
 use crate::parts::{Parts, pause};
+use crate::refusal::Refusal;
 use crate::stage::Stage;
 use crate::wire::ORIGIN;
 
@@ -25,6 +24,9 @@ const AGAIN_MAX: Duration = Duration::from_secs(5);
 const REFUSALS_MAX: u32 = 8;
 /// One try, with librdkafka's own within it.
 const WITHIN: Duration = Duration::from_secs(40);
+
+/// The headers of a letter that are its own, and none of the record's: in this order.
+pub(crate) const OURS: [&str; 5] = ["origin", "reason", "attempt", "bytes", ORIGIN];
 
 pub(crate) struct Letters {
     /// The topic's name, with `{topic}` in it for the one that the record comes from.
@@ -67,7 +69,7 @@ impl Letters {
                 return false;
             }
             tries += 1;
-            refusals += u32::from(error.as_ref().is_some_and(is_refusal));
+            refusals += u32::from(error.as_ref().and_then(Refusal::of).is_some());
             if refusals >= REFUSALS_MAX {
                 let (place, error) =
                     (heard.place(), error.map_or_else(String::new, |error| error.to_string()));
@@ -99,7 +101,6 @@ impl Letters {
 
 /// The record's own stay, so that whoever produces it again need add nothing.
 fn headers(heard: &Heard, origin: &str, reason: &str, attempts: u32) -> OwnedHeaders {
-    const OURS: [&str; 5] = ["origin", "reason", "attempt", "bytes", ORIGIN];
     let theirs = heard.headers.iter().flat_map(Headers::iter);
     let mut headers = OwnedHeaders::new();
     for header in theirs.filter(|header| !OURS.contains(&header.key)) {
@@ -111,28 +112,6 @@ fn headers(heard: &Heard, origin: &str, reason: &str, attempts: u32) -> OwnedHea
         headers = headers.insert(Header { key, value: Some(value) });
     }
     headers
-}
-
-/// It was asked, and will say the same again unless somebody does something.
-fn is_refusal(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, InvalidRecord, InvalidTopic, MessageSizeTooLarge, PolicyViolation,
-        TopicAuthorizationFailed, UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
-    };
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            UnknownTopic
-                | UnknownTopicOrPartition
-                | UnknownPartition
-                | TopicAuthorizationFailed
-                | ClusterAuthorizationFailed
-                | MessageSizeTooLarge
-                | InvalidTopic
-                | InvalidRecord
-                | PolicyViolation
-        )
-    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Kafka topics as sources of rooms, and rooms' messages as records of topics. It asks rooms for what a back end could ask for, from
 //! threads of its own; rooms know nothing of it, and no client ever waits for it.
 
+mod busy;
 mod context;
 mod counts;
 mod heard;
@@ -10,17 +11,21 @@ mod letters;
 mod livechat;
 mod parts;
 mod probe;
+mod refusal;
+pub mod replay;
 mod said;
 mod sink;
 mod source;
 mod stage;
 mod template;
+mod topics;
 mod wire;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +46,7 @@ use ledger::Ledger;
 use letters::Letters;
 use livechat::Livechat;
 use parts::Parts;
+use probe::Asks;
 use said::{Reading, Way};
 use sink::Ways;
 use stage::Stage;
@@ -123,7 +129,8 @@ pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
         true => None,
         false => {
             let ledger = Arc::new(Ledger::default());
-            let context = Reads { counts: counts.clone(), ledger: ledger.clone() };
+            let (group, denied) = (config.group.clone(), AtomicBool::new(false));
+            let context = Reads { counts: counts.clone(), ledger: ledger.clone(), group, denied };
             let reading_config = config.wire.reading(&config.group, config.session);
             let consumer: BaseConsumer<Reads> =
                 reading_config.create_with_context(context).map_err(StartError::Kafka)?;
@@ -139,7 +146,13 @@ pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
             })
         }
     };
-    let topic = reading.0.keys().next().or_else(|| config.sinks.first().map(|sink| &sink.topic)).cloned();
+    let asks = match reading.0.is_empty() {
+        true => config.sinks.first().map(|sink| Asks::Writes(sink.topic.clone())),
+        false => {
+            let client = config.wire.looking().create_with_context(Writes).map_err(StartError::Kafka)?;
+            Some(Asks::Reads { topics: reading.0.keys().cloned().collect(), client })
+        }
+    };
     let begin = Begin {
         desk: ground.desk,
         sinking: ground.owed.map(|owed| (owed, Ways::of(config.sinks, config.livechat))),
@@ -151,7 +164,7 @@ pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
         counts: counts.clone(),
         stages,
         origin: config.origin,
-        topic,
+        asks,
     };
     threads.push(thread("kafka-bridge", move || begin.run())?);
     threads.push(thread("kafka-reads", move || {
@@ -238,8 +251,8 @@ struct Begin {
     counts: Arc<Counts>,
     stages: watch::Receiver<Stage>,
     origin: String,
-    /// One to ask the brokers about, to see whether they are there.
-    topic: Option<String>,
+    /// What to ask the brokers about, to see whether they are there.
+    asks: Option<Asks>,
 }
 
 impl Begin {
@@ -265,7 +278,7 @@ impl Begin {
             counts,
             mut stages,
             origin,
-            topic,
+            asks,
         } = self;
         let stage = stages.clone();
         let calls = Semaphore::new(lanes::CALLS_MAX);
@@ -277,8 +290,8 @@ impl Begin {
         if let Some((owed, ways)) = sinking {
             tokio::task::spawn_local(sink::go_on(of(&parts), owed, ways));
         }
-        if let Some(topic) = topic {
-            tokio::task::spawn_local(probe::go_on(of(&parts), topic));
+        if let Some(asks) = asks {
+            tokio::task::spawn_local(probe::go_on(of(&parts), asks));
         }
         // An error: whoever would say so has gone.
         stages.wait_for(|stage| *stage == Stage::Ends).await.ok();

@@ -29,6 +29,8 @@ impl Livechat {
 
     pub(crate) fn meant(self, bytes: &[u8], value: &Value) -> Result<Meant, Poison> {
         let of = |name: &str| text(value.get(name));
+        // What a room is asked with has the names as they are understood here: back ends write ids as numbers, and UUIDs as they like.
+        let mut named = value.clone();
         let needed = |name: &str| match of(name) {
             Some(text) => Ok(text),
             None => poison(format!("`{name}` must be a text that is not empty")),
@@ -37,11 +39,20 @@ impl Livechat {
             return Ok(Meant::NotForUs);
         }
         let session = needed("session_id")?;
-        if lower_uuid(&session).is_none() {
+        let Some(session) = lower_uuid(&session) else {
             return poison(format!("`session_id` is {session:?}, and must be a UUID"));
-        }
+        };
         let room = RoomId::new(APP, &session);
-        let payload = Payload::copy_from_slice(bytes);
+        named["session_id"] = session.into();
+        for name in ["id", "sender_id", "sender_name", "user_id"] {
+            if let Some(text) = of(name) {
+                named[name] = text.into();
+            }
+        }
+        let payload = match named == *value {
+            true => Payload::copy_from_slice(bytes),
+            false => named.to_string().into(),
+        };
         let said = if self == Livechat::Messages {
             if value.get("message").is_none_or(|message| !message.is_string()) {
                 return poison("`message` must be a text");
@@ -89,12 +100,18 @@ pub(crate) fn row(outward: &Outward) -> Option<(&'static str, Value)> {
         "sender_type": of("sender_type"),
         "message": of("message"),
         "message_type": text(shown.get("message_type")).unwrap_or_else(|| "text".to_owned()),
-        "attachments": of("attachments"),
+        "attachments": attachments(&of("attachments")),
         "read_at": null,
         "created_at": at,
         "updated_at": at,
     });
     Some((topic, value))
+}
+
+/// Texts, as that fleet has them: where each is, or what it is called where that is all that is known.
+fn attachments(shown: &Value) -> Value {
+    let Value::Array(shown) = shown else { return Value::Null };
+    shown.iter().filter_map(|it| it.get("url").or(it.get("name"))).cloned().collect()
 }
 
 #[cfg(test)]
@@ -127,6 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn names_are_handed_on_as_they_are_understood() {
+        let mut written = message();
+        written["session_id"] = SESSION.to_uppercase().into();
+        written["id"] = 77.into();
+        written["sender_id"] = 7.into();
+        let Ok(Meant::Said(said)) = meant(Livechat::Messages, &written) else { panic!("it is said") };
+        assert_eq!((said.room.name(), said.id.as_deref()), (SESSION, Some("77")));
+        let handed: Value = serde_json::from_slice(&said.payload).expect("JSON");
+        let mut expected = message();
+        expected["id"] = "77".into();
+        expected["sender_id"] = "7".into();
+        assert_eq!(handed, expected);
+    }
+
+    #[test]
     fn typing_is_soft_and_connections_are_not_for_us() {
         let typing = json!({ "type": "typing_indicator", "session_id": SESSION, "user_id": "c-1",
             "user_type": "customer", "is_typing": true, "timestamp": "2025-01-24T10:30:00Z" });
@@ -155,8 +187,10 @@ mod tests {
 
     #[test]
     fn what_was_said_here_has_the_fields_of_the_topic() {
-        let payload =
-            json!({ "sender_type": "agent", "message": "Hi", "message_type": "text", "attachments": [] });
+        let payload = json!({ "sender_type": "agent", "message": "Hi", "message_type": "text", "attachments": [
+                { "url": "https://files.example/a.png", "name": "a.png", "type": "image/png", "size": 7 },
+                { "name": "http://files/b.png" },
+            ] });
         let shown = Shown {
             kind: "new_message",
             payload: payload.to_string().into(),
@@ -187,6 +221,7 @@ mod tests {
             ]
         );
         assert_eq!((&row["id"], &row["sender_id"]), (&position.to_string().into(), &"a-7".into()));
+        assert_eq!(row["attachments"], json!(["https://files.example/a.png", "http://files/b.png"]));
         let asked = Shown { kind: "message_requested", ..outward.shown.clone() };
         let asked = super::row(&Outward { shown: asked, ..outward.clone() });
         assert_eq!(asked.map(|(topic, _)| topic), Some(REQUESTS), "of a fleet that decides by itself");

@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use vocabulary::{Payload, Person, RoomId, UserId, check_name, check_user, is_built_in};
+use vocabulary::{
+    EVENT_ID_BYTES_MAX, Payload, Person, RoomId, UserId, check_name, check_user, is_built_in, is_event_id,
+    lower_uuid,
+};
 
-use crate::livechat::Livechat;
+use crate::livechat::{self, Livechat};
 use crate::template::{Template, field};
 
 /// What a back end may publish by HTTP, too.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
-/// Longer ids are none that somebody counts or draws.
-const ID_BYTES_MAX: usize = 256;
 
 /// How the records of a topic become commands.
 #[derive(Clone, Debug)]
@@ -142,7 +143,9 @@ pub(crate) fn room(full: &str) -> Result<RoomId, Poison> {
     if is_built_in(app) && app != "user" {
         return poison(format!("{full:?}: rooms of {app} are not written to from here"));
     }
-    let room = RoomId::new(app, name);
+    // Sessions are named by UUIDs, which people write as they like.
+    let lower = (app == livechat::APP).then(|| lower_uuid(name)).flatten();
+    let room = RoomId::new(app, lower.as_deref().unwrap_or(name));
     match room.direct_pair() {
         Some(_) => poison(format!("{full:?}: rooms of two are not written to from here")),
         None => Ok(room),
@@ -151,8 +154,11 @@ pub(crate) fn room(full: &str) -> Result<RoomId, Poison> {
 
 pub(crate) fn id(id: String) -> Result<String, Poison> {
     match id.len() {
-        1..=ID_BYTES_MAX => Ok(id),
-        length => poison(format!("its id has {length} bytes; 1 to {ID_BYTES_MAX} are taken")),
+        _ if is_event_id(&id) => Ok(id),
+        length @ 1..=EVENT_ID_BYTES_MAX => {
+            poison(format!("its id has control characters in its {length} bytes; it may have none"))
+        }
+        length => poison(format!("its id has {length} bytes; 1 to {EVENT_ID_BYTES_MAX} are taken")),
     }
 }
 
@@ -228,6 +234,13 @@ mod tests {
             ("user:42", "note", &value[..])
         );
         assert_eq!((said.id, said.author, said.soft), (None, None, true));
+    }
+
+    #[test]
+    fn a_session_is_one_room_however_its_name_is_written() {
+        let written = "support:660E8400-E29B-41D4-A716-446655440000";
+        assert_eq!(room(written).map(|room| room.as_str().to_owned()), Ok(written.to_ascii_lowercase()));
+        assert_eq!(room("chat:AB").map(|room| room.as_str().to_owned()), Ok("chat:AB".to_owned()));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //! more; the page is produced in its order, and the room is told that it has left. Where it stands the room itself puts down, so
 //! that nothing here is to be kept. What is produced twice has the same position both times.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +9,20 @@ use std::time::Duration;
 use node::Owed;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
+use rdkafka::types::RDKafkaErrorCode;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vocabulary::{By, Outward, Position, Reply, RoomId, SinkAsks, Told, Wish};
 
+use crate::busy::Busy;
 use crate::counts::add;
 use crate::livechat;
 use crate::parts::{Parts, pause};
+use crate::refusal::Refusal;
 use crate::stage::Stage;
 use crate::template::Template;
+use crate::topics::Topics;
 use crate::wire::{ORIGIN, POSITION, ROOM};
 
 /// Rooms that are asked at a time. Each has a page of at most 64 messages on its way; the others wait at their homes.
@@ -53,16 +55,18 @@ struct Made {
     position: String,
 }
 
-/// Whether a room that is being asked said that it has something once more.
-#[derive(Clone, Copy)]
-enum Again {
-    Yes,
-    No,
-}
-
-enum Way<'a> {
+pub(crate) enum Way<'a> {
     Sink(&'a Sink),
     Livechat,
+}
+
+impl Way<'_> {
+    pub(crate) fn topics(&self) -> Vec<&str> {
+        match self {
+            Way::Sink(sink) => vec![&sink.topic],
+            Way::Livechat => vec![livechat::MESSAGES, livechat::REQUESTS],
+        }
+    }
 }
 
 impl Ways {
@@ -130,7 +134,7 @@ fn envelope(outward: &Outward) -> Option<String> {
 /// For as long as the thread lives.
 pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
     let (ways, at_once) = (Rc::new(ways), Arc::new(Semaphore::new(ROOMS_AT_ONCE)));
-    let busy: Rc<RefCell<HashMap<RoomId, Again>>> = Rc::default();
+    let (busy, topics): (Rc<Busy>, Rc<Topics>) = Default::default();
     loop {
         // While nobody answers, rooms wait where they are; they say it again.
         while parts.counts.is_away() && parts.stage() < Stage::Ends {
@@ -139,41 +143,35 @@ pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
         // It is never closed.
         let Ok(place) = at_once.clone().acquire_owned().await else { return };
         let room = owed.next().await;
-        if let Some(again) = busy.borrow_mut().get_mut(&room) {
-            *again = Again::Yes;
+        if !busy.begins(&room) {
             continue;
         }
-        busy.borrow_mut().insert(room.clone(), Again::No);
-        let (parts, ways, busy) = (parts.clone(), ways.clone(), busy.clone());
+        let (parts, ways, busy, topics) = (parts.clone(), ways.clone(), busy.clone(), topics.clone());
         tokio::task::spawn_local(async move {
-            loop {
-                empty(&parts, &ways, &room).await;
-                match busy.borrow_mut().insert(room.clone(), Again::No) {
-                    Some(Again::Yes) => {}
-                    Some(Again::No) | None => break,
-                }
-            }
-            busy.borrow_mut().remove(&room);
+            busy.run(&parts.counts, &room, async || empty(&parts, &ways, &topics, &room).await).await;
             drop(place);
         });
     }
 }
 
-/// Until the room has nothing more, or is another node's, or does not answer: it says so again.
-async fn empty(parts: &Parts, ways: &Ways, room: &RoomId) {
-    if ways.way(room).is_none() {
+/// Until the room has nothing more, or is another node's, or does not answer, or its topic takes nothing: it says so again.
+async fn empty(parts: &Parts, ways: &Ways, topics: &Topics, room: &RoomId) {
+    let Some(way) = ways.way(room) else {
         ask(parts, room, SinkAsks::Never).await;
         return;
-    }
+    };
     let mut after = None;
     loop {
+        if !topics.may_try(&way) {
+            return;
+        }
         let Some(Reply::Outward { entries, upto, more }) = ask(parts, room, SinkAsks::Next { after }).await
         else {
             return;
         };
         let made: Vec<Made> = entries.iter().filter_map(|entry| ways.made(entry)).collect();
         add(&parts.counts.unmapped_total, entries.len() - made.len());
-        if !produce(parts, room, &made).await {
+        if !produce(parts, topics, room, &made).await {
             return;
         }
         after = has(parts, room, upto, !made.is_empty()).await;
@@ -197,17 +195,58 @@ async fn ask(parts: &Parts, room: &RoomId, asks: SinkAsks) -> Option<Reply> {
     }
 }
 
-/// Whether all of it has left. What failed goes again, and what came behind it as well, so that the order of a room holds for
-/// whoever reads the last of each.
-async fn produce(parts: &Parts, room: &RoomId, made: &[Made]) -> bool {
-    let (mut left, mut tries) = (made, 0);
-    while !left.is_empty() {
-        let sent: Vec<_> = left.iter().map(|made| send(parts, room, made)).collect();
-        let arrived = futures_util::future::join_all(sent).await;
-        let failed = arrived.iter().position(|arrived| !arrived);
-        add(&parts.counts.produced_total, failed.unwrap_or(left.len()));
-        let Some(failed) = failed else { return true };
-        left = &left[failed..];
+/// How it went with one record.
+enum Came {
+    Arrived,
+    Refused(Refusal, String),
+    /// Nobody answered, and why.
+    Lost(String),
+    /// The producer holds all that it may.
+    Full,
+}
+
+/// Whether all of it has left, but for what brokers do not take for what it is. What failed goes again, and what came behind it
+/// as well, so that the order of a room holds for whoever reads the last of each.
+async fn produce(parts: &Parts, topics: &Topics, room: &RoomId, made: &[Made]) -> bool {
+    let (mut left, mut tries, mut at_once) = (made, 0, made.len());
+    while let Some(round) = left.get(..at_once.min(left.len())).filter(|round| !round.is_empty()) {
+        let sent: Vec<_> = round.iter().map(|made| send(parts, room, made)).collect();
+        let came = futures_util::future::join_all(sent).await;
+        let arrived = came.iter().take_while(|came| matches!(came, Came::Arrived)).count();
+        if arrived > 0 {
+            add(&parts.counts.produced_total, arrived);
+            parts.counts.succeeded();
+            round[..arrived].iter().for_each(|made| topics.takes(&parts.counts, &made.topic));
+        }
+        left = &left[arrived..];
+        let (Some(failed), Some(made)) = (came.into_iter().nth(arrived), left.first()) else { continue };
+        match failed {
+            Came::Refused(Refusal::Record, why) if round.len() == 1 => {
+                let (room, position, topic) = (room.as_str(), &*made.position, &*made.topic);
+                tracing::error!(
+                    room,
+                    position,
+                    topic,
+                    why,
+                    "a message is left out: the brokers do not take it"
+                );
+                add(&parts.counts.left_out_total, 1);
+                left = &left[1..];
+                continue;
+            }
+            // What is sent in one request is refused together: one by one it is seen which of them it is.
+            Came::Refused(Refusal::Record, _) => {
+                at_once = 1;
+                continue;
+            }
+            Came::Refused(Refusal::Topic | Refusal::Group, why) => {
+                topics.refuses(&parts.counts, &made.topic, &why);
+                return false;
+            }
+            // Of a round each tells the same.
+            Came::Lost(why) => parts.counts.failed(&why),
+            Came::Full | Came::Arrived => {}
+        }
         if parts.stage() == Stage::Ends || parts.counts.is_away() {
             return false;
         }
@@ -219,7 +258,7 @@ async fn produce(parts: &Parts, room: &RoomId, made: &[Made]) -> bool {
 }
 
 /// In the order of the calls: it is in the producer's queue when this returns.
-fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = bool> {
+fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = Came> {
     let of = |key, value| Header { key, value: Some(value) };
     let headers = OwnedHeaders::new()
         .insert(of(ORIGIN, parts.origin.as_str()))
@@ -228,20 +267,21 @@ fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = bool>
     let (topic, key, value) = (made.topic.clone(), made.key.clone(), made.value.clone());
     let record = FutureRecord::to(&topic).key(&key).payload(&value).headers(headers);
     let queued = parts.producer().send_result(record).map_err(|(error, _)| error);
-    let counts = parts.counts.clone();
     async move {
         let error = match queued {
             Ok(arrives) => match tokio::time::timeout(WITHIN, arrives).await {
-                Ok(Ok(Ok(_))) => return true,
-                Ok(Ok(Err((error, _)))) => Some(error),
-                Ok(Err(_)) | Err(_) => None,
+                Ok(Ok(Ok(_))) => return Came::Arrived,
+                Ok(Ok(Err((error, _)))) => error,
+                Ok(Err(_)) | Err(_) => return Came::Lost("no answer".to_owned()),
             },
-            Err(error) => Some(error),
+            Err(error) => error,
         };
-        let why = error.map_or_else(|| "no answer".to_owned(), |error| error.to_string());
-        tracing::debug!(topic, why, "a message was not produced");
-        counts.failed(&why);
-        false
+        tracing::debug!(topic, %error, "a message was not produced");
+        match Refusal::of(&error) {
+            Some(refusal) => Came::Refused(refusal, error.to_string()),
+            None if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => Came::Full,
+            None => Came::Lost(error.to_string()),
+        }
     }
 }
 

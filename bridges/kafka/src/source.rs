@@ -28,8 +28,12 @@ const AT_ONCE: usize = 256;
 const COMMIT_EVERY: Duration = Duration::from_millis(250);
 /// What typing said then says nothing now.
 const STALE: Duration = Duration::from_secs(5);
-/// Which cluster it is; asked again until it is known.
-const CLUSTER_WITHIN: Duration = Duration::from_secs(5);
+/// How long one question takes that is asked before anything is read.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Between two such questions, where nothing else comes.
+const LOOK_SELDOM: Duration = Duration::from_millis(250);
+/// Brokers that have answered for so long without naming their cluster will not name it: it stands in what they tell of topics.
+const NAMELESS_FOR: Duration = Duration::from_secs(10);
 
 pub(crate) struct Source {
     pub(crate) consumer: BaseConsumer<Reads>,
@@ -54,11 +58,11 @@ impl Source {
     /// Until the node stops reading; then what was begun is waited for, and another node goes on from there.
     pub(crate) fn run(self) {
         let topics: Vec<&str> = self.reading.0.keys().map(String::as_str).collect();
+        let Some(name) = self.whole_name(topics.first().copied()) else { return };
         if let Err(error) = self.consumer.subscribe(&topics) {
             return tracing::error!(%error, "the bridge to Kafka cannot subscribe");
         }
-        let Some(cluster) = self.cluster() else { return };
-        let log = |topic: &str| -> Arc<str> { format!("{SOURCE}{}:{cluster}:{topic}", self.name).into() };
+        let log = |topic: &str| -> Arc<str> { format!("{SOURCE}{name}:{topic}").into() };
         let logs: BTreeMap<Arc<str>, Arc<str>> =
             topics.iter().map(|topic| ((*topic).into(), log(topic))).collect();
         let (mut held, mut committed) = (Held::default(), Instant::now());
@@ -87,13 +91,26 @@ impl Source {
         *self.stage.borrow() == Stage::Runs
     }
 
-    fn cluster(&self) -> Option<String> {
+    /// With the cluster's, which is waited for: until it is known nothing is subscribed to, so that nothing that is read is without
+    /// it. Brokers that answer and name no cluster are old, and are read under our name alone.
+    fn whole_name(&self, topic: Option<&str>) -> Option<String> {
+        let mut nameless: Option<Instant> = None;
         while self.runs() {
-            if let Some(cluster) = self.consumer.client().fetch_cluster_id(CLUSTER_WITHIN) {
-                return Some(cluster);
+            if let Some(cluster) = self.consumer.client().fetch_cluster_id(ANSWERS_WITHIN) {
+                return Some(format!("{}:{cluster}", self.name));
             }
-            // Callbacks are served, so that it is said what is wrong.
-            if let Some(Err(error)) = self.consumer.poll(LOOK) {
+            let answer = self.consumer.fetch_metadata(topic, ANSWERS_WITHIN);
+            nameless = answer.ok().map(|_| nameless.unwrap_or_else(Instant::now));
+            if nameless.is_some_and(|since| since.elapsed() >= NAMELESS_FOR) {
+                tracing::warn!(
+                    name = self.name,
+                    "the brokers do not say which cluster they are: positions are remembered under `kafka_bridge.name` alone. \
+                     Set it to another word whenever the topics are another cluster's"
+                );
+                return Some(self.name.clone());
+            }
+            // Callbacks are served, so that it is said what is wrong; and brokers that name nothing are not asked all the time.
+            if let Some(Err(error)) = self.consumer.poll(LOOK_SELDOM) {
                 self.fails(&error);
             }
         }
@@ -101,9 +118,7 @@ impl Source {
     }
 
     fn fails(&self, error: &KafkaError) {
-        // Whether brokers are there is found out by probes; this is about topics, groups and what we may read.
-        tracing::debug!(%error, "Kafka does not give what is read");
-        add(&self.counts.failures_total, 1);
+        self.consumer.context().fails(error);
     }
 
     fn take(&self, message: &BorrowedMessage<'_>, logs: &BTreeMap<Arc<str>, Arc<str>>, held: &mut Held) {

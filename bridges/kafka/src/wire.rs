@@ -41,7 +41,7 @@ pub struct Sasl {
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// A connection that broke is made anew so soon at first, and so seldom at last.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// New topics and partitions are seen so soon.
+/// New topics and partitions are seen so soon; what is produced to a topic that is not there is refused by then.
 const LOOK_AROUND: Duration = Duration::from_secs(10);
 /// What librdkafka holds of what it fetched and was not asked for yet: the bridge holds as much again.
 const FETCHED_KBYTES_MAX: u32 = 16 << 10;
@@ -103,11 +103,19 @@ impl Wire {
         config
     }
 
+    /// To ask about topics, which makes none: a producer's questions would, where brokers make what is asked for.
+    pub(crate) fn looking(&self) -> ClientConfig {
+        let mut config = self.config();
+        config.set("allow.auto.create.topics", "false");
+        config
+    }
+
     /// Each record once per producer and in order, on all replicas that are in step.
     pub(crate) fn writing(&self) -> ClientConfig {
         let mut config = self.config();
         config.set("enable.idempotence", "true");
         config.set("acks", "all");
+        config.set("topic.metadata.propagation.max.ms", millis(LOOK_AROUND));
         config.set("linger.ms", "5");
         config.set("message.max.bytes", RECORD_BYTES_MAX.to_string());
         // The bridge itself tries again what did not arrive, and holds little at a time.

@@ -10,6 +10,9 @@ const RECENT_CHANGES_MAX = 256;
 /** Pages of the past let a room grow to this many times of what it keeps by itself. */
 const GROWTH_MAX = 10;
 
+/** What has a place of its own in the list: what was said, and what support's staff noted between. */
+const SAID = new Set(["new_message", "note_added"]);
+
 /** What makes a message another one. */
 const CHANGES = new Set(["message_edited", "message_deleted", "reaction_added", "reaction_removed", "user_erased"]);
 
@@ -68,7 +71,7 @@ export class Messages {
    */
   take(frame, clientId) {
     this.position = frame.position;
-    if (frame.type === "new_message") {
+    if (SAID.has(frame.type)) {
       const known = this.#byId.has(frame.id ?? "");
       const message = messageOf(frame, clientId);
       if (known) this.#put(message);

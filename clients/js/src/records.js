@@ -5,6 +5,7 @@
 /** What an author's acknowledgement stands for: the record that everybody else gets. */
 export const RECORD_OF = /** @type {Record<string, string>} */ ({
   send_message: "new_message",
+  add_note: "note_added",
   edit_message: "message_edited",
   delete_message: "message_deleted",
   add_reaction: "reaction_added",

@@ -276,7 +276,8 @@ export class LiveRoom extends Emitter {
         this.emit("people", this.people);
         return true;
       case "user_typing":
-        if (frame.sender && frame.sender.id !== this.#link.me()?.id) this.#typing.take(frame.sender, payload.typing === true);
+        // Chat says `typing`, support `is_typing`.
+        if (frame.sender && frame.sender.id !== this.#link.me()?.id) this.#typing.take(frame.sender, (payload.typing ?? payload.is_typing) === true);
         return true;
       default:
         return !frame.position || this.#record(/** @type {any} */ (frame));

@@ -22,7 +22,7 @@ export interface Reaction { reaction: string; users: string[] }
 /** What the server says happened to a message after it was sent. */
 export interface Changes { edited_at?: string; reactions?: Reaction[]; deleted?: true; erased?: true }
 
-/** The payload of a chat message: as sent or last edited, and what happened to it since. */
+/** The payload of a chat message: as sent or last edited, and what happened to it since. Of support, `message` or `note` is the text. */
 export interface MessagePayload { content: string; reply_to?: string; changes?: Changes; [field: string]: unknown }
 
 /** A stored message as it is now. A changed message is a new object, so two can be told apart by `===`. */

@@ -347,6 +347,15 @@ test("typing of others lapses, ends with their message, and never shows oneself"
   assert.deepEqual(room.typing, []);
 });
 
+test("typing in rooms of support says so by another name", async () => {
+  const { room, net } = await member(0);
+  const types = (is_typing) => net.last.deliver({ type: "user_typing", room: "general", payload: { user_id: "8", sender_type: "agent", is_typing }, sender: { id: "8", name: "Ada" } });
+  types(true);
+  assert.deepEqual(room.typing, [{ id: "8", name: "Ada" }]);
+  types(false);
+  assert.deepEqual(room.typing, []);
+});
+
 test("own typing is said every few seconds, and not at every key", async () => {
   const { room, net, clock } = await member(0);
   for (let i = 0; i < 50; i += 1) {

@@ -80,9 +80,13 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| Refusal::new(Code::InvalidPayload, format!("{name} is required: {what}")))
     }
 
-    /// A text on a line or several, without other control characters, of at most so many characters.
+    /// A text on a line or several, without other control characters, of at most so many characters. However its lines ended, they
+    /// end in one way.
     pub fn short_text(&self, name: &str, chars_max: usize) -> Result<Option<Cow<'a, str>>, Refusal> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
+        let Some(mut text) = self.text(name)? else { return Ok(None) };
+        if text.contains('\r') {
+            text = text.replace("\r\n", "\n").replace('\r', "\n").into();
+        }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
             return Err(wrong(name, "a text without control characters", &format!("{text:?}")));
         }
@@ -100,6 +104,15 @@ impl<'a> Fields<'a> {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(wrong(name, &format!("{} to {}", range.start(), range.end()), value.get())),
         }
+    }
+
+    pub fn truth(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        let truth = |value: &RawValue| match value.get() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(wrong(name, "true or false", other)),
+        };
+        self.raw(name).map(truth).transpose()
     }
 
     /// Whom it is about.

@@ -11,7 +11,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use node::{Authenticated, Desk, Prover, Uncalled, Unproven};
+use node::{Authenticated, Desk, Origins, Prover, Uncalled, Unproven};
 use vocabulary::{Asks, By, Payload, Refusal, Reply, RoomId, Told, User, Wish};
 
 use crate::answers::Fault;
@@ -79,8 +79,10 @@ impl Door {
     fn allows(&self, origin: &HeaderValue, headers: &HeaderMap) -> bool {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let Ok(origin) = origin.to_str() else { return false };
+        // Pages of ours call their own host, whomever a mount lists besides.
+        let ours = Origins::Own { loopback: false };
         let of_mounts = self.mounts.iter().filter_map(|path| self.prover.origins(path));
-        of_mounts.into_iter().any(|origins| origins.allow(Some(origin), host))
+        of_mounts.chain([ours]).any(|origins| origins.allow(Some(origin), host))
     }
 
     /// Who asks. A token in the URL would be in the logs of proxies, so it stands in a header.

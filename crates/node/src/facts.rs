@@ -217,7 +217,7 @@ impl Facts {
     /// Why nothing can be stored, if that is so.
     pub(crate) fn engine_away(&self) -> Option<String> {
         match self.engine.get()?.condition() {
-            Condition::Serving => None,
+            Condition::Serving | Condition::Partly { .. } => None,
             Condition::Away { why } => Some(why),
         }
     }

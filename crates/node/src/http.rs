@@ -396,6 +396,7 @@ async fn ready(State(facts): State<Arc<Facts>>) -> Response {
         let away = facts.bridges().into_iter().filter_map(|bridge| match bridge.condition() {
             Condition::Serving => None,
             Condition::Away { why } => Some(format!("bridge {} is away: {why}\n", bridge.name())),
+            Condition::Partly { why } => Some(format!("bridge {} serves in part: {why}\n", bridge.name())),
         });
         return std::iter::once("ready\n".to_owned()).chain(away).collect::<String>().into_response();
     }
@@ -431,8 +432,10 @@ async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
         let figures =
             bridge.figures().into_iter().map(|figure| (figure.name.to_owned(), figure.value.into()));
         let mut state: serde_json::Map<_, serde_json::Value> = figures.collect();
-        if let Condition::Away { why } = bridge.condition() {
-            state.insert("away".to_owned(), why.into());
+        match bridge.condition() {
+            Condition::Serving => {}
+            Condition::Away { why } => drop(state.insert("away".to_owned(), why.into())),
+            Condition::Partly { why } => drop(state.insert("refused_for".to_owned(), why.into())),
         }
         (bridge.name().to_owned(), state.into())
     };

@@ -11,6 +11,8 @@ mod engines;
 mod gate;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod letters;
 mod log;
 mod memory;
 mod nats_addresses;
@@ -41,6 +43,8 @@ pub fn main() -> ExitCode {
         Some(Command::Publish(ask)) => backend::publish(&ask),
         Some(Command::History(ask)) => backend::history(&ask),
         Some(Command::Tail(ask)) => backend::tail(&ask),
+        #[cfg(feature = "kafka")]
+        Some(Command::Letters(ask)) => letters::run(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
     };

@@ -42,6 +42,10 @@ pub(crate) enum Command {
     /// Print what comes to a room's log, as it comes, until interrupted.
     #[command(after_help = "Example: kulkul tail chat:general")]
     Tail(Tail),
+    /// List the dead letters of the bridge to Kafka, or produce them again to the topics that they come from.
+    #[cfg(feature = "kafka")]
+    #[command(after_help = "Example: kulkul letters replay --config /etc/kulkul.toml --topic orders")]
+    Letters(Letters),
     /// Measure this server or another under load.
     Bench(bench::Bench),
 }
@@ -205,6 +209,36 @@ pub(crate) struct Tail {
     pub room: String,
     #[command(flatten)]
     pub server: Where,
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Args)]
+pub(crate) struct Letters {
+    /// What to do with them: those that were produced again are passed over.
+    #[arg(value_enum)]
+    pub what: LettersDo,
+    /// Config file (TOML), for its [kafka_bridge].
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only those of records of this topic.
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    /// From the oldest that the brokers have, whether produced again or not.
+    #[arg(long)]
+    pub all: bool,
+    /// As JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(feature = "kafka")]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LettersDo {
+    List,
+    Replay,
 }
 
 #[derive(Args)]

@@ -40,6 +40,10 @@ macro_rules! client {
 const PAGES: &[Page] = &[
     Page { path: "/", text: include_str!("../../../web/index.html") },
     Page { path: "/chat/", text: include_str!("../../../web/chat/index.html") },
+    Page { path: "/support/", text: include_str!("../../../web/support/index.html") },
+    Page { path: EMBEDDED, text: include_str!("../../../web/support/widget/index.html") },
+    Page { path: "/support/desk/", text: include_str!("../../../web/support/desk/index.html") },
+    Page { path: "/support/supervisor/", text: include_str!("../../../web/support/supervisor/index.html") },
     web!("icon.svg"),
     web!("kulkul.css"),
     web!("start.css"),
@@ -47,6 +51,7 @@ const PAGES: &[Page] = &[
     web!("elements.js"),
     web!("identity.js"),
     web!("overlays.js"),
+    web!("tokens.js"),
     web!("chat/announcer.js"),
     web!("chat/chat.css"),
     web!("chat/chat.js"),
@@ -61,6 +66,51 @@ const PAGES: &[Page] = &[
     web!("chat/rooms.js"),
     web!("chat/timeline.js"),
     web!("chat/words.js"),
+    web!("support/support.css"),
+    web!("support/support.js"),
+    web!("support/widget.js"),
+    web!("support/widget/announcer.js"),
+    web!("support/widget/begin.js"),
+    web!("support/widget/calls.js"),
+    web!("support/widget/composer.js"),
+    web!("support/widget/conversation.js"),
+    web!("support/widget/course.js"),
+    web!("support/widget/earlier.js"),
+    web!("support/widget/host.js"),
+    web!("support/widget/kept.js"),
+    web!("support/widget/message.js"),
+    web!("support/widget/sound.js"),
+    web!("support/widget/talk.css"),
+    web!("support/widget/timeline.js"),
+    web!("support/widget/visitor.js"),
+    web!("support/widget/widget.css"),
+    web!("support/widget/words.js"),
+    web!("support/alerts.js"),
+    web!("support/chats.js"),
+    web!("support/composer.js"),
+    web!("support/conversation.js"),
+    web!("support/departments.js"),
+    web!("support/desk/desk.css"),
+    web!("support/desk/desk.js"),
+    web!("support/desk/lists.js"),
+    web!("support/details.js"),
+    web!("support/doings.js"),
+    web!("support/door.js"),
+    web!("support/duty.js"),
+    web!("support/entry.js"),
+    web!("support/forms.js"),
+    web!("support/keys.js"),
+    web!("support/link.js"),
+    web!("support/replies.js"),
+    web!("support/session.js"),
+    web!("support/staff.css"),
+    web!("support/supervisor/board.js"),
+    web!("support/supervisor/supervisor.css"),
+    web!("support/supervisor/supervisor.js"),
+    web!("support/talk.css"),
+    web!("support/timeline.js"),
+    web!("support/transcript.js"),
+    web!("support/words.js"),
     client!("backoff.js"),
     client!("chat.js"),
     client!("client.js"),
@@ -83,7 +133,13 @@ const PAGES: &[Page] = &[
 ];
 
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
-const FOLDERS: &[(&str, &str)] = &[("/chat", "chat/")];
+const FOLDERS: &[(&str, &str)] = &[
+    ("/chat", "chat/"),
+    ("/support", "support/"),
+    ("/support/widget", "widget/"),
+    ("/support/desk", "desk/"),
+    ("/support/supervisor", "supervisor/"),
+];
 
 /// What pages of other sites may show within themselves: the window of the visitor's widget.
 const EMBEDDED: &str = "/support/widget/";
@@ -196,7 +252,16 @@ mod tests {
     #[test]
     fn every_file_of_the_folders_is_served() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for (folder, at) in [("web", "/"), ("web/chat", "/chat/"), ("clients/js/src", "/client/")] {
+        let folders = [
+            ("web", "/"),
+            ("web/chat", "/chat/"),
+            ("web/support", "/support/"),
+            ("web/support/widget", EMBEDDED),
+            ("web/support/desk", "/support/desk/"),
+            ("web/support/supervisor", "/support/supervisor/"),
+            ("clients/js/src", "/client/"),
+        ];
+        for (folder, at) in folders {
             for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
                 let name = entry.expect("an entry").file_name().into_string().expect("a name");
                 let path = match name.strip_suffix("index.html") {

@@ -323,3 +323,33 @@ fn a_token_of_ones_own_login_is_exchanged_for_none_that_may_more() {
     let (status, told) = call_as(&server, Some(&elsewhere), "POST /api/chat/start", &json!({}));
     assert_eq!((status, told["data"].get("token")), (403, None), "{told}");
 }
+
+#[test]
+fn a_newer_token_that_does_not_allow_the_session_ends_the_connection() {
+    let server = server();
+    let (session, visitor, guest) = start(&server, &json!({}));
+    let other = token(&server, &["--user", &visitor, "--rooms", &format!("support:{NOBODYS}")]);
+    let mut cy = come(&server, (&session, &visitor, "customer"), &guest);
+    say(&mut cy, "refresh", &json!({"token": other}));
+    assert_eq!(cy.closed().0, 4503);
+}
+
+#[test]
+fn the_longest_message_fits_into_a_frame_of_the_livechat_mount() {
+    let server = server();
+    let (session, visitor, guest) = start(&server, &json!({}));
+    let mut cy = come(&server, (&session, &visitor, "customer"), &guest);
+    say(&mut cy, "send_message", &json!({"message": "\u{1f941}".repeat(4000)}));
+    cy.next("message_sent");
+}
+
+#[test]
+fn a_role_that_is_no_staffs_is_a_customers() {
+    let server = server();
+    let (session, visitor, _) = start(&server, &json!({}));
+    let own = token(&server, &["--user", &visitor, "--role", "user"]);
+    let mut cy =
+        Client::open(&server, &format!("/ws/{session}/{visitor}/customer?token={own}")).expect("let in");
+    assert_eq!(cy.next("connection_established")["data"]["user_type"], "customer");
+    assert_eq!(Client::open(&server, &format!("/ws/{session}/{visitor}/agent?token={own}")).err(), Some(403));
+}

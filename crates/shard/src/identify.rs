@@ -108,10 +108,11 @@ impl Shard {
         let forbidden: Vec<(RoomId, bool)> = forbidden.map(|it| (it.room.clone(), it.full_name)).collect();
         for (room, full_name) in forbidden {
             let name = spelled(&room, full_name).to_owned();
-            self.left(now, id, room, Tag { id: None, full_name });
+            self.left(now, id, room.clone(), Tag { id: None, full_name });
             let refusal = Refusal::new(Code::Forbidden, "your new token does not allow this room");
             // Said, and not held against the client, which asked for nothing.
             self.send(id, &Item::Refused { room: Some(&name), id: None, refusal: &refusal, at: now.wall });
+            self.end_if_own(now, id, &room, &refusal);
         }
     }
 

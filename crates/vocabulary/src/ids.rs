@@ -94,6 +94,14 @@ pub fn check_user(id: &str) -> Result<(), NameError> {
     }
 }
 
+/// What a broker's message names itself by has at most so many bytes: longer ids are none that somebody counts or draws.
+pub const EVENT_ID_BYTES_MAX: usize = 256;
+
+/// Whether a broker's message may name itself so.
+pub fn is_event_id(id: &str) -> bool {
+    (1..=EVENT_ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control)
+}
+
 /// A UUID as we write it, however it is written.
 pub fn lower_uuid(written: &str) -> Option<String> {
     let has_its_shape = written.len() == 36

@@ -33,8 +33,8 @@ pub use delivery::{
 pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
-    ConnectionId, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User, UserId, check_name,
-    check_user, is_built_in, lower_uuid,
+    ConnectionId, EVENT_ID_BYTES_MAX, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User,
+    UserId, check_name, check_user, is_built_in, is_event_id, lower_uuid,
 };
 pub use key::{Key, Place};
 pub use petition::{Asks, Deed, Petition, Ruling};

@@ -46,6 +46,10 @@ pub enum Condition {
     Away {
         why: String,
     },
+    /// It serves, and is refused a part of what it is to do.
+    Partly {
+        why: String,
+    },
 }
 
 /// One number of an engine, that only grows or is read off now.

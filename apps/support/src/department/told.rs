@@ -137,9 +137,12 @@ pub(crate) fn view(rules: &Rules, department: &Department) -> Payload {
         .map(|status| (status.name(), department.agents.values().filter(|it| it.status == status).count()))
         .collect();
     let figures = &department.figures;
+    let rule = rules.department(department.name());
     let board = json!({
         "department": department.name(),
-        "title": rules.department(department.name()).map(|rule| &rule.title),
+        "title": rule.map(|rule| &rule.title),
+        "sessions_max": rule.map(|rule| rule.sessions_max),
+        "agent_gone_ms": rules.agent_gone_ms,
         "waiting": places(department),
         "waiting_count": waiting(department),
         "active": fitting(active, ACTIVE_BYTES_MAX),

@@ -14,6 +14,8 @@ pub(crate) const MESSAGE_CHARS_MAX: usize = 4_000;
 const ATTACHMENTS_MAX: usize = 10;
 const URL_CHARS_MAX: usize = 1_000;
 const FILE_NAME_CHARS_MAX: usize = 200;
+/// Numbers beyond it are not whole in JavaScript.
+const SIZE_MAX: u64 = 1 << 53;
 const CONTACT_CHARS_MAX: usize = 200;
 const TYPES: &str = "text, image, file or system";
 
@@ -62,11 +64,37 @@ pub(crate) fn message(
 }
 
 fn attachments(fields: &Fields<'_>, rules: &AttachmentRules, by: By) -> Result<Vec<Attachment>, Refusal> {
-    let items = fields.list("attachments", ATTACHMENTS_MAX)?;
-    items.into_iter().map(|item| attachment(item, rules, by)).collect()
+    match by {
+        By::Client => {
+            let items = fields.list("attachments", ATTACHMENTS_MAX)?;
+            items.into_iter().map(|item| attachment(item, rules)).collect()
+        }
+        By::Backend => {
+            let items = fields.list("attachments", usize::MAX)?;
+            Ok(items.into_iter().filter_map(their_attachment).take(ATTACHMENTS_MAX).collect())
+        }
+    }
 }
 
-fn attachment(item: &RawValue, rules: &AttachmentRules, by: By) -> Result<Attachment, Refusal> {
+/// What the team's own back end attaches is its own affair, and no reason to lose what it says: what may not be opened here keeps
+/// its name alone, and what has none is left out.
+fn their_attachment(item: &RawValue) -> Option<Attachment> {
+    let fields = Fields::of_item("attachments", "url", item).ok()?;
+    let text = |name: &str| fields.text(name).ok().flatten();
+    let called = |text: Cow<'_, str>| {
+        let name: String = text.chars().filter(|c| !c.is_control()).take(FILE_NAME_CHARS_MAX).collect();
+        Some(name).filter(|name| !name.trim().is_empty())
+    };
+    let url = text("url").filter(|url| is_url(url) && url.chars().count() <= URL_CHARS_MAX);
+    let name = text("name").and_then(called);
+    let name = name.or_else(|| text("url").filter(|_| url.is_none()).and_then(called));
+    let media_type = fields.short_text("type", CONTACT_CHARS_MAX).ok().flatten();
+    let size = fields.number("size", 0..=SIZE_MAX).ok().flatten();
+    let (url, media_type) = (url.map(Cow::into_owned), media_type.map(Cow::into_owned));
+    (url.is_some() || name.is_some()).then_some(Attachment { url, name, media_type, size })
+}
+
+fn attachment(item: &RawValue, rules: &AttachmentRules) -> Result<Attachment, Refusal> {
     let fields = Fields::of_item("attachments", "url", item)?;
     let url = fields.short_text("url", URL_CHARS_MAX)?.unwrap_or_default();
     if !is_url(&url) {
@@ -75,24 +103,21 @@ fn attachment(item: &RawValue, rules: &AttachmentRules, by: By) -> Result<Attach
     }
     let name = fields.short_text("name", FILE_NAME_CHARS_MAX)?.map(Cow::into_owned);
     let media_type = fields.short_text("type", CONTACT_CHARS_MAX)?.map(Cow::into_owned);
-    let size = fields.number("size", 0..=(1 << 53))?;
-    // What the team's own back end attaches is its own affair.
-    if by == By::Client {
-        let media = media_type.as_deref().unwrap_or_default();
-        if !rules.allow(media) {
-            let must = format!("one of {} (support.attachment_types)", rules.types.join(", "));
-            return Err(wrong("attachments.type", &must, &format!("{media:?}")));
-        }
-        match size {
-            Some(size) if size <= rules.bytes_max => {}
-            size => {
-                let must = format!("at most {} bytes (support.attachment_bytes_max)", rules.bytes_max);
-                let got = size.map_or("none".into(), |size| size.to_string());
-                return Err(wrong("attachments.size", &must, &got));
-            }
+    let size = fields.number("size", 0..=SIZE_MAX)?;
+    let media = media_type.as_deref().unwrap_or_default();
+    if !rules.allow(media) {
+        let must = format!("one of {} (support.attachment_types)", rules.types.join(", "));
+        return Err(wrong("attachments.type", &must, &format!("{media:?}")));
+    }
+    match size {
+        Some(size) if size <= rules.bytes_max => {}
+        size => {
+            let must = format!("at most {} bytes (support.attachment_bytes_max)", rules.bytes_max);
+            let got = size.map_or("none".into(), |size| size.to_string());
+            return Err(wrong("attachments.size", &must, &got));
         }
     }
-    Ok(Attachment { url: url.into_owned(), name, media_type, size })
+    Ok(Attachment { url: Some(url.into_owned()), name, media_type, size })
 }
 
 /// What a browser may be given to open: nothing that runs, and nothing of another site that looks like one of ours.

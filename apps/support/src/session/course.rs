@@ -54,7 +54,9 @@ pub(crate) fn start(
         _ => Party::of(who.person.ok_or_else(|| forbidden("only users and keys start sessions"))?),
     };
     let topic = fields.short_text("topic", TOPIC_CHARS_MAX)?.unwrap_or_default().into_owned();
-    let priority = priority(fields)?.unwrap_or_default();
+    // Who is in more of a hurry than others, others say.
+    let most = if who.is_staff() || who.role == Role::Backend { Priority::Urgent } else { Priority::Normal };
+    let priority = priority(fields)?.unwrap_or_default().min(most);
     let department = rules.department_or_first(fields.text("department")?.as_deref())?.name.clone();
     if !session.is_unborn() {
         return match &session.customer {
@@ -293,7 +295,7 @@ impl Asking<'_> {
     /// From whoever answers before people do to people: into the queue, if it is in none.
     fn escalate(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         self.for_customer("ask for a person")?;
-        let accepts = fields.raw("accept").is_none_or(|raw| raw.get() != "false");
+        let accepts = fields.truth("accept")?.unwrap_or(true);
         let told = |escalated: bool, message: &str| json!({"escalated": escalated, "message": message});
         let nothing = |escalated, message| Ok(Decision::reply(told(escalated, message).to_string().into()));
         if !accepts {

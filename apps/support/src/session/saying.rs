@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::{Action, Decision, Fields, SoftDraft, wrong};
 use serde_json::json;
-use vocabulary::{Class, Code, Payload, Refusal, Touched};
+use vocabulary::{Class, Code, EVENT_ID_BYTES_MAX, Payload, Refusal, Touched, is_event_id, lower_uuid};
 
 use super::content::{By, message, party};
 use super::course::untold;
@@ -89,7 +89,7 @@ impl Asking<'_> {
         let Some(person) = self.who.person.filter(|_| self.part != Part::Backend) else {
             return Err(forbidden("only a user types"));
         };
-        let off = fields.raw("is_typing").is_some_and(|raw| raw.get() == "false");
+        let off = fields.truth("is_typing")? == Some(false);
         let user_type = if self.part == Part::Customer { "customer" } else { "agent" };
         // Who writes a note is no news to the customer.
         let among_staff = self.part == Part::Staff;
@@ -111,7 +111,7 @@ impl Asking<'_> {
             _ if own_agent => (Side::Agent, self.state().read_by_agent),
             _ => return Err(forbidden("only the customer and the session's agent mark what is read")),
         };
-        if upto > self.state().newest {
+        if !self.state().may_be_read(upto) {
             return Err(wrong("upto", "a position in this session", &upto.to_string()));
         }
         if upto <= mark {
@@ -143,7 +143,7 @@ fn typing(user: &str, value: Option<Payload>) -> Decision {
 pub(crate) fn heard(rules: &Rules, session: &Session, action: Action<'_>) -> Result<Decision, Refusal> {
     let fields = Fields::of(action.payload)?;
     let named = fields.text("session_id")?;
-    if named.as_deref().is_some_and(|named| named != session.room.name()) {
+    if named.as_deref().is_some_and(|named| lower_uuid(named).as_deref() != Some(session.room.name())) {
         return Err(wrong(
             "session_id",
             &format!("{:?}, as the room's name", session.room.name()),
@@ -158,14 +158,18 @@ pub(crate) fn heard(rules: &Rules, session: &Session, action: Action<'_>) -> Res
             let sender_type = sender_of(&fields.required_text("sender_type", "who speaks")?)?;
             let said = message(&fields, &rules.attachments, sender_type, By::Backend)?;
             let sender_id = party(&fields, "sender_id", "sender_name")?.map(|sender| sender.id);
-            let id = fields.short_text("id", 128)?.map(Cow::into_owned);
+            let id = fields.text("id")?.map(Cow::into_owned);
+            if let Some(id) = id.as_deref().filter(|id| !is_event_id(id)) {
+                let must = format!("1 to {EVENT_ID_BYTES_MAX} bytes without control characters");
+                return Err(wrong("id", &must, &format!("{id:?}")));
+            }
             Ok(Decision::record(MESSAGE, written(&kinds::Message { sender_id, id, ..said })))
         }
         "typing" => {
             let user = fields.user("user_id")?;
             let user_type = fields.required_text("user_type", "customer or agent")?;
             let user_type = if user_type == "customer" { "customer" } else { "agent" };
-            let off = fields.raw("is_typing").is_some_and(|raw| raw.get() == "false");
+            let off = fields.truth("is_typing")? == Some(false);
             let value = json!({"name": user.as_str(), "user_type": user_type, "staff": false});
             Ok(typing(user.as_str(), (!off).then(|| value.to_string().into())))
         }

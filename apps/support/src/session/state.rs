@@ -90,14 +90,21 @@ impl Session {
         self.stage == Stage::Unborn
     }
 
+    /// A place that there was: in this epoch, or among what is known of the ones before it.
+    pub(crate) fn may_be_read(&self, upto: Position) -> bool {
+        let known = || self.said.messages.iter().map(|kept| kept.position);
+        upto <= self.newest
+            && (upto.epoch == self.newest.epoch
+                || known().any(|place| place.epoch == upto.epoch && upto <= place))
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed { .. })
     }
 
     pub(crate) fn status(&self) -> &'static str {
         match self.stage {
-            Stage::Unborn => "unborn",
-            Stage::Waiting { .. } => "waiting",
+            Stage::Unborn | Stage::Waiting { .. } => "waiting",
             Stage::Active { .. } => "active",
             Stage::Closed { .. } => "closed",
         }

@@ -294,7 +294,7 @@ fn a_session_that_was_handed_on_does_not_come_back_by_itself() {
     world.does(ONE, &user("a1"), "transfer", r#"{"agent_id":"a2"}"#);
     world.settle();
     assert_eq!(world.stands(ONE), "waiting", "a2 is not there, and a1 gave it away");
-    world.does(TWO, &user("c2"), "start", r#"{"priority":"urgent"}"#);
+    world.does(TWO, &key(), "start", r#"{"customer_id":"c2","priority":"urgent"}"#);
     world.settle();
     let seen = board(&mut world, "s");
     assert_eq!(
@@ -411,6 +411,9 @@ fn the_board_shows_all_there_is() {
         (&seen["waiting_count"], &seen["active_count"], &seen["agents_count"]),
         (&0.into(), &2.into(), &1.into())
     );
+    let Rules { departments, agent_gone_ms, .. } = rules();
+    let max = departments.iter().find(|rule| rule.name == seen["department"]).expect("a rule").sessions_max;
+    assert_eq!((&seen["sessions_max"], &seen["agent_gone_ms"]), (&max.into(), &agent_gone_ms.into()));
     assert_eq!(seen["active"][0]["agent"]["name"], "A1");
     assert_eq!(seen["agents"][0]["load"], 2);
     assert_eq!(

@@ -23,12 +23,12 @@ fn the_first_start_makes_the_session_and_the_next_is_told_what_stands() {
     assert_eq!(world.enters(ONE, &user("c1")), Err("! NOT_FOUND".into()));
     let start = r#"{"topic":"a licence","priority":"high"}"#;
     let update = format!(
-        r#"session_update {{"department":"general","priority":"high","session_id":"{ONE}","status":"waiting"}}"#
+        r#"session_update {{"department":"general","priority":"normal","session_id":"{ONE}","status":"waiting"}}"#
     );
-    assert_eq!(world.told(ONE, &user("c1"), "start", start), update);
+    assert_eq!(world.told(ONE, &user("c1"), "start", start), update, "who is in a hurry, the staff says");
     let reply = world.last.reply.clone().expect("a start is answered");
     let stands = format!(
-        r#"{{"department":"general","priority":"high","requires_contact":true,"session_id":"{ONE}","status":"waiting","topic":"a licence"}}"#
+        r#"{{"department":"general","priority":"normal","requires_contact":true,"session_id":"{ONE}","status":"waiting","topic":"a licence"}}"#
     );
     assert_eq!(String::from_utf8_lossy(&reply), stands);
     assert_eq!(world.told(ONE, &user("c1"), "start", r#"{"topic":"another"}"#), stands);
@@ -317,6 +317,28 @@ fn a_brokers_message_begins_a_session_that_nobody_queued() {
     assert_eq!(world.told(ONE, &broker(), "message", &said), "! SESSION_CLOSED");
 }
 
+/// The bridge hands on what it understands; a message is worth more than a file of it that cannot be opened.
+#[test]
+fn a_brokers_message_is_taken_with_whatever_it_attaches_and_however_it_writes_its_session() {
+    let mut world = World::new();
+    let (session, id) = (ONE.to_uppercase(), "i".repeat(256));
+    let files = r#"["http://files/x.png","uploads/y.png","javascript:alert(1)","https://files.example/z.png",7,"",
+        {"url":"data:text/html,x","name":"page.html","type":"text/html"},{"name":"a\u0007b"},{"size":1}]"#;
+    let said = format!(
+        r#"{{"id":"{id}","session_id":"{session}","sender_type":"agent","message":"look","attachments":{files}}}"#
+    );
+    let told = world.told(ONE, &broker(), "message", &said);
+    let kept = r#""attachments":[{"name":"http://files/x.png"},{"name":"uploads/y.png"},{"name":"javascript:alert(1)"},{"url":"https://files.example/z.png"},{"name":"page.html","type":"text/html"},{"name":"ab"}]"#;
+    assert!(told.contains(kept) && told.contains(&id), "{told}");
+    let many = vec!["\"/a\""; 30].join(",");
+    let many = format!(r#"{{"sender_type":"agent","message":"x","attachments":[{many}]}}"#);
+    assert_eq!(world.told(ONE, &broker(), "message", &many).matches(r#"{"url":"/a"}"#).count(), 10);
+    for bad in ["i".repeat(257), "a\\u0007".to_owned()] {
+        let said = format!(r#"{{"id":"{bad}","sender_type":"agent","message":"x"}}"#);
+        assert_eq!(world.told(ONE, &broker(), "message", &said), "! InvalidPayload", "{bad}");
+    }
+}
+
 #[test]
 fn words_of_the_other_kind_of_room_are_unknown() {
     let mut world = World::new();
@@ -338,4 +360,56 @@ fn names_and_texts_in_the_configuration_are_what_is_said() {
     world.wait(25 * 60_000);
     world.settle();
     assert!(world.newest(ONE, CUSTOMER).contains("Masih di sana?"));
+}
+
+#[test]
+fn what_is_read_is_a_place_that_there_was() {
+    let mut world = World::new();
+    world.starts(ONE, "c1");
+    world.says(ONE, &user("c1"), "hello");
+    let newest = world.session(ONE).newest;
+    for never in ["1-1", "1-18446744073709551615", "5-7"] {
+        let mark = format!(r#"{{"message_id":"{never}"}}"#);
+        assert_eq!(world.told(ONE, &user("c1"), "mark_read", &mark), "! InvalidPayload", "{never}");
+    }
+    world.does(ONE, &user("c1"), "mark_read", &format!(r#"{{"message_id":"{newest}"}}"#));
+    // What was said before another replica went on.
+    world.loses(ONE, 1);
+    world.says(ONE, &user("c1"), "hello again");
+    assert!(world.session(ONE).newest.epoch > newest.epoch);
+    world.does(ONE, &user("c1"), "mark_read", &format!(r#"{{"message_id":"{newest}"}}"#));
+}
+
+#[test]
+fn lines_end_in_one_way_and_flags_are_true_or_false() {
+    let mut world = World::new();
+    world.starts(ONE, "c1");
+    let told = world.told(ONE, &user("c1"), "send_message", r#"{"message":"one\r\ntwo\rthree"}"#);
+    assert!(told.contains(r#""message":"one\ntwo\nthree""#), "{told}");
+    assert_eq!(world.told(ONE, &user("c1"), "typing", r#"{"is_typing":"false"}"#), "! InvalidPayload");
+    assert_eq!(
+        world.told(ONE, &user("c1"), "request_escalation", r#"{"accept":"false"}"#),
+        "! InvalidPayload"
+    );
+}
+
+#[test]
+fn the_type_of_an_attachment_is_one_and_allowed() {
+    let mut world = World::new();
+    world.starts(ONE, "c1");
+    for (media, may) in [
+        ("image/png", true),
+        ("IMAGE/PNG", true),
+        ("application/pdf", true),
+        ("image/svg+xml", false),
+        ("image/", false),
+        ("image/png;x=<b>", false),
+        ("image/\\\"><script>", false),
+        ("image/png\\n<x>", false),
+        ("text/html", false),
+    ] {
+        let said = format!(r#"{{"attachments":[{{"url":"/f/1","type":"{media}","size":1}}]}}"#);
+        let told = world.told(ONE, &user("c1"), "send_message", &said);
+        assert_eq!(!told.starts_with('!'), may, "{media}: {told}");
+    }
 }

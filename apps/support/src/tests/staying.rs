@@ -18,7 +18,8 @@ fn an_agent_who_owes_an_answer_and_goes_loses_the_session_to_the_head_of_the_que
     world.says(ONE, &user("c1"), "hello?");
     world.starts(TWO, "c2");
     world.does(DESK, &user("a1"), "set_status", r#"{"status":"busy"}"#);
-    world.does("00000000-0000-4000-8000-000000000003", &user("c3"), "start", r#"{"priority":"urgent"}"#);
+    let urgent = r#"{"customer_id":"c3","priority":"urgent"}"#;
+    world.does("00000000-0000-4000-8000-000000000003", &key(), "start", urgent);
     world.settle();
     world.goes(DESK, "a1");
     world.wait(59_999);

@@ -271,6 +271,9 @@ fn app_of(speaks: Speaks) -> &'static str {
     }
 }
 
+/// The longest text of a session in the widest letters, with all the attachments that it may have.
+const SESSION_MESSAGE_BYTES: u32 = 64 << 10;
+
 fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
     let speaks = match section.get::<String>("protocol").as_str() {
@@ -301,7 +304,10 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
             .maybe("allowed_origins")
             .unwrap_or_else(|| websocket.allowed_origins.clone()),
         token_in_query: section.maybe("token_in_query").unwrap_or(auth.token_in_query),
-        max_message_size: section.maybe("max_message_size").unwrap_or(websocket.max_message_size),
+        max_message_size: section.maybe("max_message_size").unwrap_or(match speaks {
+            Speaks::Livechat => websocket.max_message_size.max(SESSION_MESSAGE_BYTES),
+            Speaks::Rooms | Speaks::Hub | Speaks::Echo => websocket.max_message_size,
+        }),
         messages_per_second: section.maybe("messages_per_second"),
         burst: section.maybe("burst"),
         one_per_user: section.get("one_per_user"),

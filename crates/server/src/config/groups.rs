@@ -144,7 +144,7 @@ pub(super) const GROUPS: &[Group] = &[
             Row::without(
                 "max_message_size",
                 bytes(128, 16 << 20),
-                "as websocket.max_message_size",
+                "as websocket.max_message_size; livechat: at least 64KiB",
                 "One message of a client here.",
             ),
             Row::without(

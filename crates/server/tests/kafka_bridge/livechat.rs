@@ -85,6 +85,17 @@ fn a_back_end_and_a_customer_talk_by_the_topics_of_the_livechat_services() {
     assert_eq!((&heard["message_id"], &heard["sender_type"]), (&json!("m-1"), &json!("system")));
     assert!(both.iter().any(|it| it["user_id"] == "a7" && it["is_typing"] == true), "{both:?}");
 
+    // A back end writes ids as its database has them, and attaches what its own clients can open.
+    let by_number = json!({"id": 77, "session_id": session.to_uppercase(), "sender_id": 7, "sender_type": "agent",
+        "message": "Lihat ini", "message_type": "file", "read_at": null,
+        "attachments": ["http://files/x.png", "uploads/y.png", "https://files.example/z.png", 7]});
+    kafka.put("chat-messages", Some(&session), &by_number.to_string());
+    kafka.flush();
+    let heard = cy.next("new_message")["data"].clone();
+    assert_eq!((&heard["message_id"], &heard["sender_id"]), (&json!("77"), &json!("7")));
+    assert_eq!(heard["message"], "Lihat ini");
+    assert_eq!(figure(&node, "dead_letters_total"), 0);
+
     // A session that nobody here has heard of is no poison.
     let other = "660e8400-e29b-41d4-a716-446655440000";
     kafka.put("chat-messages", Some(other), &said(other, "m-2", "From elsewhere"));
@@ -97,7 +108,7 @@ fn a_back_end_and_a_customer_talk_by_the_topics_of_the_livechat_services() {
     kafka.flush();
     until("what stands behind the poison is taken", || texts(&node, other) == ["From elsewhere", "And on"]);
     until("the poison is a dead letter", || figure(&node, "dead_letters_total") == 1);
-    assert_eq!(texts(&node, &session), ["Halo", "Selamat datang"], "each once, in order");
+    assert_eq!(texts(&node, &session), ["Halo", "Selamat datang", "Lihat ini"], "each once, in order");
 
     // A fleet whose back end decides: it is asked, and what it says is what is seen.
     drop(node);
@@ -183,8 +194,9 @@ fn every_client_of_a_session_has_every_message_once_and_in_one_order_on_whicheve
     }
     // What is said here goes out, comes back, and is not said again.
     let ours = (SESSIONS * 2 * SAID) as u64;
+    // At least once: two stewards may both have had a room for a moment.
     until("ours came back", || {
-        nodes.iter().map(|node| figure(node, "own_skipped_total")).sum::<u64>() == ours
+        nodes.iter().map(|node| figure(node, "own_skipped_total")).sum::<u64>() >= ours
     });
     for client in sessions.iter_mut().flat_map(|(_, clients)| clients) {
         client.say(r#"{"type":"ping"}"#);

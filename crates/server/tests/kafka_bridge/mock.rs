@@ -1,6 +1,7 @@
 //! On librdkafka's own mock of a cluster, which can be told to fail: what needs no broker on the machine.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -96,4 +97,45 @@ fn a_producer_that_was_stopped_for_good_is_made_anew_and_the_letter_arrives() {
     until("a letter", || figure(&node, "dead_letters_total") == 1);
     assert_eq!(kafka.all("mocked.dead-letters", 1)[0].value, "{");
     assert_eq!(figure(&node, "dead_letters_unkept_total"), 0);
+}
+
+/// Brokers that are old enough do not say which cluster they are. What is produced meanwhile is not passed over.
+#[test]
+fn brokers_without_a_name_are_read_all_the_same() {
+    let (mock, kafka) = cluster(&[("mocked", 1)]);
+    mock.apiversion(RDKafkaApiKey::Metadata, Some(0), Some(1)).expect("an older one");
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(1);
+    let mut rooms = BTreeMap::new();
+    put(&kafka, &mut rooms, 40);
+    until("all is taken", || figure(&node, "taken_in_total") == 40);
+    assert_complete(&node, &rooms);
+    assert!(node.log().contains("do not say which cluster they are"), "{}", node.log());
+}
+
+/// Each question by itself would take longer than a group waits for its members.
+#[test]
+fn many_partitions_of_slow_brokers_are_begun_within_one_deadline() {
+    let (mock, kafka) = cluster(&[("mocked", 100)]);
+    for broker in [1, 2] {
+        mock.broker_round_trip_time(broker, Duration::from_millis(1500)).expect("slow");
+    }
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.reading(100);
+    assert_eq!(figure(&node, "started_at_end_total"), 100);
+}
+
+#[test]
+fn a_group_that_we_may_not_be_of_is_said_once_and_shown_until_we_are() {
+    let (mock, kafka) = cluster(&[("mocked", 1)]);
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.request_errors(RDKafkaApiKey::FindCoordinator, &[refused; 40]);
+    let place = Place::new(&bridge(&kafka.brokers, "mocked", false));
+    let node = place.node();
+    until("it is shown", || node.get("/ready").1.contains("group of mocked"));
+    assert_eq!(figure(&node, "circuit_open"), 0);
+    mock.clear_request_errors(RDKafkaApiKey::FindCoordinator);
+    until("it reads", || figure(&node, "partitions") == 1);
+    until("nothing is amiss", || !node.get("/ready").1.contains("group of mocked"));
+    assert_eq!(node.log().matches("group of mocked").count(), 1, "{}", node.log());
 }

@@ -1,13 +1,15 @@
 //! Several nodes of one group.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::fleet::Fleet;
-use crate::kafka::Kafka;
+use crate::kafka::{Kafka, broker_with};
 use crate::support::Server;
-use crate::{assert_complete, bridge, contents, figure, message, until};
+use crate::{Place, assert_complete, bridge, contents, figure, message, until};
 
 pub(crate) fn fleet(bridge: &str) -> Fleet {
     let fleet = Fleet::on_redis();
@@ -47,6 +49,34 @@ fn a_record_that_one_node_reads_is_heard_by_the_clients_of_all() {
         assert_eq!(rooms, (0..8).map(|room| format!("room-{room}")).collect::<Vec<_>>());
     }
     assert!(figure(&one, "taken_in_total") > 0 && figure(&two, "taken_in_total") > 0);
+}
+
+/// librdkafka keeps in mind that a partition is paused, whoever has it meanwhile.
+#[test]
+fn partitions_that_were_paused_when_they_were_given_out_anew_are_read_on() {
+    let broker = broker_with("\nauto.create.topics.enable=false\n", &[]);
+    let kafka = Kafka::at(&broker.address.to_string());
+    kafka.create("parked", 2);
+    let place = Place::new(&bridge(&kafka.brokers, "parked", false));
+    let node = place.reading(2);
+    // Their letters have no topic, and each is tried for minutes: what stands behind them waits.
+    (0..12_000).for_each(|number| kafka.put("parked", Some(&number.to_string()), "{"));
+    kafka.flush();
+    until("too much waits", || figure(&node, "partitions_paused") == 2);
+    let mut config = crate::kafka::config(&kafka.brokers);
+    config.set("group.id", "group of parked").set("enable.auto.commit", "false");
+    let another: BaseConsumer = config.create().expect("a consumer");
+    another.subscribe(&["parked"]).expect("a topic");
+    until("another one has its share", || {
+        // Callbacks are served; what it reads it neither does nor commits.
+        drop(another.poll(Duration::from_millis(10)));
+        figure(&node, "partitions") == 1
+    });
+    drop(another);
+    kafka.create("parked.dead-letters", 1);
+    until("all are letters", || figure(&node, "dead_letters_total") >= 12_000);
+    until("no lag is left", || figure(&node, "lag") == 0 && figure(&node, "waiting") == 0);
+    assert_eq!((figure(&node, "partitions"), figure(&node, "partitions_paused")), (2, 0));
 }
 
 #[test]

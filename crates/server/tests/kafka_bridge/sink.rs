@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::kafka::{Found, Kafka, broker};
+use crate::kafka::{Found, Kafka, broker, broker_with};
 use crate::nodes::fleet;
 use crate::support::Client;
 use crate::{Place, bridge, contents, figure, message, until};
@@ -123,4 +123,61 @@ fn of_two_nodes_the_steward_sends_and_the_other_goes_on_when_it_is_killed() {
             [&format!("{room} from ana"), &format!("{room} from bo"), &format!("{room} at last")]
         );
     }
+}
+
+/// Of what leaves together with it, nothing else is left out.
+#[test]
+fn a_message_that_brokers_do_not_take_is_left_out_alone() {
+    let kafka = Kafka::shared();
+    kafka.create("large-in", 1);
+    kafka.create_with("large-out", 1, &[("max.message.bytes", "2000")]);
+    let place = Place::new(&with_sink(&kafka.brokers, "large-in", "large-out"));
+    let node = place.reading(1);
+    let mut ana = place.client(&node, "ana");
+    ana.join("general");
+    let long = "x".repeat(3000);
+    let said = ["0", "1", &long, "2", "3", &long[1..], "4"];
+    for (number, content) in said.into_iter().enumerate() {
+        let frame = json!({ "type": "send_message", "room": "general", "id": number.to_string(),
+            "payload": { "content": content } });
+        ana.say(&frame.to_string());
+    }
+    until("the rest has left", || each_once(&kafka.all("large-out", 0)).len() == 5);
+    until("two are left out", || figure(&node, "left_out_total") == 2);
+    assert_eq!(each_once(&kafka.all("large-out", 5)), ["0", "1", "2", "3", "4"]);
+    node.until_log("a message is left out");
+    assert!(node.log().contains("chat:general"), "{}", node.log());
+    assert_eq!((figure(&node, "failures_total"), figure(&node, "circuit_open")), (0, 0));
+    say(&mut ana, "general", "at last");
+    until("it goes on", || each_once(&kafka.all("large-out", 5)).len() == 6);
+}
+
+#[test]
+fn a_topic_that_is_not_there_stops_its_own_rooms_alone_and_they_leave_when_it_is() {
+    // More than are asked at a time.
+    const ROOMS: usize = 80;
+    let broker = broker_with("\nauto.create.topics.enable=false\n", &[]);
+    let kafka = Kafka::at(&broker.address.to_string());
+    kafka.create("some-in", 1);
+    kafka.create("some-out", 1);
+    let missing = "[[kafka_bridge.sinks]]\nrooms = \"chat:lost-*\"\ntopic = \"missing\"\n";
+    let there = "[[kafka_bridge.sinks]]\nrooms = \"chat:*\"\ntopic = \"some-out\"\n";
+    let place = Place::new(&(bridge(&kafka.brokers, "some-in", false) + missing + there));
+    let node = place.reading(1);
+    let publish = |room: &str| {
+        let message =
+            json!({ "room": format!("chat:{room}"), "type": "send_message", "payload": { "content": room } });
+        let (status, told) = node.ask_operator("POST /api/publish", &message.to_string());
+        assert_eq!(status, 200, "{told}");
+    };
+    (0..ROOMS).for_each(|room| publish(&format!("lost-{room}")));
+    until("it is said", || node.log().contains("is not there, or not for us"));
+    publish("general");
+    until("it leaves", || figure(&node, "produced_total") == 1);
+    let (status, ready) = node.get("/ready");
+    assert!(status == 200 && ready.contains("missing"), "{ready}");
+    kafka.create("missing", 1);
+    until("what waited leaves", || figure(&node, "produced_total") == ROOMS as u64 + 1);
+    until("nothing is amiss", || !node.get("/ready").1.contains("missing"));
+    assert!(!node.log().contains("Kafka is away"), "{}", node.log());
 }

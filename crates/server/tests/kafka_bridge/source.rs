@@ -149,6 +149,59 @@ fn a_dead_letter_that_is_produced_again_is_taken() {
     assert_eq!(contents(&node, "general"), ["mended"]);
 }
 
+/// What was refused because the deployment was not ready for it is tried again when it is, once each.
+#[test]
+fn the_tool_produces_dead_letters_again_once_each_with_what_their_records_had() {
+    let kafka = Kafka::shared();
+    kafka.create("replayed", 2);
+    kafka.create("replayed.dead-letters", 2);
+    let place = Place::new(&bridge(&kafka.brokers, "replayed", false));
+    let letters = |words: &[&str]| {
+        let config = place.config();
+        let told = crate::kulkul(&[&["letters"], words, &["--json", "--config", &config]].concat());
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let told = String::from_utf8(told.stdout).expect("UTF-8");
+        told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let node = place.reading(2);
+    assert_eq!(letters(&["list"]), Vec::<Value>::new());
+    let trace = OwnedHeaders::new().insert(Header { key: "trace", value: Some("t") });
+    let refused = json!({ "room": "general", "content": "", "user": "9" }).to_string();
+    for number in 0..150 {
+        kafka.put_with("replayed", Some(&number.to_string()), refused.as_bytes(), trace.clone());
+    }
+    let large = "x".repeat(600 << 10);
+    kafka.put("replayed", Some("large"), &large);
+    kafka.flush();
+    until("all are letters", || figure(&node, "dead_letters_total") == 151);
+    let listed = letters(&["list"]);
+    assert_eq!(listed.len(), 151);
+    let first = listed.iter().find(|letter| letter["key"] == "0").expect("a letter");
+    assert!(first["origin"].as_str().is_some_and(|it| it.starts_with("replayed[")), "{first}");
+    assert!(first["reason"].as_str().is_some_and(|it| it.contains("content")), "{first}");
+    assert_eq!((&first["attempt"], letters(&["list", "--limit", "7"]).len()), (&json!(1), 7));
+    node.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(node.wait().success());
+    // The brokers hold the records twice now, as they were.
+    let told = letters(&["replay", "--topic", "replayed", "--limit", "100"]);
+    let rest = letters(&["replay"]);
+    let sum = |name: &str| told[0][name].as_u64().zip(rest[0][name].as_u64()).map(|(one, two)| one + two);
+    assert_eq!((sum("produced"), sum("left")), (Some(150), Some(1)), "what is cut is left");
+    let found = kafka.all("replayed", 301);
+    assert_eq!(found.len(), 301);
+    let mut values: Vec<_> = found.iter().map(|it| (&it.key, &it.value, &it.headers)).collect();
+    values.sort();
+    values.dedup();
+    assert_eq!(values.len(), 151, "key, value and headers are the record's");
+    assert_eq!(letters(&["replay"]), [json!({ "produced": 0, "left": 0 })], "once each");
+    // They are refused for the same reason again, and are letters anew.
+    let node = place.reading(2);
+    until("they are read", || figure(&node, "dead_letters_total") == 150);
+    assert_eq!((letters(&["list"]).len(), letters(&["list", "--all"]).len()), (150, 301));
+    let unknown = crate::kulkul(&["letters", "list", "--config", &place.config(), "--topic", "nowhere"]);
+    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("nowhere"));
+}
+
 /// Typing is worth saying now or never: a room that does not take it is asked once, and nobody is to look at it later.
 #[test]
 fn what_is_soft_is_asked_once_and_is_never_a_letter_unless_it_is_not_understood() {
@@ -190,4 +243,22 @@ fn a_node_with_a_bridge_is_ready_and_shows_its_figures() {
         (&stats["bridges"]["kafka"]["partitions"], &stats["bridges"]["kafka"]["circuit_open"]),
         (&1.into(), &0.into())
     );
+}
+
+#[test]
+fn a_topic_of_a_source_that_is_not_there_is_said_and_shown_until_it_is() {
+    // It makes what a producer asks for, and nobody here is one.
+    let kafka = Kafka::shared();
+    let place = Place::new(&bridge(&kafka.brokers, "forgotten", false));
+    let node = place.node();
+    until("it is shown", || {
+        let (status, ready) = node.get("/ready");
+        assert_eq!(status, 200);
+        ready.contains("forgotten")
+    });
+    assert_eq!(figure(&node, "circuit_open"), 0);
+    kafka.create("forgotten", 1);
+    until("it reads", || figure(&node, "partitions") == 1);
+    until("nothing is amiss", || !node.get("/ready").1.contains("forgotten"));
+    assert_eq!(node.log().matches("the topic forgotten").count(), 1, "{}", node.log());
 }

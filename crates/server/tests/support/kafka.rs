@@ -1,5 +1,6 @@
 //! A real Kafka of the test's own, as another fleet's brokers are one, and a plain producer and consumer of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -124,8 +125,16 @@ impl Kafka {
     }
 
     pub(crate) fn create(&self, topic: &str, partitions: i32) {
+        self.create_with(topic, partitions, &[]);
+    }
+
+    /// With settings of its own.
+    pub(crate) fn create_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         let admin: AdminClient<DefaultClientContext> = config(&self.brokers).create().expect("an admin");
-        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        for (name, value) in settings {
+            topic = topic.set(name, value);
+        }
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let made = admin.create_topics([&topic], &options);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -170,9 +179,16 @@ impl Kafka {
             }
         }
         consumer.assign(&list).expect("assigned");
-        // What comes behind what is waited for would be one too many.
-        let mut last = Instant::now();
-        while found.len() < at_least || last.elapsed() < Duration::from_millis(300) {
+        let mut read = BTreeMap::new();
+        // What stands behind what is waited for would be one too many.
+        let is_at_end = |read: &BTreeMap<i32, i64>| {
+            list.elements().iter().all(|element| {
+                let (low, high) =
+                    consumer.fetch_watermarks(topic, element.partition(), PATIENCE).expect("an end");
+                low == high || read.get(&element.partition()).is_some_and(|next| *next >= high)
+            })
+        };
+        while found.len() < at_least || !is_at_end(&read) {
             assert!(since.elapsed() < PATIENCE, "{topic} has {} of {at_least}", found.len());
             let Some(message) = consumer.poll(Duration::from_millis(50)) else { continue };
             let message = message.expect("a record");
@@ -183,7 +199,7 @@ impl Kafka {
                 };
                 headers.iter().map(header).collect()
             });
-            last = Instant::now();
+            read.insert(message.partition(), message.offset() + 1);
             found.push(Found {
                 key: message.key().map(text),
                 value: text(message.payload().unwrap_or_default()),

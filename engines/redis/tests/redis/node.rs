@@ -154,7 +154,7 @@ impl Node {
     pub(crate) fn away(&self) -> Option<String> {
         match self.link.condition() {
             Condition::Serving => None,
-            Condition::Away { why } => Some(why),
+            Condition::Away { why } | Condition::Partly { why } => Some(why),
         }
     }
 }
