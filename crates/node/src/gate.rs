@@ -313,6 +313,10 @@ pub(crate) fn too_many_of_address() -> Turned {
     turned(429, "too many connections from your address", "too many of its address")
 }
 
+pub(crate) fn too_many_pages() -> Turned {
+    turned(429, "too many requests at a time from your address", "too many pages of its address")
+}
+
 /// One answer, and the end of the connection. Where it says to come back, it says when.
 pub(crate) fn turned(status: u16, words: &'static str, why: &str) -> Turned {
     let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "5")] } else { &[] };

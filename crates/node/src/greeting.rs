@@ -12,7 +12,7 @@ use websocket::handshake::{Head, Reader};
 use crate::away::Away;
 use crate::census::PagePlace;
 use crate::doorway::{Hope, Waiting};
-use crate::gate::{Admitted, Gate, Turned, too_many_of_address, turned};
+use crate::gate::{Admitted, Gate, Turned, too_many_of_address, too_many_pages, turned};
 use crate::http::{self, Page, Unanswered};
 use crate::keeper::{Rounds, Sources};
 use crate::permission::Held;
@@ -96,20 +96,11 @@ impl Thread {
             Head::Incomplete => **greeting = Greeting::Reading { reader, head, too_many },
             _ if too_many => self.turn_away(now, registry, id, too_many_of_address()),
             Head::NotAnUpgrade(request) => {
-                if let Err(refused) = self.doorway.locate(socket, &request) {
-                    return self.turn_away(now, registry, id, refused);
-                }
-                match socket.place.take_page(http::PAGES_PER_ADDRESS_MAX) {
-                    Some(page) => self.pass_on(now, registry, id, head, page),
-                    None => {
-                        let words = "too many requests at a time from your address";
-                        self.turn_away(
-                            now,
-                            registry,
-                            id,
-                            turned(429, words, "too many pages of its address"),
-                        );
-                    }
+                let located = self.doorway.locate(socket, &request);
+                let place = || socket.place.take_page(http::PAGES_PER_ADDRESS_MAX).ok_or_else(too_many_pages);
+                match located.and_then(|()| place()) {
+                    Ok(page) => self.pass_on(now, registry, id, head, page),
+                    Err(refused) => self.turn_away(now, registry, id, refused),
                 }
             }
             Head::Refused(refusal) => self.turn_away(now, registry, id, refusal.into()),
