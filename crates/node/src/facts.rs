@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use link::{Condition, Figure, Link};
+use serde_json::Value;
 use shard::Pressure;
 use vocabulary::{UserId, Wall};
 
@@ -59,6 +60,8 @@ pub struct Facts {
     broken: OnceLock<String>,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
+    /// What `/health` says besides.
+    described: OnceLock<Value>,
 }
 
 /// A way to a broker, as probes and figures see it. While it is away the node serves all the same.
@@ -120,6 +123,7 @@ impl Facts {
             bridges: Mutex::default(),
             wants_users: AtomicBool::new(false),
             broken: OnceLock::new(),
+            described: OnceLock::new(),
             fleet_users: AtomicU64::new(0),
         }
     }
@@ -263,6 +267,15 @@ impl Facts {
 
     pub(crate) fn accepted(&self) -> u64 {
         self.shards.iter().map(|shard| shard.door.accepted.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Once, before anybody asks: what `/health` says of this server besides how it is. An object.
+    pub fn describe(&self, besides: Value) {
+        self.described.set(besides).ok();
+    }
+
+    pub(crate) fn described(&self) -> Value {
+        self.described.get().cloned().unwrap_or_else(|| Value::Object(Default::default()))
     }
 
     pub(crate) fn failed_sends(&self) -> u64 {

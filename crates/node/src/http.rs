@@ -409,12 +409,15 @@ async fn ready(State(facts): State<Arc<Facts>>) -> Response {
 }
 
 async fn health(State(facts): State<Arc<Facts>>) -> Response {
-    let health = facts.health();
-    match health.degraded() {
-        None => Json(json!({ "status": "ok" })).into_response(),
+    let mut told = facts.described();
+    match facts.health().degraded() {
+        None => {
+            told["status"] = "ok".into();
+            Json(told).into_response()
+        }
         Some(why) => {
-            let body = Json(json!({ "status": "degraded", "error": why }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+            (told["status"], told["error"]) = ("degraded".into(), why.into());
+            (StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response()
         }
     }
 }

@@ -101,6 +101,9 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         refused @ StartError::Durability { .. } => anyhow::Error::new(refused),
     })?;
     let facts = node.facts();
+    if let Some(described) = visitors::described(settings, config.demo, node.address().port()) {
+        facts.describe(described);
+    }
     let bridges = ways.start(settings, &node, &facts)?;
     let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router(pages::embedders(&config)));
     let mut hubs = settings.mounts.iter().filter(|mount| mount.speaks == config::Speaks::Hub).peekable();

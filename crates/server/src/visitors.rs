@@ -6,6 +6,7 @@ use axum::Router;
 use http_api::livechat::{self, Mint, Visitor};
 use identity::Secret;
 use node::Node;
+use serde_json::{Value, json};
 
 use crate::config::{Mount, Speaks, Typed};
 use crate::{gate, token};
@@ -32,6 +33,16 @@ pub(crate) fn router(settings: &Typed, node: &Node, secret: Option<&Secret>) -> 
         exempt: limits.exempt_addresses.clone(),
         calls,
     })
+}
+
+/// What clients and probes of the livechat service read in `/health`, where one of the mounts speaks with them.
+pub(crate) fn described(settings: &Typed, demo: bool, port: u16) -> Option<Value> {
+    let mount = settings.mounts.iter().find(|mount| mount.speaks == Speaks::Livechat)?;
+    Some(json!({
+        "message": "kulkul is running", "port": port.to_string(),
+        "environment": if demo { "development" } else { "production" },
+        "cors_origins": mount.allowed_origins.join(","),
+    }))
 }
 
 fn mint(secret: Secret) -> Mint {

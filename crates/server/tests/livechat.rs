@@ -353,3 +353,19 @@ fn a_role_that_is_no_staffs_is_a_customers() {
     assert_eq!(cy.next("connection_established")["data"]["user_type"], "customer");
     assert_eq!(Client::open(&server, &format!("/ws/{session}/{visitor}/agent?token={own}")).err(), Some(403));
 }
+
+#[test]
+fn the_health_page_has_what_probes_of_the_livechat_service_read() {
+    let mount = "[[mounts]]\npath = \"/ws/{session}/{user}/{type}\"\nprotocol = \"livechat\"\n\
+                 allowed_origins = [\"https://www.example.org\"]\n";
+    let server = Server::configured(&format!("{CONFIG}{mount}"));
+    let told = server.get_json("/health");
+    let port = server.address.rsplit(':').next().expect("a port");
+    assert_eq!(
+        told,
+        json!({"status": "ok", "message": "kulkul is running", "port": port, "environment": "production",
+            "cors_origins": "https://www.example.org"})
+    );
+    let without = Server::configured(&format!("{CONFIG}[[mounts]]\npath = \"/ws\"\n"));
+    assert_eq!(without.get_json("/health"), json!({"status": "ok"}), "no detail for others");
+}
