@@ -10,8 +10,9 @@ use crate::interop;
 use crate::server::{self, Build};
 use crate::steps::{Outcome, Steps, Told};
 
-/// A folder of tests takes two minutes, of which most are waits for tokens to end; so long only where the machine is very busy.
-const STEP: Duration = Duration::from_secs(900);
+/// A folder of tests takes minutes, of which most are waits: for tokens to end, for what a browser shows; so long only where the
+/// machine is very busy.
+const STEP: Duration = Duration::from_secs(1500);
 /// It counts for a whole file, too. A test that waits for what does not come ends sooner, and says for what.
 const TEST_TIMEOUT: &str = "--test-timeout=300000";
 
