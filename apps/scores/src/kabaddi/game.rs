@@ -1,7 +1,7 @@
 //! A game as the actions so far have made it, and what one more makes of it. An action that the rules do not allow is a fault, and
 //! changes nothing. Time is what the log says; no rule is judged by it, so that a game folds alike wherever and whenever.
 
-use super::action::{Action, Card, Choice, Reason, Team};
+use super::action::{Action, Choice, Reason, Team};
 use super::clock::Clock;
 use super::mat::{Figures, Place, Player, PlayerSheet, Points, Side};
 use super::profile::{Profile, TieBreak};
@@ -253,174 +253,19 @@ impl Game {
         Ok(Outcome::default())
     }
 
-    fn before_start(&self, what: &str) -> Result<(), Fault> {
+    pub(super) fn before_start(&self, what: &str) -> Result<(), Fault> {
         match self.phase {
             Phase::Setup | Phase::Ready => Ok(()),
             _ => fault(format!("the match has begun: {what} stands, and can be corrected")),
         }
     }
 
-    fn get_ready(&mut self) {
+    pub(super) fn get_ready(&mut self) {
         let lined_up = self.sides.iter().all(|side| side.on_mat() > 0);
         if lined_up && self.toss.is_some() {
             self.phase = Phase::Ready;
             self.raiding = self.first_raider();
         }
-    }
-
-    fn line_up(&mut self, team: Team, ids: &[String]) -> Result<(), Fault> {
-        self.before_start("a line-up")?;
-        let mat = usize::from(self.rules.mat);
-        if ids.len() != mat {
-            return fault(format!("{mat} players begin on the mat, got {}", ids.len()));
-        }
-        once_each(ids)?;
-        if let Some(stranger) = ids.iter().find(|id| self.side(team).player(id).is_none()) {
-            return fault(format!("{stranger} is not in the squad of team {team:?}"));
-        }
-        self.side_mut(team).line_up(ids);
-        self.get_ready();
-        Ok(())
-    }
-
-    /// The first one, or the next.
-    pub(super) fn begin_half(&mut self, at: i64) -> Result<(), Fault> {
-        let first = self.first_raider();
-        let second = first.map(Team::other);
-        let (half, extra) = (self.rules.half_ms, self.rules.extra_half_ms);
-        let (phase, raiding, length_ms) = match self.phase {
-            Phase::Setup => return fault("the match cannot begin: both line-ups and the toss come first"),
-            Phase::Ready => (Phase::FirstHalf, first, half),
-            Phase::HalfTime => (Phase::SecondHalf, second, half),
-            Phase::ExtraPause => (Phase::ExtraSecond, second, extra),
-            _ => return fault("no half is to be begun now"),
-        };
-        (self.phase, self.raiding) = (phase, raiding);
-        self.clock.begin(at, length_ms);
-        Ok(())
-    }
-
-    fn end_half(&mut self, at: i64) -> Result<(), Fault> {
-        let phase = match self.phase {
-            Phase::FirstHalf if self.rules.halves > 1 => Phase::HalfTime,
-            Phase::FirstHalf | Phase::SecondHalf => Phase::FullTime,
-            Phase::ExtraFirst => Phase::ExtraPause,
-            Phase::ExtraSecond if self.is_level() => Phase::AwaitingGolden,
-            Phase::ExtraSecond => Phase::AfterTie,
-            _ => return fault("no half is on"),
-        };
-        if self.raid.is_some() {
-            return fault("a raid is on: its result comes first");
-        }
-        self.clock.stop(at);
-        self.time_out = None;
-        self.phase = phase;
-        Ok(())
-    }
-
-    fn in_half(&self) -> Result<(), Fault> {
-        if self.phase.is_timed() { Ok(()) } else { fault("no half is on") }
-    }
-
-    fn start_clock(&mut self, at: i64) -> Result<(), Fault> {
-        self.in_half()?;
-        if self.clock.is_running() {
-            return fault("the clock runs");
-        }
-        self.time_out = None;
-        self.clock.start(at);
-        if let Some(raid) = &mut self.raid {
-            raid.goes_on(at);
-        }
-        Ok(())
-    }
-
-    fn stop_clock(&mut self, at: i64) -> Result<(), Fault> {
-        self.in_half()?;
-        if !self.clock.is_running() {
-            return fault("the clock stands");
-        }
-        self.halt(at);
-        Ok(())
-    }
-
-    fn halt(&mut self, at: i64) {
-        self.clock.stop(at);
-        if let Some(raid) = &mut self.raid {
-            raid.pauses(at);
-        }
-    }
-
-    /// In the break after a half it takes that half back, with the clock at rest.
-    fn set_clock(&mut self, at: i64, remaining_ms: u32) -> Result<(), Fault> {
-        if !self.clock.is_timed() {
-            return fault(format!("the halves of profile {} have no clock", self.rules.name));
-        }
-        self.phase = match self.phase {
-            Phase::HalfTime => Phase::FirstHalf,
-            Phase::FullTime if self.rules.halves > 1 => Phase::SecondHalf,
-            Phase::FullTime => Phase::FirstHalf,
-            Phase::ExtraPause => Phase::ExtraFirst,
-            half if half.is_timed() => half,
-            _ => return fault("no half is on"),
-        };
-        let extra = matches!(self.phase, Phase::ExtraFirst | Phase::ExtraSecond);
-        let length_ms = if extra { self.rules.extra_half_ms } else { self.rules.half_ms };
-        if remaining_ms > length_ms {
-            return fault(format!("a half has {length_ms} ms, got remainingMs {remaining_ms}"));
-        }
-        self.clock.set(at, remaining_ms);
-        Ok(())
-    }
-
-    fn take_time_out(&mut self, at: i64, team: Option<Team>) -> Result<(), Fault> {
-        self.in_half()?;
-        if self.time_out.is_some() {
-            return fault("a time-out is on");
-        }
-        if let Some(team) = team {
-            if self.raid.is_some() {
-                return fault("a raid is on: a team's time-out waits for its end");
-            }
-            let (max, name) = (self.rules.time_outs, self.rules.name.clone());
-            let side = self.side_mut(team);
-            if side.time_outs >= max {
-                return fault(format!("team {team:?} has had its time-outs ({max} in profile {name})"));
-            }
-            side.time_outs += 1;
-        }
-        self.halt(at);
-        self.time_out = Some(TimeOut { team, since: at });
-        Ok(())
-    }
-
-    fn review(&mut self, at: i64, team: Team, raid_number: Option<u32>) -> Result<(), Fault> {
-        if self.phase == Phase::Setup || self.phase == Phase::Ready {
-            return fault("the match has not begun: there is nothing to review");
-        }
-        if self.review.is_some() {
-            return fault("a review is pending: decide_review comes first");
-        }
-        let max = self.rules.reviews;
-        if self.side(team).reviews >= max {
-            let name = &self.rules.name;
-            return fault(format!("team {team:?} has no review left ({max} in profile {name})"));
-        }
-        if let Some(number) = raid_number.filter(|number| !(1..self.raid_number).contains(number)) {
-            return fault(format!("raidNumber {number} has not been raided"));
-        }
-        self.halt(at);
-        self.review = Some(Review { team, raid_number });
-        Ok(())
-    }
-
-    /// A review that is upheld is kept.
-    fn decide_review(&mut self, upheld: bool) -> Result<(), Fault> {
-        let Some(review) = self.review.take() else { return fault("no review is pending") };
-        if !upheld {
-            self.side_mut(review.team).reviews += 1;
-        }
-        Ok(())
     }
 
     fn end(&mut self, at: i64, reason: Reason, winner: Option<Team>) -> Result<(), Fault> {
@@ -491,69 +336,4 @@ fn player(sheet: &PlayerSheet) -> Player {
 pub(super) fn once_each(ids: &[String]) -> Result<(), Fault> {
     let twice = ids.iter().enumerate().find(|(index, id)| ids[..*index].contains(id));
     twice.map_or(Ok(()), |(_, id)| fault(format!("{id} is named twice")))
-}
-
-impl Game {
-    fn named(&self, team: Team, id: &str) -> Result<usize, Fault> {
-        let index = self.side(team).index(id);
-        index.ok_or_else(|| Fault(format!("{id} is not in the squad of team {team:?}")))
-    }
-
-    /// Never for a player who is out or suspended.
-    fn substitute(&mut self, team: Team, out_id: &str, in_id: &str) -> Result<(), Fault> {
-        if self.phase == Phase::Setup || self.phase == Phase::Ready {
-            return fault("the match has not begun: line_up says who plays");
-        }
-        let (leaves, comes) = (self.named(team, out_id)?, self.named(team, in_id)?);
-        let (max, name) = (self.rules.substitutions_max, self.rules.name.clone());
-        let side = self.side_mut(team);
-        if side.players[leaves].place != Place::Mat {
-            return fault(format!("{out_id} is not on the mat: who is out or suspended is not substituted"));
-        }
-        if side.players[comes].place != Place::Bench {
-            return fault(format!("{in_id} is not on the bench"));
-        }
-        if side.substitutions >= max {
-            return fault(format!("team {team:?} has had its substitutions ({max} in profile {name})"));
-        }
-        side.substitute(leaves, comes);
-        Ok(())
-    }
-
-    fn card(&mut self, at: i64, id: &str, card: Card) -> Result<(), Fault> {
-        let Some(team) = self.team_of(id) else { return fault(format!("{id} is in neither squad")) };
-        if self.phase == Phase::Setup || self.phase == Phase::Ready {
-            return fault("the match has not begun: leave the player out of the line-up");
-        }
-        let (played_ms, length_ms) = (self.clock.played_ms(at), i64::from(self.rules.suspension_ms));
-        let index = self.named(team, id)?;
-        let side = self.side_mut(team);
-        if side.players[index].place == Place::Expelled {
-            return fault(format!("{id} was expelled"));
-        }
-        let figures = &mut side.players[index].figures;
-        match card {
-            Card::Green => figures.green_cards = figures.green_cards.saturating_add(1),
-            Card::Yellow => {
-                figures.yellow_cards = figures.yellow_cards.saturating_add(1);
-                side.suspend(index, played_ms, length_ms);
-            }
-            Card::Red => {
-                figures.red_cards = figures.red_cards.saturating_add(1);
-                side.expel(index);
-            }
-        }
-        Ok(())
-    }
-
-    fn suspension_over(&mut self, id: &str) -> Result<(), Fault> {
-        let team = self.team_of(id).ok_or_else(|| Fault(format!("{id} is in neither squad")))?;
-        let index = self.named(team, id)?;
-        let side = self.side_mut(team);
-        if !matches!(side.players[index].place, Place::Suspended { .. }) {
-            return fault(format!("{id} is not suspended"));
-        }
-        side.end_suspension(index);
-        Ok(())
-    }
 }

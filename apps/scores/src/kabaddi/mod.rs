@@ -5,9 +5,11 @@ mod action;
 mod clock;
 mod figures;
 mod game;
+mod halves;
 mod mat;
 mod profile;
 mod raid;
+mod squads;
 mod tie;
 
 pub(crate) use action::{Action, Card, Choice, Raid, Reason, SelfOut, Team};

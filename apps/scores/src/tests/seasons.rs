@@ -60,25 +60,25 @@ fn raid(world: &World, dice: &[u8; 6]) -> serde_json::Value {
         6 => raid["selfOutIds"] = json!(some(dice[2], dice[3] % 3)),
         _ => {}
     }
-    raid["bonus"] = json!(dice[4] % 4 == 0);
+    raid["bonus"] = json!(dice[4].is_multiple_of(4));
     raid
 }
 
 fn anything(world: &World, dice: &[u8; 6]) -> (&'static str, serde_json::Value) {
-    let team = if dice[1] % 2 == 0 { "A" } else { "B" };
-    let letter = if dice[1] % 2 == 0 { 'p' } else { 'q' };
+    let team = if dice[1].is_multiple_of(2) { "A" } else { "B" };
+    let letter = if dice[1].is_multiple_of(2) { 'p' } else { 'q' };
     let player = |die: u8| format!("{letter}{}", die % 10 + 1);
     match dice[5] % 40 {
         0..=25 => ("raid", raid(world, dice)),
-        26 => ("technical", json!({"team": team, "turnLost": dice[2] % 2 == 0})),
+        26 => ("technical", json!({"team": team, "turnLost": dice[2].is_multiple_of(2)})),
         27 => ("substitute", json!({"team": team, "outId": player(dice[2]), "inId": player(dice[3])})),
         28 => {
             let card = ["green", "yellow", "red", "yellow"][usize::from(dice[3]) % 4];
             ("card", json!({"playerId": player(dice[2]), "card": card}))
         }
-        29 => ("time_out", if dice[2] % 3 == 0 { json!({}) } else { json!({"team": team}) }),
+        29 => ("time_out", if dice[2].is_multiple_of(3) { json!({}) } else { json!({"team": team}) }),
         30 => ("review", json!({"team": team})),
-        31 => ("decide_review", json!({"upheld": dice[2] % 2 == 0})),
+        31 => ("decide_review", json!({"upheld": dice[2].is_multiple_of(2)})),
         32 => ("declare", json!({"team": team})),
         33 => ("stop_clock", json!({})),
         34 => ("start_clock", json!({})),
@@ -91,7 +91,8 @@ fn anything(world: &World, dice: &[u8; 6]) -> (&'static str, serde_json::Value) 
 }
 
 fn season(profile: &str, throws: &[[u8; 6]]) {
-    let mut world = World::of(&json!({"profile": profile, "knockout": throws.len() % 2 == 0}).to_string());
+    let mut world =
+        World::of(&json!({"profile": profile, "knockout": throws.len().is_multiple_of(2)}).to_string());
     let sam = scorer("sam");
     for dice in throws {
         world.wait(i64::from(dice[0]) * 100);
