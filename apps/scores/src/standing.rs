@@ -16,6 +16,7 @@ pub(crate) enum Office {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Official {
     pub user_id: String,
+    #[serde(rename = "role")]
     pub office: Office,
 }
 

@@ -28,6 +28,11 @@ impl Party {
         let name = person.name.chars().map(|c| if c.is_control() { ' ' } else { c });
         Party { id: person.id.to_string(), name: name.take(NAME_CHARS_MAX).collect() }
     }
+
+    /// A back end, by the name of its key. No user's id has such a beginning by chance.
+    pub(crate) fn of_key(key: &str) -> Party {
+        Party { id: format!("api:{key}"), name: key.to_owned() }
+    }
 }
 
 /// A place, as the text that names its record.

@@ -60,7 +60,8 @@ impl Furnish for Furniture {
             sink: self.sink("support"),
             ..Rules::default()
         };
-        let scores = Rules { notices: self.notices, retention_records: SCORES_RECORDS, ..Rules::default() };
+        // Who watches a match is nobody's news.
+        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };

@@ -62,7 +62,7 @@ impl Asking<'_> {
         let force = fields.truth("force")?.unwrap_or(false);
         let (next, aside) = self.judged(course, number, &change, force)?;
         let reason = fields.short_text("reason", REASON_CHARS_MAX)?.map(std::borrow::Cow::into_owned);
-        let body = written(&kinds::Amended { number, change, reason, action_id });
+        let body = written(&kinds::Amended { number, change, reason, action_id, by: self.back_end.clone() });
         self.has_room(course, body.len(), course.audit.len() < AMENDMENTS_MAX)?;
         let reply = json!({"number": number, "aside": aside, "raidNumber": next.game().raid_number});
         Ok(Decision::record(kinds::AMENDED, body).with_reply(reply.to_string().into()))

@@ -156,7 +156,7 @@ impl Course {
     }
 
     pub(crate) fn act(&mut self, record: &Record, acted: Acted) {
-        let by = record.author.as_ref().map(Party::of);
+        let by = record.author.as_ref().map(Party::of).or(acted.by);
         self.bytes += bytes(record.body.len(), by.as_ref());
         let game = self.game();
         let played = match game.play(record.at.0, &acted.action) {
@@ -166,7 +166,7 @@ impl Course {
             }
             Err(fault) => Err(fault),
         };
-        let Acted { action, action_id } = acted;
+        let Acted { action, action_id, .. } = acted;
         self.remember(by.as_ref(), action_id.as_deref(), number_at(self.entries.len()));
         let (at, position) = (record.at.0, record.position);
         let entry = Entry { at, position, by, action, action_id, undone: false, played: Some(played) };
@@ -201,9 +201,9 @@ impl Course {
     }
 
     pub(crate) fn amend(&mut self, record: &Record, amended: Amended) {
-        let Amended { number, change, reason, action_id } = amended;
+        let Amended { number, change, reason, action_id, by } = amended;
         let Some((mut next, aside)) = self.with_change(number, &change) else { return };
-        let by = record.author.as_ref().map(Party::of);
+        let by = record.author.as_ref().map(Party::of).or(by);
         next.bytes += bytes(record.body.len(), by.as_ref());
         let change = match (change, self.entry(number)) {
             (Change::Correct { .. }, Some(before)) => Change::Correct { action: before.action.clone() },

@@ -27,7 +27,7 @@ pub(crate) fn due(contest: &Contest) -> Option<(Wall, Duty)> {
 pub(super) fn decide(now: Now, contest: &Contest) -> Decision {
     let alarm = contest.course.as_ref().and_then(alarm).filter(|(at, _)| *at <= now.wall.0);
     let Some((_, alarm)) = alarm else { return Decision::nothing() };
-    let body = kinds::Acted { action: sport::said_by_clock(alarm), action_id: None };
+    let body = kinds::Acted { action: sport::said_by_clock(alarm), action_id: None, by: None };
     Decision::record(kinds::ACTION, written(&body))
 }
 

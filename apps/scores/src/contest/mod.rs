@@ -111,6 +111,8 @@ struct Asking<'a> {
     room: Room<'a, Contest>,
     part: Part,
     by: Option<Party>,
+    /// The same, if nobody is the author of what it says.
+    back_end: Option<Party>,
 }
 
 fn unborn() -> Refusal {
@@ -146,7 +148,12 @@ pub(crate) fn decide(
     told::enter(room.state, caller)?;
     let fields = Fields::of(asked.payload)?;
     let part = part(room.state, caller);
-    let asking = Asking { profiles, now, room, part, by: caller.author().map(Party::of) };
+    let back_end = match caller {
+        Caller::Api { key } => Some(Party::of_key(key)),
+        _ => None,
+    };
+    let by = caller.author().map(Party::of).or_else(|| back_end.clone());
+    let asking = Asking { profiles, now, room, part, by, back_end };
     match asked.kind {
         "create" | "initial_state" | "set_squad" | "set_roles" => asking.opens(asked.kind, &fields),
         "undo" | "redo" | "correct" => asking.amends(asked.kind, &fields),
@@ -226,7 +233,7 @@ impl<'a> Asking<'a> {
             }
         }
         let (next, _) = game.play(self.now.wall.0, &action).map_err(broken)?;
-        let body = written(&kinds::Acted { action, action_id });
+        let body = written(&kinds::Acted { action, action_id, by: self.back_end.clone() });
         let spare = if ends { 0 } else { ACTIONS_SPARE };
         self.has_room(course, body.len(), course.entries.len() + spare < ACTIONS_MAX)?;
         let reply = json!({"number": course.entries.len() + 1, "raidNumber": next.raid_number});

@@ -49,9 +49,14 @@ impl Asking<'_> {
             (game, _) = game.play(self.now.wall.0, action).map_err(super::broken)?;
         }
         let mut decision = Decision::record(kinds::CREATED, written(&created(fields, setup)?));
-        decision.records.extend(actions.into_iter().map(drafted));
+        decision.records.extend(actions.into_iter().map(|action| self.drafted(action)));
         let reply = json!({"matchId": self.room.id.name(), "created": true}).to_string();
         Ok(decision.with_reply(reply.into()))
+    }
+
+    fn drafted(&self, action: Action) -> Draft {
+        let body = written(&kinds::Acted { action, action_id: None, by: self.back_end.clone() });
+        Draft { kind: kinds::ACTION, body, touches: Touched::NOBODY }
     }
 
     fn set_squad(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
@@ -89,11 +94,6 @@ impl Asking<'_> {
         let body = kinds::OfficialsSet { officials };
         Ok(Decision::record(kinds::OFFICIALS_SET, written(&body)).touching(Touched::Everybody))
     }
-}
-
-fn drafted(action: Action) -> Draft {
-    let body = written(&kinds::Acted { action, action_id: None });
-    Draft { kind: kinds::ACTION, body, touches: Touched::NOBODY }
 }
 
 fn created(fields: &Fields<'_>, setup: sport::Setup) -> Result<kinds::Created, Refusal> {

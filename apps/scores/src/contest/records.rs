@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sport::{Action, Setup, TeamSheet};
 use crate::standing::Official;
+use crate::wire::Party;
 
 pub(crate) const CREATED: &str = "created";
 pub(crate) const SQUAD_SET: &str = "squad_set";
@@ -42,6 +43,9 @@ pub(crate) struct Acted {
     pub action: Action,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
+    /// The back end that said it; a person is the record's author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Party>,
 }
 
 /// What became of an action that had been recorded.
@@ -62,6 +66,8 @@ pub(crate) struct Amended {
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Party>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -32,8 +32,12 @@ pub(crate) fn enter(contest: &Contest, caller: &Caller) -> Result<(), Refusal> {
 pub(crate) fn about(contest: &Contest, caller: &Caller, audience: Audience) -> Payload {
     let mode = if audience == DELTA { "delta" } else { "whole" };
     let data = contest.course.as_ref().map(|course| state(contest, course));
-    let (id, role) = (contest.room.name(), part(contest, caller).name());
-    json!({"matchId": id, "role": role, "mode": mode, "data": data}).to_string().into()
+    let part = part(contest, caller);
+    let mut told = json!({"matchId": contest.room.name(), "role": part.name(), "mode": mode, "data": data});
+    if let Some(course) = contest.course.as_ref().filter(|_| part != Part::Viewer) {
+        told["officials"] = json!(course.officials);
+    }
+    told.to_string().into()
 }
 
 pub(crate) fn view(contest: &Contest) -> Payload {
@@ -95,9 +99,7 @@ fn state(contest: &Contest, course: &Course) -> Value {
 
 fn delta(contest: &Contest, course: &Course, record: &Record) -> Option<(&'static str, Value)> {
     match &*record.kind {
-        kinds::CREATED | kinds::SQUAD_SET if record.position == course.last => {
-            Some(("match_created", json!({"data": state(contest, course)})))
-        }
+        kinds::CREATED | kinds::SQUAD_SET => Some(("match_created", json!({"data": state(contest, course)}))),
         kinds::ACTION => {
             let (number, entry) = course.numbered().rev().find(|(_, it)| it.position == record.position)?;
             let game = course.game();

@@ -11,9 +11,9 @@ use crate::{Kind, WHOLE};
 fn a_full_log_takes_the_end_and_nothing_else() {
     let (mut world, sam) = (World::of(r#"{"profile":"raidx"}"#), scorer("sam"));
     let raids = [r#"{"raiderId":"p1","bonus":true}"#, r#"{"raiderId":"q1","bonus":true}"#];
-    let duty = |world: &World| world.contest().course.as_ref().map_or(0, |course| course.entries.len());
+    let many = |world: &World| world.contest().course.as_ref().map_or(0, |course| course.entries.len());
     world.does(&sam, "raid", raids[0]);
-    // Straight into the fold: what is held after every word of a World was held for shorter logs.
+    // Straight into the fold: every word of a World is held against all that must hold, and these are many.
     let template = world.places[MATCH].log.last().cloned().expect("a raid");
     let place = world.places.get_mut(MATCH).expect("a match");
     for number in 0..1145 {
@@ -27,7 +27,7 @@ fn a_full_log_takes_the_end_and_nothing_else() {
         let _ = world.app.apply(&mut place.state, &record);
         place.log.push(record);
     }
-    assert_eq!(duty(&world), 1149);
+    assert_eq!(many(&world), 1149);
     world.does(&sam, "raid", raids[0]);
     let text = world.refused(&sam, "raid", raids[1]);
     assert!(text.starts_with("FULL: the log of this match is full (1200 actions"), "{text}");

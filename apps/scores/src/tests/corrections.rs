@@ -46,6 +46,20 @@ fn a_corrected_raid_changes_everything_after_it() {
 }
 
 #[test]
+fn a_back_end_stands_in_the_audit_by_its_keys_name() {
+    let mut world = four_raids();
+    let key = vocabulary::Caller::Api { key: "console".into() };
+    world.does(&key, "raid", r#"{"raiderId":"p1","actionId":"1"}"#);
+    world.does(&key, "undo", "{}");
+    world.does(&key, "raid", r#"{"raiderId":"p1","actionId":"1"}"#);
+    assert_eq!(world.reply["duplicate"], true);
+    world.does(&key, "get_audit", r#"{"from":8}"#);
+    for entry in 0..2 {
+        assert_eq!(world.reply["audit"][entry]["by"], json!({"id": "api:console", "name": "console"}));
+    }
+}
+
+#[test]
 fn a_raid_may_be_named_by_its_number_and_in_the_words_of_a_page() {
     let (mut world, sam) = (four_raids(), scorer("sam"));
     let correct = r#"{"raidNumber":4,"action":{"raidType":"defense","raiderId":"q5","defenderIds":["p1"]}}"#;

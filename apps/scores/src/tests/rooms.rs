@@ -150,6 +150,9 @@ fn some_follow_the_state_and_some_the_actions() {
         assert_eq!(touched, ["p1", "q1"]);
         assert!(delta.to_string().len() < whole.to_string().len() / 2);
     }
+    let created = world.places[MATCH].log[0].clone();
+    let (kind, told) = world.frame(&created, DELTA).expect("it is shown");
+    assert_eq!((&*kind, &told["data"]["actions"]), ("match_created", &json!(4)));
     // Of a state the newest is enough; who resumes by deltas gets each.
     let next = world.ask(&sam, "raid", r#"{"raiderId":"q2"}"#).expect("a raid");
     assert_eq!(world.frame(&records[0], WHOLE), None);
