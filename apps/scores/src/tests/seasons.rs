@@ -121,7 +121,7 @@ fn season(profile: &str, throws: &[[u8; 6]]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_said_in_pkl(throws in proptest::collection::vec(any::<[u8; 6]>(), 1..90)) {
