@@ -210,6 +210,11 @@ fn who_loses_an_agent_is_found_another() {
 }
 
 #[test]
+fn two_scorers_on_two_nodes_lose_no_raid_and_viewers_see_one_match() {
+    check("scores");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

@@ -24,6 +24,9 @@ pub(crate) struct Furniture {
 /// Kept of one user's inbox: what a device that was away for weeks wants to read, and no archive.
 const INBOX_RECORDS: u64 = 1000;
 
+/// A match has 1,500 at most, so all of them; what a list has told is old after a while, and its snapshot has what holds.
+const SCORES_RECORDS: u64 = 5_000;
+
 /// Its snapshot has all that still holds; the rest is for whoever asks what was said when.
 const SYSTEM_RECORDS: u64 = 10_000;
 
@@ -57,12 +60,15 @@ impl Furnish for Furniture {
             sink: self.sink("support"),
             ..Rules::default()
         };
+        // Who watches a match is nobody's news.
+        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
+            .with("scores", app::host(scores::Scores::default()), scores)
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
     }
@@ -129,7 +135,8 @@ mod tests {
         let chat = listed(chat::Chat::default().words());
         let user = listed(inbox::Inbox.words());
         let support = listed(support::Support::default().words());
-        let apps = [("chat", chat), ("support", support), ("user", user)];
+        let scores = listed(scores::Scores::default().words());
+        let apps = [("chat", chat), ("scores", scores), ("support", support), ("user", user)];
         assert_eq!(golden, apps.map(|(app, words)| (app.to_owned(), words)).into());
     }
 }
