@@ -21,7 +21,7 @@ const PLACE: Duration = Duration::from_secs(3600);
 /// A department that was restored from an older past does not know who waits.
 const ASK_AGAIN_MS: i64 = 10 * 60_000;
 
-/// Whoever is to be told answers within seconds.
+/// Whoever is to be told answers within seconds, and so does a log that is followed.
 const FULL_MS: u32 = 1_000;
 
 pub(crate) const REQUEUE: &str = "requeue";
@@ -119,11 +119,15 @@ pub(crate) fn asked_by_room(
     action: Action<'_>,
 ) -> Result<Decision, Refusal> {
     super::ours(rules)?;
+    // This node has not seen yet what the department answers: it is asked again, and knows it then.
+    let fields = Fields::of(action.payload)?;
+    if fields.message("from")?.is_some_and(|from| from > session.newest) {
+        return Err(Refusal::busy(FULL_MS));
+    }
     let ours = session.department.as_ref().map(|name| department_room(session.room.app(), name));
     if ours.as_ref() != Some(saga) {
         return Err(late());
     }
-    let fields = Fields::of(action.payload)?;
     match action.kind {
         "assign" => assigned(session, &fields),
         "agent_lost" | "agent_back" => Ok(agent_moved(rules, session, action.kind, &fields)?),

@@ -260,3 +260,21 @@ fn a_department_that_lost_its_past_is_told_again() {
     world.settle();
     assert_eq!(world.department(DESK).queue().len(), 1);
 }
+
+/// A node that follows a session a moment behind is asked by the department before it knows of the waiting.
+#[test]
+fn an_assignment_that_comes_before_its_waiting_is_known_is_no_refusal() {
+    let mut world = served();
+    let newest = world.session(ONE).newest;
+    let later = vocabulary::Position { offset: newest.offset + 1, ..newest };
+    let saga = vocabulary::RoomId::new("support", DESK);
+    let caller = vocabulary::Caller::Step(vocabulary::StepId { saga, position: later, number: 0 });
+    let asks =
+        format!(r#"{{"from":"{later}","given":"{later}","agent_id":"a1","agent_name":"A1","how":"auto"}}"#);
+    assert!(!world.refusal(ONE, &caller, "assign", &asks).code.is_clients_fault(), "it is asked again");
+    let before = vocabulary::Position { offset: 1, ..newest };
+    let asks =
+        format!(r#"{{"from":"{before}","given":"{later}","agent_id":"a1","agent_name":"A1","how":"auto"}}"#);
+    world.does(ONE, &user("c1"), "close", "{}");
+    assert_eq!(world.told(ONE, &caller, "assign", &asks), "! TOO_LATE");
+}
