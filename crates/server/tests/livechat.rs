@@ -368,4 +368,5 @@ fn the_health_page_has_what_probes_of_the_livechat_service_read() {
     );
     let without = Server::configured(&format!("{CONFIG}[[mounts]]\npath = \"/ws\"\n"));
     assert_eq!(without.get_json("/health"), json!({"status": "ok"}), "no detail for others");
+    assert_eq!(Server::start().get_json("/health")["environment"], "development", "in demo mode");
 }

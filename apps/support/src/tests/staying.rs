@@ -278,3 +278,28 @@ fn an_assignment_that_comes_before_its_waiting_is_known_is_no_refusal() {
     world.does(ONE, &user("c1"), "close", "{}");
     assert_eq!(world.told(ONE, &caller, "assign", &asks), "! TOO_LATE");
 }
+
+#[test]
+fn a_customer_is_told_that_the_agent_is_away_and_that_they_are_back() {
+    let mut world = served();
+    world.says(ONE, &user("a1"), "what is the number?");
+    let told = |world: &World, kind: &str, audience| {
+        let record = world.places[ONE].log.iter().rfind(|record| record.kind == kind).cloned();
+        world.frame(ONE, &record.expect("it happened"), audience)
+    };
+    world.does(DESK, &user("a1"), "set_status", r#"{"status":"offline"}"#);
+    world.settle();
+    assert_eq!(
+        told(&world, "agent_left", CUSTOMER),
+        r#"agent_status {"agent_id":"a1","name":"A1","status":"away"}"#
+    );
+    assert!(told(&world, "agent_left", STAFF).contains(r#""agent_away":true"#));
+    assert_eq!(told(&world, "agent_left", crate::OUTWARD), "hidden", "no broker's affair");
+    world.does(DESK, &user("a1"), "set_status", r#"{"status":"online"}"#);
+    world.settle();
+    assert_eq!(
+        told(&world, "agent_back", CUSTOMER),
+        r#"agent_status {"agent_id":"a1","name":"A1","status":"online"}"#
+    );
+    assert_eq!(told(&world, "agent_left", CUSTOMER), "hidden", "who was away needs no more");
+}
