@@ -1,7 +1,7 @@
 //! Who is alive, as the server says: one task looks, renews and begins, one question at a time, so that what it learns
 //! comes in order. It ends nobody by a clock of its own.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,9 +25,6 @@ const BARRIER_WITHIN: Duration = Duration::from_secs(10);
 const CLEANING: Duration = Duration::from_secs(60);
 /// What cleaning takes away at once: a few milliseconds of the server's time.
 const CLEANED_AT_ONCE: usize = 200;
-/// Ends that are remembered, so that a late word of one does not bring it back or tell it twice: more than end between
-/// two looks.
-const ENDED_MAX: usize = 4096;
 /// Rooms told to one steward at once, of one slice; the rest come with the next look, when these are settled.
 const DUE_MAX: usize = 256;
 /// Slices asked at once for what is due or left over.
@@ -47,71 +44,6 @@ pub(crate) enum Look {
     Now {
         done: oneshot::Sender<()>,
     },
-}
-
-/// Those whose leases run, each with the number of its lease. No number comes twice.
-#[derive(Default)]
-pub(crate) struct Living {
-    held: BTreeMap<Incarnation, (u64, u16)>,
-    /// Leases with a greater number began after the last look.
-    upto: u64,
-    ended: VecDeque<u64>,
-}
-
-impl Living {
-    pub(crate) fn number(&self, by: Incarnation) -> Option<u64> {
-        self.held.get(&by).map(|(number, _)| *number)
-    }
-
-    pub(crate) fn holds(&self, by: Incarnation, number: u64) -> bool {
-        self.number(by) == Some(number)
-    }
-
-    /// Whether it began after the last look, so that nothing can be said about it.
-    pub(crate) fn is_unknown(&self, number: u64) -> bool {
-        number > self.upto
-    }
-
-    pub(crate) fn steward(&self, slice: Slice) -> Option<Incarnation> {
-        engine::steward(self.held.iter().map(|(by, (_, shards))| (*by, *shards)), slice)
-    }
-
-    fn slices_of(&self, by: Incarnation) -> Vec<Slice> {
-        (0..SLICES).map(Slice).filter(|slice| self.steward(*slice) == Some(by)).collect()
-    }
-
-    /// Heard between two looks.
-    pub(crate) fn attends(&mut self, by: Incarnation, number: u64, shards: u16) {
-        if !self.ended.contains(&number) {
-            self.held.insert(by, (number, shards));
-        }
-    }
-
-    /// Whether that is new.
-    pub(crate) fn end(&mut self, by: Incarnation, number: u64) -> bool {
-        if self.ended.contains(&number) {
-            return false;
-        }
-        if self.holds(by, number) {
-            self.held.remove(&by);
-        }
-        self.ended.push_back(number);
-        if self.ended.len() > ENDED_MAX {
-            self.ended.pop_front();
-        }
-        true
-    }
-
-    /// What a look found; answers who has ended since the one before.
-    fn found(&mut self, upto: u64, found: BTreeMap<Incarnation, (u64, u16)>) -> Vec<(Incarnation, u64)> {
-        self.upto = upto;
-        let before = std::mem::take(&mut self.held);
-        self.held = found;
-        let ended: BTreeSet<u64> = self.ended.iter().copied().collect();
-        self.held.retain(|_, (number, _)| !ended.contains(number));
-        let gone = before.into_iter().filter(|(by, (number, _))| !self.holds(*by, *number));
-        gone.map(|(by, (number, _))| (by, number)).collect()
-    }
 }
 
 /// What is said with one look.

@@ -9,6 +9,7 @@ mod ears;
 mod keys;
 mod lanes;
 mod leases;
+mod living;
 mod news;
 mod open;
 mod pages;
