@@ -8,7 +8,7 @@ mod staff;
 mod transcript;
 mod visitors;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -16,9 +16,9 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router, middleware};
-use node::{Authenticated, Desk, Network, Prover};
+use node::{Authenticated, Desk, Network, Prover, neighbours};
 use serde_json::{Value, json};
-use vocabulary::{Asks, By, Code, Payload, Person, Refusal, RoomId, User, UserId, Wall, Wish};
+use vocabulary::{Asks, By, CUSTOMER, Code, Payload, Person, Refusal, RoomId, User, UserId, Wall, Wish};
 
 use crate::answers::Fault;
 use crate::door::{Door, Said, Unsaid, share};
@@ -223,7 +223,7 @@ fn of_refusal(refusal: &Refusal) -> Fault {
 }
 
 fn is_staff(user: &User) -> bool {
-    matches!(user.role.as_deref(), Some("agent" | "supervisor" | "admin"))
+    user.side() != CUSTOMER
 }
 
 /// Apps say it first: `priority must be low, normal, high or urgent, got x`.
@@ -233,20 +233,12 @@ fn field_of(refusal: &Refusal) -> Option<&str> {
     (is_name && ["must be ", "is required"].iter().any(|says| rest.starts_with(says))).then_some(first)
 }
 
-/// Whoever has one address of version 6 has all of its network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-    }
-}
-
 impl Livechat {
     fn may_start(&self, address: IpAddr) -> Result<(), Fault> {
         if self.exempt.iter().any(|network| network.has(address)) {
             return Ok(());
         }
-        self.of_starts.take(&network(address))
+        self.of_starts.take(&neighbours(address))
     }
 
     /// Who asks, and not too often: each call may load a room.

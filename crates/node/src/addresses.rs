@@ -1,10 +1,18 @@
 //! Where a client is: the address at the other end of its socket, or, behind proxies that we know, the one that they name.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use websocket::handshake::Request;
+
+/// What counts as one where addresses are counted: whoever has one address of version 6 has all of its network.
+pub fn neighbours(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
 
 /// Addresses that begin alike: `10.0.0.0/8`, or one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use vocabulary::UserId;
 
+use crate::addresses::neighbours;
+
 /// Counts by a keyed hash: sixteen bytes each, and nobody outside can find two names with one hash.
 #[derive(Default)]
 struct Counts(Mutex<HashMap<Key, u32>>);
@@ -95,15 +97,10 @@ impl Place {
         Place { census, address: None, user: None }
     }
 
-    /// Among those of the address, and no more among those of an address it had before. Neighbours in one network of
-    /// version 6 count as one: whoever has one such address has them all.
+    /// Among those of the address, and no more among those of an address it had before.
     pub(crate) fn take_address(&mut self, address: IpAddr, most: u32) -> Share {
         self.leave_address();
-        let hash = &self.census.hash;
-        let key = key(match address.to_canonical() {
-            IpAddr::V4(address) => hash.hash_one(address),
-            IpAddr::V6(address) => hash.hash_one(address.to_bits() >> 64),
-        });
+        let key = key(self.census.hash.hash_one(neighbours(address)));
         let before = self.census.addresses.take(key, most.saturating_add(TOLD_MAX));
         self.address = before.map(|_| key);
         match before {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
-use vocabulary::{Person, Position, User, UserId, Wall, check_user, lower_uuid};
+use vocabulary::{CUSTOMER, Person, Position, STAFF, User, UserId, Wall, check_user, lower_uuid};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
 
@@ -159,7 +159,7 @@ impl Gate {
             Some(room) => Some((session(&room)?, left_at(upgrade)?)),
             None => None,
         };
-        if role.as_deref().is_some_and(|role| !ROLES.contains(&role)) {
+        if role.as_deref().is_some_and(|role| role != CUSTOMER && !STAFF.contains(&role)) {
             return Err(of_field("user_type must be customer, agent, supervisor or admin", "user_type"));
         }
         let number = mount.user_in_query.then(|| user_in_query(upgrade)).transpose()?;
@@ -172,8 +172,7 @@ impl Gate {
                 if named.is_some_and(|user| *user != *who.user.person.id.as_str()) {
                     return Err(turned(403, "the path names another user", "path and token differ"));
                 }
-                let proven = who.user.role.as_deref().filter(|role| ROLES.contains(role)).unwrap_or(CUSTOMER);
-                if role.is_some_and(|role| *role != *proven) {
+                if role.is_some_and(|role| *role != *who.user.side()) {
                     let words = "the path names another user_type than the token's role";
                     return Err(turned(403, words, "path and token differ"));
                 }
@@ -229,10 +228,6 @@ fn user_in_query(upgrade: &Upgrade<'_>) -> Result<u64, Turned> {
         Some(named) => number(named).ok_or_else(|| refused("userId must be a valid number")),
     }
 }
-
-/// What clients of a session are, by their paths. Whoever has another role, or none, is a customer there.
-const ROLES: [&str; 4] = [CUSTOMER, "agent", "supervisor", "admin"];
-const CUSTOMER: &str = "customer";
 
 /// A session is a UUID, however it is written.
 fn session(written: &str) -> Result<Box<str>, Turned> {

@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 use rooms::Apps;
 use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 
-pub use addresses::{Network, NotANetwork};
+pub use addresses::{Network, NotANetwork, neighbours};
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};

@@ -274,7 +274,16 @@ pub struct User {
     pub groups: Option<Vec<Arc<str>>>,
 }
 
+/// What a user may be to a customers' desk.
+pub const CUSTOMER: &str = "customer";
+pub const STAFF: [&str; 3] = ["agent", "supervisor", "admin"];
+
 impl User {
+    /// One of `STAFF` by its token; whoever has another role there, or none, is a `CUSTOMER`.
+    pub fn side(&self) -> &str {
+        self.role.as_deref().filter(|role| STAFF.contains(role)).unwrap_or(CUSTOMER)
+    }
+
     /// A pattern is a full or mount-relative room name; a `*` at its end stands for any rest.
     pub fn may_enter(&self, room: &RoomId) -> bool {
         let matches = |pattern: &str, text: &str| match pattern.strip_suffix('*') {

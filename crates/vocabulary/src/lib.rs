@@ -33,8 +33,8 @@ pub use delivery::{
 pub use durability::Durability;
 pub use failure::{Failed, Failure, Hook, Reference};
 pub use ids::{
-    ConnectionId, EVENT_ID_BYTES_MAX, Incarnation, NameError, Person, RoomId, SLICES, ShardId, Slice, User,
-    UserId, check_name, check_user, is_built_in, is_event_id, lower_uuid,
+    CUSTOMER, ConnectionId, EVENT_ID_BYTES_MAX, Incarnation, NameError, Person, RoomId, SLICES, STAFF,
+    ShardId, Slice, User, UserId, check_name, check_user, is_built_in, is_event_id, lower_uuid,
 };
 pub use key::{Key, Place};
 pub use petition::{Asks, Deed, Petition, Ruling};

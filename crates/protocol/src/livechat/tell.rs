@@ -3,15 +3,11 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use vocabulary::{PageEntry, Payload, Person, Position, Refusal, Shown, User, Wall};
+use vocabulary::{CUSTOMER, PageEntry, Payload, Person, Position, Refusal, Shown, User, Wall};
 
 use crate::Item;
 use crate::json::{self, Object};
 use crate::reading;
-
-/// What everybody is who is no staff.
-const CUSTOMER: &str = "customer";
-const STAFF: [&str; 3] = ["agent", "supervisor", "admin"];
 
 pub(super) fn write(item: &Item<'_>, out: &mut Vec<u8>) -> bool {
     match *item {
@@ -246,7 +242,7 @@ fn write_typing(data: &mut Object<'_>, room: &str, shown: &Shown, at: Wall) {
 fn write_whose(data: &mut Object<'_>, room: &str, user: &User, at: Wall) {
     data.text("session_id", room);
     data.text("user_id", user.person.id.as_str());
-    data.text("user_type", user.role.as_deref().filter(|role| STAFF.contains(role)).unwrap_or(CUSTOMER));
+    data.text("user_type", user.side());
     data.time("timestamp", at);
 }
 
