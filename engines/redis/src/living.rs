@@ -63,7 +63,11 @@ impl Living {
 
     /// What a look found; answers who has ended since the one before. What was heard of a lease that began after the look holds
     /// against it: news and answers come by different connections.
-    pub(crate) fn found(&mut self, upto: u64, found: BTreeMap<Incarnation, (u64, u16)>) -> Vec<(Incarnation, u64)> {
+    pub(crate) fn found(
+        &mut self,
+        upto: u64,
+        found: BTreeMap<Incarnation, (u64, u16)>,
+    ) -> Vec<(Incarnation, u64)> {
         self.upto = upto;
         let before = std::mem::replace(&mut self.held, found);
         let ended: BTreeSet<u64> = self.ended.iter().copied().collect();
