@@ -28,6 +28,7 @@ mod process;
 mod progress;
 mod report;
 mod scenarios;
+mod scores;
 mod stamp;
 mod support;
 mod tally;
@@ -85,6 +86,7 @@ fn measure(bench: Bench) -> Result<bool> {
         }
         What::Durable(asked) => return durable::run(asked, common.server.as_ref(), common.json),
         What::Support(asked) => return support::run(asked, &choices, common.json),
+        What::Scores(asked) => return scores::run(asked, &choices, common.json),
         What::CatchUp(asked) => return durable::catch_up(asked, common.server.as_ref(), common.json),
         _ => {}
     }

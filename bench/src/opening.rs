@@ -93,7 +93,8 @@ pub(crate) fn open(
     Ok(())
 }
 
-fn connect_from(index: u32, port: u16) -> Result<TcpStream> {
+/// A socket on its way, from one of many addresses.
+pub(crate) fn connect_from(index: u32, port: u16) -> Result<TcpStream> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let descriptor = socket(AddressFamily::Inet, SockType::Stream, flags, None).context("no more sockets")?;
     let source = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + index % SOURCES);

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::durable::{CatchUp, Durable};
 use crate::scenarios::{ClosedLoop, Joins, OpenLoop, Scenario};
+use crate::scores::Scores;
 use crate::support::Support;
 
 /// Measure a server: what a delivery, a join and an idle connection cost it.
@@ -42,6 +43,8 @@ pub(crate) enum What {
     CatchUp(CatchUp),
     /// A department of support: sessions begun, given to agents, and talked in.
     Support(Support),
+    /// A match and its crowd: whole states or actions, by WebSocket or server-sent events.
+    Scores(Scores),
     /// Durable publishes a second, beside Redis and JetStream at the same durability.
     Durable(Durable),
     /// The servers to compare with.
@@ -263,7 +266,9 @@ impl What {
                 .into_iter()
                 .flat_map(|name| Self::with_defaults(name).map(|what| what.scenarios()).unwrap_or_default())
                 .collect(),
-            Self::Peers(_) | Self::Durable(_) | Self::CatchUp(_) | Self::Support(_) => Vec::new(),
+            Self::Peers(_) | Self::Durable(_) | Self::CatchUp(_) | Self::Scores(_) | Self::Support(_) => {
+                Vec::new()
+            }
         }
     }
 
