@@ -215,6 +215,11 @@ fn two_scorers_on_two_nodes_lose_no_raid_and_viewers_see_one_match() {
 }
 
 #[test]
+fn of_two_who_say_the_same_raid_at_once_one_has_made_it() {
+    check("scores_race");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

@@ -16,7 +16,7 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 21] = [
+const DIALOGUES: [&str; 22] = [
     "announcement",
     "author",
     "devices",
@@ -34,6 +34,7 @@ const DIALOGUES: [&str; 21] = [
     "return",
     "revoked",
     "rooms",
+    "scores",
     "support",
     "support_desk",
     "typing",
