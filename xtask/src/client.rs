@@ -14,7 +14,7 @@ use crate::steps::{Outcome, Steps, Told};
 /// machine is very busy.
 const STEP: Duration = Duration::from_secs(1500);
 /// It counts for a whole file, too. A test that waits for what does not come ends sooner, and says for what.
-const TEST_TIMEOUT: &str = "--test-timeout=300000";
+pub(crate) const TEST_TIMEOUT: &str = "--test-timeout=300000";
 
 const FOLDER: &str = "clients/js";
 
@@ -39,18 +39,31 @@ fn tested(steps: &Steps, root: &Path, build: Build) -> Outcome {
     let binary = server::binary(root, build)?;
     let typescript = home.join("node_modules/typescript/bin/tsc");
     ran(steps, at(&nodes[0].0, &home).arg(typescript))?;
-    let mut passed = Vec::new();
-    for (node, version) in &nodes {
-        let mut count = 0;
-        for folder in ["tests", "tests/server"] {
-            let mut command = at(node, &home);
-            command.args(["--test", TEST_TIMEOUT, "--test-reporter=tap"]).args(files(&home.join(folder))?);
-            command.env("KULKUL_BINARY", &binary);
-            count += tally(steps, &mut command).map_err(|why| format!("Node {version}: {why}"))?;
-        }
-        passed.push(format!("{count} with Node {version}"));
-    }
+    // Both at once: each waits for most of its time.
+    let passed: Vec<Outcome> = std::thread::scope(|scope| {
+        let with = |(node, version): &(PathBuf, String)| {
+            let count = tested_with(steps, node, &home, &binary);
+            count
+                .map_err(|why| format!("Node {version}: {why}"))
+                .map(|it| format!("{it} with Node {version}"))
+        };
+        let at_it: Vec<_> = nodes.iter().map(|node| scope.spawn(move || with(node))).collect();
+        let ended = at_it.into_iter().map(|it| it.join().unwrap_or_else(|_| Err("it panicked".to_owned())));
+        ended.collect()
+    });
+    let passed: Vec<String> = passed.into_iter().collect::<Result<_, _>>()?;
     Ok(format!("types are sound; tests: {}", passed.join(", ")))
+}
+
+fn tested_with(steps: &Steps, node: &Path, home: &Path, binary: &Path) -> Result<u32, String> {
+    let mut count = 0;
+    for folder in ["tests", "tests/server"] {
+        let mut command = at(node, home);
+        command.args(["--test", TEST_TIMEOUT, "--test-reporter=tap"]).args(files(&home.join(folder))?);
+        command.env("KULKUL_BINARY", binary);
+        count += tally(steps, &mut command)?;
+    }
+    Ok(count)
 }
 
 /// The one that `interop` has, with a WebSocket of its own, and the machine's, where it is one that we promise and another.

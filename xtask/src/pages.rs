@@ -4,14 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::client::{at, files, tally};
+use crate::client::{TEST_TIMEOUT, at, files, tally};
 use crate::interop;
 use crate::server::{self, Build};
 use crate::steps::{Outcome, Steps, Told};
 
 const FOLDER: &str = "web/tests";
-/// A test that waits for what does not come ends by this, and says its name.
-const TEST_TIMEOUT: &str = "--test-timeout=180000";
 /// One browser at a time: what they wait for is counted in seconds of a machine of their own.
 const ONE_FILE_AT_A_TIME: &str = "--test-concurrency=1";
 
