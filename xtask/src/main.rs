@@ -21,6 +21,7 @@ mod server;
 mod services;
 mod source;
 mod steps;
+mod suites;
 mod supply;
 mod test;
 mod tidy;

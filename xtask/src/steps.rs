@@ -159,7 +159,8 @@ pub(crate) fn run_and_read(mut command: Command, mut read: impl FnMut(&str)) -> 
     }
 }
 
-fn without_colour(line: &str) -> String {
+/// As whoever reads it means it.
+pub(crate) fn without_colour(line: &str) -> String {
     let mut plain = String::new();
     let mut rest = line;
     while let Some((before, escaped)) = rest.split_once("\x1b[") {

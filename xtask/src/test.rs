@@ -13,6 +13,7 @@ use crate::pages;
 use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SCENARIO_SEEDS, SIM_SEEDS};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
+use crate::suites;
 use crate::supply;
 use crate::workspace::Workspace;
 
@@ -33,7 +34,6 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("scenarios", |_| {
         simulator(root, &["--scenario", "all", "--seeds", &SIM_SCENARIO_SEEDS.to_string()])
     });
-    steps.say("not yet among them, because no code needs it yet: Kafka");
     steps.end()
 }
 
@@ -75,11 +75,12 @@ impl Tally {
 /// Unit, integration, end-to-end and documentation tests, in the debug profile: there the assertions and the overflow
 /// checks are alive, and one build serves them all. An optimised server would be built a second time for the same code.
 fn tests(steps: &Steps, root: &Path) -> Outcome {
-    let colour = if steps.colour() { "always" } else { "never" };
-    let args = ["test", "--workspace", "--no-fail-fast", "--color", colour, "--", "--color", colour];
     let mut tally = Tally::default();
-    let ran = run_and_read(cargo_at(root, &args), |line| tally.read(line));
-    tally.outcome(ran)
+    let ran = suites::run(steps, suites::built(steps, root)?, |line| tally.read(line));
+    let colour = if steps.colour() { "always" } else { "never" };
+    let args = ["test", "--workspace", "--doc", "--no-fail-fast", "--color", colour, "--", "--color", colour];
+    let docs = run_and_read(cargo_at(root, &args), |line| tally.read(line));
+    tally.outcome(ran.and(docs))
 }
 
 /// They ran with the others; here they are only missed. The same packages are named, so nothing is built again.
