@@ -65,7 +65,7 @@ impl Row {
         let frame = |news: &RecordNews| {
             let shown = sight(&news.sights, audience)?;
             let item = Item::Record { room: name, shown, position: news.position, at: news.at };
-            Some((mount.frame(pen, format.compression, &item)?, class_in(room, shown.class)))
+            Some((mount.frame(pen, format.framing, &item)?, class_in(room, shown.class)))
         };
         let frames: Vec<_> = records.iter().map(frame).collect();
         let alike = frames.iter().flatten().all(|(_, class)| *class == Class::Record);
@@ -117,14 +117,14 @@ impl OneByOne<'_> {
 
     /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
     fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Frame {
-        let (reader, compression) = (connection.reader(), connection.compression);
+        let (reader, framing) = (connection.reader(), connection.wire.framing());
         let shown = sight(&news.sights, self.audience);
         let mut all: Option<Frame> = None;
         for ack in news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)) {
             let room = spelled(self.room, ack.to.tag.full_name);
             let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
             let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply, shown };
-            let Some(frame) = self.mount.frame_for(reader, self.pen, compression, &item) else { continue };
+            let Some(frame) = self.mount.frame_for(reader, self.pen, framing, &item) else { continue };
             self.counts.frames_encoded += 1;
             all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }

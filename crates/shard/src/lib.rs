@@ -14,6 +14,7 @@
 mod announce;
 mod connection;
 mod deliver;
+mod framing;
 mod hear;
 mod identify;
 mod limits;
@@ -23,6 +24,7 @@ mod outbox;
 mod permission;
 mod pressure;
 mod speech;
+mod streams;
 mod trace;
 mod turn;
 mod wheel;
@@ -42,7 +44,8 @@ use vocabulary::{
 pub use announce::Announcement;
 use announce::Announcements;
 use connection::Connections;
-pub use connection::Peer;
+pub use connection::{Peer, Place};
+pub use framing::{Framing, Greeted, Opening};
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
