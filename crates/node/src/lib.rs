@@ -35,6 +35,8 @@ mod system;
 mod tls;
 mod tokens;
 mod trace;
+mod turned;
+mod visit;
 mod world;
 
 use std::fmt;
@@ -51,7 +53,7 @@ pub use addresses::{Network, NotANetwork, neighbours};
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};
-pub use gate::{Auth, Crowd, Gate, MountPoint, Path};
+pub use gate::{Auth, Crowd, Gate, MountPoint, Offers, Path};
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};

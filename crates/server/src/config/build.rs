@@ -11,8 +11,8 @@ use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Authorizer, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount,
-    MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Authorizer, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Limits, Log,
+    LogFormat, Mount, MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use super::{bridges, kafka, support};
 use crate::options::{self, Engine};
@@ -295,10 +295,15 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         speaks,
         app: section.maybe("app").unwrap_or_else(|| app_of(speaks).to_owned()),
         auth: match section.get::<String>("auth").as_str() {
+            "optional" => MountAuth::Optional,
             "in-band" => MountAuth::InBand,
             "trust-path" => MountAuth::TrustPath,
             "public" => MountAuth::Public,
             _ => MountAuth::Token,
+        },
+        framing: match section.get::<String>("framing").as_str() {
+            "events" => Framing::Events,
+            _ => Framing::WebSocket,
         },
         allowed_origins: section
             .maybe("allowed_origins")

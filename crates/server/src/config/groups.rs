@@ -5,7 +5,7 @@ use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
 const MOUNT: Form = Form {
-    expected: "a path such as /ws, with at most one each of {user}, {session} and {type} as whole segments",
+    expected: "a path such as /ws, with at most one each of {user}, {session}, {type} and {match} as whole segments",
     holds: is_mount,
 };
 
@@ -107,7 +107,7 @@ pub(super) const GROUPS: &[Group] = &[
                 "path",
                 Kind::Text(MOUNT),
                 "/ws",
-                "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role.",
+                "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role, and `{match}` for the match that one is to be in.",
             ),
             Row::new(
                 "protocol",
@@ -117,15 +117,21 @@ pub(super) const GROUPS: &[Group] = &[
             ),
             Row::without(
                 "app",
-                Kind::Choice(&["chat", "support"]),
+                Kind::Choice(&["chat", "support", "scores"]),
                 "livechat: support; others: chat",
                 "The app that short room names belong to.",
             ),
             Row::new(
                 "auth",
-                Kind::Choice(&["token", "in-band", "trust-path", "public"]),
+                Kind::Choice(&["token", "optional", "in-band", "trust-path", "public"]),
                 "token",
-                "Who may connect: holders of a token, shown before the upgrade or in the first message; whoever the path says; anybody.",
+                "Who may connect: holders of a token, shown before the upgrade or in the first message; optional: they, and guests; whoever the path says; anybody.",
+            ),
+            Row::new(
+                "framing",
+                Kind::Choice(&["websocket", "events"]),
+                "websocket",
+                "How it is told: events, a stream of server-sent events by plain HTTP, for clients that only read; its path needs `{match}`.",
             ),
             Row::without(
                 "allowed_origins",
@@ -190,8 +196,14 @@ pub(super) const GROUPS: &[Group] = &[
             &[],
             &[("path", "/api/v1/ws"), ("protocol", "hub")],
             &[("path", "/ws/{session}/{user}/{type}"), ("protocol", "livechat")],
+            &[
+                ("path", "/api/matches/{match}/events"),
+                ("app", "scores"),
+                ("auth", "optional"),
+                ("framing", "events"),
+            ],
         ],
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, and one at /ws/{session}/{user}/{type} for livechat clients.",
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, one at /ws/{session}/{user}/{type} for livechat clients, and a stream of events at /api/matches/{match}/events.",
     },
 ];
 
@@ -201,8 +213,8 @@ fn is_mount(text: &str) -> bool {
         !segment.is_empty()
             && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'))
     };
-    let named = |segment: &str| matches!(segment, "{user}" | "{session}" | "{type}");
+    let named = |segment: &str| matches!(segment, "{user}" | "{session}" | "{type}" | "{match}");
     let once = |name: &str| text.matches(name).count() <= 1;
     rest.split('/').all(|segment| named(segment) || word(segment))
-        && ["{user}", "{session}", "{type}"].into_iter().all(once)
+        && ["{user}", "{session}", "{type}", "{match}"].into_iter().all(once)
 }

@@ -329,6 +329,7 @@ fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
             faults.add(section.place("auth"), says);
         }
         livechat(&path, place, section, faults);
+        of_match(&path, place, section, faults);
         trusted_path(&path, section, settings, faults);
         if section.maybe("one_per_user") == Some(true)
             && section.maybe::<String>("auth").as_deref() == Some("public")
@@ -365,6 +366,36 @@ fn livechat(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
     if let Some(app) = app.filter(|app| is_livechat != (app == "support") && is_livechat) {
         let says = format!("`app` = \"{app}\": livechat clients are in sessions of support; leave it out");
         faults.add(section.place("app"), says);
+    }
+}
+
+/// Whoever watches a stream cannot say which match it is about, nor who they are, once it has begun.
+fn of_match(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
+    let text = |key| section.maybe::<String>(key).unwrap_or_default();
+    let is_named = path.contains("{match}");
+    if is_named && text("app") != "scores" {
+        let says = format!("`path` = \"{path}\": {{match}} is for app = \"scores\"");
+        faults.add(place, says);
+    }
+    if text("framing") != "events" {
+        return;
+    }
+    let framing = section.place("framing");
+    if !is_named {
+        let says = "`framing` = \"events\" needs a path with {match}, such as /api/matches/{match}/events";
+        faults.add(place, says);
+    }
+    if text("protocol") != "rooms" {
+        let says =
+            format!("`framing` = \"events\" is for protocol = \"rooms\", not for {}", text("protocol"));
+        faults.add(framing, says);
+    }
+    if !matches!(text("auth").as_str(), "token" | "optional" | "public") {
+        let says = format!(
+            "`framing` = \"events\" needs auth = \"token\", \"optional\" or \"public\", not \"{}\"",
+            text("auth")
+        );
+        faults.add(framing, says);
     }
 }
 

@@ -198,6 +198,21 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             "[[mounts]]\npath = \"/{session}\"\nprotocol = \"livechat\"\napp = \"chat\"",
             &["line 4: `app` = \"chat\": livechat clients are in sessions of support"],
         ),
+        (
+            "[[mounts]]\npath = \"/m/{match}\"",
+            &["line 2: `path` = \"/m/{match}\": {match} is for app = \"scores\""],
+        ),
+        (
+            "[[mounts]]\nframing = \"events\"\nauth = \"in-band\"",
+            &[
+                "`framing` = \"events\" needs a path with {match}",
+                "line 2: `framing` = \"events\" needs auth",
+            ],
+        ),
+        (
+            "[[mounts]]\npath = \"/{match}\"\napp = \"scores\"\nprotocol = \"hub\"\nframing = \"events\"",
+            &["line 5: `framing` = \"events\" is for protocol = \"rooms\""],
+        ),
         ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
         ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
         ("[[mounts]]\npath = \"/api/v1/channels\"", &["the server itself answers there"]),
@@ -277,7 +292,9 @@ fn defaults_are_sound_and_become_every_typed_value() {
     let (demo, served) = (sound(&written(None, &[])), sound(&written(Some(""), &[])));
     assert!(demo.demo && demo.typed.operator_listen.is_none());
     assert_eq!(served.typed.operator_listen.map(|address| address.port()), Some(8081));
-    let [mount, hub, livechat] = served.typed.mounts.as_slice() else { panic!("three mounts") };
+    let [mount, hub, livechat, events] = served.typed.mounts.as_slice() else { panic!("four mounts") };
+    assert_eq!((events.framing, events.auth), (Framing::Events, MountAuth::Optional));
+    assert_eq!((events.path.as_str(), events.app.as_str()), ("/api/matches/{match}/events", "scores"));
     assert_eq!((livechat.speaks, livechat.app.as_str()), (Speaks::Livechat, "support"));
     assert_eq!((hub.path.as_str(), hub.speaks, hub.of_room), ("/api/v1/ws", Speaks::Hub, Some((10, 20))));
     assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
@@ -370,7 +387,7 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
             "",
             "[[mounts]]\npath = \"/a\"",
             &[],
-            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 3 of them"],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 4 of them"],
         ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",
