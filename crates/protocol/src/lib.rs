@@ -4,6 +4,7 @@
 mod hub;
 mod json;
 mod livechat;
+mod matches;
 mod names;
 mod reading;
 mod rooms;
@@ -14,6 +15,7 @@ use vocabulary::{
 
 pub use hub::HubProtocol;
 pub use livechat::LivechatProtocol;
+pub use matches::MatchProtocol;
 pub use names::Names;
 pub use reading::{is_readable, one_line};
 pub use rooms::RoomsProtocol;
