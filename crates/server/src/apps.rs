@@ -1,7 +1,7 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
 use node::Furnish;
-use protocol::{HubProtocol, LivechatProtocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
@@ -77,6 +77,9 @@ impl Furnish for Furniture {
     fn mounts(&self) -> Vec<Mount> {
         let mount = |mount: &config::Mount| Mount {
             speaks: match mount.speaks {
+                config::Speaks::Rooms if mount.framing == config::Framing::Events => {
+                    Speaks::Protocol(Box::new(MatchProtocol::Viewers))
+                }
                 config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
                 config::Speaks::Hub => Speaks::Protocol(Box::new(HubProtocol)),
                 config::Speaks::Livechat => Speaks::Protocol(Box::new(LivechatProtocol)),

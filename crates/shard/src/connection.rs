@@ -226,6 +226,8 @@ impl Connection {
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     count: usize,
+    /// Of those, streams of events.
+    streams: usize,
 }
 
 impl Connections {
@@ -234,8 +236,10 @@ impl Connections {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        if self.slots[slot].replace(Box::new(connection)).is_none() {
-            self.count += 1;
+        self.streams += usize::from(connection.wire.is_stream());
+        match self.slots[slot].replace(Box::new(connection)) {
+            Some(older) => self.streams -= usize::from(older.wire.is_stream()),
+            None => self.count += 1,
         }
     }
 
@@ -252,12 +256,18 @@ impl Connections {
         if place.as_ref()?.generation != id.generation {
             return None;
         }
+        let connection = place.take()?;
         self.count -= 1;
-        place.take()
+        self.streams -= usize::from(connection.wire.is_stream());
+        Some(connection)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.count
+    }
+
+    pub(crate) fn streams(&self) -> usize {
+        self.streams
     }
 
     /// From that slot on.

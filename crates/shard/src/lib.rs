@@ -167,6 +167,8 @@ vocabulary::counts! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     pub connections: usize,
+    /// Of those, streams of events.
+    pub streams: usize,
     /// Users with an open socket whose home is this shard; the node's sum has each once.
     pub users: usize,
     pub rooms_here: usize,
@@ -344,6 +346,7 @@ impl Shard {
         let (rooms_at_home, users) = self.rooms.sizes();
         Sizes {
             connections: self.connections.len(),
+            streams: self.connections.streams(),
             users,
             rooms_here: self.locals.len(),
             rooms_at_home,
