@@ -1,19 +1,20 @@
 //! Who is let in, and with what answer whoever is not. It decides by what the request and its token say; it never reads or
 //! writes a socket.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use identity::{KeyRing, Unverified};
 use session::{Authenticated, Who};
-use vocabulary::{CUSTOMER, Person, Position, STAFF, User, UserId, Wall, check_user, lower_uuid};
+use shard::Own;
+use vocabulary::{CUSTOMER, Person, STAFF, User, UserId, Wall, check_user};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
 
 use crate::addresses::Network;
 use crate::origins::Origins;
-use crate::tokens::{self, unescaped};
+use crate::path::{Named, Path};
+use crate::tokens;
 
 /// Who may open a WebSocket here, and where. A change makes a new one; each shard's thread holds the newest.
 #[derive(Clone)]
@@ -61,9 +62,14 @@ pub struct MountPoint {
     pub token_in_query: bool,
     /// `?userId=N` is required, a number, and says what the token says: old clients name themselves in the URL.
     pub user_in_query: bool,
+    /// What whoever has no token, or a bad one, is told: clients of some protocols know other words than [`UNPROVEN`].
+    pub unproven: &'static str,
     /// Whether messages may be compressed, if the client can.
     pub compression: bool,
 }
+
+/// As every mount tells it that has no words of its own.
+pub const UNPROVEN: &str = "authentication required";
 
 /// How one says who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,62 +80,18 @@ pub enum Auth {
     InBand,
     /// The path says it, and is believed: for a network in which nobody lies.
     TrustPath,
+    /// By a token before the upgrade, or not at all: then each connection is a guest of its own.
+    Optional,
     /// Nobody says it: each connection is a guest of its own.
     Public,
-}
-
-/// A path, in which a segment may be the user's id, one the room that the connection is for, one the user's role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path(String);
-
-const USER: &str = "{user}";
-const ROOM: &str = "{session}";
-const ROLE: &str = "{type}";
-
-/// What a path says of whoever comes by it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Named<'a> {
-    user: Option<Cow<'a, str>>,
-    room: Option<Cow<'a, str>>,
-    role: Option<Cow<'a, str>>,
-}
-
-impl Path {
-    pub fn new(path: &str) -> Path {
-        Path(path.to_owned())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn names_user(&self) -> bool {
-        self.0.split('/').any(|segment| segment == USER)
-    }
-
-    /// Whether a request's path is this one, and what it names.
-    fn matches<'a>(&self, path: &'a str) -> Option<Named<'a>> {
-        let (mut ours, mut theirs) = (self.0.split('/'), path.split('/'));
-        let mut named = Named::default();
-        loop {
-            match (ours.next(), theirs.next()) {
-                (None, None) => return Some(named),
-                (Some(USER), Some(their)) => named.user = Some(unescaped(their)),
-                (Some(ROOM), Some(their)) => named.room = Some(unescaped(their)),
-                (Some(ROLE), Some(their)) => named.role = Some(unescaped(their)),
-                (Some(our), Some(their)) if our == their => {}
-                _ => return None,
-            }
-        }
-    }
 }
 
 /// A connection that is let in.
 pub(crate) struct Admitted {
     pub mount: u8,
     pub who: Who,
-    /// The room that its path names, and where it was left.
-    pub room: Option<(Box<str>, Option<Position>)>,
+    /// The room that its path names.
+    pub room: Option<Own>,
     pub compression: Compression,
     pub response: Vec<u8>,
 }
@@ -156,7 +118,7 @@ impl Gate {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
         }
         let room = match room {
-            Some(room) => Some((session(&room)?, left_at(upgrade)?)),
+            Some(place) => Some(place.own(upgrade)?),
             None => None,
         };
         if role.as_deref().is_some_and(|role| role != CUSTOMER && !STAFF.contains(&role)) {
@@ -164,7 +126,10 @@ impl Gate {
         }
         let number = mount.user_in_query.then(|| user_in_query(upgrade)).transpose()?;
         let (who, protocol) = match mount.auth {
-            Auth::Token => {
+            Auth::Optional if named.is_none() && shows_none(mount, upgrade) => {
+                (Who::Known(guest()), tokens::find(upgrade, false).agreed)
+            }
+            Auth::Token | Auth::Optional => {
                 let (who, agreed) = self.identify(now, mount, upgrade)?;
                 if let Some(number) = number {
                     is_number(number, &who.user.person.id)?;
@@ -204,16 +169,16 @@ impl Gate {
         let found = tokens::find(upgrade, mount.token_in_query);
         let mut proven: Option<Authenticated> = None;
         for token in &found.tokens {
-            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(&error))?;
+            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(mount, &error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required("two tokens of different users"));
+                    return Err(required(mount, "two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, found.agreed)).ok_or_else(|| required("no token"))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount, "no token"))
     }
 }
 
@@ -229,21 +194,7 @@ fn user_in_query(upgrade: &Upgrade<'_>) -> Result<u64, Turned> {
     }
 }
 
-/// A session is a UUID, however it is written.
-fn session(written: &str) -> Result<Box<str>, Turned> {
-    let refused = || of_field("session_id must be a UUID", "session_id");
-    lower_uuid(written).map(Into::into).ok_or_else(refused)
-}
-
-/// Clients that know positions say where they were, as `since=EPOCH-OFFSET`: the id of the last message they have.
-fn left_at(upgrade: &Upgrade<'_>) -> Result<Option<Position>, Turned> {
-    let since = upgrade.query.and_then(|query| tokens::parameters(query, "since").next());
-    let Some(since) = since.filter(|since| !since.is_empty()) else { return Ok(None) };
-    let position = since.parse().map_err(|_| of_field("since must be the id of a message", "since"))?;
-    Ok(Some(position))
-}
-
-fn of_field(words: &'static str, field: &str) -> Turned {
+pub(crate) fn of_field(words: &'static str, field: &str) -> Turned {
     let response = refusal_of_field(400, words, field);
     Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
 }
@@ -285,12 +236,17 @@ fn guest() -> Authenticated {
     unproven(&format!("{GUEST}:{:x}:{number}", std::process::id()), Some(GUEST))
 }
 
-fn required(why: &str) -> Turned {
-    turned(401, "authentication required", why)
+/// A page whose user has not logged in may still write `token=`.
+fn shows_none(mount: &MountPoint, upgrade: &Upgrade<'_>) -> bool {
+    tokens::find(upgrade, mount.token_in_query).tokens.iter().all(|token| token.is_empty())
 }
 
-fn unauthenticated(error: &Unverified) -> Turned {
-    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(&error.to_string()) }
+fn required(mount: &MountPoint, why: &str) -> Turned {
+    turned(401, mount.unproven, why)
+}
+
+fn unauthenticated(mount: &MountPoint, error: &Unverified) -> Turned {
+    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(mount, &error.to_string()) }
 }
 
 fn malformed(words: &'static str) -> Turned {
@@ -317,47 +273,4 @@ pub(crate) fn turned(status: u16, words: &'static str, why: &str) -> Turned {
     let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "5")] } else { &[] };
     let response = refusal_response(status, fields, words);
     Turned { response, status, why: why.to_owned(), unknown_key: false }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_may_name_a_session_and_a_role_beside_the_user() {
-        let path = Path::new("/ws/{session}/{user}/{type}");
-        let named = path.matches("/ws/550e8400-e29b-41d4-a716-446655440000/c%201/customer").expect("it is");
-        assert_eq!(named.user.as_deref(), Some("c 1"));
-        assert_eq!(named.role.as_deref(), Some("customer"));
-        assert_eq!(named.room.as_deref(), Some("550e8400-e29b-41d4-a716-446655440000"));
-        assert_eq!(path.matches("/ws/a/b"), None);
-        for (written, is) in [
-            ("550E8400-e29b-41d4-a716-446655440000", Some("550e8400-e29b-41d4-a716-446655440000")),
-            ("550e8400e29b41d4a716446655440000", None),
-            ("550e8400-e29b-41d4-a716-44665544000g", None),
-            ("", None),
-        ] {
-            assert_eq!(session(written).ok().as_deref(), is, "{written}");
-        }
-    }
-
-    #[test]
-    fn a_path_may_name_a_user_and_nothing_else_is_guessed() {
-        let bare = Some(None::<&str>);
-        for (ours, theirs, matched) in [
-            ("/ws", "/ws", bare),
-            ("/ws", "/ws/", None),
-            ("/ws", "/WS", None),
-            ("/ws/{user}", "/ws/7", Some(Some("7"))),
-            ("/ws/{user}", "/ws/a%20b", Some(Some("a b"))),
-            ("/ws/{user}", "/ws/", Some(Some(""))),
-            ("/ws/{user}", "/ws", None),
-            ("/ws/{user}", "/ws/7/8", None),
-            ("/{user}/ws", "/7/ws", Some(Some("7"))),
-        ] {
-            let found = Path::new(ours).matches(theirs);
-            let found = found.as_ref().map(|named| named.user.as_deref());
-            assert_eq!(found, matched, "{theirs} on {ours}");
-        }
-    }
 }

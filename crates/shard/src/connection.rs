@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session::{Rate, Session, Who};
-use vocabulary::{CloseReason, ConnectionId, Now, Position, Refusal, RoomId, Tick, User};
+use vocabulary::{CloseReason, ConnectionId, Now, Payload, Position, Refusal, RoomId, Tick, User};
 use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
@@ -21,8 +21,18 @@ pub struct Peer {
     pub mount: u8,
     /// What the handshake agreed on.
     pub compression: Compression,
-    /// The room that its path names, of the mount's app, and where it was left.
-    pub room: Option<(Box<str>, Option<Position>)>,
+    /// The room that its path names.
+    pub room: Option<Own>,
+}
+
+/// The one room that a connection is for, by its path, of the mount's app.
+#[derive(Clone, Debug)]
+pub struct Own {
+    pub name: Box<str>,
+    /// Where it was left.
+    pub since: Option<Position>,
+    /// What its join says besides.
+    pub join: Payload,
 }
 
 /// A room the client joined, or asked to join.
@@ -63,8 +73,8 @@ pub(crate) struct Connection {
     pub session: Session,
     /// None as long as it is a stranger, which is in no room.
     pub user: Option<Arc<User>>,
-    /// The one room that it is for, and where it was left when that was said. Boxed, because most paths name none.
-    pub own: Option<Box<(RoomId, Option<Position>)>>,
+    /// The one room that it is for, and how it is joined. Boxed, because most paths name none.
+    pub own: Option<Box<(RoomId, Own)>>,
     /// A token of its is being looked at.
     pub proving: bool,
     /// Since when a message of the peer's is unfinished. Boxed, because hardly ever one is.
@@ -110,7 +120,7 @@ impl Connection {
         generation: u32,
         peer: Peer,
         decoder: Decoder,
-        own: Option<Box<(RoomId, Option<Position>)>>,
+        own: Option<Box<(RoomId, Own)>>,
         limits: &Limits,
     ) -> Connection {
         let user = match &peer.who {
@@ -149,6 +159,16 @@ impl Connection {
 
     pub(crate) fn subscription(&mut self, room: &RoomId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.room == *room)
+    }
+
+    /// The room that whatever names none is for: its path's; or, where a connection is in one at a time, the one that it is in or
+    /// waits to be let into.
+    pub(crate) fn meant(&self, one_room: bool) -> Option<&RoomId> {
+        if let Some(own) = &self.own {
+            return Some(&own.0);
+        }
+        let joined = || self.subscriptions.last().map(|subscription| &subscription.room);
+        one_room.then(|| joined().or_else(|| self.parked.as_deref()?.joining())).flatten()
     }
 
     pub(crate) fn unsubscribe(&mut self, room: &RoomId) -> bool {

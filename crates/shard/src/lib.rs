@@ -42,7 +42,7 @@ use vocabulary::{
 pub use announce::Announcement;
 use announce::Announcements;
 use connection::Connections;
-pub use connection::Peer;
+pub use connection::{Own, Peer};
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};

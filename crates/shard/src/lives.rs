@@ -18,7 +18,7 @@ impl Shard {
         self.counts.opened += 1;
         let mount = &self.mounts[usize::from(peer.mount)];
         let decoder = mount.decoder(peer.compression);
-        let own = peer.room.as_ref().map(|(name, since)| Box::new((RoomId::new(&mount.app, name), *since)));
+        let own = peer.room.clone().map(|own| Box::new((RoomId::new(&mount.app, &own.name), own)));
         let connection = Connection::new(now, id.generation, peer, decoder, own, &self.limits);
         self.connections.insert(id, connection);
         self.arm(now, id);
@@ -35,8 +35,8 @@ impl Shard {
         let own = connection.own.clone();
         let named = own.as_ref().map(|own| own.0.name());
         self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
-        if let Some((room, since)) = own.map(|own| *own) {
-            let verb = Verb::Join { since, payload: Payload::from_static(b"{}") };
+        if let Some((room, own)) = own.map(|own| *own) {
+            let verb = Verb::Join { since: own.since, payload: own.join };
             self.ask(now, id, Asked { tag: Tag::default(), room, verb });
         }
         let room = user.person.id.inbox();
@@ -55,10 +55,11 @@ impl Shard {
         self.dispatch(now, Command::Roster { user, connection: id, here: true, claims });
     }
 
-    /// A connection that is for one room alone may not be there: it has no other to be in.
+    /// A connection that is for one room alone may not be there: it has no other to be in, unless it may ask again.
     pub(crate) fn end_if_own(&mut self, now: Now, id: ConnectionId, room: &RoomId, refusal: &Refusal) {
-        let own = self.connections.get(id).and_then(|connection| connection.own.as_ref());
-        if own.is_some_and(|own| own.0 == *room) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let asks_again = self.mounts[usize::from(connection.mount)].one_room;
+        if !asks_again && connection.own.as_ref().is_some_and(|own| own.0 == *room) {
             let will_pass = !refusal.code.is_clients_fault();
             self.end(now, id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
         }

@@ -135,6 +135,7 @@ impl Node {
                 pace: shard::Pace::default(),
                 one_per_user,
                 joins_inbox: false,
+                one_room: false,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });
