@@ -1,20 +1,20 @@
 //! Who is let in, and with what answer whoever is not. It decides by what the request and its token say; it never reads or
 //! writes a socket.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use identity::KeyRing;
 use session::{Authenticated, Who};
-use shard::{Opening, Place};
-use vocabulary::{CUSTOMER, Payload, Person, STAFF, User, UserId, Wall, check_name, check_user, lower_uuid};
+use shard::{Opening, Own};
+use vocabulary::{CUSTOMER, Person, STAFF, User, UserId, Wall, check_user};
 use websocket::Compression;
 use websocket::handshake::{Agreed, Request, response_101};
 
 use crate::addresses::Network;
 use crate::origins::Origins;
-use crate::tokens::{self, Found, unescaped};
+use crate::path::{Named, Path};
+use crate::tokens::{self, Found};
 use crate::turned::{Turned, malformed, of_field, required, turned, unauthenticated};
 use crate::visit::{Visit, Wants};
 
@@ -64,6 +64,8 @@ pub struct MountPoint {
     pub token_in_query: bool,
     /// `?userId=N` is required, a number, and says what the token says: old clients name themselves in the URL.
     pub user_in_query: bool,
+    /// What whoever has no token, or a bad one, is told: clients of some protocols know other words than [`UNPROVEN`].
+    pub unproven: &'static str,
     pub offers: Offers,
 }
 
@@ -78,6 +80,9 @@ pub enum Offers {
     Events,
 }
 
+/// As every mount tells it that has no words of its own.
+pub const UNPROVEN: &str = "authentication required";
+
 /// How one says who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -87,60 +92,10 @@ pub enum Auth {
     InBand,
     /// The path says it, and is believed: for a network in which nobody lies.
     TrustPath,
-    /// By a token where there is one; a guest of its own where there is none.
+    /// By a token before the upgrade, or not at all: then each connection is a guest of its own.
     Optional,
     /// Nobody says it: each connection is a guest of its own.
     Public,
-}
-
-/// A path, in which a segment may be the user's id, one the room that the connection is for, be it a session or a match, one the
-/// user's role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path(String);
-
-const USER: &str = "{user}";
-const ROOM: &str = "{session}";
-const MATCH: &str = "{match}";
-const ROLE: &str = "{type}";
-
-/// What a path says of whoever comes by it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Named<'a> {
-    user: Option<Cow<'a, str>>,
-    room: Option<Cow<'a, str>>,
-    game: Option<Cow<'a, str>>,
-    role: Option<Cow<'a, str>>,
-}
-
-impl Path {
-    pub fn new(path: &str) -> Path {
-        Path(path.to_owned())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn names_user(&self) -> bool {
-        self.0.split('/').any(|segment| segment == USER)
-    }
-
-    /// Whether a request's path is this one, and what it names.
-    fn matches<'a>(&self, path: &'a str) -> Option<Named<'a>> {
-        let (mut ours, mut theirs) = (self.0.split('/'), path.split('/'));
-        let mut named = Named::default();
-        loop {
-            match (ours.next(), theirs.next()) {
-                (None, None) => return Some(named),
-                (Some(USER), Some(their)) => named.user = Some(unescaped(their)),
-                (Some(ROOM), Some(their)) => named.room = Some(unescaped(their)),
-                (Some(MATCH), Some(their)) => named.game = Some(unescaped(their)),
-                (Some(ROLE), Some(their)) => named.role = Some(unescaped(their)),
-                (Some(our), Some(their)) if our == their => {}
-                _ => return None,
-            }
-        }
-    }
 }
 
 /// A connection that is let in.
@@ -148,7 +103,7 @@ pub(crate) struct Admitted {
     pub mount: u8,
     pub who: Who,
     /// The room that its path names.
-    pub room: Option<Place>,
+    pub room: Option<Own>,
     pub welcome: Welcome,
 }
 
@@ -191,19 +146,13 @@ impl Gate {
         named: Named<'_>,
         visit: &Visit<'_>,
     ) -> Result<Admitted, Turned> {
-        let Named { user: named, room, game, role } = named;
+        let Named { user: named, room, role } = named;
         if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
         }
-        let room = match (room, game) {
-            (Some(room), _) => {
-                let join = Payload::from_static(b"{}");
-                Some(Place { name: session(&room)?, since: visit.left_at()?, join })
-            }
-            (None, Some(game)) => {
-                Some(Place { name: match_name(&game)?, since: visit.left_at()?, join: visit.mode()? })
-            }
-            (None, None) => None,
+        let room = match room {
+            Some(place) => Some(place.own(visit)?),
+            None => None,
         };
         if role.as_deref().is_some_and(|role| role != CUSTOMER && !STAFF.contains(&role)) {
             return Err(of_field("user_type must be customer, agent, supervisor or admin", "user_type"));
@@ -211,9 +160,12 @@ impl Gate {
         let number = mount.user_in_query.then(|| user_in_query(visit)).transpose()?;
         let found = tokens::find(visit, mount.token_in_query);
         let (who, protocol) = match mount.auth {
-            Auth::Optional if found.tokens.is_empty() => (Who::Known(guest()), found.agreed),
+            // A page whose user has not logged in may still write `token=`.
+            Auth::Optional if named.is_none() && found.tokens.iter().all(|token| token.is_empty()) => {
+                (Who::Known(guest()), found.agreed)
+            }
             Auth::Token | Auth::Optional => {
-                let (who, agreed) = self.identify(now, found)?;
+                let (who, agreed) = self.identify(now, mount, found)?;
                 if let Some(number) = number {
                     is_number(number, &who.user.person.id)?;
                 }
@@ -249,19 +201,25 @@ impl Gate {
     }
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
-    fn identify(&self, now: Wall, found: Found<'_>) -> Result<(Authenticated, Option<String>), Turned> {
+    fn identify(
+        &self,
+        now: Wall,
+        mount: &MountPoint,
+        found: Found<'_>,
+    ) -> Result<(Authenticated, Option<String>), Turned> {
         let mut proven: Option<Authenticated> = None;
         for token in &found.tokens {
-            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(&error))?;
+            let who =
+                self.keys.verify(now, token).map_err(|error| unauthenticated(mount.unproven, &error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required("two tokens of different users"));
+                    return Err(required(mount.unproven, "two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, found.agreed)).ok_or_else(|| required("no token"))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount.unproven, "no token"))
     }
 }
 
@@ -275,17 +233,6 @@ fn user_in_query(visit: &Visit<'_>) -> Result<u64, Turned> {
         None | Some("") => Err(refused("userId parameter is required")),
         Some(named) => number(named).ok_or_else(|| refused("userId must be a valid number")),
     }
-}
-
-/// A session is a UUID, however it is written.
-fn session(written: &str) -> Result<Box<str>, Turned> {
-    let refused = || of_field("session_id must be a UUID", "session_id");
-    lower_uuid(written).map(Into::into).ok_or_else(refused)
-}
-
-fn match_name(written: &str) -> Result<Box<str>, Turned> {
-    let refused = |_| of_field("a match's name has 1 to 128 of A-Z a-z 0-9 _ . : -", "match_id");
-    check_name(written).map(|()| written.into()).map_err(refused)
 }
 
 /// Digits alone: a sign is no part of an id.
@@ -323,47 +270,4 @@ fn guest() -> Authenticated {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let number = SERIAL.fetch_add(1, Ordering::Relaxed);
     unproven(&format!("{GUEST}:{:x}:{number}", std::process::id()), Some(GUEST))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_may_name_a_session_and_a_role_beside_the_user() {
-        let path = Path::new("/ws/{session}/{user}/{type}");
-        let named = path.matches("/ws/550e8400-e29b-41d4-a716-446655440000/c%201/customer").expect("it is");
-        assert_eq!(named.user.as_deref(), Some("c 1"));
-        assert_eq!(named.role.as_deref(), Some("customer"));
-        assert_eq!(named.room.as_deref(), Some("550e8400-e29b-41d4-a716-446655440000"));
-        assert_eq!(path.matches("/ws/a/b"), None);
-        for (written, is) in [
-            ("550E8400-e29b-41d4-a716-446655440000", Some("550e8400-e29b-41d4-a716-446655440000")),
-            ("550e8400e29b41d4a716446655440000", None),
-            ("550e8400-e29b-41d4-a716-44665544000g", None),
-            ("", None),
-        ] {
-            assert_eq!(session(written).ok().as_deref(), is, "{written}");
-        }
-    }
-
-    #[test]
-    fn a_path_may_name_a_user_and_nothing_else_is_guessed() {
-        let bare = Some(None::<&str>);
-        for (ours, theirs, matched) in [
-            ("/ws", "/ws", bare),
-            ("/ws", "/ws/", None),
-            ("/ws", "/WS", None),
-            ("/ws/{user}", "/ws/7", Some(Some("7"))),
-            ("/ws/{user}", "/ws/a%20b", Some(Some("a b"))),
-            ("/ws/{user}", "/ws/", Some(Some(""))),
-            ("/ws/{user}", "/ws", None),
-            ("/ws/{user}", "/ws/7/8", None),
-            ("/{user}/ws", "/7/ws", Some(Some("7"))),
-        ] {
-            let found = Path::new(ours).matches(theirs);
-            let found = found.as_ref().map(|named| named.user.as_deref());
-            assert_eq!(found, matched, "{theirs} on {ours}");
-        }
-    }
 }

@@ -49,12 +49,13 @@ pub(crate) fn of_field(words: &'static str, field: &str) -> Turned {
     Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
 }
 
-pub(crate) fn required(why: &str) -> Turned {
-    turned(401, "authentication required", why)
+/// `words`: as the mount's clients know them.
+pub(crate) fn required(words: &'static str, why: &str) -> Turned {
+    turned(401, words, why)
 }
 
-pub(crate) fn unauthenticated(error: &Unverified) -> Turned {
-    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(&error.to_string()) }
+pub(crate) fn unauthenticated(words: &'static str, error: &Unverified) -> Turned {
+    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(words, &error.to_string()) }
 }
 
 pub(crate) fn malformed(words: &'static str) -> Turned {

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use vocabulary::{Payload, Position};
 use websocket::handshake::{Get, Request, Upgrade};
 
 use crate::tokens;
-use crate::turned::{Turned, of_field};
 
 pub(crate) struct Visit<'a> {
     pub path: &'a str,
@@ -43,32 +41,16 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// One that is empty is none.
     pub(crate) fn parameter(&self, name: &'static str) -> Option<Cow<'a, str>> {
-        self.query.and_then(|query| tokens::parameters(query, name).next())
+        let value = self.query.and_then(|query| tokens::parameters(query, name).next());
+        value.filter(|value| !value.is_empty())
     }
 
-    /// Clients that know positions say where they were, as `since=EPOCH-OFFSET`: the id of the last message they have. Browsers that
-    /// open a stream anew say by themselves what it was, whatever stood in the path when they began.
-    pub(crate) fn left_at(&self) -> Result<Option<Position>, Turned> {
+    /// The last that a reader of a stream has seen, as it says when it comes back.
+    pub(crate) fn last_event(&self) -> Option<Cow<'a, str>> {
         let last =
-            self.request.values("last-event-id").next().filter(|_| matches!(self.wants, Wants::Events));
-        if let Some(last) = last.filter(|last| !last.is_empty()) {
-            // What is none of ours is a place that never was: the client is told how it stands.
-            let last = std::str::from_utf8(last).ok().and_then(|last| last.trim().parse().ok());
-            return Ok(Some(last.unwrap_or_default()));
-        }
-        let Some(since) = self.parameter("since").filter(|since| !since.is_empty()) else { return Ok(None) };
-        let position = since.parse().map_err(|_| of_field("since must be the id of a message", "since"))?;
-        Ok(Some(position))
-    }
-
-    /// What the app of a match is told of who comes.
-    pub(crate) fn mode(&self) -> Result<Payload, Turned> {
-        match self.parameter("mode").as_deref() {
-            None | Some("") => Ok(Payload::from_static(b"{}")),
-            Some("whole") => Ok(Payload::from_static(br#"{"mode":"whole"}"#)),
-            Some("delta") => Ok(Payload::from_static(br#"{"mode":"delta"}"#)),
-            Some(_) => Err(of_field("mode must be whole or delta", "mode")),
-        }
+            self.request.values("last-event-id").next().filter(|_| matches!(self.wants, Wants::Events))?;
+        (!last.is_empty()).then(|| String::from_utf8_lossy(last.trim_ascii()))
     }
 }

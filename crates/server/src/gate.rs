@@ -5,10 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use identity::{KeyRing, ProvingKey, Secret, TokenRules};
-use node::{Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, OnFailure, Origins};
+use node::{
+    Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, OnFailure, Origins, UNPROVEN,
+};
 use vocabulary::Asks;
 
 use crate::config::{self, Config, Hidden, MountAuth, Typed};
+
+/// As pages of live scoring know it.
+const UNPROVEN_OF_MATCHES: &str = "Unauthorized: Invalid JWT";
 
 /// The conformance suites' own mount.
 pub(crate) const ECHO: &str = "/conformance/echo";
@@ -116,6 +121,10 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: origins(config, &mount.allowed_origins),
         token_in_query: mount.token_in_query,
         user_in_query: mount.speaks == config::Speaks::Hub,
+        unproven: match mount.speaks {
+            config::Speaks::Match(_) => UNPROVEN_OF_MATCHES,
+            _ => UNPROVEN,
+        },
         offers: match mount.framing {
             config::Framing::WebSocket => {
                 let compression = matches!(mount.compression, config::Compression::From(_));
@@ -130,6 +139,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: Origins::All,
         token_in_query: false,
         user_in_query: false,
+        unproven: UNPROVEN,
         offers: Offers::WebSocket { compression: true },
     };
     config.typed.mounts.iter().map(mount).chain(config.conformance.then(echo)).collect()

@@ -22,24 +22,16 @@ pub struct Peer {
     /// What the request asked for.
     pub greeted: Greeted,
     /// The room that its path names.
-    pub room: Option<Place>,
+    pub room: Option<Own>,
 }
 
-/// A room of the mount's app, as a request names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+/// The one room that a connection is for, by its path, of the mount's app.
+#[derive(Clone, Debug)]
+pub struct Own {
     pub name: Box<str>,
     /// Where it was left.
     pub since: Option<Position>,
-    /// What the app is told of the wish to be there.
-    pub join: Payload,
-}
-
-/// The one room that a connection is for.
-#[derive(Clone)]
-pub(crate) struct Own {
-    pub room: RoomId,
-    pub since: Option<Position>,
+    /// What its join says besides.
     pub join: Payload,
 }
 
@@ -82,8 +74,8 @@ pub(crate) struct Connection {
     pub session: Session,
     /// None as long as it is a stranger, which is in no room.
     pub user: Option<Arc<User>>,
-    /// The one room that it is for. Boxed, because most paths name none.
-    pub own: Option<Box<Own>>,
+    /// The one room that it is for, and how it is joined. Boxed, because most paths name none.
+    pub own: Option<Box<(RoomId, Own)>>,
     /// A token of its is being looked at.
     pub proving: bool,
     pub subscriptions: Vec<Subscription>,
@@ -125,7 +117,7 @@ impl Connection {
         generation: u32,
         (who, mount): (Who, u8),
         wire: Wire,
-        own: Option<Box<Own>>,
+        own: Option<Box<(RoomId, Own)>>,
         limits: &Limits,
     ) -> Connection {
         let user = match &who {
@@ -154,6 +146,16 @@ impl Connection {
 
     pub(crate) fn subscription(&mut self, room: &RoomId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.room == *room)
+    }
+
+    /// The room that whatever names none is for: its path's; or, where a connection is in one at a time, the one that it is in or
+    /// waits to be let into.
+    pub(crate) fn meant(&self, one_room: bool) -> Option<&RoomId> {
+        if let Some(own) = &self.own {
+            return Some(&own.0);
+        }
+        let joined = || self.subscriptions.last().map(|subscription| &subscription.room);
+        one_room.then(|| joined().or_else(|| self.parked.as_deref()?.joining())).flatten()
     }
 
     pub(crate) fn unsubscribe(&mut self, room: &RoomId) -> bool {

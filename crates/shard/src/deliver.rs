@@ -98,15 +98,16 @@ impl OneByOne<'_> {
     fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
         for (index, news) in self.records.iter().enumerate() {
             let acks = news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)).count();
-            let (frame, messages, class) = if acks == 0 {
-                let Some((frame, class)) = &self.row.frames[index] else { continue };
-                (frame.clone(), 1, *class)
+            let made = if acks == 0 {
+                self.row.frames[index].clone().map(|(frame, class)| (frame, 1, class))
             } else {
-                (self.acks(news, id, connection), acks as u32, Class::Record)
+                self.acks(news, id, connection).map(|frame| (frame, acks as u32, Class::Record))
             };
-            match (self.writes.queue_row(id, connection, frame, messages, class), class) {
-                (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
-                _ => {}
+            if let Some((frame, messages, class)) = made {
+                match (self.writes.queue_row(id, connection, frame, messages, class), class) {
+                    (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
+                    _ => {}
+                }
             }
             for _ in 0..acks {
                 connection.session.answered();
@@ -115,8 +116,9 @@ impl OneByOne<'_> {
         None
     }
 
-    /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
-    fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Frame {
+    /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet. None: the protocol has no
+    /// word for any of them.
+    fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Option<Frame> {
         let (reader, framing) = (connection.reader(), connection.wire.framing());
         let shown = sight(&news.sights, self.audience);
         let mut all: Option<Frame> = None;
@@ -128,7 +130,7 @@ impl OneByOne<'_> {
             self.counts.frames_encoded += 1;
             all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }
-        all.unwrap_or_default()
+        all
     }
 }
 

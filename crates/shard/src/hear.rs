@@ -133,7 +133,7 @@ impl Shard {
         let mount = &self.mounts[usize::from(connection.mount)];
         let limits = mount.limits(&self.limits.session);
         let counted = connection.session.count(now, &limits);
-        let request = match mount.decode(&self.apps, connection.own.as_ref().map(|own| &own.room), text) {
+        let request = match mount.decode(&self.apps, connection.meant(mount.one_room), text) {
             Some(Ok(request)) => request,
             Some(Err(Misheard { tag, room, refusal })) => {
                 let refusal = counted.err().unwrap_or(refusal);

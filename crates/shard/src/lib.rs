@@ -44,7 +44,7 @@ use vocabulary::{
 pub use announce::Announcement;
 use announce::Announcements;
 use connection::Connections;
-pub use connection::{Peer, Place};
+pub use connection::{Own, Peer};
 pub use framing::{Framing, Greeted, Opening};
 pub use limits::Limits;
 use members::Locals;

@@ -7,7 +7,7 @@ use vocabulary::{
     ReplyTo, RoomId, Tag, Verb, Why,
 };
 
-use crate::connection::{Connection, Ending, Overdue, Own, Peer, Place};
+use crate::connection::{Connection, Ending, Overdue, Peer};
 use crate::framing::{Greeted, Stream, WebSocket, Wire, last_word};
 use crate::{Output, Shard, members};
 
@@ -25,9 +25,7 @@ impl Shard {
             }
             Greeted::Events(opening) => Wire::Events(Stream::new(opening)),
         };
-        let own = room.map(|Place { name, since, join }| {
-            Box::new(Own { room: RoomId::new(&mount.app, &name), since, join })
-        });
+        let own = room.map(|own| Box::new((RoomId::new(&mount.app, &own.name), own)));
         let connection = Connection::new(now, id.generation, (who, by), wire, own, &self.limits);
         self.connections.insert(id, connection);
         self.arm(now, id);
@@ -45,11 +43,11 @@ impl Shard {
         let is_stream = connection.wire.is_stream();
         // A stream begins when its room has answered, and is of that room alone.
         if !is_stream {
-            let named = own.as_ref().map(|own| own.room.name());
+            let named = own.as_ref().map(|own| own.0.name());
             self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
         }
-        if let Some(Own { room, since, join }) = own.map(|own| *own) {
-            let verb = Verb::Join { since, payload: join };
+        if let Some((room, own)) = own.map(|own| *own) {
+            let verb = Verb::Join { since: own.since, payload: own.join };
             self.ask(now, id, Asked { tag: Tag::default(), room, verb });
         }
         if is_stream {
@@ -71,10 +69,11 @@ impl Shard {
         self.dispatch(now, Command::Roster { user, connection: id, here: true, claims });
     }
 
-    /// A connection that is for one room alone may not be there: it has no other to be in.
+    /// A connection that is for one room alone may not be there: it has no other to be in, unless it may ask again.
     pub(crate) fn end_if_own(&mut self, now: Now, id: ConnectionId, room: &RoomId, refusal: &Refusal) {
-        let own = self.connections.get(id).and_then(|connection| connection.own.as_ref());
-        if own.is_some_and(|own| own.room == *room) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let asks_again = self.mounts[usize::from(connection.mount)].one_room;
+        if !asks_again && connection.own.as_ref().is_some_and(|own| own.0 == *room) {
             let will_pass = !refusal.code.is_clients_fault();
             self.end(now, id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
         }

@@ -23,6 +23,9 @@ pub struct Mount {
     pub pace: Pace,
     /// Each connection is in the inbox of its user from the beginning, for protocols whose clients know of none.
     pub joins_inbox: bool,
+    /// A connection is in one room at a time, which its path or a message of its names, and what it says without naming one is for that.
+    /// Who may not be there may ask again.
+    pub one_room: bool,
     /// Each user has one connection here, the newest: the name under which that is known on every node.
     pub one_per_user: Option<Arc<str>>,
 }

@@ -45,7 +45,7 @@ impl Shard {
             let _ = self.push(id, opening.refuses(refusal), Class::Control);
             return;
         }
-        let room = connection.own.as_ref().map(|own| own.room.clone());
+        let room = connection.own.as_ref().map(|own| own.0.clone());
         let room = room.as_ref().map(vocabulary::RoomId::name);
         self.send(id, &Item::Refused { room, id: None, refusal, at: now.wall });
     }

@@ -272,7 +272,15 @@ pub(crate) enum Speaks {
     Rooms,
     Hub,
     Livechat,
+    Match(Side),
     Echo,
+}
+
+/// Who comes to a mount of matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Scorers,
+    Viewers,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

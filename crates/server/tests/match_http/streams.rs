@@ -70,10 +70,11 @@ fn who_may_not_listen_gets_an_ordinary_answer_with_the_reason() {
     let elsewhere = token(&server, &["--user", "ela", "--rooms", "chat:*"]);
     for (target, fields, wanted, says) in [
         ("/api/matches/nobodys/events", vec![], "404", "Match not initialized"),
-        ("/api/matches/not%20a%20name/events", vec![], "400", "a match's name has 1 to 128 of"),
+        ("/api/matches/not%20a%20name/events", vec![], "400", "matchId must name a match"),
         ("/api/matches/m1/events?mode=half", vec![], "400", "mode must be whole or delta"),
-        ("/api/matches/m1/events?since=yesterday", vec![], "400", "since must be the id of a message"),
-        (EVENTS, vec![("Authorization", "Bearer x.y.z".to_owned())], "401", "authentication required"),
+        ("/api/matches/list/events", vec![], "400", "matchId must name a match"),
+        ("/api/matches/m1/events?since=yesterday", vec![], "400", "since must be EPOCH-OFFSET"),
+        (EVENTS, vec![("Authorization", "Bearer x.y.z".to_owned())], "401", "Unauthorized: Invalid JWT"),
         (
             EVENTS,
             vec![("Authorization", format!("Bearer {elsewhere}"))],

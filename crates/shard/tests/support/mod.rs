@@ -8,7 +8,7 @@ use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
 use serde_json::Value;
 use session::{Authenticated, Who};
 use shard::{
-    Config, Full, Greeted, Input, Limits, Mount, Opening, Peer, Place, Post, Pressure, Shard, Speaks, World,
+    Config, Full, Greeted, Input, Limits, Mount, Opening, Own, Peer, Post, Pressure, Shard, Speaks, World,
     turn,
 };
 use vocabulary::{
@@ -138,6 +138,7 @@ impl Node {
                 pace: shard::Pace::default(),
                 one_per_user,
                 joins_inbox: false,
+                one_room: false,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });
@@ -207,7 +208,7 @@ impl Node {
 
     /// A stream of a room's events, and not of the bytes of a WebSocket.
     pub(crate) fn listen(&mut self, shard: u16, slot: u32, room: &str, since: Option<&str>) -> Client {
-        let place = Place {
+        let place = Own {
             name: room.into(),
             since: since.map(|since| since.parse().expect("a position")),
             join: vocabulary::Payload::from_static(b"{}"),
@@ -218,7 +219,7 @@ impl Node {
 
     /// The same, whose user must not be in any room.
     pub(crate) fn listen_as(&mut self, who: Authenticated, slot: u32, room: &str) -> Client {
-        let place = Place { name: room.into(), since: None, join: vocabulary::Payload::from_static(b"{}") };
+        let place = Own { name: room.into(), since: None, join: vocabulary::Payload::from_static(b"{}") };
         let (client, greeted) = (Client(0, slot), Greeted::Events(Opening::default()));
         let peer = Peer { who: Who::Known(who), mount: 0, greeted, room: Some(place) };
         self.handle(client, Input::Opened(client.id(), peer));
@@ -252,7 +253,7 @@ impl Node {
         id: &str,
         mount: u8,
         greeted: Greeted,
-        room: Option<Place>,
+        room: Option<Own>,
     ) -> Client {
         let client = Client(shard, slot);
         let person = Person { id: UserId::new(id), name: id.into() };
