@@ -45,7 +45,7 @@ fn a_match_from_its_first_state_to_its_end() {
         let state = seat.until(|frame| frame["data"]["raidNumber"] == 1 && frame["data"]["phase"] == "ready");
         assert_eq!(
             (&state["data"]["profile"], &state["data"]["raidingTeam"]),
-            (&json!("raidx"), &json!("A"))
+            (&json!("raidx"), &json!("teamA"))
         );
     }
     // A second first state is answered with the one that stands.
@@ -92,7 +92,7 @@ fn a_match_from_its_first_state_to_its_end() {
     assert_eq!((&undone["type"], &undone["data"]["raidNumber"]), (&json!("enhancedStats"), &json!(2)));
     sam.say(r#"{"type":"endMatch"}"#);
     let end = sam.until(|frame| frame["data"]["phase"] == "ended");
-    assert_eq!((&end["type"], &end["data"]["result"]["winner"]), (&json!("enhancedStats"), &json!("A")));
+    assert_eq!((&end["type"], &end["data"]["result"]["winner"]), (&json!("enhancedStats"), &json!("teamA")));
     sue.until(|frame| frame["data"]["phase"] == "ended");
     sue.say(r#"{"type":"end"}"#);
     assert_eq!(
