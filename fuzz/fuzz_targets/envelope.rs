@@ -1,12 +1,12 @@
 //! Any text as a message of the native protocol: understood or refused as docs/protocol.md says, within the limits that it
-//! names, and answered in one line of JSON. The same text as a message of a hub client and of a livechat client, within the same
-//! limits.
+//! names, and answered in one line of JSON. The same text as a message of a hub client, of a livechat client and of either
+//! side of a match, within the same limits.
 #![no_main]
 
 use std::fmt;
 
 use libfuzzer_sys::fuzz_target;
-use protocol::{HubProtocol, Item, LivechatProtocol, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, LivechatProtocol, MatchProtocol, Names, Protocol, RoomsProtocol};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -35,6 +35,8 @@ fuzz_target!(|text: &str| {
     let session = RoomId::new("board", "1");
     let of_session = Names { app: "board", is_app: &is_app, own: Some(&session), word: &word };
     of_another_client(&LivechatProtocol, &of_session, text);
+    of_another_client(&MatchProtocol::Scorers, &of_session, text);
+    of_another_client(&MatchProtocol::Viewers, &names, text);
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {

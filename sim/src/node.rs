@@ -200,6 +200,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         compress_from_bytes: 150,
         pace: shard::Pace::default(),
         joins_inbox,
+        one_room: false,
         one_per_user: None,
     };
     let mounts = vec![

@@ -3,11 +3,13 @@
 
 mod answers;
 mod asked;
+mod body;
 mod door;
 pub mod hub;
 mod keys;
 pub mod livechat;
 mod places;
+mod printed;
 mod publish;
 mod rates;
 

@@ -6,18 +6,20 @@ use std::sync::Arc;
 use identity::Unverified;
 use session::{Authenticated, Who};
 use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, User};
-use websocket::handshake::{Request, Upgrade};
+use websocket::handshake::Request;
 
 use crate::addresses;
 use crate::authorizer::Authorizer;
 use crate::away::Away;
 use crate::census::{Census, Place, Share};
 use crate::facts::ShardFacts;
-use crate::gate::{Admitted, Gate, Turned, is_guest, too_many_of_address, turned};
+use crate::gate::{Admitted, Gate, is_guest};
 use crate::keeper::{Keeper, Rounds, Sources};
 use crate::permission::Stranger;
 use crate::sockets::{Socket, State};
 use crate::sparing::Sparing;
+use crate::turned::{Turned, too_many_of_address, turned};
+use crate::visit::Visit;
 
 pub(crate) struct Doorway {
     pub gate: Arc<Gate>,
@@ -70,14 +72,9 @@ impl Doorway {
     }
 
     /// Whether the gate lets it in, and there is a place for one more of its address and of its user.
-    pub(crate) fn admit(
-        &self,
-        now: Now,
-        socket: &mut Socket,
-        upgrade: &Upgrade<'_>,
-    ) -> Result<Admitted, Turned> {
-        self.locate(socket, &upgrade.request)?;
-        let admitted = self.gate.admit(now.wall, upgrade)?;
+    pub(crate) fn admit(&self, now: Now, socket: &mut Socket, visit: &Visit<'_>) -> Result<Admitted, Turned> {
+        self.locate(socket, visit.request)?;
+        let admitted = self.gate.admit(now.wall, visit)?;
         if let Who::Known(who) = &admitted.who
             && !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user)
         {
@@ -153,7 +150,7 @@ impl Doorway {
         who: Authenticated,
         facts: &ShardFacts,
     ) -> Result<Authenticated, Refusal> {
-        if let State::Open(known @ None) = &mut socket.state {
+        if let State::Open(known @ None, _) = &mut socket.state {
             if !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user) {
                 facts.door.away.count(Away::TooMany);
                 return Err(Refusal::rate_limit(CROWDED_MS));
@@ -178,7 +175,7 @@ impl Doorway {
         (code, reason): (Option<u16>, &str),
         facts: &ShardFacts,
     ) {
-        let State::Open(known) = &socket.state else { return };
+        let State::Open(known, _) = &socket.state else { return };
         if let Some(user) = known {
             facts.went(user);
         }

@@ -19,6 +19,7 @@ use crate::trace::{Trace, Wanted};
 #[derive(Default)]
 pub(crate) struct ShardFacts {
     pub connections: AtomicU32,
+    pub streams: AtomicU32,
     pub users: AtomicU32,
     pub rooms: AtomicU32,
     pub stale: AtomicU32,
@@ -138,7 +139,7 @@ impl Facts {
     /// A shard's thread ended before its time, and nobody is connected to it any more.
     pub(crate) fn is_broken(&self, shard: vocabulary::ShardId, why: String) {
         let facts = &self.shards[usize::from(shard.0)];
-        [&facts.connections, &facts.users, &facts.rooms, &facts.stale]
+        [&facts.connections, &facts.streams, &facts.users, &facts.rooms, &facts.stale]
             .into_iter()
             .for_each(|figure| figure.store(0, Ordering::Relaxed));
         self.ready.store(false, Ordering::Release);
@@ -252,6 +253,11 @@ impl Facts {
         health
     }
 
+    /// Of the connections, streams of events.
+    pub(crate) fn streams(&self) -> u32 {
+        self.shards.iter().map(|shard| shard.streams.load(Ordering::Relaxed)).sum()
+    }
+
     pub fn roles(&self) -> BTreeMap<String, u32> {
         let mut roles = BTreeMap::new();
         for shard in &self.shards {
@@ -346,6 +352,7 @@ impl ShardFacts {
     pub(crate) fn publish(&self, shard: &shard::Shard) -> Option<u32> {
         let sizes = shard.sizes();
         self.connections.store(sizes.connections as u32, Ordering::Relaxed);
+        self.streams.store(sizes.streams as u32, Ordering::Relaxed);
         self.users.store(sizes.users as u32, Ordering::Relaxed);
         self.rooms.store(sizes.rooms_at_home as u32, Ordering::Relaxed);
         if let Ok(mut counts) = self.counts.try_lock() {

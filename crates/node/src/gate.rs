@@ -1,21 +1,24 @@
 //! Who is let in, and with what answer whoever is not. It decides by what the request and its token say; it never reads or
 //! writes a socket.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use identity::{KeyRing, Unverified};
+use identity::KeyRing;
 use session::{Authenticated, Who};
-use vocabulary::{CUSTOMER, Person, Position, STAFF, User, UserId, Wall, check_user, lower_uuid};
+use shard::{Opening, Own};
+use vocabulary::{CUSTOMER, Person, STAFF, User, UserId, Wall, check_user};
 use websocket::Compression;
-use websocket::handshake::{Agreed, Refusal, Upgrade, refusal_of_field, refusal_response, response_101};
+use websocket::handshake::{Agreed, Request, response_101};
 
 use crate::addresses::Network;
 use crate::origins::Origins;
-use crate::tokens::{self, unescaped};
+use crate::path::{Named, Path};
+use crate::tokens::{self, Found};
+use crate::turned::{Turned, malformed, of_field, required, turned, unauthenticated};
+use crate::visit::{Visit, Wants};
 
-/// Who may open a WebSocket here, and where. A change makes a new one; each shard's thread holds the newest.
+/// Who may open a WebSocket or a stream of events here, and where. A change makes a new one; each shard's thread holds the newest.
 #[derive(Clone)]
 pub struct Gate {
     pub keys: KeyRing,
@@ -61,9 +64,24 @@ pub struct MountPoint {
     pub token_in_query: bool,
     /// `?userId=N` is required, a number, and says what the token says: old clients name themselves in the URL.
     pub user_in_query: bool,
-    /// Whether messages may be compressed, if the client can.
-    pub compression: bool,
+    /// What whoever has no token, or a bad one, is told: clients of some protocols know other words than [`UNPROVEN`].
+    pub unproven: &'static str,
+    pub offers: Offers,
 }
+
+/// What one gets there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offers {
+    WebSocket {
+        /// Whether messages may be compressed, if the client can.
+        compression: bool,
+    },
+    /// A stream of what is told in the room that the path names, for clients that only read.
+    Events,
+}
+
+/// As every mount tells it that has no words of its own.
+pub const UNPROVEN: &str = "authentication required";
 
 /// How one says who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,98 +92,80 @@ pub enum Auth {
     InBand,
     /// The path says it, and is believed: for a network in which nobody lies.
     TrustPath,
+    /// By a token before the upgrade, or not at all: then each connection is a guest of its own.
+    Optional,
     /// Nobody says it: each connection is a guest of its own.
     Public,
-}
-
-/// A path, in which a segment may be the user's id, one the room that the connection is for, one the user's role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path(String);
-
-const USER: &str = "{user}";
-const ROOM: &str = "{session}";
-const ROLE: &str = "{type}";
-
-/// What a path says of whoever comes by it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Named<'a> {
-    user: Option<Cow<'a, str>>,
-    room: Option<Cow<'a, str>>,
-    role: Option<Cow<'a, str>>,
-}
-
-impl Path {
-    pub fn new(path: &str) -> Path {
-        Path(path.to_owned())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn names_user(&self) -> bool {
-        self.0.split('/').any(|segment| segment == USER)
-    }
-
-    /// Whether a request's path is this one, and what it names.
-    fn matches<'a>(&self, path: &'a str) -> Option<Named<'a>> {
-        let (mut ours, mut theirs) = (self.0.split('/'), path.split('/'));
-        let mut named = Named::default();
-        loop {
-            match (ours.next(), theirs.next()) {
-                (None, None) => return Some(named),
-                (Some(USER), Some(their)) => named.user = Some(unescaped(their)),
-                (Some(ROOM), Some(their)) => named.room = Some(unescaped(their)),
-                (Some(ROLE), Some(their)) => named.role = Some(unescaped(their)),
-                (Some(our), Some(their)) if our == their => {}
-                _ => return None,
-            }
-        }
-    }
 }
 
 /// A connection that is let in.
 pub(crate) struct Admitted {
     pub mount: u8,
     pub who: Who,
-    /// The room that its path names, and where it was left.
-    pub room: Option<(Box<str>, Option<Position>)>,
-    pub compression: Compression,
-    pub response: Vec<u8>,
+    /// The room that its path names.
+    pub room: Option<Own>,
+    pub welcome: Welcome,
 }
 
-/// Why a connection is not let in: the answer to send, and a word for the log.
-pub(crate) struct Turned {
-    pub response: Vec<u8>,
-    pub status: u16,
-    pub why: String,
-    /// Its token names a key that a newer set of keys may have.
-    pub unknown_key: bool,
+pub(crate) enum Welcome {
+    /// What was agreed on, and the answer that says so.
+    WebSocket(Compression, Vec<u8>),
+    /// Its room answers.
+    Events(Opening),
 }
 
 impl Gate {
-    /// Order: is there such a mount, is the request well-formed, who is it, may they.
-    pub(crate) fn admit(&self, now: Wall, upgrade: &Upgrade<'_>) -> Result<Admitted, Turned> {
-        let mut mounts = self.mounts.iter().enumerate();
-        let found = mounts.find_map(|(index, mount)| Some((index, mount, mount.path.matches(upgrade.path)?)));
+    /// Whether it is for a stream of events that is asked here.
+    pub(crate) fn listens(&self, request: &Request<'_>) -> bool {
+        let path = request.path_and_query().map_or("", |(path, _)| path);
+        let mut streams = self.mounts.iter().filter(|mount| mount.offers == Offers::Events);
+        request.method == "GET" && streams.any(|mount| mount.path.matches(path).is_some())
+    }
+
+    pub(crate) fn admit(&self, now: Wall, visit: &Visit<'_>) -> Result<Admitted, Turned> {
+        let is_meant =
+            |mount: &MountPoint| matches!(visit.wants, Wants::Events) == (mount.offers == Offers::Events);
+        let mut mounts = self.mounts.iter().enumerate().filter(|(_, mount)| is_meant(mount));
+        let found = mounts.find_map(|(index, mount)| Some((index, mount, mount.path.matches(visit.path)?)));
         let Some((index, mount, named)) = found else {
             return Err(turned(404, "no WebSocket here", "no such mount"));
         };
+        self.admit_at(now, (index, mount), named, visit).map_err(|turned| match (visit.wants, visit.origin) {
+            (Wants::Events, Some(origin)) if mount.origins.allow(visit.origin, visit.host) => {
+                turned.shared_with(origin)
+            }
+            _ => turned,
+        })
+    }
+
+    /// Order: is the request well-formed, who is it, may they.
+    fn admit_at(
+        &self,
+        now: Wall,
+        (index, mount): (usize, &MountPoint),
+        named: Named<'_>,
+        visit: &Visit<'_>,
+    ) -> Result<Admitted, Turned> {
         let Named { user: named, room, role } = named;
         if named.as_deref().is_some_and(|user| check_user(user).is_err()) {
             return Err(malformed("the user in the path must be 1 to 128 bytes without control characters"));
         }
         let room = match room {
-            Some(room) => Some((session(&room)?, left_at(upgrade)?)),
+            Some(place) => Some(place.own(visit)?),
             None => None,
         };
         if role.as_deref().is_some_and(|role| role != CUSTOMER && !STAFF.contains(&role)) {
             return Err(of_field("user_type must be customer, agent, supervisor or admin", "user_type"));
         }
-        let number = mount.user_in_query.then(|| user_in_query(upgrade)).transpose()?;
+        let number = mount.user_in_query.then(|| user_in_query(visit)).transpose()?;
+        let found = tokens::find(visit, mount.token_in_query);
         let (who, protocol) = match mount.auth {
-            Auth::Token => {
-                let (who, agreed) = self.identify(now, mount, upgrade)?;
+            // A page whose user has not logged in may still write `token=`.
+            Auth::Optional if named.is_none() && found.tokens.iter().all(|token| token.is_empty()) => {
+                (Who::Known(guest()), found.agreed)
+            }
+            Auth::Token | Auth::Optional => {
+                let (who, agreed) = self.identify(now, mount, found)?;
                 if let Some(number) = number {
                     is_number(number, &who.user.person.id)?;
                 }
@@ -178,20 +178,26 @@ impl Gate {
                 }
                 (Who::Known(who), agreed)
             }
-            Auth::InBand => (Who::Stranger, tokens::find(upgrade, false).agreed),
+            Auth::InBand => (Who::Stranger, found.agreed),
             Auth::TrustPath => {
                 let Some(user) = named else { return Err(malformed("the path must name the user")) };
-                (Who::Known(unproven(&user, role.as_deref())), tokens::find(upgrade, false).agreed)
+                (Who::Known(unproven(&user, role.as_deref())), found.agreed)
             }
-            Auth::Public => (Who::Known(guest()), tokens::find(upgrade, false).agreed),
+            Auth::Public => (Who::Known(guest()), found.agreed),
         };
-        if !mount.origins.allow(upgrade.origin, upgrade.host) {
+        if !mount.origins.allow(visit.origin, visit.host) {
             return Err(turned(403, "origin not allowed", "origin not allowed"));
         }
-        let agreed = mount.compression.then(|| Agreed::on(&upgrade.extensions)).flatten();
-        let response = response_101(upgrade.key, protocol.as_deref(), agreed);
-        let compression = agreed.map_or(Compression::Off, Agreed::compression);
-        Ok(Admitted { mount: index as u8, who, room, compression, response })
+        let welcome = match visit.wants {
+            Wants::WebSocket(upgrade) => {
+                let compresses = mount.offers == Offers::WebSocket { compression: true };
+                let agreed = compresses.then(|| Agreed::on(&upgrade.extensions)).flatten();
+                let response = response_101(upgrade.key, protocol.as_deref(), agreed);
+                Welcome::WebSocket(agreed.map_or(Compression::Off, Agreed::compression), response)
+            }
+            Wants::Events => Welcome::Events(Opening { origin: visit.origin.map(Into::into) }),
+        };
+        Ok(Admitted { mount: index as u8, who, room, welcome })
     }
 
     /// Every token that is present must prove the same user. With it, the subprotocol to agree to.
@@ -199,53 +205,34 @@ impl Gate {
         &self,
         now: Wall,
         mount: &MountPoint,
-        upgrade: &Upgrade<'_>,
+        found: Found<'_>,
     ) -> Result<(Authenticated, Option<String>), Turned> {
-        let found = tokens::find(upgrade, mount.token_in_query);
         let mut proven: Option<Authenticated> = None;
         for token in &found.tokens {
-            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(&error))?;
+            let who =
+                self.keys.verify(now, token).map_err(|error| unauthenticated(mount.unproven, &error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required("two tokens of different users"));
+                    return Err(required(mount.unproven, "two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, found.agreed)).ok_or_else(|| required("no token"))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount.unproven, "no token"))
     }
 }
 
 /// The parameter by which old clients name themselves.
 const USER_PARAMETER: &str = "userId";
 
-fn user_in_query(upgrade: &Upgrade<'_>) -> Result<u64, Turned> {
-    let named = upgrade.query.and_then(|query| tokens::parameters(query, USER_PARAMETER).next());
+fn user_in_query(visit: &Visit<'_>) -> Result<u64, Turned> {
+    let named = visit.parameter(USER_PARAMETER);
     let refused = |words| of_field(words, USER_PARAMETER);
     match named.as_deref() {
         None | Some("") => Err(refused("userId parameter is required")),
         Some(named) => number(named).ok_or_else(|| refused("userId must be a valid number")),
     }
-}
-
-/// A session is a UUID, however it is written.
-fn session(written: &str) -> Result<Box<str>, Turned> {
-    let refused = || of_field("session_id must be a UUID", "session_id");
-    lower_uuid(written).map(Into::into).ok_or_else(refused)
-}
-
-/// Clients that know positions say where they were, as `since=EPOCH-OFFSET`: the id of the last message they have.
-fn left_at(upgrade: &Upgrade<'_>) -> Result<Option<Position>, Turned> {
-    let since = upgrade.query.and_then(|query| tokens::parameters(query, "since").next());
-    let Some(since) = since.filter(|since| !since.is_empty()) else { return Ok(None) };
-    let position = since.parse().map_err(|_| of_field("since must be the id of a message", "since"))?;
-    Ok(Some(position))
-}
-
-fn of_field(words: &'static str, field: &str) -> Turned {
-    let response = refusal_of_field(400, words, field);
-    Turned { response, status: 400, why: words.to_owned(), unknown_key: false }
 }
 
 /// Digits alone: a sign is no part of an id.
@@ -283,81 +270,4 @@ fn guest() -> Authenticated {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let number = SERIAL.fetch_add(1, Ordering::Relaxed);
     unproven(&format!("{GUEST}:{:x}:{number}", std::process::id()), Some(GUEST))
-}
-
-fn required(why: &str) -> Turned {
-    turned(401, "authentication required", why)
-}
-
-fn unauthenticated(error: &Unverified) -> Turned {
-    Turned { unknown_key: *error == Unverified::UnknownKey, ..required(&error.to_string()) }
-}
-
-fn malformed(words: &'static str) -> Turned {
-    turned(400, words, words)
-}
-
-impl From<Refusal> for Turned {
-    fn from(refusal: Refusal) -> Turned {
-        let (status, why) = (refusal.status(), refusal.words().to_owned());
-        Turned { response: refusal.response(), status, why, unknown_key: false }
-    }
-}
-
-pub(crate) fn too_many_of_address() -> Turned {
-    turned(429, "too many connections from your address", "too many of its address")
-}
-
-pub(crate) fn too_many_pages() -> Turned {
-    turned(429, "too many requests at a time from your address", "too many pages of its address")
-}
-
-/// One answer, and the end of the connection. Where it says to come back, it says when.
-pub(crate) fn turned(status: u16, words: &'static str, why: &str) -> Turned {
-    let fields: &[(&str, &str)] = if matches!(status, 429 | 503) { &[("Retry-After", "5")] } else { &[] };
-    let response = refusal_response(status, fields, words);
-    Turned { response, status, why: why.to_owned(), unknown_key: false }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_may_name_a_session_and_a_role_beside_the_user() {
-        let path = Path::new("/ws/{session}/{user}/{type}");
-        let named = path.matches("/ws/550e8400-e29b-41d4-a716-446655440000/c%201/customer").expect("it is");
-        assert_eq!(named.user.as_deref(), Some("c 1"));
-        assert_eq!(named.role.as_deref(), Some("customer"));
-        assert_eq!(named.room.as_deref(), Some("550e8400-e29b-41d4-a716-446655440000"));
-        assert_eq!(path.matches("/ws/a/b"), None);
-        for (written, is) in [
-            ("550E8400-e29b-41d4-a716-446655440000", Some("550e8400-e29b-41d4-a716-446655440000")),
-            ("550e8400e29b41d4a716446655440000", None),
-            ("550e8400-e29b-41d4-a716-44665544000g", None),
-            ("", None),
-        ] {
-            assert_eq!(session(written).ok().as_deref(), is, "{written}");
-        }
-    }
-
-    #[test]
-    fn a_path_may_name_a_user_and_nothing_else_is_guessed() {
-        let bare = Some(None::<&str>);
-        for (ours, theirs, matched) in [
-            ("/ws", "/ws", bare),
-            ("/ws", "/ws/", None),
-            ("/ws", "/WS", None),
-            ("/ws/{user}", "/ws/7", Some(Some("7"))),
-            ("/ws/{user}", "/ws/a%20b", Some(Some("a b"))),
-            ("/ws/{user}", "/ws/", Some(Some(""))),
-            ("/ws/{user}", "/ws", None),
-            ("/ws/{user}", "/ws/7/8", None),
-            ("/{user}/ws", "/7/ws", Some(Some("7"))),
-        ] {
-            let found = Path::new(ours).matches(theirs);
-            let found = found.as_ref().map(|named| named.user.as_deref());
-            assert_eq!(found, matched, "{theirs} on {ours}");
-        }
-    }
 }

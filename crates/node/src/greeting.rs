@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use mio::Registry;
 use session::Who;
-use shard::{Input, Peer, Pressure};
+use shard::{Framing, Greeted, Input, Peer, Pressure};
 use vocabulary::{ConnectionId, Now, Ruling, User};
-use websocket::handshake::{Head, Reader};
+use websocket::handshake::{Get, Head, Reader};
 
 use crate::away::Away;
 use crate::census::PagePlace;
 use crate::doorway::{Hope, Waiting};
-use crate::gate::{Admitted, Gate, Turned, too_many_of_address, too_many_pages, turned};
+use crate::gate::{Admitted, Gate, Welcome};
 use crate::http::{self, Page, Unanswered};
 use crate::keeper::{Rounds, Sources};
 use crate::permission::Held;
 use crate::run::Thread;
 use crate::sockets::State;
+use crate::turned::{Turned, too_many_of_address, too_many_pages, turned};
+use crate::visit::Visit;
 
 /// A head, and what a client may say before it knows that it is let in.
 const PARKED_BYTES_MAX: usize = 16 << 10;
@@ -41,6 +43,24 @@ pub(crate) enum Awaits {
     Keys(Sources),
     /// Its user is being asked about.
     Answer(Arc<User>),
+}
+
+/// What was heard of a request so far.
+struct Said<'a> {
+    reader: Reader,
+    head: &'a [u8],
+    too_many: bool,
+}
+
+/// What is to be done about it.
+enum Look {
+    /// It has been searched so far.
+    Incomplete(Reader),
+    Held(Awaits),
+    Page(PagePlace),
+    Turned(Turned),
+    /// By whom, as its program calls itself, and how long its head is.
+    LetIn(Box<Admitted>, (String, usize)),
 }
 
 impl Greeting {
@@ -88,62 +108,93 @@ impl Thread {
     ) {
         let Some(socket) = self.sockets.get(id) else { return };
         let State::Greeting(greeting) = &mut socket.state else { return };
-        let (mut reader, head, too_many) = match std::mem::replace(&mut **greeting, Greeting::new(false)) {
+        let (reader, head, too_many) = match std::mem::replace(&mut **greeting, Greeting::new(false)) {
             Greeting::Reading { reader, head, too_many } => (reader, head, too_many),
             Greeting::Parked { head, .. } => (Reader::default(), head, false),
         };
-        match reader.read(&head) {
-            Head::Incomplete => **greeting = Greeting::Reading { reader, head, too_many },
-            _ if too_many => self.turn_away(now, registry, id, too_many_of_address()),
-            Head::NotAnUpgrade(request) => {
-                let located = self.doorway.locate(socket, &request);
-                let place = || socket.place.take_page(http::PAGES_PER_ADDRESS_MAX).ok_or_else(too_many_pages);
-                match located.and_then(|()| place()) {
-                    Ok(page) => self.pass_on(now, registry, id, head, page),
-                    Err(refused) => self.turn_away(now, registry, id, refused),
-                }
-            }
-            Head::Refused(refusal) => self.turn_away(now, registry, id, refusal.into()),
-            Head::Upgrade(upgrade) => {
-                let admitted = match shut(self.draining, self.seat.facts.pressure()) {
-                    Some(refused) => Err(refused),
-                    None => self.doorway.admit(now, socket, &upgrade),
-                };
-                match admitted {
-                    Ok(mut admitted) => {
-                        let address = socket.address.ip();
-                        match self.doorway.permit(id, address, &mut admitted, answer) {
-                            Ok(()) => {}
-                            Err(Held::Turned(refused)) => {
-                                return self.turn_away(now, registry, id, refused);
-                            }
-                            Err(Held::Asked(user)) => {
-                                let awaits = Awaits::Answer(user);
-                                socket.state = State::Greeting(Box::new(Greeting::Parked { head, awaits }));
-                                return;
-                            }
-                        }
-                        let agent = upgrade.request.values("user-agent").next().map(String::from_utf8_lossy);
-                        let agent = agent.unwrap_or_default().chars().take(200).collect::<String>();
-                        let rest = head[upgrade.request.head_bytes..].to_vec();
-                        self.open(now, registry, id, admitted, &agent, rest);
-                    }
-                    Err(refused) => {
-                        let awaits =
-                            if refused.unknown_key { self.doorway.asked(hope) } else { Sources::default() };
-                        match &mut socket.state {
-                            State::Greeting(greeting) if !awaits.is_empty() => {
-                                **greeting = Greeting::Parked { head, awaits: Awaits::Keys(awaits) };
-                            }
-                            _ => self.turn_away(now, registry, id, refused),
-                        }
-                    }
-                }
+        let said = Said { reader, head: &head, too_many };
+        match self.look(now, id, said, hope, answer) {
+            Look::Incomplete(reader) => self.goes_on(id, Greeting::Reading { reader, head, too_many }),
+            Look::Held(awaits) => self.goes_on(id, Greeting::Parked { head, awaits }),
+            Look::Page(page) => self.pass_on(now, registry, id, head, page),
+            Look::Turned(turned) => self.turn_away(now, registry, id, turned),
+            Look::LetIn(admitted, (agent, head_bytes)) => {
+                let rest = head[head_bytes..].to_vec();
+                self.open(now, registry, id, *admitted, &agent, rest);
             }
         }
     }
 
-    /// To whoever answers what is no upgrade.
+    fn goes_on(&mut self, id: ConnectionId, greeting: Greeting) {
+        if let Some(State::Greeting(old)) = self.sockets.get(id).map(|socket| &mut socket.state) {
+            **old = greeting;
+        }
+    }
+
+    fn look(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        said: Said<'_>,
+        hope: Hope,
+        answer: Option<(Ruling, Arc<User>)>,
+    ) -> Look {
+        let Said { mut reader, head, too_many } = said;
+        match reader.read(head) {
+            Head::Incomplete => Look::Incomplete(reader),
+            _ if too_many => Look::Turned(too_many_of_address()),
+            Head::Refused(refusal) => Look::Turned(refusal.into()),
+            Head::Upgrade(upgrade) => self.receive(now, id, &Visit::for_socket(&upgrade), hope, answer),
+            Head::NotAnUpgrade(request) if self.doorway.gate.listens(&request) => match Get::of(&request) {
+                Some(Ok(get)) => self.receive(now, id, &Visit::for_events(get, &request), hope, answer),
+                Some(Err(refusal)) => Look::Turned(refusal.into()),
+                None => Look::Turned(turned(405, "a stream begins with GET", "no GET")),
+            },
+            Head::NotAnUpgrade(request) => {
+                let Some(socket) = self.sockets.get(id) else { return Look::Turned(gone()) };
+                let located = self.doorway.locate(socket, &request);
+                let place = || socket.place.take_page(http::PAGES_PER_ADDRESS_MAX).ok_or_else(too_many_pages);
+                located.and_then(|()| place()).map_or_else(Look::Turned, Look::Page)
+            }
+        }
+    }
+
+    /// Whoever wants to stay: a socket or a stream.
+    fn receive(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        visit: &Visit<'_>,
+        hope: Hope,
+        answer: Option<(Ruling, Arc<User>)>,
+    ) -> Look {
+        let Some(socket) = self.sockets.get(id) else { return Look::Turned(gone()) };
+        let admitted = match shut(self.draining, self.seat.facts.pressure()) {
+            Some(refused) => Err(refused),
+            None => self.doorway.admit(now, socket, visit),
+        };
+        let mut admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                let awaits = if refused.unknown_key { self.doorway.asked(hope) } else { Sources::default() };
+                return match awaits.is_empty() {
+                    true => Look::Turned(refused),
+                    false => Look::Held(Awaits::Keys(awaits)),
+                };
+            }
+        };
+        match self.doorway.permit(id, socket.address.ip(), &mut admitted, answer) {
+            Ok(()) => {
+                let agent = visit.request.values("user-agent").next().map(String::from_utf8_lossy);
+                let agent = agent.unwrap_or_default().chars().take(200).collect();
+                Look::LetIn(Box::new(admitted), (agent, visit.request.head_bytes))
+            }
+            Err(Held::Turned(refused)) => Look::Turned(refused),
+            Err(Held::Asked(user)) => Look::Held(Awaits::Answer(user)),
+        }
+    }
+
+    /// To whoever answers what is neither an upgrade nor for a stream.
     fn pass_on(&mut self, now: Now, registry: &Registry, id: ConnectionId, head: Vec<u8>, page: PagePlace) {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         self.strangers -= 1;
@@ -194,11 +245,21 @@ impl Thread {
         mut rest: Vec<u8>,
     ) {
         let Some(socket) = self.sockets.get(id) else { return };
-        let Admitted { mount, who, room, compression, response } = admitted;
-        // A fresh socket takes a head's worth of bytes, or is no socket any more.
-        if socket.write(&response).ok() != Some(response.len()) {
-            return self.end(now, registry, id, "write failed");
-        }
+        let Admitted { mount, who, room, welcome } = admitted;
+        let (greeted, framing) = match welcome {
+            Welcome::WebSocket(compression, response) => {
+                // A fresh socket takes a head's worth of bytes, or is no socket any more.
+                if socket.write(&response).ok() != Some(response.len()) {
+                    return self.end(now, registry, id, "write failed");
+                }
+                (Greeted::WebSocket(compression), Framing::WebSocket(compression))
+            }
+            Welcome::Events(opening) => {
+                // It answers no ping: as long as a pong may take.
+                socket.gives_up_after(self.seat.limits.pong);
+                (Greeted::Events(opening), Framing::Events)
+            }
+        };
         self.strangers -= 1;
         let known = match &who {
             Who::Known(who) => Some(who.user.clone()),
@@ -212,8 +273,8 @@ impl Thread {
         if let Some(user) = &known {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
         }
-        socket.state = State::Open(known);
-        self.shard.handle(now, Input::Opened(id, Peer { who, mount, compression, room }));
+        socket.state = State::Open(known, framing);
+        self.shard.handle(now, Input::Opened(id, Peer { who, mount, greeted, room }));
         if !rest.is_empty() {
             self.shard.handle(now, Input::Received(id, &mut rest));
         }
@@ -245,6 +306,11 @@ impl Thread {
             }
         }
     }
+}
+
+/// For a socket that is none any more: nobody gets it.
+fn gone() -> Turned {
+    turned(408, "the connection ended", "the connection ended")
 }
 
 /// Why nobody is let in now, whoever it is.

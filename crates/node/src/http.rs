@@ -425,6 +425,7 @@ async fn health(State(facts): State<Arc<Facts>>) -> Response {
 async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {
     let mut stats = json!({
         "total_connections": facts.health().total,
+        "streams": facts.streams(),
         "timestamp": Facts::now().to_string(),
         "connections_by_role": facts.roles(),
     });

@@ -16,7 +16,8 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(crate) fn text(facts: &Facts) -> String {
     let mut page = Page(String::with_capacity(4096));
     let health = facts.health();
-    page.gauge("connections", "WebSocket connections that are open", health.total.into());
+    page.gauge("connections", "WebSockets and streams of events that are open", health.total.into());
+    page.gauge("streams", "of the connections, streams of events", facts.streams().into());
     page.gauge("users", "users with an open connection", health.users.into());
     page.gauge("rooms", "rooms that are at home on this node", health.rooms.into());
     page.gauge(

@@ -15,9 +15,10 @@ use crate::authorizer::{Asker, Authorizer, Judged};
 use crate::away::Away;
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
-use crate::gate::{Admitted, Turned, is_guest};
+use crate::gate::{Admitted, is_guest};
 use crate::run::Thread;
 use crate::sockets::{Socket, State};
+use crate::turned::Turned;
 
 /// Why somebody whom the gate lets in is not let in yet.
 pub(crate) enum Held {
@@ -117,7 +118,7 @@ impl Doorway {
         facts: &ShardFacts,
     ) -> Option<Result<Authenticated, Refusal>> {
         // Whoever is known was asked about when it came.
-        if let (Some(authorizer), State::Open(None)) = (self.asks_who_connects(), &socket.state) {
+        if let (Some(authorizer), State::Open(None, _)) = (self.asks_who_connects(), &socket.state) {
             if self.strangers.len() >= STRANGERS_MAX {
                 return Some(Err(Refusal::busy(CROWDED_MS)));
             }

@@ -12,7 +12,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Registry, Token};
 use session::Rate;
-use shard::{Config, Input, Post, Pressure, Shard, Turn, exchange, turn};
+use shard::{Config, Framing, Input, Post, Pressure, Shard, Turn, exchange, turn};
 use vocabulary::{CloseReason, ConnectionId, Envelope, Incarnation, Now, Said, ShardId, Tick};
 
 use crate::authorizer::Authorizer;
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::door::ACCEPTS_MAX;
 use crate::doorway::Doorway;
 use crate::facts::Facts;
-use crate::gate::{Gate, turned};
+use crate::gate::Gate;
 use crate::keeper::Keeper;
 use crate::logs::{Logs, Opened};
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
@@ -32,6 +32,7 @@ use crate::owed::Owed;
 use crate::sockets::{Heard, Sockets, State};
 use crate::sparing::Sparing;
 use crate::tls::Tls;
+use crate::turned::turned;
 use crate::world::Outside;
 use crate::{Furnish, http};
 
@@ -234,11 +235,16 @@ impl Thread {
         for id in self.sockets.ids() {
             let reason = CloseReason::draining(id);
             let Some(socket) = self.sockets.get(id) else { continue };
-            if !matches!(socket.state, State::Open(_)) || socket.is_blocked() {
-                continue;
+            match &socket.state {
+                State::Greeting(_) => continue,
+                _ if socket.is_blocked() => continue,
+                // Who is gone already needs no word.
+                State::Open(_, Framing::WebSocket(_)) => {
+                    socket.write(&websocket::frame::close(reason.code(), &reason.told())).ok();
+                }
+                // It was told when to come back, when it came.
+                State::Open(_, Framing::Events) => {}
             }
-            // Who is gone already needs no word.
-            socket.write(&websocket::frame::close(reason.code(), &reason.told())).ok();
             socket.finish();
             for _ in 0..LAST_READS_MAX {
                 match socket.read(&mut unread) {
@@ -476,7 +482,7 @@ impl Thread {
             Ok(Heard::Bytes { count, more }) => {
                 match &socket.state {
                     _ if count == 0 => {}
-                    State::Open(_) => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
+                    State::Open(..) => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
                     State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..count]),
                 }
                 if more {
@@ -497,7 +503,7 @@ impl Thread {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         match &socket.state {
             State::Greeting(_) => self.strangers -= 1,
-            State::Open(_) => {
+            State::Open(..) => {
                 let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
                 self.doorway.goes(now, (id, &socket), (None, why), facts);
                 self.shard.handle(now, Input::Ended(id));

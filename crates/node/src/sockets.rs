@@ -4,10 +4,12 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::event::{Event, Source};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use shard::Framing;
 use vocabulary::{ConnectionId, ShardId, User};
 
 use crate::census::Place;
@@ -16,8 +18,8 @@ use crate::secrecy::{Secrecy, Unsealed};
 
 pub(crate) enum State {
     Greeting(Box<Greeting>),
-    /// An upgrade that was let in; its user, once that is known.
-    Open(Option<Arc<User>>),
+    /// Somebody who was let in, by what they are told; their user, once that is known.
+    Open(Option<Arc<User>>, Framing),
 }
 
 /// What the bytes travel in.
@@ -228,6 +230,15 @@ impl Socket {
     /// Something that was to be written before is not.
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked
+    }
+
+    /// Who takes nothing for so long is gone, and their end comes as one of a socket.
+    pub(crate) fn gives_up_after(&mut self, span: Duration) {
+        let stream = socket2::SockRef::from(&*self.stream());
+        // Without it, it takes as long as the kernel likes.
+        if let Err(error) = stream.set_tcp_user_timeout(Some(span)) {
+            tracing::debug!(%error, "a socket's time to give up cannot be set");
+        }
     }
 
     /// Says that nothing more will be written, so that what was written arrives before the close does.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use websocket::handshake::Upgrade;
+use crate::visit::Visit;
 
 /// The tokens of a request, and the subprotocol to agree to.
 pub(crate) struct Found<'a> {
@@ -11,10 +11,10 @@ pub(crate) struct Found<'a> {
 }
 
 /// `in_query`: whether one may stand where proxies write it into their logs.
-pub(crate) fn find<'a>(upgrade: &Upgrade<'a>, in_query: bool) -> Found<'a> {
-    let (in_protocols, agreed) = tokens_in_protocols(&upgrade.protocols);
-    let bearer = upgrade.authorization.and_then(bearer);
-    let query = upgrade.query.filter(|_| in_query);
+pub(crate) fn find<'a>(visit: &Visit<'a>, in_query: bool) -> Found<'a> {
+    let (in_protocols, agreed) = tokens_in_protocols(visit.protocols());
+    let bearer = visit.authorization.and_then(bearer);
+    let query = visit.query.filter(|_| in_query);
     let in_query = query.into_iter().flat_map(|query| parameters(query, "token"));
     let in_head = in_protocols.into_iter().chain(bearer).map(Cow::Borrowed);
     Found { tokens: in_query.chain(in_head).collect(), agreed }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use app::{Action, App, Applied, Decision, Room, UnknownFormat};
 use identity::{KeyRing, Secret, TokenRules};
-use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Origins, Path};
+use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, UNPROVEN};
 use serde_json::json;
 use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown, Word};
 use websocket::frame;
@@ -68,14 +68,22 @@ impl Furnish for Furniture {
             pace: shard::Pace::default(),
             one_per_user: None,
             joins_inbox: false,
+            one_room: false,
         }]
     }
 }
 
 fn node(secret: &Secret) -> Node {
     let (path, auth, origins) = (Path::new("/ws"), Auth::Token, Origins::All);
-    let mount =
-        MountPoint { path, auth, origins, token_in_query: true, user_in_query: false, compression: false };
+    let mount = MountPoint {
+        path,
+        auth,
+        origins,
+        token_in_query: true,
+        user_in_query: false,
+        unproven: UNPROVEN,
+        offers: Offers::WebSocket { compression: false },
+    };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use app::{Action, App, Applied, Decision, Needs, Room, UnknownFormat};
 use identity::{KeyRing, Secret, TokenRules};
-use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Origins, Path, StartError};
+use node::{
+    Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, StartError, UNPROVEN,
+};
 use serde_json::{Value, json};
 use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown};
 use websocket::handshake::Key;
@@ -88,6 +90,7 @@ impl Furnish for Furniture {
             pace,
             one_per_user: None,
             joins_inbox: false,
+            one_room: false,
         }]
     }
 }
@@ -116,8 +119,15 @@ impl Log {
 fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Node, StartError> {
     let path = Path::new("/ws");
     let (auth, origins) = (Auth::Token, Origins::All);
-    let mount =
-        MountPoint { path, auth, origins, token_in_query: true, user_in_query: false, compression: true };
+    let mount = MountPoint {
+        path,
+        auth,
+        origins,
+        token_in_query: true,
+        user_in_query: false,
+        unproven: UNPROVEN,
+        offers: Offers::WebSocket { compression: true },
+    };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = Config {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -118,7 +118,7 @@ pub(crate) fn person(out: &mut Vec<u8>, person: &Person) {
     object.end();
 }
 
-fn string(out: &mut Vec<u8>, value: &str) {
+pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
     let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     // Without a way out of the loop, so that it looks at many bytes at a time.
     if !value.bytes().fold(false, |found, byte| found | escaped(byte)) {

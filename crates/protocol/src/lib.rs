@@ -4,6 +4,7 @@
 mod hub;
 mod json;
 mod livechat;
+mod matches;
 mod names;
 mod reading;
 mod rooms;
@@ -14,6 +15,7 @@ use vocabulary::{
 
 pub use hub::HubProtocol;
 pub use livechat::LivechatProtocol;
+pub use matches::MatchProtocol;
 pub use names::Names;
 pub use reading::{is_readable, one_line};
 pub use rooms::RoomsProtocol;
@@ -168,6 +170,34 @@ pub enum Item<'a> {
         expires: Wall,
         at: Wall,
     },
+}
+
+impl Item<'_> {
+    /// Where in its room a client stands that has heard this. Nothing where more is to come before it stands there, and where the
+    /// position is another room's.
+    pub fn leads_to(&self) -> Option<Position> {
+        match *self {
+            Item::Record { position, .. } | Item::Ack { position, .. } => Some(position),
+            Item::Joined { position, .. } => position,
+            Item::Gap { upto, .. } | Item::Reset { upto, .. } => Some(upto),
+            Item::Soft { .. }
+            | Item::Announced { .. }
+            | Item::Done { .. }
+            | Item::Left { .. }
+            | Item::Refused { .. }
+            | Item::Resumed { .. }
+            | Item::Came { .. }
+            | Item::Went { .. }
+            | Item::Online { .. }
+            | Item::Offline { .. }
+            | Item::Members { .. }
+            | Item::History { .. }
+            | Item::Opened { .. }
+            | Item::Pong { .. }
+            | Item::Known { .. }
+            | Item::Expiring { .. } => None,
+        }
+    }
 }
 
 /// One client protocol. Stateless: what a client said before is the session's business.

@@ -1,7 +1,7 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
 use node::Furnish;
-use protocol::{HubProtocol, LivechatProtocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
@@ -80,6 +80,10 @@ impl Furnish for Furniture {
                 config::Speaks::Rooms => Speaks::Protocol(Box::new(RoomsProtocol)),
                 config::Speaks::Hub => Speaks::Protocol(Box::new(HubProtocol)),
                 config::Speaks::Livechat => Speaks::Protocol(Box::new(LivechatProtocol)),
+                config::Speaks::Match(side) => Speaks::Protocol(Box::new(match side {
+                    config::Side::Scorers => MatchProtocol::Scorers,
+                    config::Side::Viewers => MatchProtocol::Viewers,
+                })),
                 config::Speaks::Echo => Speaks::Echo,
             },
             app: mount.app.clone(),
@@ -97,6 +101,7 @@ impl Furnish for Furniture {
                 of_room: mount.of_room.map(|(per_second, burst)| OfRoom { per_second, burst }),
             },
             joins_inbox: mount.speaks == config::Speaks::Hub,
+            one_room: matches!(mount.speaks, config::Speaks::Match(_)),
             one_per_user: mount.one_per_user.then(|| mount.path.as_str().into()),
         };
         let echo = || Mount {
@@ -106,6 +111,7 @@ impl Furnish for Furniture {
             compress_from_bytes: 0,
             pace: Pace::default(),
             joins_inbox: false,
+            one_room: false,
             one_per_user: None,
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()

@@ -5,10 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use identity::{KeyRing, ProvingKey, Secret, TokenRules};
-use node::{Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, OnFailure, Origins};
+use node::{
+    Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, OnFailure, Origins, UNPROVEN,
+};
 use vocabulary::Asks;
 
 use crate::config::{self, Config, Hidden, MountAuth, Typed};
+
+/// As pages of live scoring know it.
+const UNPROVEN_OF_MATCHES: &str = "Unauthorized: Invalid JWT";
 
 /// The conformance suites' own mount.
 pub(crate) const ECHO: &str = "/conformance/echo";
@@ -108,6 +113,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         path: node::Path::new(&mount.path),
         auth: match mount.auth {
             MountAuth::Token => Auth::Token,
+            MountAuth::Optional => Auth::Optional,
             MountAuth::InBand => Auth::InBand,
             MountAuth::TrustPath => Auth::TrustPath,
             MountAuth::Public => Auth::Public,
@@ -115,7 +121,17 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: origins(config, &mount.allowed_origins),
         token_in_query: mount.token_in_query,
         user_in_query: mount.speaks == config::Speaks::Hub,
-        compression: matches!(mount.compression, config::Compression::From(_)),
+        unproven: match mount.speaks {
+            config::Speaks::Match(_) => UNPROVEN_OF_MATCHES,
+            _ => UNPROVEN,
+        },
+        offers: match mount.framing {
+            config::Framing::WebSocket => {
+                let compression = matches!(mount.compression, config::Compression::From(_));
+                Offers::WebSocket { compression }
+            }
+            config::Framing::Events => Offers::Events,
+        },
     };
     let echo = || MountPoint {
         path: node::Path::new(ECHO),
@@ -123,7 +139,8 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: Origins::All,
         token_in_query: false,
         user_in_query: false,
-        compression: true,
+        unproven: UNPROVEN,
+        offers: Offers::WebSocket { compression: true },
     };
     config.typed.mounts.iter().map(mount).chain(config.conformance.then(echo)).collect()
 }

@@ -81,7 +81,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     };
     let sealed = gate::tls(settings)?;
     let gate = gate::gate(&config, secret.as_ref())?;
-    let sockets_at: Vec<String> = gate.mounts.iter().map(|mount| mount.path.as_str().to_owned()).collect();
+    let sockets = gate.mounts.iter().filter(|mount| mount.offers != node::Offers::Events);
+    let sockets_at: Vec<String> = sockets.map(|mount| mount.path.as_str().to_owned()).collect();
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let ways = Ways::of(settings);
     let node = node_config(settings, gate, sealed.clone(), budget, &ways)?;

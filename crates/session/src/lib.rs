@@ -367,6 +367,16 @@ mod tests {
         assert!(matches!(closed, Some(CloseReason::RateLimit(_))));
     }
 
+    /// What a load test does that says the same wrong word ten times a second.
+    #[test]
+    fn a_client_that_is_refused_ten_times_a_second_for_a_day_is_not() {
+        let (mut session, limits) = (session(None), Limits::default());
+        for tenth in 0..864_000 {
+            assert_eq!(session.count(at(tenth * 100), &limits), Ok(()));
+            assert_eq!(session.refused(at(tenth * 100), &limits), None, "after {tenth} tenths of a second");
+        }
+    }
+
     #[test]
     fn an_ended_session_hears_nothing() {
         let (mut session, limits) = (session(None), Limits::default());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use protocol::Item;
 use vocabulary::{Class, Now, Payload, Position, Tick, Wall};
-use websocket::Compression;
 
 use crate::Shard;
+use crate::framing::Framing;
 use crate::outbox::Frame;
 
 /// Connections told in one step, and the time between two: five thousand a second and shard.
@@ -57,7 +57,7 @@ impl Shard {
         let Announcement { payload, position, at } = &announcement;
         let item = Item::Announced { payload, position: *position, at: *at };
         let Shard { connections, mounts, pen, writes, counts, .. } = self;
-        let mut made: Vec<((u8, Compression), Option<Frame>)> = Vec::new();
+        let mut made: Vec<((u8, Framing), Option<Frame>)> = Vec::new();
         let (mut told, mut next) = (0, None);
         for (slot, connection) in connections.iter_from(from) {
             if told == STEP {
@@ -65,10 +65,11 @@ impl Shard {
                 break;
             }
             told += 1;
-            if connection.session.ended().is_some() || connection.user.is_none() {
+            let hears = connection.user.is_some() && !connection.wire.is_opening();
+            if connection.session.ended().is_some() || !hears {
                 continue;
             }
-            let kind = (connection.mount, connection.compression);
+            let kind = (connection.mount, connection.wire.framing());
             let frame = match made.iter().find(|(other, _)| *other == kind) {
                 Some((_, frame)) => frame.clone(),
                 None => {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session::{Rate, Session, Who};
-use vocabulary::{CloseReason, ConnectionId, Now, Position, Refusal, RoomId, Tick, User};
-use websocket::{Compression, Decoder};
+use vocabulary::{CloseReason, ConnectionId, Now, Payload, Position, Refusal, RoomId, Tick, User};
 
+use crate::framing::{Greeted, Wire};
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::permission::Parked;
@@ -19,10 +19,20 @@ pub struct Peer {
     pub who: Who,
     /// Index of the mount it came by.
     pub mount: u8,
-    /// What the handshake agreed on.
-    pub compression: Compression,
-    /// The room that its path names, of the mount's app, and where it was left.
-    pub room: Option<(Box<str>, Option<Position>)>,
+    /// What the request asked for.
+    pub greeted: Greeted,
+    /// The room that its path names.
+    pub room: Option<Own>,
+}
+
+/// The one room that a connection is for, by its path, of the mount's app.
+#[derive(Clone, Debug)]
+pub struct Own {
+    pub name: Box<str>,
+    /// Where it was left.
+    pub since: Option<Position>,
+    /// What its join says besides.
+    pub join: Payload,
 }
 
 /// A room the client joined, or asked to join.
@@ -37,9 +47,10 @@ pub(crate) struct Subscription {
 
 pub(crate) enum Ending {
     No,
-    /// A close frame stands in the outbox; the socket ends when the peer answers, or then.
+    /// The last word stands in the outbox; the socket ends when the peer answers, or then.
     Closing {
         cut_at: Tick,
+        /// Or has no answer to give.
         answered: bool,
     },
 }
@@ -49,28 +60,24 @@ pub(crate) enum Ending {
 pub(crate) struct Connection {
     pub generation: u32,
     pub mount: u8,
-    pub compression: Compression,
     /// In some room it is catching up: when its outbox has drained there are pages to ask for.
     pub behind: bool,
     /// It owes us a pong, or does not take what we write, for longer than a healthy one would.
     pub stale: bool,
     pub outbox: Outbox,
+    pub wire: Wire,
     pub ending: Ending,
-    pub heard: Tick,
+    /// The last sign of life that we gave when there was nothing to say.
     pub pinged: Tick,
     /// The wheel looks at it then; an entry for another time is an old one.
     pub armed: Option<Tick>,
     pub session: Session,
     /// None as long as it is a stranger, which is in no room.
     pub user: Option<Arc<User>>,
-    /// The one room that it is for, and where it was left when that was said. Boxed, because most paths name none.
-    pub own: Option<Box<(RoomId, Option<Position>)>>,
+    /// The one room that it is for, and how it is joined. Boxed, because most paths name none.
+    pub own: Option<Box<(RoomId, Own)>>,
     /// A token of its is being looked at.
     pub proving: bool,
-    /// Since when a message of the peer's is unfinished. Boxed, because hardly ever one is.
-    pub begun: Option<Box<Tick>>,
-    pub control: Rate,
-    pub decoder: Decoder,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
     /// Requests that somebody is asked about. Boxed, because most have none.
@@ -108,32 +115,28 @@ impl Connection {
     pub(crate) fn new(
         now: Now,
         generation: u32,
-        peer: Peer,
-        decoder: Decoder,
-        own: Option<Box<(RoomId, Option<Position>)>>,
+        (who, mount): (Who, u8),
+        wire: Wire,
+        own: Option<Box<(RoomId, Own)>>,
         limits: &Limits,
     ) -> Connection {
-        let user = match &peer.who {
+        let user = match &who {
             Who::Known(who) => Some(who.user.clone()),
             Who::Stranger => None,
         };
         Connection {
             generation,
-            mount: peer.mount,
-            compression: peer.compression,
-            decoder,
+            mount,
+            wire,
             user,
             own,
             proving: false,
-            begun: None,
-            control: Rate::default(),
-            session: Session::begin(now, peer.who, &limits.session),
+            session: Session::begin(now, who, &limits.session),
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
             parked: None,
             behind: false,
-            heard: now.tick,
             pinged: now.tick,
             ending: Ending::No,
             stale: false,
@@ -141,14 +144,18 @@ impl Connection {
         }
     }
 
-    /// False: more pings and pongs than anybody needs.
-    pub(crate) fn counts_control(&mut self, now: Now, limits: &Limits) -> bool {
-        let spacing = std::time::Duration::from_secs(1) / limits.control_frames_per_second.max(1);
-        self.control.take(now.tick, spacing, limits.control_frames_per_second).is_ok()
-    }
-
     pub(crate) fn subscription(&mut self, room: &RoomId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.room == *room)
+    }
+
+    /// The room that whatever names none is for: its path's; or, where a connection is in one at a time, the one that it is in or
+    /// waits to be let into.
+    pub(crate) fn meant(&self, one_room: bool) -> Option<&RoomId> {
+        if let Some(own) = &self.own {
+            return Some(&own.0);
+        }
+        let joined = || self.subscriptions.last().map(|subscription| &subscription.room);
+        one_room.then(|| joined().or_else(|| self.parked.as_deref()?.joining())).flatten()
     }
 
     pub(crate) fn unsubscribe(&mut self, room: &RoomId) -> bool {
@@ -171,21 +178,30 @@ impl Connection {
         if let Some(reason) = self.session.overdue(now) {
             return Overdue::End(reason);
         }
-        if self.begun.as_deref().is_some_and(|begun| *begun + limits.message <= now.tick) {
-            return Overdue::End(CloseReason::Policy);
+        let mut alive = self.pinged;
+        if let Wire::WebSocket(socket) = &self.wire {
+            if socket.begun.as_deref().is_some_and(|begun| *begun + limits.message <= now.tick) {
+                return Overdue::End(CloseReason::Policy);
+            }
+            if socket.heard + limits.pong <= now.tick && self.pinged > socket.heard {
+                return Overdue::Silent;
+            }
+            alive = alive.max(socket.heard);
         }
-        if self.heard + limits.pong <= now.tick && self.pinged > self.heard {
-            return Overdue::Silent;
-        }
-        if self.pinged.max(self.heard) + limits.ping <= now.tick {
-            return Overdue::Ping;
-        }
-        Overdue::Nothing
+        if alive + limits.ping <= now.tick { Overdue::Ping } else { Overdue::Nothing }
     }
 
     pub(crate) fn is_overdue(&self, now: Now, limits: &Limits) -> bool {
-        let pong = self.pinged > self.heard && self.pinged + limits.stale <= now.tick;
+        let pong = self.owes_pong().is_some() && self.pinged + limits.stale <= now.tick;
         pong || self.outbox.blocked_since.is_some_and(|since| since + limits.stale <= now.tick)
+    }
+
+    /// Since when nothing was heard of a peer that was pinged. A stream's has no answer to give: that it is gone, its socket says.
+    fn owes_pong(&self) -> Option<Tick> {
+        match &self.wire {
+            Wire::WebSocket(socket) => (self.pinged > socket.heard).then_some(socket.heard),
+            Wire::Events(_) => None,
+        }
     }
 
     /// When it wants to be looked at next.
@@ -195,10 +211,14 @@ impl Connection {
         }
         // First to call it stale, then to end it.
         let owed = |since: Tick, end: Tick| if self.stale { end } else { end.min(since + limits.stale) };
-        let pinged = (self.pinged > self.heard).then(|| owed(self.pinged, self.heard + limits.pong));
-        let ping = self.pinged.max(self.heard) + limits.ping;
+        let pinged = self.owes_pong().map(|heard| owed(self.pinged, heard + limits.pong));
+        let (heard, begun) = match &self.wire {
+            Wire::WebSocket(socket) => (socket.heard, socket.begun.as_deref()),
+            Wire::Events(_) => (self.pinged, None),
+        };
+        let ping = self.pinged.max(heard) + limits.ping;
         let blocked = self.outbox.blocked_since.map(|since| owed(since, since + limits.write));
-        let begun = self.begun.as_deref().map(|begun| *begun + limits.message);
+        let begun = begun.map(|begun| *begun + limits.message);
         [pinged, blocked, begun, self.session.next_look(now)].into_iter().flatten().fold(ping, Tick::min)
     }
 }
@@ -208,6 +228,8 @@ impl Connection {
 pub(crate) struct Connections {
     slots: Vec<Option<Box<Connection>>>,
     count: usize,
+    /// Of those, streams of events.
+    streams: usize,
 }
 
 impl Connections {
@@ -216,8 +238,10 @@ impl Connections {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        if self.slots[slot].replace(Box::new(connection)).is_none() {
-            self.count += 1;
+        self.streams += usize::from(connection.wire.is_stream());
+        match self.slots[slot].replace(Box::new(connection)) {
+            Some(older) => self.streams -= usize::from(older.wire.is_stream()),
+            None => self.count += 1,
         }
     }
 
@@ -234,12 +258,18 @@ impl Connections {
         if place.as_ref()?.generation != id.generation {
             return None;
         }
+        let connection = place.take()?;
         self.count -= 1;
-        place.take()
+        self.streams -= usize::from(connection.wire.is_stream());
+        Some(connection)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.count
+    }
+
+    pub(crate) fn streams(&self) -> usize {
+        self.streams
     }
 
     /// From that slot on.

@@ -65,7 +65,7 @@ impl Row {
         let frame = |news: &RecordNews| {
             let shown = sight(&news.sights, audience)?;
             let item = Item::Record { room: name, shown, position: news.position, at: news.at };
-            Some((mount.frame(pen, format.compression, &item)?, class_in(room, shown.class)))
+            Some((mount.frame(pen, format.framing, &item)?, class_in(room, shown.class)))
         };
         let frames: Vec<_> = records.iter().map(frame).collect();
         let alike = frames.iter().flatten().all(|(_, class)| *class == Class::Record);
@@ -98,15 +98,16 @@ impl OneByOne<'_> {
     fn queue(&mut self, id: ConnectionId, connection: &mut Connection) -> Option<usize> {
         for (index, news) in self.records.iter().enumerate() {
             let acks = news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)).count();
-            let (frame, messages, class) = if acks == 0 {
-                let Some((frame, class)) = &self.row.frames[index] else { continue };
-                (frame.clone(), 1, *class)
+            let made = if acks == 0 {
+                self.row.frames[index].clone().map(|(frame, class)| (frame, 1, class))
             } else {
-                (self.acks(news, id, connection), acks as u32, Class::Record)
+                self.acks(news, id, connection).map(|frame| (frame, acks as u32, Class::Record))
             };
-            match (self.writes.queue_row(id, connection, frame, messages, class), class) {
-                (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
-                _ => {}
+            if let Some((frame, messages, class)) = made {
+                match (self.writes.queue_row(id, connection, frame, messages, class), class) {
+                    (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
+                    _ => {}
+                }
             }
             for _ in 0..acks {
                 connection.session.answered();
@@ -115,20 +116,21 @@ impl OneByOne<'_> {
         None
     }
 
-    /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet.
-    fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Frame {
-        let (reader, compression) = (connection.reader(), connection.compression);
+    /// In one piece: an id that was sent twice before it was stored is acknowledged twice, or not yet. None: the protocol has no
+    /// word for any of them.
+    fn acks(&mut self, news: &RecordNews, id: ConnectionId, connection: &Connection) -> Option<Frame> {
+        let (reader, framing) = (connection.reader(), connection.wire.framing());
         let shown = sight(&news.sights, self.audience);
         let mut all: Option<Frame> = None;
         for ack in news.acks.iter().filter(|ack| ack.to.asker.connection() == Some(id)) {
             let room = spelled(self.room, ack.to.tag.full_name);
             let (tag, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
             let item = Item::Ack { room, id: tag, position: news.position, at: news.at, reply, shown };
-            let Some(frame) = self.mount.frame_for(reader, self.pen, compression, &item) else { continue };
+            let Some(frame) = self.mount.frame_for(reader, self.pen, framing, &item) else { continue };
             self.counts.frames_encoded += 1;
             all = Some(all.map_or(frame.clone(), |before| [&*before, &*frame].concat().into()));
         }
-        all.unwrap_or_default()
+        all
     }
 }
 

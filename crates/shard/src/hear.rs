@@ -11,6 +11,7 @@ use websocket::{Event, Violation};
 
 use crate::Shard;
 use crate::connection::{Ending, Subscription};
+use crate::framing::Wire;
 use crate::speech::{Raw, Speaks, spelled};
 
 /// Pongs that wait for one socket: a newer one takes the place of the oldest, so that a flood of pings costs no more.
@@ -24,15 +25,24 @@ pub(crate) fn is_pong(class: Class) -> bool {
 impl Shard {
     pub(crate) fn received(&mut self, now: Now, id: ConnectionId, bytes: &mut [u8]) {
         let Some(connection) = self.connections.get(id) else { return };
-        connection.heard = now.tick;
+        let socket = match &mut connection.wire {
+            Wire::WebSocket(socket) => socket,
+            Wire::Events(stream) => {
+                if !stream.passes_over(bytes.len()) {
+                    self.end(now, id, CloseReason::Policy);
+                }
+                return;
+            }
+        };
+        socket.heard = now.tick;
         if std::mem::take(&mut connection.stale) {
             self.overdue.remove(&id);
         }
         // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
-        let lent = self.mounts[usize::from(connection.mount)].decoder(connection.compression);
-        let mut decoder = std::mem::replace(&mut connection.decoder, lent);
+        let lent = self.mounts[usize::from(connection.mount)].decoder(socket.compression);
+        let mut decoder = std::mem::replace(&mut socket.decoder, lent);
         let mut inflater = std::mem::take(&mut self.inflater);
-        let mut began = connection.begun.take();
+        let mut began = socket.begun.take();
         for event in decoder.feed(&mut inflater, bytes) {
             match event {
                 Ok(event) => {
@@ -46,10 +56,11 @@ impl Shard {
         }
         self.inflater = inflater;
         let Some(connection) = self.connections.get(id) else { return };
+        let Wire::WebSocket(socket) = &mut connection.wire else { return };
         let unfinished = decoder.unfinished().is_some();
-        connection.decoder = decoder;
+        socket.decoder = decoder;
         let is_new = began.is_none();
-        connection.begun = unfinished.then(|| began.unwrap_or_else(|| Box::new(now.tick)));
+        socket.begun = unfinished.then(|| began.unwrap_or_else(|| Box::new(now.tick)));
         if unfinished && is_new {
             self.arm(now, id);
         }
@@ -66,6 +77,11 @@ impl Shard {
             }
             return;
         }
+        let limits = self.limits;
+        let mut counts_control = || match &mut connection.wire {
+            Wire::WebSocket(socket) => socket.counts_control(now, &limits),
+            Wire::Events(_) => false,
+        };
         let echoes = matches!(self.mounts[usize::from(connection.mount)].speaks, Speaks::Echo);
         match event {
             Event::Text(text) if echoes => self.echo(id, (Opcode::Text, text.as_bytes())),
@@ -77,7 +93,7 @@ impl Shard {
                     Refusal::new(Code::InvalidFormat, "invalid message format: a message is a text frame");
                 self.refuse(now, id, Tag::default(), None, &refusal);
             }
-            Event::Ping(_) | Event::Pong(_) if !connection.counts_control(now, &self.limits) => {
+            Event::Ping(_) | Event::Pong(_) if !counts_control() => {
                 self.end(now, id, CloseReason::Policy);
             }
             Event::Ping(payload) => {
@@ -95,7 +111,8 @@ impl Shard {
         self.counts.messages_heard += 1;
         let Some(connection) = self.connections.get(id) else { return };
         let mount = &self.mounts[usize::from(connection.mount)];
-        let frame = mount.frame_of(&mut self.pen, connection.compression, raw);
+        let Wire::WebSocket(socket) = &connection.wire else { return };
+        let frame = mount.frame_of(&mut self.pen, socket.compression, raw);
         let _ = self.push(id, frame, Class::Control);
     }
 
@@ -116,7 +133,7 @@ impl Shard {
         let mount = &self.mounts[usize::from(connection.mount)];
         let limits = mount.limits(&self.limits.session);
         let counted = connection.session.count(now, &limits);
-        let request = match mount.decode(&self.apps, connection.own.as_ref().map(|own| &own.0), text) {
+        let request = match mount.decode(&self.apps, connection.meant(mount.one_room), text) {
             Some(Ok(request)) => request,
             Some(Err(Misheard { tag, room, refusal })) => {
                 let refusal = counted.err().unwrap_or(refusal);
@@ -328,6 +345,9 @@ impl Shard {
         refusal: &Refusal,
     ) {
         self.counts.refused += 1;
+        if self.connections.get(id).is_some_and(|connection| connection.wire.is_stream()) {
+            return self.refuse_stream(now, id, refusal);
+        }
         let item = Item::Refused { room, id: tag.id.as_deref(), refusal, at: now.wall };
         self.send(id, &item);
         let limits = self.limits.session;
@@ -345,9 +365,13 @@ impl Shard {
         if connection.session.ended().is_some() {
             return;
         }
+        if connection.wire.is_opening() {
+            self.open_stream(id);
+        }
+        let Some(connection) = self.connections.get(id) else { return };
         let mount = &self.mounts[usize::from(connection.mount)];
-        if let Some(frame) = mount.frame_for(connection.reader(), &mut self.pen, connection.compression, item)
-        {
+        let framing = connection.wire.framing();
+        if let Some(frame) = mount.frame_for(connection.reader(), &mut self.pen, framing, item) {
             self.counts.frames_encoded += 1;
             let _ = self.push(id, frame, Class::Control);
         }

@@ -14,6 +14,7 @@
 mod announce;
 mod connection;
 mod deliver;
+mod framing;
 mod hear;
 mod identify;
 mod limits;
@@ -23,6 +24,7 @@ mod outbox;
 mod permission;
 mod pressure;
 mod speech;
+mod streams;
 mod trace;
 mod turn;
 mod wheel;
@@ -42,7 +44,8 @@ use vocabulary::{
 pub use announce::Announcement;
 use announce::Announcements;
 use connection::Connections;
-pub use connection::Peer;
+pub use connection::{Own, Peer};
+pub use framing::{Framing, Greeted, Opening};
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
@@ -164,6 +167,8 @@ vocabulary::counts! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     pub connections: usize,
+    /// Of those, streams of events.
+    pub streams: usize,
     /// Users with an open socket whose home is this shard; the node's sum has each once.
     pub users: usize,
     pub rooms_here: usize,
@@ -341,6 +346,7 @@ impl Shard {
         let (rooms_at_home, users) = self.rooms.sizes();
         Sizes {
             connections: self.connections.len(),
+            streams: self.connections.streams(),
             users,
             rooms_here: self.locals.len(),
             rooms_at_home,

@@ -8,6 +8,7 @@ use vocabulary::{
 };
 
 use crate::connection::{Connection, Ending, Overdue, Peer};
+use crate::framing::{Greeted, Stream, WebSocket, Wire, last_word};
 use crate::{Output, Shard, members};
 
 /// Every connection is looked at within this time, which is less than a round of the wheel.
@@ -16,10 +17,16 @@ const LOOK_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 impl Shard {
     pub(crate) fn opened(&mut self, now: Now, id: ConnectionId, peer: Peer) {
         self.counts.opened += 1;
-        let mount = &self.mounts[usize::from(peer.mount)];
-        let decoder = mount.decoder(peer.compression);
-        let own = peer.room.as_ref().map(|(name, since)| Box::new((RoomId::new(&mount.app, name), *since)));
-        let connection = Connection::new(now, id.generation, peer, decoder, own, &self.limits);
+        let Peer { who, mount: by, greeted, room } = peer;
+        let mount = &self.mounts[usize::from(by)];
+        let wire = match greeted {
+            Greeted::WebSocket(compression) => {
+                Wire::WebSocket(WebSocket::new(now, compression, mount.decoder(compression)))
+            }
+            Greeted::Events(opening) => Wire::Events(Stream::new(opening)),
+        };
+        let own = room.map(|own| Box::new((RoomId::new(&mount.app, &own.name), own)));
+        let connection = Connection::new(now, id.generation, (who, by), wire, own, &self.limits);
         self.connections.insert(id, connection);
         self.arm(now, id);
         self.enrol(now, id);
@@ -33,11 +40,18 @@ impl Shard {
         let Some(user) = connection.user.clone() else { return };
         let joins_inbox = self.mounts[usize::from(connection.mount)].joins_inbox;
         let own = connection.own.clone();
-        let named = own.as_ref().map(|own| own.0.name());
-        self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
-        if let Some((room, since)) = own.map(|own| *own) {
-            let verb = Verb::Join { since, payload: Payload::from_static(b"{}") };
+        let is_stream = connection.wire.is_stream();
+        // A stream begins when its room has answered, and is of that room alone.
+        if !is_stream {
+            let named = own.as_ref().map(|own| own.0.name());
+            self.send(id, &Item::Opened { client: id, user: &user, room: named, at: now.wall });
+        }
+        if let Some((room, own)) = own.map(|own| *own) {
+            let verb = Verb::Join { since: own.since, payload: own.join };
             self.ask(now, id, Asked { tag: Tag::default(), room, verb });
+        }
+        if is_stream {
+            return;
         }
         let room = user.person.id.inbox();
         // A token that allows other rooms alone is obeyed without a word: nobody asked.
@@ -55,10 +69,11 @@ impl Shard {
         self.dispatch(now, Command::Roster { user, connection: id, here: true, claims });
     }
 
-    /// A connection that is for one room alone may not be there: it has no other to be in.
+    /// A connection that is for one room alone may not be there: it has no other to be in, unless it may ask again.
     pub(crate) fn end_if_own(&mut self, now: Now, id: ConnectionId, room: &RoomId, refusal: &Refusal) {
-        let own = self.connections.get(id).and_then(|connection| connection.own.as_ref());
-        if own.is_some_and(|own| own.0 == *room) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let asks_again = self.mounts[usize::from(connection.mount)].one_room;
+        if !asks_again && connection.own.as_ref().is_some_and(|own| own.0 == *room) {
             let will_pass = !refusal.code.is_clients_fault();
             self.end(now, id, if will_pass { CloseReason::InternalError } else { CloseReason::Forbidden });
         }
@@ -72,7 +87,7 @@ impl Shard {
             return self.cut(now, id, reason);
         }
         // Who broke a rule of the protocol is not understood any more, not even if it answers.
-        if connection.decoder.is_ended() {
+        if matches!(&connection.wire, Wire::WebSocket(socket) if socket.decoder.is_ended()) {
             self.outputs.push_back(Output::Finish(id));
             return;
         }
@@ -100,26 +115,38 @@ impl Shard {
         }
     }
 
-    /// Ends the conversation: what is queued goes out, then the close frame, and the peer has a moment to answer.
+    /// Ends the conversation: what is queued goes out, then the close frame, and the peer has a moment to answer. A stream has no
+    /// such frame, and nobody to answer.
     pub(crate) fn end(&mut self, now: Now, id: ConnectionId, reason: CloseReason) {
         let Some(connection) = self.connections.get(id) else { return };
         if connection.session.ended().is_some() {
             return;
         }
+        let (is_stream, is_open) = (connection.wire.is_stream(), !connection.wire.is_opening());
+        if is_stream {
+            self.tell_end(now, id, reason);
+        }
+        let Some(connection) = self.connections.get(id) else { return };
         connection.session.end(reason);
         connection.parked = None;
         let closed = Happening::Closed { code: reason.code(), words: reason.words().into() };
         self.trace(now, id, closed);
         let Some(connection) = self.connections.get(id) else { return };
-        let answered = matches!(reason, CloseReason::Echo(_));
+        let answered = is_stream || matches!(reason, CloseReason::Echo(_));
         connection.ending = Ending::Closing { cut_at: now.tick + self.limits.close, answered };
         let frame = match reason {
-            CloseReason::Echo(0) => websocket::frame::close_without_code(),
-            _ => websocket::frame::close(reason.code(), &reason.told()),
+            _ if is_stream => last_word(reason).filter(|_| is_open),
+            CloseReason::Echo(0) => Some(websocket::frame::close_without_code().into()),
+            _ => Some(websocket::frame::close(reason.code(), &reason.told()).into()),
         };
         self.leave_all(now, id);
-        let _ = self.push(id, frame.into(), Class::Control);
+        if let Some(frame) = frame {
+            let _ = self.push(id, frame, Class::Control);
+        }
         self.arm(now, id);
+        if self.connections.get(id).is_some_and(|connection| connection.outbox.is_empty()) {
+            self.drained(now, id);
+        }
     }
 
     /// Ends the conversation with a peer that does not read. What waits for it is forgotten, because it resumes from
@@ -228,7 +255,13 @@ impl Shard {
             Overdue::Nothing => {}
             Overdue::Ping => {
                 connection.pinged = now.tick;
-                let _ = self.push(id, websocket::frame::ping(&[]).into(), Class::Control);
+                // A stream's head says as much.
+                if connection.wire.is_opening() {
+                    self.open_stream(id);
+                } else {
+                    let frame = connection.wire.sign_of_life();
+                    let _ = self.push(id, frame, Class::Control);
+                }
             }
             Overdue::Silent => {
                 self.counts.stale_removed += 1;

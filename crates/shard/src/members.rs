@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use vocabulary::{Ack, Audience, ConnectionId, Position, RecordNews, RoomId};
-use websocket::Compression;
+
+use crate::framing::Framing;
 
 /// How a member's frames are written: members of the same format share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +13,7 @@ pub(crate) struct Format {
     /// Index of the protocol.
     pub speech: u8,
     pub full_name: bool,
-    pub compression: Compression,
+    pub framing: Framing,
 }
 
 /// ```text

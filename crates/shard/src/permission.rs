@@ -55,6 +55,12 @@ fn payload_bytes(asked: &Asked) -> usize {
 }
 
 impl Parked {
+    /// The room of a join that waits.
+    pub(crate) fn joining(&self) -> Option<&RoomId> {
+        let join = self.waiting.iter().find(|it| matches!(it.asked.verb, Verb::Join { .. }))?;
+        Some(&join.asked.room)
+    }
+
     fn has(&self, room: &RoomId) -> bool {
         self.waiting.iter().any(|it| it.asked.room == *room)
     }

@@ -8,6 +8,7 @@ use vocabulary::{RoomId, User, is_built_in};
 use websocket::frame::{Header, Opcode};
 use websocket::{Compression, Decoder, Deflater, Role};
 
+use crate::framing::Framing;
 use crate::outbox::Frame;
 
 /// A mount point as a shard needs it. Path, origins and tokens are the shell's business.
@@ -22,6 +23,9 @@ pub struct Mount {
     pub pace: Pace,
     /// Each connection is in the inbox of its user from the beginning, for protocols whose clients know of none.
     pub joins_inbox: bool,
+    /// A connection is in one room at a time, which its path or a message of its names, and what it says without naming one is for that.
+    /// Who may not be there may ask again.
+    pub one_room: bool,
     /// Each user has one connection here, the newest: the name under which that is known on every node.
     pub one_per_user: Option<Arc<str>>,
 }
@@ -94,8 +98,8 @@ impl Mount {
     }
 
     /// One item as a whole frame, header and all, for several to share.
-    pub(crate) fn frame(&self, pen: &mut Pen, compression: Compression, item: &Item<'_>) -> Option<Frame> {
-        self.frame_for(None, pen, compression, item)
+    pub(crate) fn frame(&self, pen: &mut Pen, framing: Framing, item: &Item<'_>) -> Option<Frame> {
+        self.frame_for(None, pen, framing, item)
     }
 
     /// The same for one reader alone.
@@ -103,12 +107,18 @@ impl Mount {
         &self,
         reader: Option<&User>,
         pen: &mut Pen,
-        compression: Compression,
+        framing: Framing,
         item: &Item<'_>,
     ) -> Option<Frame> {
         let protocol = self.protocol()?;
-        pen.begin();
-        protocol.encode(reader, item, &mut pen.page).then(|| pen.frame(Opcode::Text, compression, self))
+        match framing {
+            Framing::WebSocket(compression) => {
+                pen.begin();
+                let written = protocol.encode(reader, item, &mut pen.page);
+                written.then(|| pen.frame(Opcode::Text, compression, self))
+            }
+            Framing::Events => pen.event(item, |page| protocol.encode(reader, item, page)),
+        }
     }
 
     /// A message as it came.
@@ -140,6 +150,27 @@ impl Pen {
     fn begin(&mut self) {
         self.page.clear();
         self.page.resize(HEADER_BYTES_MAX, 0);
+    }
+
+    /// A message as an event: with where its reader stands when it has read it, where it says that.
+    fn event(&mut self, item: &Item<'_>, write: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<Frame> {
+        self.page.clear();
+        if let Some(position) = item.leads_to() {
+            self.page.extend_from_slice(format!("id: {position}\n").as_bytes());
+        }
+        self.page.extend_from_slice(b"data: ");
+        let start = self.page.len();
+        if !write(&mut self.page) {
+            return None;
+        }
+        // A line break would end the event. In JSON a bare one is white space.
+        for byte in &mut self.page[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        self.page.extend_from_slice(b"\n\n");
+        Some(self.page[..].into())
     }
 
     fn frame(&mut self, opcode: Opcode, compression: Compression, mount: &Mount) -> Frame {

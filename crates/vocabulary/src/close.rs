@@ -54,7 +54,12 @@ impl CloseReason {
 
     /// Those who are sent away in one moment do not come back in one.
     pub fn draining(who: ConnectionId) -> CloseReason {
-        CloseReason::Draining(who.slot.wrapping_mul(2_654_435_761) % 1000)
+        CloseReason::Draining(CloseReason::spread(who, 1000))
+    }
+
+    /// A moment below `ms`, which for neighbours is another one.
+    pub fn spread(who: ConnectionId, ms: u32) -> u32 {
+        who.slot.wrapping_mul(2_654_435_761) % ms.max(1)
     }
 
     pub fn code(self) -> u16 {

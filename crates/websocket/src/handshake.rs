@@ -55,6 +55,37 @@ pub struct Upgrade<'a> {
     pub request: Request<'a>,
 }
 
+/// A request for something that is to be read, in which what HTTP asks of one holds.
+pub struct Get<'a> {
+    pub path: &'a str,
+    /// Without its question mark.
+    pub query: Option<&'a str>,
+    /// Empty where HTTP/1.0 said none.
+    pub host: &'a str,
+    pub origin: Option<&'a str>,
+    pub authorization: Option<&'a str>,
+}
+
+impl<'a> Get<'a> {
+    /// Nothing if it asks for anything else.
+    pub fn of(request: &Request<'a>) -> Option<Result<Get<'a>, Refusal>> {
+        (request.method == "GET").then(|| Get::parse(request))
+    }
+
+    fn parse(request: &Request<'a>) -> Result<Get<'a>, Refusal> {
+        if request.has_body() {
+            return Err(Refusal::HasBody);
+        }
+        let host = match request.one("host")? {
+            None if request.minor_version == 0 => "",
+            host => host.filter(|host| is_host(host)).ok_or(Refusal::Host)?,
+        };
+        let (path, query) = request.path_and_query()?;
+        let (origin, authorization) = (request.one("origin")?, request.one("authorization")?);
+        Ok(Get { path, query, host, origin, authorization })
+    }
+}
+
 impl Reader {
     /// `received` is everything since the connection was opened, or since the end of the last request.
     pub fn read<'a>(&mut self, received: &'a [u8]) -> Head<'a> {
@@ -115,13 +146,7 @@ impl<'a> Upgrade<'a> {
             return Err(Refusal::Version);
         }
         let key = request.one("sec-websocket-key")?.and_then(Key::parse).ok_or(Refusal::Key)?;
-        let (path, query) = request
-            .target
-            .split_once('?')
-            .map_or((request.target, None), |(path, query)| (path, Some(query)));
-        if !path.starts_with('/') || !request.target.is_ascii() || request.target.contains('#') {
-            return Err(Refusal::Target);
-        }
+        let (path, query) = request.path_and_query()?;
         Ok(Upgrade {
             path,
             query,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session::Who;
-use shard::Peer;
+use shard::{Greeted, Peer};
 use vocabulary::{CloseReason, ConnectionId, ShardId, Tick, User, Wall};
 use websocket::{Compression, Decoder, Event as Frame, Role, Window, frame};
 
@@ -68,7 +68,8 @@ impl World {
             1 => Compression::Deflate(Window::MAX),
             _ => Window::from_bits(9).map_or(Compression::Off, Compression::Deflate),
         };
-        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount, compression, room: None }));
+        let greeted = Greeted::WebSocket(compression);
+        cell.sockets.push_back(AtSocket::Opened(connection, Peer { who, mount, greeted, room: None }));
         let limits = websocket::Limits { message_bytes_max: 4 << 20, fragments_max: 128 };
         let trickle = match self.random.per_mille(self.scenario.slow_readers) {
             true => self.random.pick(&[20, 100, 400]),

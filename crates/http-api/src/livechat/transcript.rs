@@ -5,8 +5,6 @@ use std::fmt::Write;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::bodies::Pairs;
@@ -14,6 +12,7 @@ use super::visitors::with_more;
 use super::{Answer, Shared, ok};
 use crate::answers::Fault;
 use crate::asked::{self, Asked, Id};
+use crate::printed::{self, escaped};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1c1a17;background:#fff}\
     h1{font-size:1.4rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:#5c564c}dd{margin:0}\
@@ -45,35 +44,12 @@ pub(super) async fn of_session(State(livechat): Shared, id: Id, headers: HeaderM
         }
         Some("html") => {
             messages.retain(|message| with_notes || message["type"] != NOTE);
-            let fields = [
-                (CONTENT_TYPE, "text/html; charset=utf-8"),
-                (CACHE_CONTROL, "no-store"),
-                (
-                    CONTENT_SECURITY_POLICY,
-                    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-                ),
-            ];
-            Ok((fields, page(&session, &messages, more.is_some())).into_response())
+            Ok(printed::page(page(&session, &messages, more.is_some())))
         }
         Some(other) => {
             Err(Fault::field("format", format!("format must be json or html, got {other:?}")).into())
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => written.push_str("&amp;"),
-            '<' => written.push_str("&lt;"),
-            '>' => written.push_str("&gt;"),
-            '"' => written.push_str("&quot;"),
-            '\'' => written.push_str("&#39;"),
-            c => written.push(c),
-        }
-    }
-    written
 }
 
 fn page(session: &Value, messages: &[Value], more: bool) -> String {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use protocol::{HubProtocol, LivechatProtocol, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, Names, Protocol, RoomsProtocol};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vocabulary as v;
@@ -20,16 +20,19 @@ pub(crate) enum Tongue {
     Rooms,
     Hub,
     Livechat,
+    /// Of a scorer, who is in a match.
+    Match,
 }
 
 impl Tongue {
-    pub(crate) const ALL: [Tongue; 3] = [Tongue::Rooms, Tongue::Hub, Tongue::Livechat];
+    pub(crate) const ALL: [Tongue; 4] = [Tongue::Rooms, Tongue::Hub, Tongue::Livechat, Tongue::Match];
 
     pub(crate) fn protocol(self) -> &'static dyn Protocol {
         match self {
             Tongue::Rooms => &RoomsProtocol,
             Tongue::Hub => &HubProtocol,
             Tongue::Livechat => &LivechatProtocol,
+            Tongue::Match => &MatchProtocol::Scorers,
         }
     }
 
@@ -38,6 +41,7 @@ impl Tongue {
             Tongue::Rooms => "rooms",
             Tongue::Hub => "hub",
             Tongue::Livechat => "livechat",
+            Tongue::Match => "match",
         }
     }
 }
@@ -193,15 +197,18 @@ fn word(app: &str, name: &str) -> Option<v::Word> {
     Some(word(leaked(name.0)))
 }
 
-/// The mount of all golden files: short names belong to `chat`, and `match` and `user` are apps too.
+/// The mount of all golden files: short names belong to `chat`, unless a protocol is one app's, and `match` and `user` are apps too.
 pub(crate) fn names(tongue: Tongue) -> Names<'static> {
     static SESSION: LazyLock<v::RoomId> =
         LazyLock::new(|| v::RoomId::new("support", "550e8400-e29b-41d4-a716-446655440000"));
+    static MATCH: LazyLock<v::RoomId> = LazyLock::new(|| v::RoomId::new("scores", "m-abc123"));
     let (app, own) = match tongue {
         Tongue::Livechat => ("support", Some(&*SESSION)),
+        Tongue::Match => ("scores", Some(&*MATCH)),
         Tongue::Rooms | Tongue::Hub => ("chat", None),
     };
-    Names { app, is_app: &|name| matches!(name, "chat" | "match" | "support" | "user"), own, word: &word }
+    let is_app = &|name: &str| matches!(name, "chat" | "match" | "scores" | "support" | "user");
+    Names { app, is_app, own, word: &word }
 }
 
 fn understood(asked: v::Asked) -> Asked {

@@ -11,8 +11,8 @@ use super::kind::File;
 use super::rows::SECRET_BYTES_MIN;
 use super::settings::{Entry, Section, Settings};
 use super::typed::{
-    ApiKey, Auth, Authorizer, Chat, Compression, Hidden, Key, KeySet, KeysAt, Limits, Log, LogFormat, Mount,
-    MountAuth, Nats, Proof, Redis, Signing, Speaks, Tls, Typed, WebSocket,
+    ApiKey, Auth, Authorizer, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Limits, Log,
+    LogFormat, Mount, MountAuth, Nats, Proof, Redis, Side, Signing, Speaks, Tls, Typed, WebSocket,
 };
 use super::{bridges, kafka, support};
 use crate::options::{self, Engine};
@@ -267,18 +267,22 @@ const ROOM_BURST: u32 = 20;
 fn app_of(speaks: Speaks) -> &'static str {
     match speaks {
         Speaks::Livechat => "support",
+        Speaks::Match(_) => "scores",
         Speaks::Rooms | Speaks::Hub | Speaks::Echo => "chat",
     }
 }
 
-/// The longest text of a session in the widest letters, with all the attachments that it may have.
-const SESSION_MESSAGE_BYTES: u32 = 64 << 10;
+/// The longest text of a session in the widest letters, with all the attachments that it may have; and the whole state of a
+/// scorer's page, with two squads and the figures of each player.
+const LONG_MESSAGE_BYTES: u32 = 64 << 10;
 
 fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
     let speaks = match section.get::<String>("protocol").as_str() {
         "hub" => Speaks::Hub,
         "livechat" => Speaks::Livechat,
+        "match" if section.get("viewers") => Speaks::Match(Side::Viewers),
+        "match" => Speaks::Match(Side::Scorers),
         "echo" => Speaks::Echo,
         _ => Speaks::Rooms,
     };
@@ -287,7 +291,7 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
         path: section.get("path"),
         of_room: match (speaks, of_room) {
-            (Speaks::Rooms | Speaks::Livechat | Speaks::Echo, (None, None)) => None,
+            (Speaks::Rooms | Speaks::Livechat | Speaks::Match(_) | Speaks::Echo, (None, None)) => None,
             (_, (per_second, burst)) => {
                 Some((per_second.unwrap_or(ROOM_PER_SECOND), burst.unwrap_or(ROOM_BURST)))
             }
@@ -295,18 +299,27 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         speaks,
         app: section.maybe("app").unwrap_or_else(|| app_of(speaks).to_owned()),
         auth: match section.get::<String>("auth").as_str() {
+            "optional" => MountAuth::Optional,
             "in-band" => MountAuth::InBand,
             "trust-path" => MountAuth::TrustPath,
             "public" => MountAuth::Public,
             _ => MountAuth::Token,
+        },
+        framing: match section.get::<String>("framing").as_str() {
+            "events" => Framing::Events,
+            _ => Framing::WebSocket,
         },
         allowed_origins: section
             .maybe("allowed_origins")
             .unwrap_or_else(|| websocket.allowed_origins.clone()),
         token_in_query: section.maybe("token_in_query").unwrap_or(auth.token_in_query),
         max_message_size: section.maybe("max_message_size").unwrap_or(match speaks {
-            Speaks::Livechat => websocket.max_message_size.max(SESSION_MESSAGE_BYTES),
-            Speaks::Rooms | Speaks::Hub | Speaks::Echo => websocket.max_message_size,
+            Speaks::Livechat | Speaks::Match(Side::Scorers) => {
+                websocket.max_message_size.max(LONG_MESSAGE_BYTES)
+            }
+            Speaks::Rooms | Speaks::Hub | Speaks::Match(Side::Viewers) | Speaks::Echo => {
+                websocket.max_message_size
+            }
         }),
         messages_per_second: section.maybe("messages_per_second"),
         burst: section.maybe("burst"),

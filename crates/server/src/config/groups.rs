@@ -5,7 +5,7 @@ use super::rows::{HOUR, ORIGIN, SECOND, SECRET, TEXT, URL, bytes, count, span};
 use super::schema::{Group, Row};
 
 const MOUNT: Form = Form {
-    expected: "a path such as /ws, with at most one each of {user}, {session} and {type} as whole segments",
+    expected: "a path such as /ws, with at most one each of {user}, {session}, {match} and {type} as whole segments",
     holds: is_mount,
 };
 
@@ -107,25 +107,31 @@ pub(super) const GROUPS: &[Group] = &[
                 "path",
                 Kind::Text(MOUNT),
                 "/ws",
-                "Where it is; `{user}` stands for the user's id, and for livechat `{session}` for the session and `{type}` for the user's role.",
+                "Where it is; `{user}` stands for the user's id, for livechat `{session}` for the session and `{type}` for the user's role, for match `{match}` for the match.",
             ),
             Row::new(
                 "protocol",
-                Kind::Choice(&["rooms", "hub", "livechat", "echo"]),
+                Kind::Choice(&["rooms", "hub", "livechat", "match", "echo"]),
                 "rooms",
-                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; livechat: by those of docs/seed-000.md; echo only with --conformance.",
+                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; livechat: by those of docs/seed-000.md; match: by those of docs/seed-003.md; echo only with --conformance.",
             ),
             Row::without(
                 "app",
-                Kind::Choice(&["chat", "support"]),
-                "livechat: support; others: chat",
+                Kind::Choice(&["chat", "support", "scores"]),
+                "livechat: support; match: scores; others: chat",
                 "The app that short room names belong to.",
             ),
             Row::new(
                 "auth",
-                Kind::Choice(&["token", "in-band", "trust-path", "public"]),
+                Kind::Choice(&["token", "optional", "in-band", "trust-path", "public"]),
                 "token",
-                "Who may connect: holders of a token, shown before the upgrade or in the first message; whoever the path says; anybody.",
+                "Who may connect: holders of a token, shown before the upgrade; those and, as guests, whoever shows none; holders who show it in the first message; whoever the path says; anybody.",
+            ),
+            Row::new(
+                "framing",
+                Kind::Choice(&["websocket", "events"]),
+                "websocket",
+                "How it is told: events, a stream of server-sent events by plain HTTP, for clients that only read; its path needs `{match}`.",
             ),
             Row::without(
                 "allowed_origins",
@@ -144,7 +150,7 @@ pub(super) const GROUPS: &[Group] = &[
             Row::without(
                 "max_message_size",
                 bytes(128, 16 << 20),
-                "as websocket.max_message_size; livechat: at least 64KiB",
+                "as websocket.max_message_size; livechat and match, but for viewers: at least 64KiB",
                 "One message of a client here.",
             ),
             Row::without(
@@ -178,6 +184,12 @@ pub(super) const GROUPS: &[Group] = &[
                 "Agree to permessage-deflate here.",
             ),
             Row::new(
+                "viewers",
+                Kind::Switch,
+                "false",
+                "For match: who comes here watches, and nobody scores, whatever their token allows.",
+            ),
+            Row::new(
                 "one_per_user",
                 Kind::Switch,
                 "false",
@@ -190,8 +202,23 @@ pub(super) const GROUPS: &[Group] = &[
             &[],
             &[("path", "/api/v1/ws"), ("protocol", "hub")],
             &[("path", "/ws/{session}/{user}/{type}"), ("protocol", "livechat")],
+            &[("path", "/ws/scorer"), ("protocol", "match")],
+            &[("path", "/ws/viewer"), ("protocol", "match"), ("auth", "optional"), ("viewers", "true")],
+            &[
+                ("path", "/ws/match/{match}"),
+                ("protocol", "match"),
+                ("auth", "optional"),
+                ("viewers", "true"),
+            ],
+            &[
+                ("path", "/api/matches/{match}/events"),
+                ("protocol", "match"),
+                ("auth", "optional"),
+                ("framing", "events"),
+                ("viewers", "true"),
+            ],
         ],
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, and one at /ws/{session}/{user}/{type} for livechat clients.",
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, one at /ws/{session}/{user}/{type} for livechat clients, and for those of matches /ws/scorer, and /ws/viewer and /ws/match/{match} for viewers, with or without a token, who may also read events at /api/matches/{match}/events.",
     },
 ];
 
@@ -201,8 +228,8 @@ fn is_mount(text: &str) -> bool {
         !segment.is_empty()
             && segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'))
     };
-    let named = |segment: &str| matches!(segment, "{user}" | "{session}" | "{type}");
+    let named = |segment: &str| matches!(segment, "{user}" | "{session}" | "{match}" | "{type}");
     let once = |name: &str| text.matches(name).count() <= 1;
     rest.split('/').all(|segment| named(segment) || word(segment))
-        && ["{user}", "{session}", "{type}"].into_iter().all(once)
+        && ["{user}", "{session}", "{match}", "{type}"].into_iter().all(once)
 }

@@ -11,6 +11,7 @@ mod file;
 mod groups;
 mod kafka;
 mod kind;
+mod mounts;
 mod nearest;
 #[cfg(test)]
 mod page;
@@ -34,8 +35,8 @@ pub(crate) use fault::{Faults, Place};
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use support::Support;
 pub(crate) use typed::{
-    ApiKey, Chat, Compression, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof, Signing,
-    Speaks, Tls, Typed,
+    ApiKey, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof,
+    Side, Signing, Speaks, Tls, Typed,
 };
 #[cfg(feature = "kafka")]
 pub(crate) use typed::{KafkaBridge, KafkaSink, KafkaSource};

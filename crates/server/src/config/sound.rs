@@ -13,8 +13,8 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use super::{bridges, kafka, support};
-use crate::{nats_addresses, options, pages};
+use super::{bridges, kafka, mounts, support};
+use crate::{nats_addresses, options};
 
 /// What the command line alone says.
 #[derive(Clone, Copy)]
@@ -23,21 +23,6 @@ pub(super) struct Mode {
     pub demo: bool,
     pub conformance: bool,
 }
-
-/// Paths that the server answers itself.
-const TAKEN: [&str; 11] = [
-    "/live",
-    "/ready",
-    "/health",
-    "/stats",
-    "/metrics",
-    "/ws/online",
-    "/demo/token",
-    "/conformance/echo",
-    "/api/publish",
-    "/api/history",
-    "/api/presence",
-];
 
 pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     let top = &settings.top;
@@ -63,11 +48,11 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     for entry in settings.entries("auth.jwks") {
         key_set(entry, faults);
     }
-    mounts(settings, mode, faults);
+    mounts::check(settings, mode, faults);
 }
 
 /// The listen address, if others can reach it and nobody accepted that.
-fn exposed(top: &Section) -> Option<SocketAddr> {
+pub(super) fn exposed(top: &Section) -> Option<SocketAddr> {
     let listen: SocketAddr = top.maybe("listen")?;
     let accepted = top.maybe("accept_insecure").unwrap_or(false);
     (!listen.ip().is_loopback() && !accepted).then_some(listen)
@@ -302,86 +287,6 @@ fn exactly_one(group: &str, entry: &Entry, keys: &[&str], faults: &mut Faults) {
             entry.section.place(last),
             format!("[[{group}]] has {}: only one of {all}", said.join(", ")),
         ),
-    }
-}
-
-fn mounts(settings: &Settings, mode: Mode, faults: &mut Faults) {
-    let entries = settings.entries("mounts");
-    for (index, entry) in entries.iter().enumerate() {
-        let section = &entry.section;
-        let place = if section.is_said("path") { section.place("path") } else { &entry.place };
-        let Some(path) = section.maybe::<String>("path") else { continue };
-        let first =
-            entries[..index].iter().find(|other| other.section.maybe::<String>("path") == Some(path.clone()));
-        if let Some(first) = first {
-            faults.add(place, format!("`path` = \"{path}\" is mounted already ({})", first.place));
-        }
-        if TAKEN.contains(&path.as_str())
-            || pages::has(&path)
-            || http_api::hub::has(&path)
-            || http_api::livechat::has(&path)
-        {
-            faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
-        }
-        let text = |key| section.maybe::<String>(key).unwrap_or_default();
-        if text("protocol") == "hub" && text("auth") != "token" {
-            let says = "`protocol` = \"hub\" needs auth = \"token\": its clients name themselves in the URL, and the token proves it";
-            faults.add(section.place("auth"), says);
-        }
-        livechat(&path, place, section, faults);
-        trusted_path(&path, section, settings, faults);
-        if section.maybe("one_per_user") == Some(true)
-            && section.maybe::<String>("auth").as_deref() == Some("public")
-        {
-            let says = "`one_per_user` = true, but with auth = \"public\" every connection there is a user of its own";
-            faults.add(section.place("one_per_user"), says);
-        }
-        if section.maybe::<String>("protocol").as_deref() == Some("echo") && !mode.conformance {
-            faults.add(
-                section.place("protocol"),
-                "`protocol` = \"echo\" is for conformance suites: start with --conformance",
-            );
-        }
-    }
-}
-
-/// A livechat connection is in the session that its path names, and what else names one.
-fn livechat(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
-    let is_livechat = section.maybe::<String>("protocol").as_deref() == Some("livechat");
-    match is_livechat {
-        true if !path.contains("{session}") => {
-            let says =
-                "`protocol` = \"livechat\" needs a path with {session}, such as /ws/{session}/{user}/{type}";
-            faults.add(place, says);
-        }
-        false if path.contains("{session}") || path.contains("{type}") => {
-            let says =
-                format!("`path` = \"{path}\": {{session}} and {{type}} are for protocol = \"livechat\"");
-            faults.add(place, says);
-        }
-        _ => {}
-    }
-    let app = section.maybe::<String>("app");
-    if let Some(app) = app.filter(|app| is_livechat != (app == "support") && is_livechat) {
-        let says = format!("`app` = \"{app}\": livechat clients are in sessions of support; leave it out");
-        faults.add(section.place("app"), says);
-    }
-}
-
-fn trusted_path(path: &str, section: &Section, settings: &Settings, faults: &mut Faults) {
-    if section.maybe::<String>("auth").as_deref() != Some("trust-path") {
-        return;
-    }
-    let place = section.place("auth");
-    if !path.contains("{user}") {
-        faults.add(place, format!("`auth` = \"trust-path\", but there is no {{user}} in the path {path}"));
-    }
-    if let Some(listen) = exposed(&settings.top) {
-        let says = format!(
-            "`auth` = \"trust-path\": whoever reaches {listen} is whoever they say; listen on 127.0.0.1, or set \
-             accept_insecure"
-        );
-        faults.add(place, says);
     }
 }
 

@@ -198,6 +198,28 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             "[[mounts]]\npath = \"/{session}\"\nprotocol = \"livechat\"\napp = \"chat\"",
             &["line 4: `app` = \"chat\": livechat clients are in sessions of support"],
         ),
+        (
+            "[[mounts]]\nframing = \"events\"\nauth = \"in-band\"",
+            &[
+                "line 2: `framing` = \"events\" is for protocol = \"match\"",
+                "line 2: `framing` = \"events\" needs a path with {match}",
+                "line 2: `framing` = \"events\" needs auth",
+            ],
+        ),
+        (
+            "[[mounts]]\npath = \"/{match}\"\nprotocol = \"match\"\nframing = \"events\"",
+            &["line 4: `framing` = \"events\" is for viewers: say `viewers` = true"],
+        ),
+        ("[[mounts]]\npath = \"/m/{match}\"", &["{match} is for protocol = \"match\""]),
+        ("[[mounts]]\nviewers = true", &["line 2: `viewers` = true is for protocol = \"match\""]),
+        (
+            "[[mounts]]\nprotocol = \"match\"\napp = \"chat\"",
+            &["line 3: `app` = \"chat\": protocol = \"match\" is of matches in scores"],
+        ),
+        (
+            "[[mounts]]\nauth = \"optional\"\none_per_user = true",
+            &["line 3: `one_per_user` = true, but with auth = \"optional\" every connection without a token"],
+        ),
         ("[[mounts]]\npath = \"ws\"", &["expected a path such as /ws"]),
         ("[[mounts]]\nauth = \"trust-path\"", &["line 2: `auth` = \"trust-path\", but there is no {user}"]),
         ("[[mounts]]\npath = \"/api/v1/channels\"", &["the server itself answers there"]),
@@ -277,7 +299,15 @@ fn defaults_are_sound_and_become_every_typed_value() {
     let (demo, served) = (sound(&written(None, &[])), sound(&written(Some(""), &[])));
     assert!(demo.demo && demo.typed.operator_listen.is_none());
     assert_eq!(served.typed.operator_listen.map(|address| address.port()), Some(8081));
-    let [mount, hub, livechat] = served.typed.mounts.as_slice() else { panic!("three mounts") };
+    let [mount, hub, livechat, matches @ ..] = served.typed.mounts.as_slice() else { panic!("more mounts") };
+    let matches: Vec<_> =
+        matches.iter().map(|it| (it.path.as_str(), it.speaks, it.auth, it.max_message_size)).collect();
+    let scorers = ("/ws/scorer", Speaks::Match(Side::Scorers), MountAuth::Token, 64 << 10);
+    let viewers = |path| (path, Speaks::Match(Side::Viewers), MountAuth::Optional, 4096);
+    let events = viewers("/api/matches/{match}/events");
+    assert_eq!(matches, [scorers, viewers("/ws/viewer"), viewers("/ws/match/{match}"), events]);
+    let framings: Vec<_> = served.typed.mounts.iter().map(|mount| mount.framing == Framing::Events).collect();
+    assert_eq!(framings, [false, false, false, false, false, false, true]);
     assert_eq!((livechat.speaks, livechat.app.as_str()), (Speaks::Livechat, "support"));
     assert_eq!((hub.path.as_str(), hub.speaks, hub.of_room), ("/api/v1/ws", Speaks::Hub, Some((10, 20))));
     assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
@@ -302,6 +332,7 @@ fn what_the_schema_offers_the_program_knows() {
     }
     for (auth, known) in [
         ("token", MountAuth::Token),
+        ("optional", MountAuth::Optional),
         ("in-band", MountAuth::InBand),
         ("trust-path", MountAuth::TrustPath),
         ("public", MountAuth::Public),
@@ -370,7 +401,7 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
             "",
             "[[mounts]]\npath = \"/a\"",
             &[],
-            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 3 of them"],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 7 of them"],
         ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",

@@ -254,6 +254,7 @@ pub(crate) struct Mount {
     pub speaks: Speaks,
     pub app: String,
     pub auth: MountAuth,
+    pub framing: Framing,
     pub allowed_origins: Vec<String>,
     pub token_in_query: bool,
     pub max_message_size: u32,
@@ -271,12 +272,27 @@ pub(crate) enum Speaks {
     Rooms,
     Hub,
     Livechat,
+    Match(Side),
     Echo,
+}
+
+/// Who comes to a mount of matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Scorers,
+    Viewers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    WebSocket,
+    Events,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MountAuth {
     Token,
+    Optional,
     InBand,
     TrustPath,
     Public,

@@ -23,6 +23,14 @@ path = "/ws"
 path = "/api/v1/ws"
 protocol = "hub"
 [[mounts]]
+path = "/ws/scorer"
+protocol = "match"
+[[mounts]]
+path = "/ws/viewer"
+protocol = "match"
+auth = "optional"
+viewers = true
+[[mounts]]
 path = "/alone"
 one_per_user = true
 [[support.departments]]
@@ -93,7 +101,7 @@ impl Fleet {
         self.token_with(&["--user", user])
     }
 
-    fn token_with(&self, says: &[&str]) -> String {
+    pub(crate) fn token_with(&self, says: &[&str]) -> String {
         let told = kulkul(&[&["token", "--config", &self.config()], says].concat());
         String::from_utf8(told.stdout).expect("UTF-8").trim().to_owned()
     }

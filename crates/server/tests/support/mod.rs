@@ -277,9 +277,19 @@ impl Client {
         protocols: &[&str],
         fields: &[(&str, &str)],
     ) -> Result<Client, u16> {
+        Client::open_at(&server.address, target, protocols, fields)
+    }
+
+    /// By whatever stands in front of a server.
+    pub(crate) fn open_at(
+        address: &str,
+        target: &str,
+        protocols: &[&str],
+        fields: &[(&str, &str)],
+    ) -> Result<Client, u16> {
         let key = Key::from_nonce([7; 16]);
-        let ask = Ask { host: &server.address, target, key, protocols, fields };
-        let mut stream = TcpStream::connect(&server.address).expect("listening");
+        let ask = Ask { host: address, target, key, protocols, fields };
+        let mut stream = TcpStream::connect(address).expect("listening");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(&ask.request()).expect("taken");
         let mut received = Vec::new();

@@ -25,7 +25,7 @@ impl Shard {
         let format = Format {
             speech: connection.mount,
             full_name: joined.tag.full_name,
-            compression: connection.compression,
+            framing: connection.wire.framing(),
         };
         let name = spelled(&joined.room, joined.tag.full_name);
         let at = now.wall;
@@ -212,8 +212,8 @@ impl Shard {
                 let room = spelled(&page.room, ack.to.tag.full_name);
                 let (ack_id, reply) = (ack.to.tag.id.as_deref(), ack.reply.as_ref());
                 let item = Item::Ack { room, id: ack_id, position, at, reply, shown: entry.shown.as_ref() };
-                let (reader, compression) = (connection.reader(), connection.compression);
-                if let Some(frame) = mount.frame_for(reader, &mut self.pen, compression, &item) {
+                let (reader, framing) = (connection.reader(), connection.wire.framing());
+                if let Some(frame) = mount.frame_for(reader, &mut self.pen, framing, &item) {
                     self.counts.frames_encoded += 1;
                     if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
                         return false;
@@ -227,7 +227,7 @@ impl Shard {
         }
         let Some(shown) = &entry.shown else { return true };
         let item = Item::Record { room: name, shown, position, at };
-        let Some(frame) = mount.frame(&mut self.pen, connection.compression, &item) else {
+        let Some(frame) = mount.frame(&mut self.pen, connection.wire.framing(), &item) else {
             return true;
         };
         self.counts.frames_encoded += 1;

@@ -41,7 +41,7 @@ impl Shard {
             let name = spelled(room, member.format.full_name);
             let frame = made.get(member.audience, member.format, || {
                 self.counts.frames_encoded += 1;
-                mount.frame(pen, member.format.compression, &Item::Soft { room: name, shown, at })
+                mount.frame(pen, member.format.framing, &Item::Soft { room: name, shown, at })
             });
             if let Some(frame) = frame {
                 // Whatever becomes of it is by its class, which says that it may be lost.
@@ -110,7 +110,7 @@ impl Shard {
                 self.counts.frames_encoded += 1;
                 let items = items(spelled(room, member.format.full_name));
                 let mut frames =
-                    items.iter().filter_map(|item| mount.frame(pen, member.format.compression, item));
+                    items.iter().filter_map(|item| mount.frame(pen, member.format.framing, item));
                 let first = frames.next()?;
                 Some(frames.fold(first, |before, frame| [&*before, &*frame].concat().into()))
             });

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use engine::{Answer, Asked, MemoryEngine, MemoryLimits, Nodes};
 use serde_json::Value;
 use session::{Authenticated, Who};
-use shard::{Config, Full, Input, Limits, Mount, Peer, Post, Pressure, Shard, Speaks, World, turn};
+use shard::{
+    Config, Full, Greeted, Input, Limits, Mount, Opening, Own, Peer, Post, Pressure, Shard, Speaks, World,
+    turn,
+};
 use vocabulary::{
     Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Outward, Person,
     Petition, Refusal, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
@@ -135,6 +138,7 @@ impl Node {
                 pace: shard::Pace::default(),
                 one_per_user,
                 joins_inbox: false,
+                one_room: false,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });
@@ -202,14 +206,61 @@ impl Node {
         self.open(shard, slot, user, 1, Compression::Off)
     }
 
+    /// A stream of a room's events, and not of the bytes of a WebSocket.
+    pub(crate) fn listen(&mut self, shard: u16, slot: u32, room: &str, since: Option<&str>) -> Client {
+        let place = Own {
+            name: room.into(),
+            since: since.map(|since| since.parse().expect("a position")),
+            join: vocabulary::Payload::from_static(b"{}"),
+        };
+        let opening = Opening { origin: Some("https://overlay.test".into()) };
+        self.enter(shard, slot, &format!("{shard}.{slot}"), 0, Greeted::Events(opening), Some(place))
+    }
+
+    /// The same, whose user must not be in any room.
+    pub(crate) fn listen_as(&mut self, who: Authenticated, slot: u32, room: &str) -> Client {
+        let place = Own { name: room.into(), since: None, join: vocabulary::Payload::from_static(b"{}") };
+        let (client, greeted) = (Client(0, slot), Greeted::Events(Opening::default()));
+        let peer = Peer { who: Who::Known(who), mount: 0, greeted, room: Some(place) };
+        self.handle(client, Input::Opened(client.id(), peer));
+        client
+    }
+
+    /// What was written to the client since it was last asked.
+    pub(crate) fn written(&mut self, client: Client) -> String {
+        let bytes = self.shards[usize::from(client.0)].2.written.remove(&client.1).unwrap_or_default();
+        String::from_utf8(bytes).expect("a stream is text")
+    }
+
+    pub(crate) fn revoke(&mut self, user: &str) {
+        let revocation =
+            Arc::new(vocabulary::Revocation::User { id: UserId::new(user), until: Wall(i64::MAX) });
+        for (shard, ..) in &mut self.shards {
+            shard.handle(self.now, Input::Revoked(revocation.clone()));
+        }
+        self.settle();
+    }
+
     fn open(&mut self, shard: u16, slot: u32, id: &str, mount: u8, compression: Compression) -> Client {
+        self.compression.insert(Client(shard, slot), compression);
+        self.enter(shard, slot, id, mount, Greeted::WebSocket(compression), None)
+    }
+
+    fn enter(
+        &mut self,
+        shard: u16,
+        slot: u32,
+        id: &str,
+        mount: u8,
+        greeted: Greeted,
+        room: Option<Own>,
+    ) -> Client {
         let client = Client(shard, slot);
         let person = Person { id: UserId::new(id), name: id.into() };
         let user = Arc::new(User { person, role: None, rooms: None, groups: None });
         let (expires, issued, token) = (Wall(i64::MAX), Wall(0), None);
         let who = Who::Known(Authenticated { user, expires, issued, token });
-        self.compression.insert(client, compression);
-        self.handle(client, Input::Opened(client.id(), Peer { who, mount, compression, room: None }));
+        self.handle(client, Input::Opened(client.id(), Peer { who, mount, greeted, room }));
         client
     }
 

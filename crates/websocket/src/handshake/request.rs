@@ -41,6 +41,16 @@ impl<'a> Request<'a> {
         Ok(Request { method, target, minor_version, fields, head_bytes: head.len() })
     }
 
+    /// An absolute path, and what follows its question mark.
+    pub fn path_and_query(&self) -> Result<(&'a str, Option<&'a str>), Refusal> {
+        let (path, query) =
+            self.target.split_once('?').map_or((self.target, None), |(path, query)| (path, Some(query)));
+        if !path.starts_with('/') || !self.target.is_ascii() || self.target.contains('#') {
+            return Err(Refusal::Target);
+        }
+        Ok((path, query))
+    }
+
     /// The values of a field, a line each. Names are compared as HTTP does, without case.
     pub fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + 's {
         self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
