@@ -150,7 +150,7 @@ impl Doorway {
         who: Authenticated,
         facts: &ShardFacts,
     ) -> Result<Authenticated, Refusal> {
-        if let State::Open(known @ None, _) = &mut socket.state {
+        if let State::Open { user: known @ None, .. } = &mut socket.state {
             if !socket.place.take_user(&who.user.person.id, self.gate.crowd.connections_per_user) {
                 facts.door.away.count(Away::TooMany);
                 return Err(Refusal::rate_limit(CROWDED_MS));
@@ -175,7 +175,7 @@ impl Doorway {
         (code, reason): (Option<u16>, &str),
         facts: &ShardFacts,
     ) {
-        let State::Open(known, _) = &socket.state else { return };
+        let State::Open { user: known, .. } = &socket.state else { return };
         if let Some(user) = known {
             facts.went(user);
         }

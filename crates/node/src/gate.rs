@@ -64,8 +64,7 @@ pub struct MountPoint {
     pub token_in_query: bool,
     /// `?userId=N` is required, a number, and says what the token says: old clients name themselves in the URL.
     pub user_in_query: bool,
-    /// What whoever has no token, or a bad one, is told: clients of some protocols know other words than [`UNPROVEN`].
-    pub unproven: &'static str,
+    pub words: Words,
     pub offers: Offers,
 }
 
@@ -80,8 +79,20 @@ pub enum Offers {
     Events,
 }
 
-/// As every mount tells it that has no words of its own.
-pub const UNPROVEN: &str = "authentication required";
+/// What is said of its connections, where clients of some protocols, or whoever watches their logs, know other words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// To whoever has no token, or a bad one.
+    pub unproven: &'static str,
+    /// How the line in the log begins when a socket takes nothing any more.
+    pub unsent: &'static str,
+}
+
+impl Default for Words {
+    fn default() -> Words {
+        Words { unproven: "authentication required", unsent: "Failed to send message to client" }
+    }
+}
 
 /// How one says who one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,17 +220,19 @@ impl Gate {
     ) -> Result<(Authenticated, Option<String>), Turned> {
         let mut proven: Option<Authenticated> = None;
         for token in &found.tokens {
-            let who =
-                self.keys.verify(now, token).map_err(|error| unauthenticated(mount.unproven, &error))?;
+            let who = self
+                .keys
+                .verify(now, token)
+                .map_err(|error| unauthenticated(mount.words.unproven, &error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required(mount.unproven, "two tokens of different users"));
+                    return Err(required(mount.words.unproven, "two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount.unproven, "no token"))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount.words.unproven, "no token"))
     }
 }
 

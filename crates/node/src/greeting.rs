@@ -273,7 +273,7 @@ impl Thread {
         if let Some(user) = &known {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
         }
-        socket.state = State::Open(known, framing);
+        socket.state = State::Open { user: known, framing, mount };
         self.shard.handle(now, Input::Opened(id, Peer { who, mount, greeted, room }));
         if !rest.is_empty() {
             self.shard.handle(now, Input::Received(id, &mut rest));

@@ -54,7 +54,7 @@ pub use addresses::{Network, NotANetwork, neighbours};
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};
-pub use gate::{Auth, Crowd, Gate, MountPoint, Offers, UNPROVEN};
+pub use gate::{Auth, Crowd, Gate, MountPoint, Offers, Words};
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, probes, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};

@@ -118,7 +118,8 @@ impl Doorway {
         facts: &ShardFacts,
     ) -> Option<Result<Authenticated, Refusal>> {
         // Whoever is known was asked about when it came.
-        if let (Some(authorizer), State::Open(None, _)) = (self.asks_who_connects(), &socket.state) {
+        if let (Some(authorizer), State::Open { user: None, .. }) = (self.asks_who_connects(), &socket.state)
+        {
             if self.strangers.len() >= STRANGERS_MAX {
                 return Some(Err(Refusal::busy(CROWDED_MS)));
             }

@@ -239,11 +239,11 @@ impl Thread {
                 State::Greeting(_) => continue,
                 _ if socket.is_blocked() => continue,
                 // Who is gone already needs no word.
-                State::Open(_, Framing::WebSocket(_)) => {
+                State::Open { framing: Framing::WebSocket(_), .. } => {
                     socket.write(&websocket::frame::close(reason.code(), &reason.told())).ok();
                 }
                 // It was told when to come back, when it came.
-                State::Open(_, Framing::Events) => {}
+                State::Open { framing: Framing::Events, .. } => {}
             }
             socket.finish();
             for _ in 0..LAST_READS_MAX {
@@ -482,7 +482,7 @@ impl Thread {
             Ok(Heard::Bytes { count, more }) => {
                 match &socket.state {
                     _ if count == 0 => {}
-                    State::Open(..) => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
+                    State::Open { .. } => self.shard.handle(now, Input::Received(id, &mut scratch[..count])),
                     State::Greeting(_) => self.hear_greeting(now, registry, id, &scratch[..count]),
                 }
                 if more {
@@ -503,7 +503,7 @@ impl Thread {
         let Some(socket) = self.sockets.remove(registry, id) else { return };
         match &socket.state {
             State::Greeting(_) => self.strangers -= 1,
-            State::Open(..) => {
+            State::Open { .. } => {
                 let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
                 self.doorway.goes(now, (id, &socket), (None, why), facts);
                 self.shard.handle(now, Input::Ended(id));

@@ -18,8 +18,13 @@ use crate::secrecy::{Secrecy, Unsealed};
 
 pub(crate) enum State {
     Greeting(Box<Greeting>),
-    /// Somebody who was let in, by what they are told; their user, once that is known.
-    Open(Option<Arc<User>>, Framing),
+    /// Somebody who was let in.
+    Open {
+        /// Once that is known.
+        user: Option<Arc<User>>,
+        framing: Framing,
+        mount: u8,
+    },
 }
 
 /// What the bytes travel in.

@@ -17,11 +17,12 @@ use crate::authorizer::question::Question;
 use crate::calls::Calls;
 use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
+use crate::gate::Words;
 use crate::logs::Logs;
 use crate::mail::Mailboxes;
 use crate::outlet::Outlet;
 use crate::owed::Owed;
-use crate::sockets::Sockets;
+use crate::sockets::{Sockets, State};
 use crate::sparing::Sparing;
 
 /// Whether the log is to say of every broadcast that it was.
@@ -69,7 +70,11 @@ impl World for Outside<'_> {
             Ok(taken) => taken,
             Err(error) => {
                 self.facts.failed_sends.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(connection = connection.slot, %error, "Failed to send message to client");
+                let words = match socket.state {
+                    State::Open { mount, .. } => self.door.gate.mounts[usize::from(mount)].words,
+                    State::Greeting(_) => Words::default(),
+                };
+                tracing::debug!(connection = connection.slot, %error, "{}", words.unsent);
                 self.broken.push(connection);
                 0
             }

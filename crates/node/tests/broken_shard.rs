@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use app::{Action, App, Applied, Decision, Room, UnknownFormat};
 use identity::{KeyRing, Secret, TokenRules};
-use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, UNPROVEN};
+use node::{Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, Words};
 use serde_json::json;
 use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown, Word};
 use websocket::frame;
@@ -81,7 +81,7 @@ fn node(secret: &Secret) -> Node {
         origins,
         token_in_query: true,
         user_in_query: false,
-        unproven: UNPROVEN,
+        words: Words::default(),
         offers: Offers::WebSocket { compression: false },
     };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use app::{Action, App, Applied, Decision, Needs, Room, UnknownFormat};
 use identity::{KeyRing, Secret, TokenRules};
 use node::{
-    Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, StartError, UNPROVEN,
+    Auth, Config, Crowd, Facts, Furnish, Gate, MountPoint, Node, Offers, Origins, Path, StartError, Words,
 };
 use serde_json::{Value, json};
 use vocabulary::{Audience, Caller, Durability, Now, Payload, Record, Refusal, RoomId, Shown};
@@ -125,7 +125,7 @@ fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Nod
         origins,
         token_in_query: true,
         user_in_query: false,
-        unproven: UNPROVEN,
+        words: Words::default(),
         offers: Offers::WebSocket { compression: true },
     };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());

@@ -5,15 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use identity::{KeyRing, ProvingKey, Secret, TokenRules};
-use node::{
-    Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, OnFailure, Origins, UNPROVEN,
-};
+use node::{Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, OnFailure, Origins, Words};
 use vocabulary::Asks;
 
 use crate::config::{self, Config, Hidden, MountAuth, Typed};
-
-/// As pages of live scoring know it.
-const UNPROVEN_OF_MATCHES: &str = "Unauthorized: Invalid JWT";
 
 /// The conformance suites' own mount.
 pub(crate) const ECHO: &str = "/conformance/echo";
@@ -108,6 +103,18 @@ fn rules(settings: &Typed) -> TokenRules {
     }
 }
 
+/// As pages of live scoring know it, and its logs.
+fn words(speaks: config::Speaks) -> Words {
+    let unproven = "Unauthorized: Invalid JWT";
+    match speaks {
+        config::Speaks::Match(config::Side::Viewers) => {
+            Words { unproven, unsent: "Failed to write to viewer" }
+        }
+        config::Speaks::Match(config::Side::Scorers) => Words { unproven, ..Words::default() },
+        _ => Words::default(),
+    }
+}
+
 fn mounts(config: &Config) -> Vec<MountPoint> {
     let mount = |mount: &config::Mount| MountPoint {
         path: node::Path::new(&mount.path),
@@ -121,10 +128,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: origins(config, &mount.allowed_origins),
         token_in_query: mount.token_in_query,
         user_in_query: mount.speaks == config::Speaks::Hub,
-        unproven: match mount.speaks {
-            config::Speaks::Match(_) => UNPROVEN_OF_MATCHES,
-            _ => UNPROVEN,
-        },
+        words: words(mount.speaks),
         offers: match mount.framing {
             config::Framing::WebSocket => {
                 let compression = matches!(mount.compression, config::Compression::From(_));
@@ -139,7 +143,7 @@ fn mounts(config: &Config) -> Vec<MountPoint> {
         origins: Origins::All,
         token_in_query: false,
         user_in_query: false,
-        unproven: UNPROVEN,
+        words: Words::default(),
         offers: Offers::WebSocket { compression: true },
     };
     config.typed.mounts.iter().map(mount).chain(config.conformance.then(echo)).collect()

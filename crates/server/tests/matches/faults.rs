@@ -2,12 +2,15 @@
 //! said again is done once.
 
 use std::collections::BTreeSet;
+use std::os::fd::AsFd;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt::Linger};
 use serde_json::{Value, json};
 
 use crate::bench::{Seat, bonus_by, console};
-use crate::support::{Folder, Server, kulkul};
+use crate::support::{Folder, PATIENCE, Server, kulkul};
 
 fn named(number: u64) -> String {
     let mut said = bonus_by(number);
@@ -99,4 +102,38 @@ fn actions_that_were_kept_offline_are_done_once_however_often_they_are_sent() {
     sam.say(r#"{"type":"get_match"}"#);
     let state = sam.until(|frame| frame["type"] == "initialState")["data"].clone();
     assert_eq!(log_of(&state), [1, 2, 3, 4, 5]);
+}
+
+/// Its end is a reset: no close frame, no last byte.
+fn vanishes(seat: &Seat) {
+    let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+    setsockopt(&seat.0.socket().as_fd(), Linger, &linger).expect("a socket");
+}
+
+/// With the words that the service's logs had of it.
+#[test]
+fn a_viewer_who_is_gone_while_a_state_is_on_its_way_is_in_the_log() {
+    let server = Server::configured(
+        "secret = \"0123456789abcdef0123456789abcdef\"\n\
+         [limits]\nmessages_per_second = 100000\nburst = 100000\n[log]\nlevel = \"debug\"\n",
+    );
+    let told = kulkul(&["token", "--config", server.config_path(), "--user", "sam", "--role", "scorer"]);
+    let token = String::from_utf8(told.stdout).expect("UTF-8");
+    let mut sam = Seat::open(&server.address, &format!("/ws/scorer?token={}", token.trim()));
+    sam.begin("m-1");
+    let (since, mut raids) = (Instant::now(), 1..);
+    let mut raid =
+        |sam: &mut Seat| (0..8).for_each(|_| sam.say(&named(raids.next().expect("numbers go on"))));
+    // Sooner or later between two looks at the socket.
+    while !server.log().contains("Failed to write to viewer") {
+        assert!(since.elapsed() < PATIENCE, "no write fails");
+        let gone: Vec<Seat> = (0..6).map(|_| Seat::open(&server.address, "/ws/match/m-1")).collect();
+        raid(&mut sam);
+        gone.iter().for_each(vanishes);
+        drop(gone);
+        raid(&mut sam);
+        sam.say(r#"{"type":"get_match","actionId":"all"}"#);
+        sam.until(|frame| frame["actionId"] == "all");
+    }
+    assert!(!server.log().contains("Failed to send message to client"), "the scorer's own are other words");
 }
