@@ -302,9 +302,15 @@ fn frame<'a>(bytes: &'a [u8], viewer: &mut Viewer) -> Result<Option<(&'a [u8], b
 
 /// The data of one event, and how long the event is. Ours are of one line.
 fn event(bytes: &[u8]) -> Option<(&[u8], usize)> {
-    let end = bytes.windows(2).position(|two| two == b"\n\n")?;
-    let data = bytes[..end].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data: "));
-    Some((data.unwrap_or_default(), end + 2))
+    let (mut at, mut data) = (0, &b""[..]);
+    loop {
+        let line = &bytes[at..at + bytes[at..].iter().position(|byte| *byte == b'\n')?];
+        at += line.len() + 1;
+        if line.is_empty() {
+            return Some((data, at));
+        }
+        data = line.strip_prefix(b"data: ").unwrap_or(data);
+    }
 }
 
 /// What the newest packed frames say.
@@ -357,4 +363,19 @@ fn scorer(port: u16, token: &str) -> Result<(TcpStream, Vec<u8>)> {
     heard.drain(..end);
     stream.set_nonblocking(true)?;
     Ok((stream, heard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_taken_whole_or_not_at_all() {
+        let whole = b"id: 1-2\ndata: {\"a\":1}\n\n";
+        assert_eq!(event(whole), Some((&b"{\"a\":1}"[..], whole.len())));
+        for cut in 0..whole.len() {
+            assert_eq!(event(&whole[..cut]), None, "{cut}");
+        }
+        assert_eq!(event(b":\n\ndata: x"), Some((&b""[..], 3)), "a sign of life says nothing");
+    }
 }
