@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use back_end::{BackEnd, SECRET, Says};
 use serde_json::{Value, json};
-use support::{Client, PATIENCE, Server};
+use support::{Client, Heard, PATIENCE, Server};
+use websocket::frame;
 use websocket::handshake::Key;
 use websocket::handshake::client::Ask;
 
@@ -58,6 +59,39 @@ fn send(client: &mut Client, room: &str, id: usize) {
 fn join(client: &mut Client, room: &str) -> Value {
     client.say(&format!(r#"{{"type":"join_room","payload":{{"room_id":"{room}"}}}}"#));
     client.next_of(&["room_info", "error"])
+}
+
+/// An old client of matches names its own once, and goes on before it has an answer.
+#[test]
+fn what_is_said_behind_a_join_that_is_asked_about_is_for_that_match() {
+    let back = BackEnd::start(|question| match question["user"]["id"].as_str() {
+        Some("vi") => Says::Json(r#"{"allow":false,"reason":"not your match"}"#),
+        _ => YES,
+    });
+    let server = Server::configured(&format!("{}asks = [\"join\"]\n", back.config()));
+    let said = [
+        r#"{"type":"join","matchId":"m-1"}"#,
+        r#"{"raidType":"empty","raiderId":"p1"}"#,
+        r#"{"type":"join","matchId":"m-2"}"#,
+    ];
+    let frames: Vec<u8> = said
+        .iter()
+        .flat_map(|text| frame::masked(frame::Opcode::Text, [1, 2, 3, 4], text.as_bytes()))
+        .collect();
+    for (user, told) in [("sam", ["requestInit", "Match not initialized"]), ("vi", ["not your match"; 2])] {
+        let token = server.token_with(&["--user", user, "--role", "scorer"]);
+        let mut client = Client::open(&server, &format!("/ws/scorer?token={token}")).expect("let in");
+        client.send(&frames);
+        let mut next = || match client.hear() {
+            Heard::Text(text) => serde_json::from_str::<Value>(&text).expect("JSON"),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(next()["code"], "TOO_MANY_ROOMS", "before anybody was asked");
+        for told in told {
+            let frame = next();
+            assert!(frame["type"] == told || frame["error"] == told, "{frame} is not {told}");
+        }
+    }
 }
 
 #[test]

@@ -90,6 +90,11 @@ fn a_match_from_its_first_state_to_its_end() {
     sam.say(r#"{"type":"undo","data":{},"actionId":"u-1"}"#);
     let undone = sam.until(|frame| frame["actionId"] == "u-1");
     assert_eq!((&undone["type"], &undone["data"]["raidNumber"]), (&json!("enhancedStats"), &json!(2)));
+    ends(&server, sam, sue);
+}
+
+/// Once, for whoever says it, and for whoever comes after it.
+fn ends(server: &Server, mut sam: Seat, mut sue: Seat) {
     sam.say(r#"{"type":"endMatch"}"#);
     let end = sam.until(|frame| frame["data"]["phase"] == "ended");
     assert_eq!((&end["type"], &end["data"]["result"]["winner"]), (&json!("enhancedStats"), &json!("teamA")));

@@ -39,9 +39,7 @@ struct Answer {
 
 pub(super) fn write(side: MatchProtocol, item: &Item<'_>, out: &mut Vec<u8>) -> bool {
     match *item {
-        Item::Record { shown, position, .. } => {
-            frame(out, |frame| write_shown(frame, shown, Some(position)));
-        }
+        Item::Record { shown, position, .. } => frame(out, |frame| write_shown(frame, shown, Some(position))),
         Item::Soft { shown, .. } => frame(out, |frame| write_shown(frame, shown, None)),
         // The author's copy of what everybody is told.
         Item::Ack { id, position, reply, shown: Some(shown), .. } => frame(out, |frame| {
@@ -76,7 +74,7 @@ pub(super) fn write(side: MatchProtocol, item: &Item<'_>, out: &mut Vec<u8>) -> 
             });
         }
         Item::Refused { room, id, refusal, .. } => {
-            frame(out, |frame| write_refusal(frame, room, id, refusal));
+            frame(out, |frame| write_refusal(frame, room, id, refusal))
         }
         Item::Pong { id, .. } => frame(out, |frame| {
             frame.text("type", "pong");

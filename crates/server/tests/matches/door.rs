@@ -105,6 +105,35 @@ fn a_match_that_is_not_public_is_seen_by_whom_it_was_shown() {
     }
 }
 
+/// What it records, viewers do not see, and who gave it no name is told nothing.
+#[test]
+fn an_organizer_names_who_scores_and_others_do_not_any_more() {
+    let server = Server::start();
+    let mut sam = Seat::begun(&server, "sam", "m-1");
+    let token = server.token_with(&["--user", "olga", "--role", "organizer"]);
+    let mut olga = Seat::open(&server.address, &format!("/ws/scorer?token={token}"));
+    olga.say(r#"{"type":"join","matchId":"m-1"}"#);
+    assert_eq!(olga.hear()["role"], "organizer");
+    for said in [
+        json!({"type": "setRoles", "data": {"officials": [{"userId": "sue"}]}}),
+        json!({"type": "setRoles", "actionId": "r", "data": {"officials": [{"userId": "sid"}]}}),
+    ] {
+        olga.say(&said.to_string());
+    }
+    let told = olga.hear();
+    assert_eq!(
+        (&told["type"], &told["actionId"]),
+        (&json!("ack"), &json!("r")),
+        "of the first nothing is told"
+    );
+    sam.say(&bonus(1));
+    assert_eq!(sam.until(|frame| frame.get("data").is_none())["code"], "FORBIDDEN");
+    let mut sid = Seat::scorer(&server, "sid");
+    sid.say(r#"{"type":"join","matchId":"m-1"}"#);
+    sid.say(&bonus(1));
+    sid.until(|frame| frame["data"]["raidNumber"] == 2);
+}
+
 #[test]
 fn a_newer_token_keeps_a_console_open() {
     let server = Server::start();

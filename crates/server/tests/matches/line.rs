@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// What a mobile network takes, by turns.
 const DELAYS: [u64; 7] = [50, 200, 90, 160, 60, 130, 110];
+
+/// Under way at a time; more wait where they come from, as on any line.
+const PIECES_MAX: usize = 64;
 
 /// Lives as long as the process.
 pub(crate) struct Line {
@@ -33,7 +36,7 @@ impl Line {
 }
 
 fn carry(mut from: TcpStream, mut to: TcpStream) {
-    let (pieces, arriving): (Sender<(Instant, Vec<u8>)>, Receiver<_>) = mpsc::channel();
+    let (pieces, arriving) = mpsc::sync_channel::<(Instant, Vec<u8>)>(PIECES_MAX);
     thread::spawn(move || {
         let mut scratch = vec![0; 64 << 10];
         for delay in DELAYS.iter().cycle() {
@@ -46,7 +49,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
     });
     thread::spawn(move || {
         // Nobody says anything here: it is a clock to wait by.
-        let (_quiet, clock) = mpsc::channel::<()>();
+        let (_quiet, clock) = mpsc::sync_channel::<()>(1);
         for (at, piece) in arriving {
             let left = at.saturating_duration_since(Instant::now());
             assert_eq!(clock.recv_timeout(left), Err(RecvTimeoutError::Timeout));
