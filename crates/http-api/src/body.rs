@@ -6,8 +6,8 @@ use std::fmt;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vocabulary::Payload;
 
@@ -42,6 +42,13 @@ impl<'de> Deserialize<'de> for Fields {
 
         deserializer.deserialize_map(Written)
     }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Written<'a> {
+    Json(&'a RawValue),
+    Text(&'a str),
 }
 
 pub(crate) fn read(body: Body) -> Result<Fields, Fault> {
@@ -84,6 +91,15 @@ impl Fields {
     pub(crate) fn required(&self, name: &str) -> Result<String, Fault> {
         let said = self.text(name)?.filter(|text| !text.is_empty());
         said.ok_or_else(|| Fault::field(name, format!("{name} is required")))
+    }
+
+    /// All but these, as they were written, and others beside them.
+    pub(crate) fn all_but(&self, without: &[&str], with: &[(&str, &str)]) -> Payload {
+        let rest = self.0.iter().filter(|(name, _)| without.iter().all(|it| it != name));
+        let mut all: BTreeMap<&str, Written<'_>> =
+            rest.map(|(name, value)| (&**name, Written::Json(value))).collect();
+        all.extend(with.iter().map(|(name, text)| (*name, Written::Text(text))));
+        serde_json::to_string(&all).unwrap_or_default().into()
     }
 
     /// These, under the names that rooms know, as far as they were said, and as they were written.

@@ -45,7 +45,7 @@ impl From<Uncalled> for Unsaid {
 }
 
 /// Whom a back end would be asked about is not let in without that.
-fn asked_elsewhere() -> Fault {
+pub(crate) fn asked_elsewhere() -> Fault {
     Fault::forbidden("`authorizer` is asked about this, and only sockets ask it: use the socket")
 }
 

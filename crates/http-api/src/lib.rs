@@ -8,6 +8,7 @@ mod door;
 pub mod hub;
 mod keys;
 pub mod livechat;
+pub mod matches;
 mod places;
 mod printed;
 mod publish;

@@ -14,6 +14,7 @@ mod kafka;
 #[cfg(feature = "kafka")]
 mod letters;
 mod log;
+mod matches;
 mod memory;
 mod nats_addresses;
 mod operator;

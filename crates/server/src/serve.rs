@@ -18,7 +18,7 @@ use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{backend, bridges, demo, engines, gate, log, memory, operator, pages, secret, visitors};
+use crate::{backend, bridges, demo, engines, gate, log, matches, memory, operator, pages, secret, visitors};
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -114,6 +114,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         router = router.merge(http_api::hub::router(node.desk(), node.prover(), paths, app, asks));
     }
     router = router.merge(visitors::router(settings, &node, secret.as_ref()));
+    router = router.merge(matches::router(settings, &node));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins, settings.auth.groups_claim.clone()));

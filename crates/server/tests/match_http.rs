@@ -1,5 +1,7 @@
 //! Matches by plain HTTP against the real process: streams of events, and calls.
 
+#[path = "match_http/calls.rs"]
+mod calls;
 #[path = "match_http/streams.rs"]
 mod streams;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]

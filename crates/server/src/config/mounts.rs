@@ -36,6 +36,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
             || pages::has(&path)
             || http_api::hub::has(&path)
             || http_api::livechat::has(&path)
+            || http_api::matches::has(&path)
         {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
         }
