@@ -157,6 +157,42 @@ fn two_scorers_at_once_are_all_answered_and_a_stalled_viewer_holds_up_nobody() {
     drop(stalled);
 }
 
+/// So much that no buffer in between holds it. What becomes of deltas that nobody takes, the simulator's worlds say.
+#[test]
+fn who_takes_nothing_for_a_while_has_the_newest_afterwards_and_held_up_nobody() {
+    const RAIDS: u64 = 300;
+    const IN_FLIGHT: u64 = 30;
+    // So fast is no console; and who takes nothing for ten seconds would be told to come back.
+    let config =
+        "[limits]\nmessages_per_second = 10000\nburst = 10000\n[websocket]\nwrite_timeout = \"60s\"\n";
+    let server = Server::configured(config);
+    let mut sam = Seat::begun(&server, "sam", "m-1");
+    let watching = |mode: &str| {
+        let mut seat = Seat::viewer(&server.address);
+        seat.say(&json!({"type": "join", "matchId": "m-1", "mode": mode}).to_string());
+        seat.until(|frame| frame["type"] == "initialState");
+        seat
+    };
+    let (mut vi, mut phone) = (watching("delta"), watching("whole"));
+    for number in 1..=RAIDS {
+        sam.say(&bonus(number));
+        if number % IN_FLIGHT == 0 {
+            last(&mut sam, number);
+        }
+    }
+    for number in 1..=RAIDS {
+        assert_eq!(vi.hear()["data"]["line"]["raidNumber"], number, "who reads has had all of it");
+    }
+    let (mut states, mut newest) = (0, 0);
+    while newest <= RAIDS {
+        let state = phone.hear();
+        let next = state["data"]["raidNumber"].as_u64().expect("a state");
+        assert!(next > newest, "{next} after {newest}");
+        (states, newest) = (states + 1, next);
+    }
+    assert!(states < RAIDS, "it was told {states} states: nothing was stalled");
+}
+
 #[test]
 fn eight_scorers_who_are_far_away_lose_no_raid() {
     let server = Server::start();
