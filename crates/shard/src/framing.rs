@@ -159,9 +159,10 @@ fn come_back(after_ms: u32) -> String {
     format!("retry: {after_ms}\n\n")
 }
 
-/// The last of a stream: when to come back, where that is not as always.
+/// The last of a stream: when to come back, where that is not as always. Browsers ask again and again after as long as this, and never
+/// wait longer, so that it is never a moment.
 pub(crate) fn last_word(reason: CloseReason) -> Option<Frame> {
-    reason.retry_after_ms().map(|wait| come_back(wait).into_bytes().into())
+    reason.retry_after_ms().map(|wait| come_back(COME_BACK_MS.saturating_add(wait)).into_bytes().into())
 }
 
 /// Why a stream ends that is not to be asked for again as it was.
