@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use session::Rate;
 use vocabulary::{CloseReason, Code, ConnectionId, Now, Refusal, Tick};
-use websocket::handshake::refusal_response;
+use websocket::handshake::refusal_in_words;
 use websocket::{Compression, Decoder};
 
 use crate::limits::Limits;
@@ -136,15 +136,15 @@ impl Opening {
         out.into_bytes().into()
     }
 
-    /// There is no stream: an ordinary answer that says why.
-    pub(crate) fn refuses(&self, refusal: &Refusal) -> Frame {
+    /// There is no stream: an ordinary answer that says why, in the words of the mount's protocol.
+    pub(crate) fn refuses(&self, refusal: &Refusal, words: &str) -> Frame {
         let status = status(refusal.code);
         let wait = refusal.retry_after_ms.map(|wait| wait.div_ceil(1000).max(1).to_string());
         let wait = wait.or_else(|| matches!(status, 429 | 503).then(|| "5".to_owned()));
         let mut fields = self.shared();
         fields.push(("Cache-Control", "no-store"));
         fields.extend(wait.as_deref().map(|wait| ("Retry-After", wait)));
-        refusal_response(status, &fields, &refusal.text).into()
+        refusal_in_words(status, &fields, words).into()
     }
 
     fn shared(&self) -> Vec<(&'static str, &str)> {
@@ -159,9 +159,10 @@ fn come_back(after_ms: u32) -> String {
     format!("retry: {after_ms}\n\n")
 }
 
-/// The last of a stream: when to come back, where that is not as always.
+/// The last of a stream: when to come back, where that is not as always. Browsers ask again and again after as long as this, and never
+/// wait longer, so that it is never a moment.
 pub(crate) fn last_word(reason: CloseReason) -> Option<Frame> {
-    reason.retry_after_ms().map(|wait| come_back(wait).into_bytes().into())
+    reason.retry_after_ms().map(|wait| come_back(COME_BACK_MS.saturating_add(wait)).into_bytes().into())
 }
 
 /// Why a stream ends that is not to be asked for again as it was.

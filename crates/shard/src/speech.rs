@@ -97,6 +97,15 @@ impl Mount {
         Some(self.protocol()?.decode(&names, text))
     }
 
+    /// One item without a frame; empty where the protocol has no word for it.
+    pub(crate) fn words(&self, item: &Item<'_>) -> String {
+        let mut words = Vec::new();
+        if let Some(protocol) = self.protocol() {
+            protocol.encode(None, item, &mut words);
+        }
+        String::from_utf8_lossy(&words).into_owned()
+    }
+
     /// One item as a whole frame, header and all, for several to share.
     pub(crate) fn frame(&self, pen: &mut Pen, framing: Framing, item: &Item<'_>) -> Option<Frame> {
         self.frame_for(None, pen, framing, item)

@@ -41,12 +41,11 @@ impl Shard {
         if connection.session.ended().is_some() {
             return;
         }
-        if let Some(opening) = connection.wire.opens() {
-            let _ = self.push(id, opening.refuses(refusal), Class::Control);
-            return;
-        }
         let room = connection.own.as_ref().map(|own| own.0.clone());
         let room = room.as_ref().map(vocabulary::RoomId::name);
-        self.send(id, &Item::Refused { room, id: None, refusal, at: now.wall });
+        let item = Item::Refused { room, id: None, refusal, at: now.wall };
+        let Some(opening) = connection.wire.opens() else { return self.send(id, &item) };
+        let words = self.mounts[usize::from(connection.mount)].words(&item);
+        let _ = self.push(id, opening.refuses(refusal, &words), Class::Control);
     }
 }

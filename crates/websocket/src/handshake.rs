@@ -12,7 +12,7 @@ mod request;
 
 pub use extensions::Agreed;
 pub use key::Key;
-pub use refusal::{Refusal, refusal_of_field, refusal_response};
+pub use refusal::{Refusal, refusal_in_words, refusal_of_field, refusal_response};
 pub use request::{Field, Request};
 
 /// A head that is larger is refused: browsers with a token and cookies stay well below.

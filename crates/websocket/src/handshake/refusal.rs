@@ -84,6 +84,11 @@ pub fn refusal_of_field(status: u16, words: &str, field: &str) -> Vec<u8> {
     with_body(status, &[], &format!("{{\"error\":\"{words}\",\"field\":\"{field}\"}}"))
 }
 
+/// The same in a client protocol's own words, which are JSON.
+pub fn refusal_in_words(status: u16, fields: &[(&str, &str)], words: &str) -> Vec<u8> {
+    with_body(status, fields, words)
+}
+
 fn with_body(status: u16, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let connection = if status == 426 { "close, Upgrade" } else { "close" };
     let mut out = format!("HTTP/1.1 {status} {}\r\nConnection: {connection}\r\n", phrase(status));
