@@ -33,10 +33,10 @@ export class Pad {
     const outcome = (/** @type {Outcome} */ kind, /** @type {string} */ key) => {
       const words = make("span", {});
       const gain = make("span", { class: "gain" });
-      const made = make("button", { type: "button", class: `outcome ${kind}`, id: kind, onclick: (/** @type {Event} */ event) => this.end(kind, /** @type {HTMLElement} */ (event.currentTarget)) }, words, gain, make("kbd", { "aria-hidden": "true" }, key));
+      const made = make("button", { type: "button", class: `outcome by-${kind}`, id: kind, onclick: (/** @type {Event} */ event) => this.end(kind, /** @type {HTMLElement} */ (event.currentTarget)) }, words, gain, make("kbd", { "aria-hidden": "true" }, key));
       return { made: /** @type {HTMLButtonElement} */ (made), words, gain };
     };
-    this.bonus = /** @type {HTMLButtonElement} */ (make("button", { type: "button", class: "outcome bonus", id: "bonus", "aria-pressed": "false", onclick: () => this.toggleBonus() }, "Bonus", make("span", { class: "gain" }, "+1"), make("kbd", { "aria-hidden": "true" }, "B")));
+    this.bonus = /** @type {HTMLButtonElement} */ (make("button", { type: "button", class: "outcome by-bonus", id: "bonus", "aria-pressed": "false", onclick: () => this.toggleBonus() }, "Bonus", make("span", { class: "gain" }, "+1"), make("kbd", { "aria-hidden": "true" }, "B")));
     this.outcomes = { home: outcome("home", "S"), caught: outcome("caught", "C"), out: outcome("out", "O") };
     this.element = make("section", { class: "pad", id: "pad", "aria-label": "The raid" }, this.go,
       make("div", { class: "pick-side" }, this.raidersTitle, this.raiders), make("div", { class: "pick-side" }, this.defendersTitle, this.defenders),
@@ -99,7 +99,7 @@ export class Pad {
     if (host.dataset.shown !== shown) {
       host.dataset.shown = shown;
       host.replaceChildren(...ids.map((id) => make("button", { type: "button", class: `pick ${key}`, "data-player": id, onclick: () => pressed(id) },
-        make("b", { class: "no" }, shirtOf(state.playerStats[id])), make("span", { class: "nm" }, nameOf(state, id)), make("span", { class: "state" }), make("kbd", { "aria-hidden": "true" }))));
+        make("b", { class: "no" }, shirtOf(state.playerStats[id])), make("span", { class: "nm" }, nameOf(state, id)), make("span", { class: "state", hidden: true }), make("kbd", { "aria-hidden": "true" }))));
     }
     ids.forEach((id, index) => dress(id, /** @type {HTMLButtonElement} */ (host.children[index]), index));
   }

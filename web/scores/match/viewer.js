@@ -6,6 +6,7 @@ import { keyed, matchId, watcher, watches } from "../door.js";
 import { Follow } from "../follow.js";
 import { connected } from "../link.js";
 import { TEAMS } from "../match.js";
+import { note } from "../note.js";
 import { bench, mat } from "../mat.js";
 import { awards, players, sources } from "../tables.js";
 import { Timeline } from "../timeline.js";
@@ -17,18 +18,6 @@ const TICK_MS = 200;
 const board = new Board();
 const story = new Timeline($("story"), $("story-heard"));
 const id = matchId();
-
-/** In place of the match. @param {string} title @param {string} words @param {{again?: () => void, create?: boolean, key?: boolean}} [does] */
-function note(title, words, { again, create, key } = {}) {
-  $("watch").hidden = true;
-  $("note").hidden = false;
-  tell("note-title", title);
-  tell("note-words", words);
-  $("key").hidden = !key;
-  $("note-do").hidden = !again;
-  $("note-do").onclick = () => again?.();
-  $("note-create").hidden = !create;
-}
 
 function watch() {
   let drawn = "";
