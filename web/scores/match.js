@@ -77,8 +77,8 @@ export class Match {
 
 /** @param {State} state @param {Delta} delta @returns {State} */
 function after(state, { number, action, line, now, playerStats }) {
-  const { score, ...rest } = now;
-  const next = { ...state, ...rest, actions: number, playerStats: { ...state.playerStats } };
+  const { score } = now;
+  const next = { ...state, ...now, actions: number, playerStats: { ...state.playerStats } };
   for (const [id, player] of Object.entries(playerStats ?? {})) next.playerStats[id] = player;
   for (const key of TEAMS) {
     const onMat = new Set(now.mat[key]);
@@ -101,7 +101,7 @@ function after(state, { number, action, line, now, playerStats }) {
 
 /** As they stood, and whoever is new where an id has its place: squads are mostly named in the order of their ids.
  * @param {string[]} before @param {string[]} ids */
-function ordered(before, ids) {
+export function ordered(before, ids) {
   const list = before.filter((id) => ids.includes(id));
   for (const id of ids.filter((one) => !list.includes(one))) {
     const at = list.findIndex((one) => one > id);
@@ -172,9 +172,10 @@ export const ALL_OUT_POINTS = 2;
 
 /** Who has done best: of several with as many points the one with the fewest raids and catches, then who stands first.
  * @param {State} state */
-function awards({ playerStats, teamAPlayerIds, teamBPlayerIds }) {
-  const first = [...teamAPlayerIds, ...teamBPlayerIds];
-  const inOrder = [...first, ...Object.keys(playerStats).filter((id) => !first.includes(id))].map((id) => playerStats[id]);
+function awards(state) {
+  const { playerStats } = state;
+  const squads = TEAMS.flatMap((key) => ordered(state[`${key}PlayerIds`], Object.keys(playerStats).filter((id) => playerStats[id].team === key)));
+  const inOrder = squads.map((id) => playerStats[id]);
   const best = (/** @type {(player: any) => number} */ points) => {
     let found = /** @type {any} */ (null);
     for (const player of inOrder) {

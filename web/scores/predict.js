@@ -1,7 +1,7 @@
 // What an action will come to, before the server has said so: for a scorer whose connection is away, and for the points that stand
 // on a button. The server's word replaces it; the rules that no profile has otherwise are here, and no others.
 
-import { ALL_OUT_POINTS, TEAMS, keyOf, otherOf } from "./match.js";
+import { ALL_OUT_POINTS, TEAMS, keyOf, ordered, otherOf } from "./match.js";
 
 /** @typedef {import("./match.js").State} State */
 /** @typedef {import("./match.js").Key} Key */
@@ -32,7 +32,10 @@ export function predict(state, action, at) {
       if (team && action.turnLost) turns(next, time);
       break;
     case "substitute":
-      if (team) next.mat[team] = next.mat[team].map((/** @type {string} */ id) => (id === action.outId ? action.inId : id));
+      if (team) {
+        next[`${team}PlayerIds`] = swapped(next[`${team}PlayerIds`], action);
+        next.mat[team] = swapped(next.mat[team], action);
+      }
       place(next, [action.outId], "bench");
       place(next, [action.inId], "in");
       break;
@@ -137,6 +140,12 @@ function leave(state, key, ids) {
   place(state, ids, "out");
   state.mat[key] = state.mat[key].filter((/** @type {string} */ id) => !ids.includes(id));
   state.revival[key] = [...state.revival[key], ...ids];
+}
+
+/** @param {string[]} ids @param {Record<string, any>} action */
+function swapped(ids, { outId, inId }) {
+  const stay = ids.filter((id) => id !== outId);
+  return ordered(stay, [...stay, inId]);
 }
 
 /** First out, first in. @param {State} state @param {Key} key @param {number} many */

@@ -65,7 +65,7 @@ function ofRaid(state, line) {
   } else if (line.result === "emptyRaid") {
     parts.push(`${raider} comes home empty`);
   } else {
-    const did = [defenders.length > 0 && `touches ${names(defenders)}`, line.bonusTaken && "takes the bonus"].filter((it) => it !== false);
+    const did = [defenders.length > 0 && `touches ${names(defenders)}`, line.bonusTaken && "takes the bonus"].filter((it) => it);
     parts.push(did.length > 0 ? `${raider} ${listed(/** @type {string[]} */ (did))}` : `${raider} comes home`);
   }
   if (selfOuts.length > 0) parts.push(`${names(selfOuts)} ${selfOuts.length === 1 ? "steps" : "step"} out`);
