@@ -35,6 +35,8 @@ function enter() {
   let wanted = false;
   let scene = "";
   let sending = false;
+  /** Undo was pressed while what it is about is on its way. */
+  let takesBack = false;
   const soon = () => {
     if (wanted) return;
     wanted = true;
@@ -77,11 +79,15 @@ function enter() {
     } finally {
       sending = false;
     }
+    const isDone = !queue.items.some(({ id: kept }) => kept === item.id);
+    if (takesBack && isDone) undo();
+    takesBack = false;
     void pump();
   }
 
   /** Somebody else was quicker with this raid. @param {Item} item @param {State} data */
   function conflict(item, data) {
+    takesBack = false;
     follow.match.begin(data);
     const stands = data.raidLog.findLast((/** @type {Line} */ line) => line.raidNumber === item.payload.raidNumber) ?? null;
     if (item.word === "start_raid") queue.drop(item.id);
@@ -143,7 +149,7 @@ function enter() {
     const waiting = queue.open.at(-1);
     tell("last-words", waits > 0 && waiting ? `${many(waits, "action")} not sent yet` : last ? ofLine(state, last) : "Nothing yet.");
     const undo = /** @type {HTMLButtonElement} */ ($("undo"));
-    undo.disabled = waits > 0 ? waiting?.state !== "waiting" : !amendable || client.state !== "open" || (state.phase === "ended" && follow.role !== "organizer");
+    undo.disabled = waits > 0 ? false : !amendable || client.state !== "open" || (state.phase === "ended" && follow.role !== "organizer");
     undo.title = waits > 0 ? "Takes back what was entered last and is not sent yet" : amendable ? `Undo: ${ofLine(state, amendable)}` : "There is nothing to undo";
     for (const name of ["more"]) /** @type {HTMLButtonElement} */ ($(name)).disabled = state.phase === "setup" || state.phase === "ended";
   }
@@ -160,7 +166,8 @@ function enter() {
 
   function undo() {
     const waiting = queue.open.at(-1);
-    if (waiting) return waiting.state === "waiting" ? queue.drop(waiting.id) : undefined;
+    takesBack = waiting?.state === "sending";
+    if (waiting) return takesBack ? undefined : queue.drop(waiting.id);
     const last = lastOf(follow.match.inOrder);
     if (client.state !== "open") return toast("Undo needs the connection: what was sent is the server's to take back.");
     if (last) void amend("undo", { number: last.number }).then((done) => done && toast(`Undone: ${ofLine(/** @type {State} */ (follow.state), last)}`));

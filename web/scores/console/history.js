@@ -83,27 +83,29 @@ export function history(follow, amend) {
     const { state, match } = follow;
     if (!state) return;
     const after = async (/** @type {Promise<boolean>} */ done) => {
-      if (await done) render();
+      if (await done) await told();
     };
     list.replaceChildren(...match.inOrder.reverse().map((line) => {
       const may = isAmendable(line);
       const does = line.undone
         ? [button("Bring back", () => void after(amend("redo", { number: line.number })), { class: "quiet" })]
-        : [may && line.raidNumber !== undefined && button("Correct…", () => void correct(follow, line, amend).then((done) => done && render()), { class: "quiet", "data-correct": line.number }),
+        : [may && line.raidNumber !== undefined && button("Correct…", () => void after(correct(follow, line, amend)), { class: "quiet", "data-correct": line.number }),
           may && button("Undo", () => void after(amend("undo", { number: line.number })), { class: "quiet", "data-undo": line.number })];
       return entry(state, line, make("span", { class: "row doings" }, by.has(line.number) && make("span", { class: "mark" }, String(by.get(line.number))), ...does));
     }));
   };
   dialog.append(make("p", { class: "hint" }, "A change stays at its place and time, and everything after it is played anew. Who changed what stands in the audit."), list,
     make("div", { class: "row end" }, button("Close", () => dialog.close())));
+  /** Without a connection it stays as it is. */
+  const told = () => Promise.all([follow.whole(), said(follow, by)]).catch(() => {}).then(render);
   render();
-  void follow.whole().then(render, () => {});
-  void said(follow, by).then(render, () => {});
+  void told();
   dialog.showModal();
 }
 
 /** @param {Follow} follow @param {Map<number, string>} by */
 async function said(follow, by) {
+  by.clear();
   let from = /** @type {number | null} */ (1);
   for (let pages = 0; from !== null && pages < AUDIT_PAGES_MAX; pages += 1) {
     const { payload } = await follow.room.ask("get_audit", { from });
