@@ -30,7 +30,7 @@ export const identity = {
     }
   },
 
-  /** A token from the demo mode. "none": this server gives none away. @param {string} name @param {"agent" | "supervisor"} [role] */
+  /** A token from the demo mode. "none": this server gives none away. @param {string} name @param {"agent" | "supervisor" | "scorer" | "organizer"} [role] */
   async ask(name, role) {
     const response = await fetch(DESK, {
       method: "POST",

@@ -33,6 +33,8 @@ struct Ask {
 enum Role {
     Agent,
     Supervisor,
+    Scorer,
+    Organizer,
 }
 
 struct Desk {
@@ -53,7 +55,7 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return (StatusCode::FORBIDDEN, Json(json!({ "error": "origin not allowed" }))).into_response();
     }
     let Ok(ask) = serde_json::from_slice::<Ask>(&body) else {
-        let says = "the body must be JSON: {\"name\":\"…\"}, and for the staff's side \"role\":\"agent\" or \"supervisor\"";
+        let says = "the body must be JSON: {\"name\":\"…\"}, and for other sides \"role\": agent, supervisor, scorer or organizer";
         let error = json!({ "error": says, "field": "name" });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
@@ -80,11 +82,14 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
 impl Desk {
     fn says(&self, role: Option<Role>) -> token::Says {
         let Some(role) = role else { return token::Says::default() };
-        let role = match role {
-            Role::Agent => "agent",
-            Role::Supervisor => "supervisor",
+        let (role, serves) = match role {
+            Role::Agent => ("agent", true),
+            Role::Supervisor => ("supervisor", true),
+            Role::Scorer => ("scorer", false),
+            Role::Organizer => ("organizer", false),
         };
-        let groups = (self.groups_claim.clone(), vec!["*".to_owned()]);
+        // Of support, those who serve there serve all its departments.
+        let groups = (self.groups_claim.clone(), if serves { vec!["*".to_owned()] } else { Vec::new() });
         token::Says { role: Some(role.to_owned()), groups, ..token::Says::default() }
     }
 }

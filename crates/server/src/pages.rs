@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use vocabulary::Check;
@@ -44,6 +44,12 @@ const PAGES: &[Page] = &[
     Page { path: EMBEDDED, text: include_str!("../../../web/support/widget/index.html") },
     Page { path: "/support/desk/", text: include_str!("../../../web/support/desk/index.html") },
     Page { path: "/support/supervisor/", text: include_str!("../../../web/support/supervisor/index.html") },
+    Page { path: "/scores/", text: include_str!("../../../web/scores/index.html") },
+    Page { path: "/scores/match/", text: include_str!("../../../web/scores/match/index.html") },
+    Page { path: "/scores/console/", text: include_str!("../../../web/scores/console/index.html") },
+    Page { path: "/scores/organize/", text: include_str!("../../../web/scores/organize/index.html") },
+    Page { path: "/scores/overlay/", text: include_str!("../../../web/scores/overlay/index.html") },
+    Page { path: "/scores/sheet/", text: include_str!("../../../web/scores/sheet/index.html") },
     web!("icon.svg"),
     web!("kulkul.css"),
     web!("start.css"),
@@ -66,6 +72,46 @@ const PAGES: &[Page] = &[
     web!("chat/rooms.js"),
     web!("chat/timeline.js"),
     web!("chat/words.js"),
+    web!("scores/board.js"),
+    web!("scores/clock.js"),
+    web!("scores/console/console.css"),
+    web!("scores/console/console.js"),
+    web!("scores/console/history.js"),
+    web!("scores/console/keys.js"),
+    web!("scores/console/more.js"),
+    web!("scores/console/pad.js"),
+    web!("scores/console/pick.js"),
+    web!("scores/console/stage.js"),
+    web!("scores/console/waiting.js"),
+    web!("scores/create.js"),
+    web!("scores/csv.js"),
+    web!("scores/door.js"),
+    web!("scores/follow.js"),
+    web!("scores/landing.css"),
+    web!("scores/landing.js"),
+    web!("scores/link.js"),
+    web!("scores/mat.js"),
+    web!("scores/match.js"),
+    web!("scores/match/match.css"),
+    web!("scores/match/viewer.js"),
+    web!("scores/note.js"),
+    web!("scores/organize/form.js"),
+    web!("scores/organize/officials.js"),
+    web!("scores/organize/organize.css"),
+    web!("scores/organize/organize.js"),
+    web!("scores/overlay/overlay.css"),
+    web!("scores/overlay/overlay.js"),
+    web!("scores/predict.js"),
+    web!("scores/queue.js"),
+    web!("scores/scores.css"),
+    web!("scores/setup.css"),
+    web!("scores/setup.js"),
+    web!("scores/sheet/sheet.css"),
+    web!("scores/sheet/sheet.js"),
+    web!("scores/squads.js"),
+    web!("scores/tables.js"),
+    web!("scores/timeline.js"),
+    web!("scores/words.js"),
     web!("support/support.css"),
     web!("support/support.js"),
     web!("support/widget.js"),
@@ -139,7 +185,16 @@ const FOLDERS: &[(&str, &str)] = &[
     ("/support/widget", "widget/"),
     ("/support/desk", "desk/"),
     ("/support/supervisor", "supervisor/"),
+    ("/scores", "scores/"),
+    ("/scores/match", "match/"),
+    ("/scores/console", "console/"),
+    ("/scores/organize", "organize/"),
+    ("/scores/overlay", "overlay/"),
+    ("/scores/sheet", "sheet/"),
 ];
+
+/// Pages of a match by the names that links to them had before ours: where each is now.
+const MOVED: &[(&str, &str)] = &[("/scorer.html", "scores/console/"), ("/viewer.html", "scores/match/")];
 
 /// What pages of other sites may show within themselves: the window of the visitor's widget.
 const EMBEDDED: &str = "/support/widget/";
@@ -180,7 +235,8 @@ pub(crate) fn embedders(config: &Config) -> String {
 
 /// Is this the path of a page?
 pub(crate) fn has(path: &str) -> bool {
-    PAGES.iter().any(|page| page.path == path) || FOLDERS.iter().any(|(folder, _)| *folder == path)
+    PAGES.iter().any(|page| page.path == path)
+        || FOLDERS.iter().chain(MOVED).any(|(folder, _)| *folder == path)
 }
 
 pub(crate) fn router(embedders: String) -> Router {
@@ -189,9 +245,22 @@ pub(crate) fn router(embedders: String) -> Router {
         let policy = if page.path == EMBEDDED { open.clone() } else { closed.clone() };
         router.route(page.path, get(async move |headers: HeaderMap| give(page, &policy, &headers)))
     });
-    FOLDERS
+    let router = FOLDERS
         .iter()
-        .fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))))
+        .fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))));
+    MOVED.iter().fold(router, |router, (path, to)| {
+        router.route(path, get(async |uri: Uri| Redirect::temporary(&moved(to, uri.query()))))
+    })
+}
+
+/// With the match that an older link names. A name that no match can have leads to the list of those that there are.
+fn moved(to: &str, query: Option<&str>) -> String {
+    let named = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("matchId="));
+    let is_plain = |id: &&str| id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
+    match named.filter(|id| !id.is_empty()).filter(is_plain) {
+        Some(id) => format!("{to}?id={id}"),
+        None => "scores/".to_owned(),
+    }
 }
 
 /// The tag is the content's; a browser that has it gets no second copy.
@@ -229,6 +298,20 @@ mod tests {
         folders.join("/")
     }
 
+    #[test]
+    fn older_links_lead_to_the_match_that_they_name() {
+        for (query, leads) in [
+            (Some("matchId=m-abc123"), "scores/console/?id=m-abc123"),
+            (Some("token=x&matchId=a.b:c_d"), "scores/console/?id=a.b:c_d"),
+            (Some("matchId="), "scores/"),
+            (Some("matchId=//other.example"), "scores/"),
+            (Some("matchId=a%0d%0aX"), "scores/"),
+            (None, "scores/"),
+        ] {
+            assert_eq!(moved("scores/console/", query), leads, "{query:?}");
+        }
+    }
+
     /// Whatever a page asks for by a relative name is served under that name.
     #[test]
     fn every_file_that_a_page_names_is_served() {
@@ -259,6 +342,12 @@ mod tests {
             ("web/support/widget", EMBEDDED),
             ("web/support/desk", "/support/desk/"),
             ("web/support/supervisor", "/support/supervisor/"),
+            ("web/scores", "/scores/"),
+            ("web/scores/match", "/scores/match/"),
+            ("web/scores/console", "/scores/console/"),
+            ("web/scores/organize", "/scores/organize/"),
+            ("web/scores/overlay", "/scores/overlay/"),
+            ("web/scores/sheet", "/scores/sheet/"),
             ("clients/js/src", "/client/"),
         ];
         for (folder, at) in folders {

@@ -1,0 +1,40 @@
+// The way from one browser to the server, which can be cut and mended while the server goes on for everybody else.
+
+import { connect, createServer } from 'node:net';
+
+export class Way {
+  /** @param {number} to the server's port */
+  static async opens(to) {
+    const way = new Way();
+    way.isCut = false;
+    /** @type {Set<import('node:net').Socket>} */
+    way.sockets = new Set();
+    way.listener = createServer((near) => {
+      if (way.isCut) return near.destroy();
+      const far = connect(to, '127.0.0.1');
+      for (const [one, other] of [[near, far], [far, near]]) {
+        way.sockets.add(one);
+        one.on('error', () => other.destroy());
+        one.on('close', () => (way.sockets.delete(one), other.destroy()));
+        one.pipe(other);
+      }
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => way.listener.once('listening', resolve));
+    way.url = `http://127.0.0.1:${way.listener.address().port}`;
+    return way;
+  }
+
+  cut() {
+    this.isCut = true;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  mend() {
+    this.isCut = false;
+  }
+
+  async end() {
+    this.cut();
+    await new Promise((resolve) => this.listener.close(resolve));
+  }
+}
