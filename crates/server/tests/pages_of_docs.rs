@@ -192,6 +192,21 @@ fn the_lines_of_the_livechat_services_page_do_what_it_says() {
     assert!(ran >= 4 && said == 2, "{ran} blocks were run and {said} said");
 }
 
+/// What is said there works without a mount of one's own, and the one that is written there is sound.
+#[test]
+fn the_lines_of_the_page_of_matches_by_http_do_what_it_says() {
+    let page = include_str!("../../../docs/matches-http.md");
+    let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
+    let config = config
+        .text
+        .replace("the secret that your login signs tokens with", "0123456789abcdef0123456789abcdef");
+    assert_eq!(Server::configured(&config).get("/api/matches").0, 200);
+    let server = Server::configured("secret = \"0123456789abcdef0123456789abcdef\"\n");
+    let mut shell = Shell { server: &server, token: "", said: String::new() };
+    let (ran, said) = follow(&mut shell, page);
+    assert!(ran == 11 && said == 0, "{ran} blocks were run and {said} said");
+}
+
 #[test]
 fn the_lines_of_the_live_scoring_services_page_do_what_it_says() {
     let page = include_str!("../../../docs/seed-003.md");

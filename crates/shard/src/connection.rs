@@ -65,7 +65,6 @@ pub(crate) struct Connection {
     /// It owes us a pong, or does not take what we write, for longer than a healthy one would.
     pub stale: bool,
     pub outbox: Outbox,
-    pub wire: Wire,
     pub ending: Ending,
     /// The last sign of life that we gave when there was nothing to say.
     pub pinged: Tick,
@@ -76,6 +75,7 @@ pub(crate) struct Connection {
     pub user: Option<Arc<User>>,
     /// The one room that it is for, and how it is joined. Boxed, because most paths name none.
     pub own: Option<Box<(RoomId, Own)>>,
+    pub wire: Wire,
     /// A token of its is being looked at.
     pub proving: bool,
     pub subscriptions: Vec<Subscription>,
