@@ -49,8 +49,8 @@ export class Board {
     };
     this.sides = { teamA: side("teamA"), teamB: side("teamB") };
     this.phase = make("span", { class: "phase", id: "phase" });
-    this.clock = make("b", { class: "half-clock", id: "half-clock" });
-    this.raid = make("b", { class: "raid-clock", id: "raid-clock" });
+    this.clock = make("b", { class: "half-clock", id: "half-clock", hidden: true });
+    this.raid = make("b", { class: "raid-clock", id: "raid-clock", hidden: true });
     this.turn = make("span", { class: "turn", id: "turn" });
     this.flags = make("ul", { class: "flags", id: "flags", "aria-label": "Look out" });
     const middle = make("div", { class: "middle" }, this.phase, make("span", { class: "clocks" }, this.clock, this.raid));

@@ -62,6 +62,12 @@ export class Follow {
     this.room.join({ payload: { mode: "delta" } }).catch(() => this.page.changed("room"));
   }
 
+  /** In again, to be told anew who one is here. */
+  again() {
+    this.room.leave();
+    this.join();
+  }
+
   leave() {
     for (const stop of this.stops) stop();
     this.room.leave();

@@ -18,10 +18,7 @@ export function gained(state, line) {
 export function entry(state, line, ...beside) {
   const isRaid = line.raidNumber !== undefined;
   const key = isRaid ? keyOf(line.raidingTeam) : line.action?.team ? keyOf(line.action.team) : "";
-  const marks = [
-    line.doOrDie && "Do or die", line.superRaid && "Super raid", line.superTackle && "Super tackle", line.allOutTeam && "All out",
-    line.undone && "Undone", line.aside && "Set aside",
-  ].filter((it) => it);
+  const marks = [line.doOrDie && "Do or die", line.undone && "Undone", line.aside && "Set aside"].filter((it) => it);
   return make("li", { class: `happened ${key} ${isRaid ? "raid" : "other"}${line.undone || line.aside ? " void" : ""}`, "data-number": line.number },
     make("span", { class: "when" }, isRaid ? `Raid ${line.raidNumber}` : "", line.clockMs !== null && line.clockMs !== undefined ? make("span", { class: "mark" }, minutes(line.clockMs)) : null),
     make("span", { class: "what" }, ofLine(state, line), ...marks.map((words) => make("span", { class: "tag-chip" }, String(words))),

@@ -107,6 +107,8 @@ function enter() {
       return toast(ofRefusal(error, follow.state));
     }
     queue.refused(item.id, ofRefusal(error, follow.state));
+    // The officials may have become others since one came.
+    if (code === "FORBIDDEN") follow.again();
   }
 
   /** What others score appears at once. @param {Line} line */
@@ -143,6 +145,7 @@ function enter() {
       $("stage").replaceChildren(...(may ? stage(state, { say, pad: pad.element, sheet: `../sheet/?id=${encodeURIComponent(id ?? "")}`, goldenBegun }) : [watching()]));
     }
     if (may && mayRaid(state.phase) && state.raidingTeam) pad.show(state);
+    tick();
     const last = follow.match.inOrder.findLast((line) => !line.undone && (isNews(line) || line.action?.type === "start_raid"));
     const amendable = lastOf(follow.match.inOrder);
     $("last").hidden = false;
@@ -152,6 +155,11 @@ function enter() {
     undo.disabled = waits > 0 ? false : !amendable || client.state !== "open" || (state.phase === "ended" && follow.role !== "organizer");
     undo.title = waits > 0 ? "Takes back what was entered last and is not sent yet" : amendable ? `Undo: ${ofLine(state, amendable)}` : "There is nothing to undo";
     for (const name of ["more"]) /** @type {HTMLButtonElement} */ ($(name)).disabled = state.phase === "setup" || state.phase === "ended";
+  }
+
+  function tick() {
+    board.tick(follow.now);
+    pad.tick(follow.now);
   }
 
   const watching = () => make("section", { class: "card setup-card step" }, make("h2", {}, "You only watch here"),
@@ -192,11 +200,7 @@ function enter() {
     { words: "Score sheet", does: () => open(`../sheet/?id=${encodeURIComponent(id ?? "")}`, "_blank", "noopener") },
     { words: "Leave", does: leave },
   ]));
-  setInterval(() => {
-    if (document.hidden) return;
-    board.tick(follow.now);
-    pad.tick(follow.now);
-  }, TICK_MS);
+  setInterval(() => !document.hidden && tick(), TICK_MS);
   client.connect();
   follow.join();
   soon();

@@ -10,9 +10,15 @@ const OFFICIALS_MAX = 30;
 
 /** @param {Follow} follow @param {(payload: {officials: {userId: string, role: string}[]}) => Promise<void>} set */
 export function officials(follow, set) {
+  /** Rooms of matches tell nobody who comes and goes: who is here is asked for. @type {{id: string, name: string}[]} */
+  let people = [];
+  const look = async () => {
+    people = await follow.room.online().then(({ users }) => users, () => people);
+    show();
+  };
   const list = make("ul", { class: "links", id: "officials-list" });
   const here = make("datalist", { id: "here" });
-  const user = /** @type {HTMLInputElement} */ (make("input", { id: "official-id", list: "here", maxlength: 128, autocomplete: "off", spellcheck: "false", required: true, placeholder: "Id of a user" }));
+  const user = /** @type {HTMLInputElement} */ (make("input", { id: "official-id", list: "here", maxlength: 128, autocomplete: "off", spellcheck: "false", required: true, placeholder: "Id of a user", onfocus: () => void look() }));
   const office = /** @type {HTMLSelectElement} */ (make("select", { id: "official-role", "aria-label": "Office" }, ...OFFICES.map(([value, words]) => make("option", { value }, words))));
   const hint = make("p", { class: "hint", id: "officials-hint" });
   const element = make("section", { class: "card setup-card", "aria-labelledby": "officials-title" }, make("h2", { id: "officials-title" }, "Officials"), hint, list,
@@ -24,9 +30,8 @@ export function officials(follow, set) {
       void set({ officials: [...follow.officials.filter((one) => one.userId !== userId), { userId, role: office.value }] });
     } }, make("label", { class: "out", for: "official-id" }, "Id of a user"), user, here, office, make("button", { type: "submit", class: "quiet" }, "Name")));
   let drawn = "";
-  const nameOf = (/** @type {string} */ id) => follow.room.people.find((one) => one.id === id)?.name ?? "";
+  const nameOf = (/** @type {string} */ id) => people.find((one) => one.id === id)?.name ?? "";
   const show = () => {
-    const people = follow.room.people;
     const shown = JSON.stringify([follow.officials, people]);
     if (shown === drawn) return;
     drawn = shown;
@@ -35,6 +40,5 @@ export function officials(follow, set) {
       button("Take away", () => void set({ officials: follow.officials.filter((one) => one.userId !== userId) }), { class: "quiet", "aria-label": `Take the office away: ${nameOf(userId) || userId}` }))));
     here.replaceChildren(...people.map(({ id, name }) => make("option", { value: id }, `${name}, here now`)));
   };
-  follow.room.on("people", show);
-  return { element, show };
+  return { element, show, look };
 }

@@ -141,6 +141,7 @@ function enter() {
       listed();
     };
     follow.join();
+    follow.room.on("state", (state) => state === "open" && void roles.look());
   }
   client.connect();
   list.join().catch(() => {});
