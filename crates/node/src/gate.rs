@@ -206,7 +206,7 @@ impl Gate {
                 let response = response_101(upgrade.key, protocol.as_deref(), agreed);
                 Welcome::WebSocket(agreed.map_or(Compression::Off, Agreed::compression), response)
             }
-            Wants::Events => Welcome::Events(Opening { origin: visit.origin.map(Into::into) }),
+            Wants::Events => Welcome::Events(visit.opening()),
         };
         Ok(Admitted { mount: index as u8, who, room, welcome })
     }

@@ -19,7 +19,7 @@ use crate::permission::Held;
 use crate::run::Thread;
 use crate::sockets::State;
 use crate::turned::{Turned, too_many_of_address, too_many_pages, turned};
-use crate::visit::Visit;
+use crate::visit::{Visit, Wants};
 
 /// A head, and what a client may say before it knows that it is let in.
 const PARKED_BYTES_MAX: usize = 16 << 10;
@@ -142,14 +142,20 @@ impl Thread {
         let Said { mut reader, head, too_many } = said;
         match reader.read(head) {
             Head::Incomplete => Look::Incomplete(reader),
-            _ if too_many => Look::Turned(too_many_of_address()),
-            Head::Refused(refusal) => Look::Turned(refusal.into()),
-            Head::Upgrade(upgrade) => self.receive(now, id, &Visit::for_socket(&upgrade), hope, answer),
             Head::NotAnUpgrade(request) if self.doorway.gate.listens(&request) => match Get::of(&request) {
-                Some(Ok(get)) => self.receive(now, id, &Visit::for_events(get, &request), hope, answer),
+                Some(Ok(get)) => {
+                    let visit = Visit::for_events(get, &request);
+                    if too_many {
+                        return Look::Turned(too_many_of_address().for_stream(id, &visit.opening()));
+                    }
+                    self.receive(now, id, &visit, hope, answer)
+                }
                 Some(Err(refusal)) => Look::Turned(refusal.into()),
                 None => Look::Turned(turned(405, "a stream begins with GET", "no GET")),
             },
+            _ if too_many => Look::Turned(too_many_of_address()),
+            Head::Refused(refusal) => Look::Turned(refusal.into()),
+            Head::Upgrade(upgrade) => self.receive(now, id, &Visit::for_socket(&upgrade), hope, answer),
             Head::NotAnUpgrade(request) => {
                 let Some(socket) = self.sockets.get(id) else { return Look::Turned(gone()) };
                 let located = self.doorway.locate(socket, &request);
@@ -161,6 +167,22 @@ impl Thread {
 
     /// Whoever wants to stay: a socket or a stream.
     fn receive(
+        &mut self,
+        now: Now,
+        id: ConnectionId,
+        visit: &Visit<'_>,
+        hope: Hope,
+        answer: Option<(Ruling, Arc<User>)>,
+    ) -> Look {
+        match self.judge(now, id, visit, hope, answer) {
+            Look::Turned(turned) if matches!(visit.wants, Wants::Events) => {
+                Look::Turned(turned.for_stream(id, &visit.opening()))
+            }
+            other => other,
+        }
+    }
+
+    fn judge(
         &mut self,
         now: Now,
         id: ConnectionId,

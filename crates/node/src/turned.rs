@@ -1,6 +1,8 @@
 //! Whoever is not let in: the one answer they get, and a word for the log. Who that is, the gate decides.
 
 use identity::Unverified;
+use shard::Opening;
+use vocabulary::ConnectionId;
 use websocket::handshake::{Refusal, refusal_of_field, refusal_response};
 
 /// Why a connection is not let in: the answer to send, and a word for the log.
@@ -19,6 +21,16 @@ impl Turned {
         let fields = format!("Access-Control-Allow-Origin: {origin}\r\nVary: Origin\r\n");
         self.response.splice(first..first, fields.into_bytes());
         self
+    }
+}
+
+impl Turned {
+    /// To a client for which any status is the end: what will pass is a stream that says when to come back.
+    pub(crate) fn for_stream(self, id: ConnectionId, opening: &Opening) -> Turned {
+        if !opening.takes_events_alone || !matches!(self.status, 429 | 503) {
+            return self;
+        }
+        Turned { response: opening.later(id), ..self }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use shard::Opening;
 use websocket::handshake::{Get, Request, Upgrade};
 
 use crate::tokens;
+
+const EVENTS: &[u8] = b"text/event-stream";
 
 pub(crate) struct Visit<'a> {
     pub path: &'a str,
@@ -39,6 +42,13 @@ impl<'a> Visit<'a> {
             Wants::WebSocket(upgrade) => &upgrade.protocols,
             Wants::Events => &[],
         }
+    }
+
+    /// What the answer to one who wants events must have.
+    pub(crate) fn opening(&self) -> Opening {
+        let takes = |field: &[u8]| field.windows(EVENTS.len()).any(|part| part.eq_ignore_ascii_case(EVENTS));
+        let takes_events_alone = self.request.values("accept").any(takes);
+        Opening { origin: self.origin.map(Into::into), takes_events_alone }
     }
 
     /// One that is empty is none.

@@ -104,7 +104,7 @@ impl OneByOne<'_> {
                 self.acks(news, id, connection).map(|frame| (frame, acks as u32, Class::Record))
             };
             if let Some((frame, messages, class)) = made {
-                match (self.writes.queue_row(id, connection, frame, messages, class), class) {
+                match (self.writes.queue_kept(id, connection, frame, messages, class), class) {
                     (Pushed::Behind, _) | (Pushed::Dropped, Class::Latest(_)) => return Some(index),
                     _ => {}
                 }

@@ -32,6 +32,9 @@ pub enum Greeted {
 pub struct Opening {
     /// A page that was let in, which its browser is to be told.
     pub origin: Option<Box<str>>,
+    /// Its client takes nothing but a stream, as browsers' `EventSource` says: any other answer is the end for it, also one that will
+    /// pass.
+    pub takes_events_alone: bool,
 }
 
 pub(crate) enum Wire {
@@ -60,6 +63,9 @@ const UNREAD_BYTES_MAX: usize = 1024;
 
 /// Who is cut off together does not come back together: this, and up to as much again.
 const COME_BACK_MS: u32 = 1_000;
+
+/// Who is turned away for what will pass.
+const AWAY_MS: u32 = 5_000;
 
 /// What keeps proxies from taking the stream for dead: a comment, which no client is told of.
 const ALIVE: &[u8] = b":\n\n";
@@ -125,6 +131,15 @@ impl Opening {
     /// The head of the stream, and how long to wait after it has ended. Nothing says where it ends but the end of the connection, so
     /// that every version of HTTP and every proxy passes it on as it comes.
     pub(crate) fn begins(&self, id: ConnectionId) -> Frame {
+        self.begins_later(id, 0)
+    }
+
+    /// A stream of nothing but that: when to come back.
+    pub fn later(&self, id: ConnectionId) -> Vec<u8> {
+        self.begins_later(id, AWAY_MS).to_vec()
+    }
+
+    fn begins_later(&self, id: ConnectionId, wait: u32) -> Frame {
         let mut out = String::with_capacity(320);
         out.push_str("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n");
         out.push_str("X-Accel-Buffering: no\r\nConnection: close\r\n");
@@ -132,13 +147,16 @@ impl Opening {
             out.push_str(&format!("{name}: {value}\r\n"));
         }
         out.push_str("\r\n");
-        out.push_str(&come_back(COME_BACK_MS + CloseReason::spread(id, COME_BACK_MS)));
+        out.push_str(&come_back(wait.saturating_add(COME_BACK_MS + CloseReason::spread(id, COME_BACK_MS))));
         out.into_bytes().into()
     }
 
     /// There is no stream: an ordinary answer that says why, in the words of the mount's protocol.
-    pub(crate) fn refuses(&self, refusal: &Refusal, words: &str) -> Frame {
+    pub(crate) fn refuses(&self, id: ConnectionId, refusal: &Refusal, words: &str) -> Frame {
         let status = status(refusal.code);
+        if self.takes_events_alone && matches!(status, 429 | 503) {
+            return self.begins_later(id, refusal.retry_after_ms.unwrap_or(AWAY_MS));
+        }
         let wait = refusal.retry_after_ms.map(|wait| wait.div_ceil(1000).max(1).to_string());
         let wait = wait.or_else(|| matches!(status, 429 | 503).then(|| "5".to_owned()));
         let mut fields = self.shared();

@@ -351,7 +351,9 @@ impl Shard {
         let item = Item::Refused { room, id: tag.id.as_deref(), refusal, at: now.wall };
         self.send(id, &item);
         let limits = self.limits.session;
+        // An app's own refusal is an answer to somebody who is understood: how many of those there are, the pace of messages bounds.
         if refusal.code.is_clients_fault()
+            && !matches!(refusal.code, Code::App(_))
             && let Some(connection) = self.connections.get(id)
             && let Some(reason) = connection.session.refused(now, &limits)
         {

@@ -174,15 +174,27 @@ impl Queue {
         self.first.iter().chain(&self.rest)
     }
 
-    /// The newest of a key takes the place of the older, unless that is already being written.
+    /// The newest of a key takes the place of the older, unless that is already being written; and goes behind whatever was
+    /// queued since then that is not the newest of something itself: an answer tells of a time before it.
     fn replace(&mut self, frame: &Frame, class: Class) -> bool {
         let begun = usize::from(self.written > 0);
-        let frames = self.first.iter_mut().chain(&mut self.rest);
-        let Some(older) = frames.skip(begun).find(|queued| queued.class == class) else {
-            return false;
+        let older = self.frames().skip(begun).position(|queued| queued.class == class);
+        let Some(at) = older.map(|at| at + begun) else { return false };
+        let alone = self.frames().skip(at + 1).all(|queued| matches!(queued.class, Class::Latest(_)));
+        let place = match at {
+            0 => self.first.as_mut(),
+            _ => self.rest.get_mut(at - 1),
         };
-        self.bytes = self.bytes - older.frame.len() + frame.len();
-        older.frame = frame.clone();
+        let Some(place) = place else { return false };
+        self.bytes = self.bytes - place.frame.len() + frame.len();
+        place.frame = frame.clone();
+        if !alone {
+            let newest = match at {
+                0 => std::mem::replace(&mut self.first, self.rest.pop_front()),
+                _ => self.rest.remove(at - 1),
+            };
+            self.rest.extend(newest);
+        }
         true
     }
 }
@@ -258,6 +270,30 @@ mod tests {
             assert_eq!(outbox.push(&mut spare, frame(text), 1, class, &limits), expected, "{text}");
         }
         assert_eq!(outbox.gather(&mut Gathered::default(), 1 << 16), b"aef");
+    }
+
+    #[test]
+    fn the_newest_never_comes_before_what_was_said_when_it_was_not_there_yet() {
+        let (record, answer, state, other) =
+            (Class::Record, Class::Control, Class::Latest(1), Class::Latest(2));
+        for (pushed, written, expected) in [
+            (&[("1", state), ("2", state)][..], 0, "2"),
+            (&[("1", state), ("x", other), ("2", state)], 0, "2x"),
+            (&[("1", state), ("a", record), ("2", state)], 0, "a2"),
+            (&[("r", record), ("1", state), ("a", answer), ("x", other), ("2", state)], 0, "rax2"),
+            (&[("1", state), ("a", record), ("2", state), ("3", state)], 1, "a3"),
+        ] {
+            let (mut outbox, mut spare, limits) = (Outbox::default(), Spare::default(), Limits::default());
+            for (index, (text, class)) in pushed.iter().enumerate() {
+                assert_eq!(outbox.push(&mut spare, frame(text), 1, *class, &limits), Pushed::Queued);
+                if index == 0 && written > 0 {
+                    outbox.wrote(&mut spare, written);
+                }
+            }
+            let told = outbox.gather(&mut Gathered::default(), 1 << 16).to_vec();
+            assert_eq!(String::from_utf8_lossy(&told), expected);
+            assert_eq!((outbox.bytes(), outbox.messages()), (expected.len(), expected.len()));
+        }
     }
 
     #[test]

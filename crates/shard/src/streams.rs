@@ -46,6 +46,6 @@ impl Shard {
         let item = Item::Refused { room, id: None, refusal, at: now.wall };
         let Some(opening) = connection.wire.opens() else { return self.send(id, &item) };
         let words = self.mounts[usize::from(connection.mount)].words(&item);
-        let _ = self.push(id, opening.refuses(refusal, &words), Class::Control);
+        let _ = self.push(id, opening.refuses(id, refusal, &words), Class::Control);
     }
 }

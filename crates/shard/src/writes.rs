@@ -66,6 +66,18 @@ impl Writes {
             self.shed += 1;
             return Pushed::Dropped;
         }
+        self.queue_kept(id, to, frames, messages, class)
+    }
+
+    /// What its member would come back for, at a higher price: the frames of records are shared, and a page is not.
+    pub(crate) fn queue_kept(
+        &mut self,
+        id: ConnectionId,
+        to: &mut Connection,
+        frames: Frame,
+        messages: u32,
+        class: Class,
+    ) -> Pushed {
         let limits = if self.pressure == Pressure::Tight { self.limits.tight() } else { self.limits };
         let pushed = to.outbox.push(&mut self.spare, frames, messages, class, &limits);
         match pushed {

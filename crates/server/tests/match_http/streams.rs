@@ -243,6 +243,12 @@ fn streams_are_counted_with_all_other_connections() {
         (0..2).map(|_| Stream::of(&server, EVENTS, &[("Authorization", &bearer)])).collect();
     let more = Stream::ask(&server, EVENTS, &[("Authorization", &bearer)]).whole();
     assert!(status(&more) == "429" && more.contains("Retry-After: 5"), "{more}");
+    // For a browser's EventSource any status is the end, and this will pass.
+    let fields = [("Authorization", &*bearer), ("Accept", "text/event-stream")];
+    let later = Stream::ask(&server, EVENTS, &fields).whole();
+    let (_, body) = later.split_once("\r\n\r\n").expect("a head");
+    let wait = body.strip_prefix("retry: ").and_then(|rest| rest.trim_end().parse::<u32>().ok());
+    assert!(status(&later) == "200" && wait.is_some_and(|wait| (6_000..7_001).contains(&wait)), "{later}");
     until_figure(&server, "connections", 2);
     until_figure(&server, "streams", 2);
     drop(of_user);

@@ -27,7 +27,7 @@ fn score(mut seat: Seat, name: &str, rounds: u64) -> Told {
     seat.say(&json!({"type": "join", "matchId": "m-1"}).to_string());
     let mut next =
         seat.until(|frame| frame.get("data").is_some())["data"]["raidNumber"].as_u64().expect("a number");
-    let (mut accepted, mut refused) = (Vec::new(), 0);
+    let (mut accepted, mut refused, mut place) = (Vec::new(), 0, 0);
     for round in 0..rounds {
         for number in 0..AT_ONCE {
             let mut said = bonus_by(next + number);
@@ -43,6 +43,10 @@ fn score(mut seat: Seat, name: &str, rounds: u64) -> Told {
             let mut newest = next;
             let told = loop {
                 let frame = seat.hear();
+                if let Some(offset) = frame["position"]["offset"].as_u64() {
+                    assert!(offset >= place, "{name} was told of {place}, and then: {frame}");
+                    place = offset;
+                }
                 newest = newest.max(frame["data"]["raidNumber"].as_u64().unwrap_or(0));
                 if frame["actionId"] == id {
                     break frame;

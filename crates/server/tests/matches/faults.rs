@@ -104,6 +104,33 @@ fn actions_that_were_kept_offline_are_done_once_however_often_they_are_sent() {
     assert_eq!(log_of(&state), [1, 2, 3, 4, 5]);
 }
 
+/// Nobody is too fast for it.
+const FAST: &str = "secret = \"0123456789abcdef0123456789abcdef\"\n\
+                    [limits]\nmessages_per_second = 100000\nburst = 100000\n";
+
+fn begun(server: &Server) -> Seat {
+    let told = kulkul(&["token", "--config", server.config_path(), "--user", "sam", "--role", "scorer"]);
+    let token = String::from_utf8(told.stdout).expect("UTF-8");
+    let mut sam = Seat::open(&server.address, &format!("/ws/scorer?token={}", token.trim()));
+    sam.begin("m-1");
+    sam
+}
+
+/// More than ten times as many refusals as a client may have that is not understood.
+#[test]
+fn whatever_the_rules_refuse_ends_nobodys_connection() {
+    let server = Server::configured(FAST);
+    let mut sam = begun(&server);
+    for _ in 0..20 {
+        (0..50).for_each(|_| sam.say(r#"{"raidType":"empty","raiderId":"nobody","defenderIds":[]}"#));
+        for _ in 0..50 {
+            assert_eq!(sam.hear()["code"], "RULE");
+        }
+    }
+    sam.say(&named(1));
+    sam.until(|frame| frame["data"]["raidNumber"] == 2);
+}
+
 /// Its end is a reset: no close frame, no last byte.
 fn vanishes(seat: &Seat) {
     let linger = nix::libc::linger { l_onoff: 1, l_linger: 0 };
@@ -113,14 +140,8 @@ fn vanishes(seat: &Seat) {
 /// With the words that the service's logs had of it.
 #[test]
 fn a_viewer_who_is_gone_while_a_state_is_on_its_way_is_in_the_log() {
-    let server = Server::configured(
-        "secret = \"0123456789abcdef0123456789abcdef\"\n\
-         [limits]\nmessages_per_second = 100000\nburst = 100000\n[log]\nlevel = \"debug\"\n",
-    );
-    let told = kulkul(&["token", "--config", server.config_path(), "--user", "sam", "--role", "scorer"]);
-    let token = String::from_utf8(told.stdout).expect("UTF-8");
-    let mut sam = Seat::open(&server.address, &format!("/ws/scorer?token={}", token.trim()));
-    sam.begin("m-1");
+    let server = Server::configured(&format!("{FAST}[log]\nlevel = \"debug\"\n"));
+    let mut sam = begun(&server);
     let (since, mut raids) = (Instant::now(), 1..);
     let mut raid =
         |sam: &mut Seat| (0..8).for_each(|_| sam.say(&named(raids.next().expect("numbers go on"))));

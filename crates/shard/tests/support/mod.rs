@@ -213,7 +213,7 @@ impl Node {
             since: since.map(|since| since.parse().expect("a position")),
             join: vocabulary::Payload::from_static(b"{}"),
         };
-        let opening = Opening { origin: Some("https://overlay.test".into()) };
+        let opening = Opening { origin: Some("https://overlay.test".into()), ..Opening::default() };
         self.enter(shard, slot, &format!("{shard}.{slot}"), 0, Greeted::Events(opening), Some(place))
     }
 
