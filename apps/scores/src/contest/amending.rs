@@ -5,7 +5,7 @@ use app::{Decision, Fields};
 use serde_json::json;
 use vocabulary::{Code, Refusal};
 
-use super::course::{AMENDMENTS_MAX, Course};
+use super::course::{AMENDMENTS_MAX, BYTES_SPARE, Course};
 use super::records::{self as kinds, Change};
 use super::{Asking, action_id, broken, is_amendable};
 use crate::sport::{self, Action};
@@ -63,7 +63,7 @@ impl Asking<'_> {
         let (next, aside) = self.judged(course, number, &change, force)?;
         let reason = fields.short_text("reason", REASON_CHARS_MAX)?.map(std::borrow::Cow::into_owned);
         let body = written(&kinds::Amended { number, change, reason, action_id, by: self.back_end.clone() });
-        self.has_room(course, body.len(), course.audit.len() < AMENDMENTS_MAX)?;
+        self.has_room(course, body.len() + BYTES_SPARE, course.audit.len() < AMENDMENTS_MAX)?;
         let reply = json!({"number": number, "aside": aside, "raidNumber": next.game().raid_number});
         Ok(Decision::record(kinds::AMENDED, body).with_reply(reply.to_string().into()))
     }

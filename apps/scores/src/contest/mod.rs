@@ -17,7 +17,7 @@ use crate::sport::{self, Action, By, Profile};
 use crate::standing::{Office, Part, forbidden};
 use crate::wire::{Party, place, read, written};
 pub(crate) use course::Course;
-use course::{ACTIONS_MAX, ACTIONS_SPARE, LOG_BYTES_MAX};
+use course::{ACTIONS_MAX, ACTIONS_SPARE, BYTES_SPARE, LOG_BYTES_MAX};
 use records::{self as kinds};
 
 pub(crate) use duties::{due, steps};
@@ -234,12 +234,13 @@ impl<'a> Asking<'a> {
         }
         let (next, _) = game.play(self.now.wall.0, &action).map_err(broken)?;
         let body = written(&kinds::Acted { action, action_id, by: self.back_end.clone() });
-        let spare = if ends { 0 } else { ACTIONS_SPARE };
-        self.has_room(course, body.len(), course.entries.len() + spare < ACTIONS_MAX)?;
+        let (actions, bytes) = if ends { (0, 0) } else { (ACTIONS_SPARE, BYTES_SPARE) };
+        self.has_room(course, body.len() + bytes, course.entries.len() + actions < ACTIONS_MAX)?;
         let reply = json!({"number": course.entries.len() + 1, "raidNumber": next.raid_number});
         Ok(Decision::record(kinds::ACTION, body).with_reply(reply.to_string().into()))
     }
 
+    /// `body`: what it takes, with what must stay free beside it.
     fn has_room(&self, course: &Course, body: usize, fits: bool) -> Result<(), Refusal> {
         let bytes = course.bytes + course::bytes(body, self.by.as_ref());
         match fits && bytes <= LOG_BYTES_MAX {
