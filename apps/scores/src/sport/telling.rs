@@ -141,6 +141,7 @@ pub(crate) fn standing(game: &Game) -> Map<String, Value> {
         "revival": both(&|side| queued(side).into()),
         "phase": game.phase_name(),
         "phaseSince": game.phase_at.map(time),
+        "tieRaidsEach": game.raids_of_tie(),
         "clock": clock(game),
         "timeOut": game.time_out.as_ref().map(|out| {
             let ends_at = out.since + i64::from(game.rules.time_out_ms);
