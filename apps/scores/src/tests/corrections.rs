@@ -171,3 +171,35 @@ fn a_suspension_whose_card_is_undone_is_none() {
     assert_eq!(world.reply["aside"], json!([]), "the clock's own follow the clock");
     assert_eq!(world.state()["playerStats"]["p3"]["status"], "in");
 }
+
+#[test]
+fn what_the_clock_said_by_a_wrong_time_is_not_said_by_the_right_one() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_half", "{}");
+    world.does(&sam, "set_clock", r#"{"remainingMs":60000}"#);
+    world.wait(60_000);
+    assert_eq!((world.clock(), world.state()["phase"].clone()), (1, json!("half_time")));
+    world.does(&sam, "correct", r#"{"number":5,"action":{"type":"set_clock","remainingMs":600000}}"#);
+    assert_eq!((&world.reply["aside"], world.state()["phase"].clone()), (&json!([]), json!("first_half")));
+    assert_eq!(world.due(), Some(world.now.wall.0 + 540_000), "and what is left is played");
+    // Half a minute that was not played: a raid's time, a time-out's and a suspension's alike.
+    world.does(&sam, "card", r#"{"playerId":"p7","card":"yellow"}"#);
+    world.does(&sam, "start_raid", "{}");
+    world.wait(30_000);
+    assert_eq!(world.clock(), 1);
+    world.does(&sam, "raid", r#"{"raiderId":"p1"}"#);
+    world.wait(90_000);
+    assert_eq!((world.clock(), world.state()["playerStats"]["p7"]["status"].clone()), (1, json!("in")));
+    world.does(&sam, "correct", r#"{"number":8,"action":{"type":"stop_clock"}}"#);
+    let state = world.state();
+    assert_eq!(state["playerStats"]["p7"]["status"], "suspended", "30 s later than was said");
+    world.does(&sam, "get_sheet", r#"{"from":9}"#);
+    assert!(world.reply["sheet"][0]["aside"].as_str().is_some_and(|why| why.contains("by the clock")));
+    world.does(&sam, "time_out", "{}");
+    world.wait(90_000);
+    assert_eq!((world.clock(), world.state()["timeOut"].is_null()), (1, true));
+    let number = world.contest().course.as_ref().map_or(0, |course| course.entries.len());
+    world.does(&sam, "undo", &json!({"number": number - 1}).to_string());
+    world.does(&sam, "get_sheet", &json!({"from": number}).to_string());
+    assert!(world.reply["sheet"][0]["aside"].is_string(), "a time-out that was none is not over");
+}

@@ -192,9 +192,10 @@ fn cards_warn_suspend_and_expel() {
         let (out, outcome) = does(&out, 0, &touching("p1", &["q1"], false));
         assert_eq!(outcome.back[0], ids(&[]));
         let over = Action::SuspensionOver { player_id: "p7".into() };
-        let out = does(&out, 0, &over).0;
+        assert_eq!(refused(&out, &over), "by the clock it is not time for that");
+        let out = does(&out, 120_000, &over).0;
         assert_eq!(place(&out, "p7"), Place::Out);
-        assert_eq!(refused(&out, &over), "p7 is not suspended");
+        assert_eq!(refused(&out, &over), "by the clock it is not time for that");
         let red = does(&game, 0, &card("p7", Card::Red)).0;
         assert_eq!(refused(&red, &card("p7", Card::Green)), "p7 was expelled");
         let change = Action::Substitute { team: Team::A, out_id: "p7".into(), in_id: "p8".into() };
@@ -209,7 +210,7 @@ fn an_all_out_brings_back_whoever_may_play() {
     let (game, outcome) = does(&game, 0, &touching("p1", &["q2", "q3"], false));
     assert_eq!((score(&game), game.sides[1].on_mat()), ((4, 0), 6));
     assert!(outcome.all_out[1]);
-    let game = does(&game, 0, &Action::SuspensionOver { player_id: "q1".into() }).0;
+    let game = does(&game, 120_000, &Action::SuspensionOver { player_id: "q1".into() }).0;
     assert_eq!(game.sides[1].on_mat(), 7);
 }
 
