@@ -19,6 +19,8 @@ export function predict(state, action, at) {
   const team = action.team ? keyOf(action.team) : null;
   switch (action.type) {
     case "raid":
+      // A result that comes after its half begins no half.
+      if (["half_time", "overtime_pause"].includes(state.phase) && state.clock.remainingMs !== null) return state;
       if (action.raidNumber !== undefined && action.raidNumber !== state.raidNumber) return state;
       raid(next, action, time);
       break;

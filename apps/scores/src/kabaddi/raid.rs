@@ -144,6 +144,12 @@ impl Game {
 
     /// The result of a raid.
     pub(super) fn raided(&mut self, at: i64, raid: &Raid) -> Result<Outcome, Fault> {
+        // It may be that of the raid that was on when the time was up.
+        if matches!(self.phase, Phase::HalfTime | Phase::ExtraPause) && self.clock.is_timed() {
+            return fault(
+                "the half is over: start_half or start_raid begins the next one, set_clock takes this one back",
+            );
+        }
         let team = self.next_to_raid(at)?;
         let judged = self.judge(team, raid)?;
         // A raid that was begun has started the clock then; who stopped it since had a reason.
