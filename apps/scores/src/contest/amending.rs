@@ -24,12 +24,12 @@ impl Asking<'_> {
     pub(super) fn amends(&self, kind: &str, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         let course = self.course()?;
         self.scores(kind)?;
-        if course.is_over() && self.part != Part::Organizer {
-            return Err(forbidden("the match is over: only an organizer corrects it"));
-        }
         let action_id = action_id(fields)?;
         if let Some(done) = self.said_before(course, action_id.as_deref()) {
             return Ok(done);
+        }
+        if course.is_over() && self.part != Part::Organizer {
+            return Err(forbidden("the match is over: only an organizer corrects it"));
         }
         let number = number(course, kind, fields)?;
         let entry = course.entry(number).ok_or_else(|| {

@@ -136,7 +136,12 @@ fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
 #[test]
 fn after_the_end_only_an_organizer_corrects() {
     let (mut world, sam, olga) = (four_raids(), scorer("sam"), organizer());
+    let undo = r#"{"number":7,"actionId":"u-1"}"#;
+    world.does(&sam, "undo", undo);
+    world.does(&sam, "redo", r#"{"number":7}"#);
     world.does(&sam, "end_match", "{}");
+    assert_eq!(world.ask(&sam, "undo", undo), Ok(Vec::new()), "what was done before is answered so");
+    assert_eq!(world.reply["duplicate"], true);
     world.carry();
     let correct = r#"{"number":4,"action":{"type":"raid","raiderId":"p1","touchedIds":["q1"]}}"#;
     assert!(world.refused(&sam, "correct", correct).contains("only an organizer"));
