@@ -8,6 +8,8 @@ mod opening;
 mod records;
 mod told;
 
+use std::cmp::Ordering;
+
 use app::{Action as Asked, Applied, Decision, Fields, Room, wrong};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -228,8 +230,19 @@ impl<'a> Asking<'a> {
         }
         if sport::is_numbered(&action) {
             let named = fields.number("raidNumber", 0..=u64::from(u32::MAX))?;
-            if named.is_some_and(|named| named != u64::from(game.raid_number)) {
-                return Ok(Decision::reply(told::conflict(self.room.state, course)));
+            let next = game.raid_number;
+            match named.map(|named| named.cmp(&u64::from(next))) {
+                Some(Ordering::Less) => {
+                    return Ok(Decision::reply(told::conflict(self.room.state, course)));
+                }
+                Some(Ordering::Greater) => {
+                    let named = named.unwrap_or_default();
+                    return Err(broken(sport::Fault(format!(
+                        "raidNumber must be {next}, which is next, or one that has been made, got {named}: what is \
+                         missing before it comes first"
+                    ))));
+                }
+                Some(Ordering::Equal) | None => {}
             }
         }
         let (next, _) = game.play(self.now.wall.0, &action).map_err(broken)?;
