@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use vocabulary::Wall;
 
 use super::{Action, Game, Outcome};
-use crate::kabaddi::{self, Award, Choice, Phase, Place, Player, Raid, RaidLine, SelfOut, Side, Team};
+use crate::kabaddi::{
+    self, Award, Choice, Phase, Place, Player, Raid, RaidLine, Reason, SelfOut, Side, Team,
+};
 
 /// Ten raid points in a match, five tackle points: badges that every code gives alike.
 const SUPER_TEN: u16 = 10;
@@ -173,7 +175,11 @@ fn clock(game: &Game) -> Value {
 fn result(game: &Game) -> Option<Value> {
     let ending = game.ending?;
     let [a, b] = &game.sides;
-    let by = if a.score() != b.score() {
+    let by = if ending.reason == Reason::Forfeit {
+        "forfeit"
+    } else if ending.reason == Reason::Abandoned {
+        "abandoned"
+    } else if a.score() != b.score() {
         "score"
     } else if a.tie_points != b.tie_points {
         "tie_break"

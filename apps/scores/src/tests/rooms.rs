@@ -239,3 +239,17 @@ fn scorers_pages_begin_with_their_own_state() {
     assert!(again.is_empty());
     assert_eq!(world.reply["teamA"]["name"], "A", "with the state that stands");
 }
+
+#[test]
+fn what_did_not_decide_is_not_said_to_have_decided() {
+    for (end, by) in [
+        (r#"{"reason":"forfeit","winner":"B"}"#, "forfeit"),
+        (r#"{"reason":"abandoned"}"#, "abandoned"),
+        ("{}", "score"),
+    ] {
+        let (mut world, sam) = (World::of(r#"{"profile":"raidx"}"#), scorer("sam"));
+        world.does(&sam, "raid", r#"{"raiderId":"p1","touchedIds":["q1"]}"#);
+        world.does(&sam, "end_match", end);
+        assert_eq!(world.state()["result"]["by"], by);
+    }
+}
