@@ -35,10 +35,10 @@ function missingIn(state) {
 
 /**
  * @param {State} state
- * @param {{say: Say, pad: HTMLElement, sheet: string, goldenBegun: () => boolean}} page
+ * @param {{say: Say, pad: HTMLElement, sheet: string}} page
  * @returns {Node[]}
  */
-export function stage(state, { say, pad, sheet, goldenBegun }) {
+export function stage(state, { say, pad, sheet }) {
   const { phase } = state;
   const end = () => big("End the match", () => say("end_match", {}), "end-match");
   const level = state.teamA.score === state.teamB.score;
@@ -68,10 +68,7 @@ export function stage(state, { say, pad, sheet, goldenBegun }) {
       return [step("Level: extra time", big("Begin the extra time", () => say("start_tie_break", {}), "start-tie"))];
     case "awaiting_golden_raid":
       return [step("Golden raid", make("p", {}, "Who won the toss for it raids, once. Whoever scores has won."), make("div", { class: "tosses" },
-        ...TEAMS.map((key) => button(`${state[key].name} raid`, () => {
-          if (!goldenBegun()) say("start_tie_break", {});
-          say("golden_raid", { team: letterOf(key) });
-        }, { class: `big ${key}` }))))];
+        ...TEAMS.map((key) => button(`${state[key].name} raid`, () => say("golden_raid", { team: letterOf(key) }), { class: `big ${key}` }))))];
     case "after_golden_raid": {
       const decided = state.teamA.tiePoints !== state.teamB.tiePoints;
       return [decided ? step("The golden raid has decided", end())

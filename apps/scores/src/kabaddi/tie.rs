@@ -129,7 +129,9 @@ impl Game {
     }
 
     pub(super) fn golden_raid(&mut self, team: Team) -> Result<(), Fault> {
-        if !matches!(self.phase, Phase::AwaitingGolden | Phase::AfterGolden) {
+        // Where there is no tie-break before it, it is the tie-break.
+        let first = self.phase == Phase::FullTime && self.rules.tie_break == TieBreak::GoldenRaid;
+        if !first && !matches!(self.phase, Phase::AwaitingGolden | Phase::AfterGolden) {
             return fault("a golden raid comes after a tie-break that has not decided");
         }
         self.is_tied()?;

@@ -159,8 +159,8 @@ fn a_tie_break_has_as_many_raids_as_the_smaller_side_has_raiders() {
 }
 
 fn golden(game: &Game) {
-    assert_eq!(game.phase, Phase::AwaitingGolden);
-    assert!(refused(game, &end()).contains("not at its end"));
+    assert_eq!(game.phase_name(), "awaiting_golden_raid");
+    assert!(game.play(0, &end()).is_err());
     assert!(refused(game, &Action::DecideByToss { winner: Team::A }).contains("after a golden raid"));
     let game = does(game, 0, &Action::GoldenRaid { team: Team::B }).0;
     let scored = does(&game, 0, &touching("q1", &[], true)).0;
@@ -183,7 +183,15 @@ fn a_golden_raid_and_then_a_toss_stand_behind_every_tie_break() {
         pkl = does(&pkl, 0, &empty(&format!("q{number}"))).0;
     }
     golden(&pkl);
-    golden(&does(&level("raidx", true), 0, &Action::StartTieBreak).0);
+    // Where it is called so, it can be said: with start_tie_break and without.
+    let raidx = level("raidx", true);
+    assert_eq!(raidx.phase_name(), "awaiting_golden_raid");
+    golden(&raidx);
+    golden(&does(&raidx, 0, &Action::StartTieBreak).0);
+    assert!(refused(&level("raidx", false), &Action::GoldenRaid { team: Team::A }).contains("in a league"));
+    assert!(
+        refused(&level("pkl", true), &Action::GoldenRaid { team: Team::A }).contains("after a tie-break")
+    );
     let mut akfi = does(&level("akfi", true), 10_000, &Action::StartTieBreak).0;
     assert_eq!(akfi.phase_name(), "overtime_first_half");
     assert_eq!(akfi.clock.remaining_ms(10_000), Some(180_000));
