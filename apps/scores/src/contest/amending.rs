@@ -100,7 +100,6 @@ fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refus
         let raid = u32::try_from(raid).unwrap_or(u32::MAX);
         return course.of_raid(raid).ok_or_else(|| not_found(format!("no raid {raid} counts")));
     }
-    let undone = kind == "redo";
     let amendable = |entry: &super::course::Entry| is_amendable(&entry.action);
     let last = match kind {
         // What was undone last comes back first.
@@ -112,7 +111,8 @@ fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refus
             .find(|number| course.entry(*number).is_some_and(|entry| entry.undone)),
         _ => {
             let mut standing = course.numbered().rev();
-            let found = standing.find(|(_, entry)| entry.undone == undone && amendable(entry));
+            // What is set aside has nothing that could be taken back.
+            let found = standing.find(|(_, entry)| entry.outcome().is_some() && amendable(entry));
             found.map(|(number, _)| number)
         }
     };

@@ -119,6 +119,17 @@ fn undo_takes_the_last_and_redo_brings_it_back() {
 }
 
 #[test]
+fn an_undo_takes_what_counts_and_not_what_is_set_aside() {
+    let (mut world, sam) = (four_raids(), scorer("sam"));
+    let correct = r#"{"number":5,"action":{"type":"raid","raiderId":"q3","touchedIds":["p1"]},"force":true}"#;
+    world.does(&sam, "correct", correct);
+    assert_eq!(world.reply["aside"], json!([6, 7]));
+    world.does(&sam, "undo", "{}");
+    assert_eq!(world.reply["number"], 5, "and what it kept from counting counts again");
+    assert_eq!(world.state()["raidLog"][1]["number"], 7);
+}
+
+#[test]
 fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
     let (mut world, sam) = (four_raids(), scorer("sam"));
     for (action, says) in [
