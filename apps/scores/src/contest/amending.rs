@@ -7,7 +7,7 @@ use vocabulary::{Code, Refusal};
 
 use super::course::{AMENDMENTS_MAX, BYTES_SPARE, Course};
 use super::records::{self as kinds, Change};
-use super::{Asking, action_id, broken, is_amendable};
+use super::{Asking, action_id, broken, is_amendable, told};
 use crate::sport::{self, Action};
 use crate::standing::{Part, forbidden};
 use crate::wire::written;
@@ -30,6 +30,9 @@ impl Asking<'_> {
         }
         if course.is_over() && self.part != Part::Organizer {
             return Err(forbidden("the match is over: only an organizer corrects it"));
+        }
+        if kind == "undo" && is_behind(course, fields)? {
+            return Ok(Decision::reply(told::conflict(self.room.state, course)));
         }
         let number = number(course, kind, fields)?;
         let entry = course.entry(number).ok_or_else(|| {
@@ -88,6 +91,15 @@ impl Asking<'_> {
         }
         Ok((next, aside))
     }
+}
+
+/// Whoever takes the last action back and names none means the last that they have seen, and somebody may have said more.
+fn is_behind(course: &Course, fields: &Fields<'_>) -> Result<bool, Refusal> {
+    let Some(seen) = fields.number("actions", 0..=course.entries.len() as u64)? else { return Ok(false) };
+    let of_person = |entry: &super::course::Entry| entry.outcome().is_some() && is_amendable(&entry.action);
+    let named = fields.has("number") || fields.has("raidNumber");
+    let mut since = course.numbered().skip_while(|(number, _)| u64::from(*number) <= seen);
+    Ok(!named && since.any(|(_, entry)| of_person(entry)))
 }
 
 /// By its own number, by its raid's, or the last one that an official has said.

@@ -130,6 +130,23 @@ fn an_undo_takes_what_counts_and_not_what_is_set_aside() {
 }
 
 #[test]
+fn an_undo_takes_no_action_that_came_in_between() {
+    let (mut world, sam, sue) = (four_raids(), scorer("sam"), scorer("sue"));
+    world.does(&sue, "raid", r#"{"raiderId":"p1"}"#);
+    assert_eq!(world.ask(&sam, "undo", r#"{"actions":7}"#), Ok(Vec::new()));
+    assert_eq!((&world.reply["error"], &world.reply["data"]["actions"]), (&json!("conflict"), &json!(8)));
+    let text = world.refused(&sam, "undo", r#"{"actions":9}"#);
+    assert!(text.contains("actions must be 0 to 8, got 9"), "{text}");
+    world.does(&sam, "undo", r#"{"actions":7,"number":7,"force":true}"#);
+    assert_eq!(world.reply["number"], 7, "whoever names it means it");
+    world.does(&sam, "redo", r#"{"number":7,"force":true}"#);
+    world.does(&sam, "undo", r#"{"actions":8}"#);
+    assert_eq!(world.reply["number"], 8);
+    world.does(&sam, "undo", r#"{"actions":7}"#);
+    assert_eq!(world.reply["number"], 7, "what does not count came between nobody");
+}
+
+#[test]
 fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
     let (mut world, sam) = (four_raids(), scorer("sam"));
     for (action, says) in [
