@@ -31,7 +31,10 @@ export function predict(state, action, at) {
       break;
     case "technical":
       if (team) scores(next, team, 1);
-      if (team && action.turnLost) turns(next, time);
+      if (team && action.turnLost) {
+        carded(next, next.clock.raid?.carded ?? []);
+        turns(next, time);
+      }
       break;
     case "substitute":
       if (team) {
@@ -49,7 +52,10 @@ export function predict(state, action, at) {
       }
       break;
     case "card":
-      if (action.card !== "green") removed(next, action.playerId, action.card === "red" ? "expelled" : "suspended");
+      if (action.card === "green") break;
+      // While a raid is on it waits for the end of it.
+      if (next.clock.raid) (next.clock.raid.carded ??= []).push([action.playerId, action.card]);
+      else carded(next, [[action.playerId, action.card]]);
       break;
     case "line_up":
       if (team) {
@@ -108,6 +114,7 @@ function raid(state, action, time) {
     side.tiePoints += (caught || action.raiderOut ? 0 : touched.length) + Number(Boolean(action.bonus)) + selfOuts.length;
     if (caught || action.raiderOut) state[defence].tiePoints += 1;
     side.tieRaids += 1;
+    carded(state, state.clock.raid?.carded ?? []);
     return turns(state, time);
   }
   const defenders = state.mat[defence].length;
@@ -122,6 +129,7 @@ function raid(state, action, time) {
   back(state, defence, caught || failed || action.raiderOut ? 1 : 0);
   leave(state, defence, [...touched, ...selfOuts]);
   if (caught || failed || action.raiderOut) leave(state, raiding, [action.raiderId]);
+  carded(state, state.clock.raid?.carded ?? []);
   for (const key of TEAMS) if (before[key] > 0) cleared(state, key);
   state.emptyRaidCounts[raiding] = empty && !failed ? state.emptyRaidCounts[raiding] + 1 : 0;
   turns(state, time);
@@ -163,6 +171,11 @@ function cleared(state, key) {
   if (state.mat[key].length > 0) return;
   scores(state, otherOf(key), ALL_OUT_POINTS);
   back(state, key, state.revival[key].length);
+}
+
+/** @param {State} state @param {[string, string][]} cards */
+function carded(state, cards) {
+  for (const [id, card] of cards) removed(state, id, card === "red" ? "expelled" : "suspended");
 }
 
 /** @param {State} state @param {string} id @param {string} status */

@@ -88,6 +88,8 @@ pub(crate) struct Outcome {
     pub back: [Vec<String>; 2],
     pub all_out: [bool; 2],
     pub raid: Option<RaidLine>,
+    /// Whose cards had waited for the end of the raid.
+    pub carded: Vec<String>,
     /// Of the period, when it happened.
     pub clock_ms: Option<i64>,
 }
@@ -260,7 +262,7 @@ impl Game {
             Action::StartTieBreak => self.start_tie_break(at)?,
             Action::GoldenRaid { team } => self.golden_raid(*team)?,
             Action::DecideByToss { winner } => self.decide_by_toss(*winner)?,
-            Action::EndMatch { reason, winner } => self.end(at, *reason, *winner)?,
+            Action::EndMatch { reason, winner } => return self.end(at, *reason, *winner),
         }
         Ok(Outcome::default())
     }
@@ -280,7 +282,7 @@ impl Game {
         }
     }
 
-    fn end(&mut self, at: i64, reason: Reason, winner: Option<Team>) -> Result<(), Fault> {
+    fn end(&mut self, at: i64, reason: Reason, winner: Option<Team>) -> Result<Outcome, Fault> {
         let leader = self.leader();
         let winner = match reason {
             Reason::Completed => {
@@ -302,10 +304,12 @@ impl Game {
             Reason::Forfeit => winner,
         };
         self.halt(at);
-        (self.raid, self.time_out, self.review) = (None, None, None);
+        let ended = self.raid.take();
+        let carded = self.cards_of(at, ended);
+        (self.time_out, self.review) = (None, None);
         self.phase = Phase::Ended;
         self.ending = Some(Ending { reason, winner, at });
-        Ok(())
+        Ok(Outcome { carded, ..Outcome::default() })
     }
 
     /// What this profile calls the phase, as feeds do.

@@ -301,7 +301,8 @@ pub(crate) fn line(game: &Game, number: u32, at: i64, action: &Action, outcome: 
 
 /// The players whom an action has something to do with, as they now are.
 pub(crate) fn touched(game: &Game, action: &Action, outcome: &Outcome) -> Map<String, Value> {
-    let mut ids: Vec<&String> = outcome.outs.iter().chain(&outcome.back).flatten().collect();
+    let mut ids: Vec<&String> =
+        outcome.outs.iter().chain(&outcome.back).flatten().chain(&outcome.carded).collect();
     match action {
         Action::Raid(raid) => {
             ids.push(&raid.raider_id);
