@@ -286,6 +286,7 @@ impl Game {
         let leader = self.leader();
         let winner = match reason {
             Reason::Completed => {
+                self.none_in_review()?;
                 let open = self.phase.is_timed() && !self.clock.is_timed() && self.raid.is_none();
                 let over = matches!(self.phase, Phase::FullTime | Phase::AfterTie | Phase::AfterGolden);
                 if !open && !over {

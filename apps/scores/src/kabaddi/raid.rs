@@ -69,9 +69,7 @@ impl Game {
             phase if phase.is_timed() || phase.is_tie() => {}
             _ => return fault(format!("no raid is to be made now: the match is at {}", self.phase_name())),
         }
-        if self.review.is_some() {
-            return fault("a review is pending: decide_review comes first");
-        }
+        self.none_in_review()?;
         self.raiding.ok_or_else(|| Fault("nobody is to raid".into()))
     }
 

@@ -104,6 +104,7 @@ impl Game {
             return fault("a tie-break begins at full time");
         }
         self.is_tied()?;
+        self.none_in_review()?;
         match self.rules.tie_break {
             TieBreak::Raids => {
                 self.has_tie_raiders()?;
@@ -135,6 +136,7 @@ impl Game {
             return fault("a golden raid comes after a tie-break that has not decided");
         }
         self.is_tied()?;
+        self.none_in_review()?;
         self.everybody_plays();
         self.phase = Phase::GoldenRaid;
         self.raiding = Some(team);

@@ -251,6 +251,9 @@ fn reviews_are_kept_if_they_are_upheld() {
     assert!(!game.clock.is_running());
     assert!(refused(&game, &empty("q1")).contains("a review is pending"));
     assert!(refused(&game, &review).contains("a review is pending"));
+    assert!(refused(&game, &Action::StartClock).contains("a review is pending"));
+    let halved = does(&game, 0, &Action::EndHalf).0;
+    assert!(refused(&halved, &Action::StartHalf).contains("a review is pending"));
     let kept = does(&game, 0, &Action::DecideReview { upheld: true }).0;
     let again = does(&kept, 0, &review).0;
     let lost = does(&again, 0, &Action::DecideReview { upheld: false }).0;

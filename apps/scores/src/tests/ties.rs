@@ -222,3 +222,17 @@ fn a_match_may_end_before_its_time_with_a_reason() {
     assert!(refused(&untimed, &ends(Reason::Completed, Some(Team::B))).contains("who leads"));
     assert_eq!(winner(&untimed), Some(Team::A));
 }
+
+#[test]
+fn nothing_is_completed_while_a_review_is_pending() {
+    let review = Action::Review { team: Team::A, raid_number: None };
+    let reviewed = |game: &Game| does(game, 0, &review).0;
+    assert!(refused(&reviewed(&level("pkl", false)), &end()).contains("decide_review comes first"));
+    let raidx = reviewed(&level("raidx", true));
+    assert!(refused(&raidx, &Action::StartTieBreak).contains("decide_review comes first"));
+    assert!(refused(&raidx, &Action::GoldenRaid { team: Team::A }).contains("decide_review comes first"));
+    let abandoned = Action::EndMatch { reason: Reason::Abandoned, winner: None };
+    assert_eq!(does(&raidx, 0, &abandoned).0.phase, Phase::Ended);
+    let decided = does(&raidx, 0, &Action::DecideReview { upheld: false }).0;
+    assert_eq!(does(&decided, 0, &Action::StartTieBreak).0.phase, Phase::AwaitingGolden);
+}
