@@ -14,7 +14,7 @@ pub(crate) struct RaidOn {
     paused_at: Option<i64>,
     pub time_up: bool,
     /// Those that keep somebody off the mat, once it has ended: its result names whom it met.
-    pub(super) cards: Vec<(String, Card)>,
+    pub cards: Vec<(String, Card)>,
 }
 
 impl RaidOn {

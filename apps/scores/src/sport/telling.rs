@@ -6,7 +6,7 @@ use vocabulary::Wall;
 
 use super::{Action, Game, Outcome};
 use crate::kabaddi::{
-    self, Award, Choice, Phase, Place, Player, Raid, RaidLine, Reason, SelfOut, Side, Team,
+    self, Award, Card, Choice, Phase, Place, Player, Raid, RaidLine, Reason, SelfOut, Side, Team,
 };
 
 /// Ten raid points in a match, five tackle points: badges that every code gives alike.
@@ -160,9 +160,12 @@ pub(crate) fn standing(game: &Game) -> Map<String, Value> {
 /// Where the clock is, for whoever runs it on by itself: what is left at `since`, or while it stands.
 fn clock(game: &Game) -> Value {
     let clock = &game.clock;
+    let cards = |cards: &[(String, Card)]| -> Vec<Value> {
+        cards.iter().map(|(id, card)| json!({"playerId": id, "card": card})).collect()
+    };
     let raid = game.raid.as_ref().map(|raid| {
         json!({"raiderId": raid.raider, "since": time(raid.since), "lengthMs": game.rules.raid_ms,
-            "pausedAfterMs": raid.paused_after_ms(), "timeUp": raid.time_up})
+            "pausedAfterMs": raid.paused_after_ms(), "timeUp": raid.time_up, "cards": cards(&raid.cards)})
     });
     let next_by = game.raided_at.filter(|_| clock.is_running() && game.raid.is_none());
     json!({
