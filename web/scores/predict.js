@@ -19,17 +19,22 @@ export function predict(state, action, at) {
   const team = action.team ? keyOf(action.team) : null;
   switch (action.type) {
     case "raid":
+      // A result that comes after its half begins no half.
+      if (["half_time", "overtime_pause"].includes(state.phase) && state.clock.remainingMs !== null) return state;
       if (action.raidNumber !== undefined && action.raidNumber !== state.raidNumber) return state;
       raid(next, action, time);
       break;
     case "start_raid":
       if (next.clock.raid || (action.raidNumber !== undefined && action.raidNumber !== state.raidNumber)) return state;
       plays(next, time);
-      next.clock.raid = { raiderId: action.raiderId ?? null, since: time, lengthMs: RAID_MS, pausedAfterMs: null, timeUp: false };
+      next.clock.raid = { raiderId: action.raiderId ?? null, since: time, lengthMs: RAID_MS, pausedAfterMs: null, timeUp: false, cards: [] };
       break;
     case "technical":
       if (team) scores(next, team, 1);
-      if (team && action.turnLost) turns(next, time);
+      if (team && action.turnLost) {
+        carded(next, next.clock.raid?.cards);
+        turns(next, time);
+      }
       break;
     case "substitute":
       if (team) {
@@ -47,7 +52,10 @@ export function predict(state, action, at) {
       }
       break;
     case "card":
-      if (action.card !== "green") removed(next, action.playerId, action.card === "red" ? "expelled" : "suspended");
+      if (action.card === "green") break;
+      // While a raid is on it waits for the end of it.
+      if (next.clock.raid) next.clock.raid.cards.push({ playerId: action.playerId, card: action.card });
+      else carded(next, [{ playerId: action.playerId, card: action.card }]);
       break;
     case "line_up":
       if (team) {
@@ -106,6 +114,7 @@ function raid(state, action, time) {
     side.tiePoints += (caught || action.raiderOut ? 0 : touched.length) + Number(Boolean(action.bonus)) + selfOuts.length;
     if (caught || action.raiderOut) state[defence].tiePoints += 1;
     side.tieRaids += 1;
+    carded(state, state.clock.raid?.cards);
     return turns(state, time);
   }
   const defenders = state.mat[defence].length;
@@ -120,6 +129,7 @@ function raid(state, action, time) {
   back(state, defence, caught || failed || action.raiderOut ? 1 : 0);
   leave(state, defence, [...touched, ...selfOuts]);
   if (caught || failed || action.raiderOut) leave(state, raiding, [action.raiderId]);
+  carded(state, state.clock.raid?.cards);
   for (const key of TEAMS) if (before[key] > 0) cleared(state, key);
   state.emptyRaidCounts[raiding] = empty && !failed ? state.emptyRaidCounts[raiding] + 1 : 0;
   turns(state, time);
@@ -161,6 +171,11 @@ function cleared(state, key) {
   if (state.mat[key].length > 0) return;
   scores(state, otherOf(key), ALL_OUT_POINTS);
   back(state, key, state.revival[key].length);
+}
+
+/** @param {State} state @param {{playerId: string, card: string}[]} [cards] */
+function carded(state, cards = []) {
+  for (const { playerId, card } of cards) removed(state, playerId, card === "red" ? "expelled" : "suspended");
 }
 
 /** @param {State} state @param {string} id @param {string} status */

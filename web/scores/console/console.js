@@ -141,8 +141,7 @@ function enter() {
     const now = sceneOf(state) + may;
     if (now !== scene) {
       scene = now;
-      const goldenBegun = () => follow.match.inOrder.some((line) => line.action?.type === "start_tie_break" && !line.undone) || state.profile !== "raidx";
-      $("stage").replaceChildren(...(may ? stage(state, { say, pad: pad.element, sheet: `../sheet/?id=${encodeURIComponent(id ?? "")}`, goldenBegun }) : [watching()]));
+      $("stage").replaceChildren(...(may ? stage(state, { say, pad: pad.element, sheet: `../sheet/?id=${encodeURIComponent(id ?? "")}` }) : [watching()]));
     }
     if (may && mayRaid(state.phase) && state.raidingTeam) pad.show(state);
     tick();

@@ -23,8 +23,8 @@ const OF_CLOCK = ["raid_time", "half_over", "time_out_over", "suspension_over"];
 /** @param {Line} line */
 export const isAmendable = (line) => !OF_CLOCK.includes(line.action?.type ?? "") && line.action?.type !== "end_match";
 
-/** The last that a person said and that stands. @param {Line[]} lines */
-export const lastOf = (lines) => lines.findLast((line) => !line.undone && isAmendable(line));
+/** The last that a person said and that counts. @param {Line[]} lines */
+export const lastOf = (lines) => lines.findLast((line) => !line.undone && !line.aside && isAmendable(line));
 
 /** @param {string} id @param {string} title */
 function opened(id, title) {

@@ -52,7 +52,7 @@ export function more(state, say, { now, tell }) {
       ...(state.review ? [item("Review upheld", () => say("decide_review", { upheld: true })), item("Review turned down", () => say("decide_review", { upheld: false }))]
         : each((key) => item(`Review: ${team(key)} (${state[key].reviewsLeft} left)`, () => say("review", { team: letterOf(key), ...(state.raidNumber > 1 && { raidNumber: state.raidNumber - 1 }) }), begun && state[key].reviewsLeft > 0)))),
     part("Players",
-      ...each((key) => item(`Substitution: ${team(key)} (${state[key].substitutionsLeft} left)`, () => void substitute(state, key, say, tell), begun && state[key].substitutionsLeft > 0)),
+      ...each((key) => item(`Substitution: ${team(key)} (${state[key].substitutionsLeft} left)`, () => void substitute(state, key, say, tell), begun && state[key].substitutionsLeft > 0 && !state.clock.raid)),
       item("Card…", () => void card(state, say), begun)),
     part("The match", item("End it before its time…", () => void end(state, say), state.phase !== "ended")),
     make("div", { class: "row end" }, button("Close", () => dialog.close())));

@@ -20,21 +20,22 @@ export function stuck(state, queue, does) {
   const behind = queue.open.length;
   const waits = behind > 0 ? make("p", { class: "hint" }, `${behind === 1 ? "One more waits" : `${behind} more wait`} behind it.`) : null;
   const meant = ofAction(state, { ...item.payload, type: item.word });
+  const { raidNumber, raiderId } = item.payload;
+  const canBeNext = raidNumber !== undefined && state.raidingTeam && state.mat[state.raidingTeam].includes(raiderId);
+  const anew = () => canBeNext && button(`It was raid ${state.raidNumber}: score it now`, () => does.anew(item), { class: "quiet", id: "anew", title: `${nameOf(state, raiderId)} raids now` });
   if (item.state === "refused") {
     return [make("section", { class: "card stuck", id: "refused", "aria-labelledby": "stuck-title" },
       make("h2", { id: "stuck-title" }, "This was not taken"), make("p", {}, make("b", {}, meant), " ", item.why), waits,
-      make("div", { class: "row" }, button("Drop it", () => does.drop(item), { id: "drop" })))];
+      make("div", { class: "row" }, button("Drop it", () => does.drop(item), { id: "drop" }), raidNumber > state.raidNumber && anew()))];
   }
-  const { raidNumber, raiderId } = item.payload;
   const stands = item.stands ? ofLine(state, /** @type {any} */ (item.stands)) : "Another action.";
-  const canBeNext = state.raidingTeam && state.mat[state.raidingTeam].includes(raiderId);
   return [make("section", { class: "card stuck", id: "conflict", "aria-labelledby": "stuck-title" },
     make("h2", { id: "stuck-title" }, `Raid ${raidNumber} was scored by somebody else, too`),
     make("dl", { class: "versus" }, make("div", {}, make("dt", {}, "You meant"), make("dd", {}, meant)), make("div", {}, make("dt", {}, "What stands"), make("dd", {}, stands))), waits,
     make("div", { class: "row" },
       button("Drop mine", () => does.drop(item), { id: "drop" }),
       item.stands && button(`Keep mine: correct raid ${raidNumber}`, () => does.correct(item), { class: "quiet", id: "keep" }),
-      canBeNext && button(`It was raid ${state.raidNumber}: score it now`, () => does.anew(item), { class: "quiet", id: "anew", title: `${nameOf(state, raiderId)} raids now` })))];
+      anew()))];
 }
 
 /** What waits, one by one. @param {State} state @param {Queue} queue @param {(item: Item) => void} drop */

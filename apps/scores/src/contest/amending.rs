@@ -5,9 +5,9 @@ use app::{Decision, Fields};
 use serde_json::json;
 use vocabulary::{Code, Refusal};
 
-use super::course::{AMENDMENTS_MAX, Course};
+use super::course::{AMENDMENTS_MAX, BYTES_SPARE, Course};
 use super::records::{self as kinds, Change};
-use super::{Asking, action_id, broken, is_amendable};
+use super::{Asking, action_id, broken, is_amendable, told};
 use crate::sport::{self, Action};
 use crate::standing::{Part, forbidden};
 use crate::wire::written;
@@ -24,12 +24,15 @@ impl Asking<'_> {
     pub(super) fn amends(&self, kind: &str, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         let course = self.course()?;
         self.scores(kind)?;
-        if course.is_over() && self.part != Part::Organizer {
-            return Err(forbidden("the match is over: only an organizer corrects it"));
-        }
         let action_id = action_id(fields)?;
         if let Some(done) = self.said_before(course, action_id.as_deref()) {
             return Ok(done);
+        }
+        if course.is_over() && self.part != Part::Organizer {
+            return Err(forbidden("the match is over: only an organizer corrects it"));
+        }
+        if kind == "undo" && is_behind(course, fields)? {
+            return Ok(Decision::reply(told::conflict(self.room.state, course)));
         }
         let number = number(course, kind, fields)?;
         let entry = course.entry(number).ok_or_else(|| {
@@ -63,7 +66,7 @@ impl Asking<'_> {
         let (next, aside) = self.judged(course, number, &change, force)?;
         let reason = fields.short_text("reason", REASON_CHARS_MAX)?.map(std::borrow::Cow::into_owned);
         let body = written(&kinds::Amended { number, change, reason, action_id, by: self.back_end.clone() });
-        self.has_room(course, body.len(), course.audit.len() < AMENDMENTS_MAX)?;
+        self.has_room(course, body.len() + BYTES_SPARE, course.audit.len() < AMENDMENTS_MAX)?;
         let reply = json!({"number": number, "aside": aside, "raidNumber": next.game().raid_number});
         Ok(Decision::record(kinds::AMENDED, body).with_reply(reply.to_string().into()))
     }
@@ -90,6 +93,15 @@ impl Asking<'_> {
     }
 }
 
+/// Whoever takes the last action back and names none means the last that they have seen, and somebody may have said more.
+fn is_behind(course: &Course, fields: &Fields<'_>) -> Result<bool, Refusal> {
+    let Some(seen) = fields.number("actions", 0..=course.entries.len() as u64)? else { return Ok(false) };
+    let of_person = |entry: &super::course::Entry| entry.outcome().is_some() && is_amendable(&entry.action);
+    let named = fields.has("number") || fields.has("raidNumber");
+    let mut since = course.numbered().skip_while(|(number, _)| u64::from(*number) <= seen);
+    Ok(!named && since.any(|(_, entry)| of_person(entry)))
+}
+
 /// By its own number, by its raid's, or the last one that an official has said.
 fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refusal> {
     let named = |name: &str| fields.number(name, 1..=u64::from(u32::MAX));
@@ -100,7 +112,6 @@ fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refus
         let raid = u32::try_from(raid).unwrap_or(u32::MAX);
         return course.of_raid(raid).ok_or_else(|| not_found(format!("no raid {raid} counts")));
     }
-    let undone = kind == "redo";
     let amendable = |entry: &super::course::Entry| is_amendable(&entry.action);
     let last = match kind {
         // What was undone last comes back first.
@@ -112,7 +123,8 @@ fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refus
             .find(|number| course.entry(*number).is_some_and(|entry| entry.undone)),
         _ => {
             let mut standing = course.numbered().rev();
-            let found = standing.find(|(_, entry)| entry.undone == undone && amendable(entry));
+            // What is set aside has nothing that could be taken back.
+            let found = standing.find(|(_, entry)| entry.outcome().is_some() && amendable(entry));
             found.map(|(number, _)| number)
         }
     };

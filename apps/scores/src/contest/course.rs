@@ -20,6 +20,12 @@ pub(crate) const ACTIONS_SPARE: usize = 50;
 pub(crate) const AMENDMENTS_MAX: usize = 300;
 /// A snapshot has 1 MiB; what else is in it takes less than 200 KiB.
 pub(crate) const LOG_BYTES_MAX: usize = 768 << 10;
+/// More than any word of the clock takes: it names one player at most.
+const WORD_BYTES: usize = 256;
+/// More than the end takes, with the longest names of who says it, as a person or as a key.
+const END_BYTES: usize = 4 << 10;
+/// Kept free of the bytes as `ACTIONS_SPARE` is of the count.
+pub(crate) const BYTES_SPARE: usize = ACTIONS_SPARE * (WORD_BYTES + ENTRY_BYTES) + END_BYTES;
 /// What an action takes in a snapshot beside its record's body: its time, its place, names of fields.
 const ENTRY_BYTES: usize = 512;
 /// Of the actions that a change sets aside, so many are named in the audit; the game knows all of them.
@@ -106,6 +112,12 @@ pub(crate) fn bytes(body: usize, by: Option<&Party>) -> usize {
 }
 
 impl Course {
+    /// The clock may say something, and the end can be said after it.
+    pub(crate) fn has_room_for_clock(&self) -> bool {
+        let bytes = self.bytes + bytes(WORD_BYTES, None) + END_BYTES;
+        self.entries.len() + 1 < ACTIONS_MAX && bytes <= LOG_BYTES_MAX
+    }
+
     pub(crate) fn begin(record: &Record, created: Created) -> Course {
         let Created { title, event, public, setup } = created;
         Course {

@@ -5,18 +5,14 @@ use app::{Decision, Duty, Step};
 use serde_json::{Value, json};
 use vocabulary::{Now, Payload, Refusal, RoomId, StepId, Wall};
 
-use super::course::{ACTIONS_MAX, Course, LOG_BYTES_MAX, bytes};
+use super::course::Course;
 use super::records::{self as kinds};
 use super::{Contest, Untold};
 use crate::sport;
 use crate::wire::written;
 
-/// More than any word of the clock takes.
-const WORD_BYTES: usize = 256;
-
 fn alarm(course: &Course) -> Option<(i64, sport::Alarm)> {
-    let fits = course.entries.len() < ACTIONS_MAX && course.bytes + bytes(WORD_BYTES, None) <= LOG_BYTES_MAX;
-    course.game().alarm().filter(|_| fits && !course.is_over())
+    course.game().alarm().filter(|_| course.has_room_for_clock() && !course.is_over())
 }
 
 pub(crate) fn due(contest: &Contest) -> Option<(Wall, Duty)> {

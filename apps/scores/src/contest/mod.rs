@@ -8,6 +8,8 @@ mod opening;
 mod records;
 mod told;
 
+use std::cmp::Ordering;
+
 use app::{Action as Asked, Applied, Decision, Fields, Room, wrong};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +19,7 @@ use crate::sport::{self, Action, By, Profile};
 use crate::standing::{Office, Part, forbidden};
 use crate::wire::{Party, place, read, written};
 pub(crate) use course::Course;
-use course::{ACTIONS_MAX, ACTIONS_SPARE, LOG_BYTES_MAX};
+use course::{ACTIONS_MAX, ACTIONS_SPARE, BYTES_SPARE, LOG_BYTES_MAX};
 use records::{self as kinds};
 
 pub(crate) use duties::{due, steps};
@@ -228,18 +230,30 @@ impl<'a> Asking<'a> {
         }
         if sport::is_numbered(&action) {
             let named = fields.number("raidNumber", 0..=u64::from(u32::MAX))?;
-            if named.is_some_and(|named| named != u64::from(game.raid_number)) {
-                return Ok(Decision::reply(told::conflict(self.room.state, course)));
+            let next = game.raid_number;
+            match named.map(|named| named.cmp(&u64::from(next))) {
+                Some(Ordering::Less) => {
+                    return Ok(Decision::reply(told::conflict(self.room.state, course)));
+                }
+                Some(Ordering::Greater) => {
+                    let named = named.unwrap_or_default();
+                    return Err(broken(sport::Fault(format!(
+                        "raidNumber must be {next}, which is next, or one that has been made, got {named}: what is \
+                         missing before it comes first"
+                    ))));
+                }
+                Some(Ordering::Equal) | None => {}
             }
         }
         let (next, _) = game.play(self.now.wall.0, &action).map_err(broken)?;
         let body = written(&kinds::Acted { action, action_id, by: self.back_end.clone() });
-        let spare = if ends { 0 } else { ACTIONS_SPARE };
-        self.has_room(course, body.len(), course.entries.len() + spare < ACTIONS_MAX)?;
+        let (actions, bytes) = if ends { (0, 0) } else { (ACTIONS_SPARE, BYTES_SPARE) };
+        self.has_room(course, body.len() + bytes, course.entries.len() + actions < ACTIONS_MAX)?;
         let reply = json!({"number": course.entries.len() + 1, "raidNumber": next.raid_number});
         Ok(Decision::record(kinds::ACTION, body).with_reply(reply.to_string().into()))
     }
 
+    /// `body`: what it takes, with what must stay free beside it.
     fn has_room(&self, course: &Course, body: usize, fits: bool) -> Result<(), Refusal> {
         let bytes = course.bytes + course::bytes(body, self.by.as_ref());
         match fits && bytes <= LOG_BYTES_MAX {

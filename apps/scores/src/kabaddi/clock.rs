@@ -1,7 +1,7 @@
 //! The clock of a game: what has been played, what is left, and when somebody has to look. It is told the time and never asks.
 
-use super::game::Game;
-use super::mat::Place;
+use super::game::{Fault, Game, fault};
+use super::mat::{Place, Player};
 
 /// Of the period that is on, or was last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,21 +92,48 @@ pub(crate) enum Alarm {
 }
 
 impl Game {
-    /// A raid that is on when the time is up is played to its end.
+    /// The next of them. A raid that is on when the time is up is played to its end.
     pub(crate) fn alarm(&self) -> Option<(i64, Alarm)> {
-        let raid = self.raid.as_ref().filter(|raid| !raid.time_up && raid.paused_after_ms().is_none());
-        let raid = raid.map(|raid| (raid.since + i64::from(self.rules.raid_ms), Alarm::Raid));
-        let plays = self.phase.is_timed();
-        let half = self.clock.runs_out_at().filter(|_| plays && self.raid.is_none());
-        let half = half.map(|at| (at, Alarm::Half));
-        let out = self.time_out.as_ref();
-        let out = out.map(|out| (out.since + i64::from(self.rules.time_out_ms), Alarm::TimeOut));
-        let suspended = self.sides.iter().flat_map(|side| &side.players).filter_map(|player| {
-            let Place::Suspended { until_ms, .. } = player.place else { return None };
-            Some((self.clock.reaches_at(until_ms)?, Alarm::Suspension(player.id.clone())))
-        });
+        let suspended = self.sides.iter().flat_map(|side| &side.players);
+        let suspended = suspended.filter_map(|player| Some((self.back_at(player)?, player)));
         let suspended = suspended.min_by_key(|(at, _)| *at);
+        let suspended = suspended.map(|(at, player)| (at, Alarm::Suspension(player.id.clone())));
+        let raid = self.raid_over_at().map(|at| (at, Alarm::Raid));
+        let half = self.half_over_at().map(|at| (at, Alarm::Half));
+        let out = self.time_out_over_at().map(|at| (at, Alarm::TimeOut));
         // A suspension that ends with the half ends in it.
         [suspended, raid, half, out].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// What the clock has said is said by nobody else, and only when it is so: in a past that was corrected it may not be.
+    pub(super) fn clock_says(&self, at: i64, alarm: &Alarm) -> Result<(), Fault> {
+        let due = match alarm {
+            Alarm::Raid => self.raid_over_at(),
+            Alarm::Half => self.half_over_at(),
+            Alarm::TimeOut => self.time_out_over_at(),
+            Alarm::Suspension(id) => {
+                let player = self.sides.iter().find_map(|side| side.player(id));
+                player.and_then(|player| self.back_at(player))
+            }
+        };
+        if due.is_some_and(|due| due <= at) { Ok(()) } else { fault("by the clock it is not time for that") }
+    }
+
+    fn raid_over_at(&self) -> Option<i64> {
+        let raid = self.raid.as_ref().filter(|raid| !raid.time_up && raid.paused_after_ms().is_none());
+        raid.map(|raid| raid.since + i64::from(self.rules.raid_ms))
+    }
+
+    fn half_over_at(&self) -> Option<i64> {
+        self.clock.runs_out_at().filter(|_| self.phase.is_timed() && self.raid.is_none())
+    }
+
+    fn time_out_over_at(&self) -> Option<i64> {
+        self.time_out.as_ref().map(|out| out.since + i64::from(self.rules.time_out_ms))
+    }
+
+    fn back_at(&self, player: &Player) -> Option<i64> {
+        let Place::Suspended { until_ms, .. } = player.place else { return None };
+        self.clock.reaches_at(until_ms)
     }
 }

@@ -1,8 +1,9 @@
 //! A game as the actions so far have made it, and what one more makes of it. An action that the rules do not allow is a fault, and
-//! changes nothing. Time is what the log says; no rule is judged by it, so that a game folds alike wherever and whenever.
+//! changes nothing. Time is what the log says, and nothing is judged by it but what the clock itself has said: a game folds alike
+//! wherever and whenever.
 
 use super::action::{Action, Choice, Reason, Team};
-use super::clock::Clock;
+use super::clock::{Alarm, Clock};
 use super::mat::{Figures, Place, Player, PlayerSheet, Points, Side};
 use super::profile::{Profile, TieBreak};
 use super::raid::{RaidLine, RaidOn};
@@ -87,6 +88,8 @@ pub(crate) struct Outcome {
     pub back: [Vec<String>; 2],
     pub all_out: [bool; 2],
     pub raid: Option<RaidLine>,
+    /// Whose cards had waited for the end of the raid.
+    pub carded: Vec<String>,
     /// Of the period, when it happened.
     pub clock_ms: Option<i64>,
 }
@@ -223,32 +226,43 @@ impl Game {
                 self.get_ready();
             }
             Action::StartHalf => self.begin_half(at)?,
-            Action::EndHalf | Action::HalfOver => self.end_half(at)?,
+            Action::EndHalf => self.end_half(at)?,
+            Action::HalfOver => {
+                self.clock_says(at, &Alarm::Half)?;
+                self.end_half(at)?;
+            }
             Action::StartClock => self.start_clock(at)?,
             Action::StopClock { .. } => self.stop_clock(at)?,
             Action::SetClock { remaining_ms } => self.set_clock(at, *remaining_ms)?,
             Action::StartRaid { raider_id } => self.start_raid(at, raider_id.as_deref())?,
-            Action::RaidTime => match &mut self.raid {
-                Some(raid) => raid.time_up = true,
-                None => return fault("no raid is on"),
-            },
+            Action::RaidTime => {
+                self.clock_says(at, &Alarm::Raid)?;
+                self.raid.iter_mut().for_each(|raid| raid.time_up = true);
+            }
             Action::Raid(raid) => return self.raided(at, raid),
             Action::Technical { team, turn_lost, .. } => return self.technical(at, *team, *turn_lost),
             Action::Declare { team } => return self.declare(*team),
             Action::Substitute { team, out_id, in_id } => self.substitute(*team, out_id, in_id)?,
             Action::TimeOut { team } => self.take_time_out(at, *team)?,
-            Action::EndTimeOut | Action::TimeOutOver => {
+            Action::TimeOutOver => {
+                self.clock_says(at, &Alarm::TimeOut)?;
+                self.time_out = None;
+            }
+            Action::EndTimeOut => {
                 self.time_out.take().ok_or_else(|| Fault("no time-out is on".into()))?;
             }
             Action::Review { team, raid_number } => self.review(at, *team, *raid_number)?,
             Action::DecideReview { upheld } => self.decide_review(*upheld)?,
             Action::Card { player_id, card } => self.card(at, player_id, *card)?,
-            Action::SuspensionOver { player_id } => self.suspension_over(player_id)?,
+            Action::SuspensionOver { player_id } => {
+                self.clock_says(at, &Alarm::Suspension(player_id.clone()))?;
+                self.suspension_over(player_id)?;
+            }
             Action::NameTieRaiders { team, player_ids } => self.name_tie_raiders(*team, player_ids)?,
             Action::StartTieBreak => self.start_tie_break(at)?,
             Action::GoldenRaid { team } => self.golden_raid(*team)?,
             Action::DecideByToss { winner } => self.decide_by_toss(*winner)?,
-            Action::EndMatch { reason, winner } => self.end(at, *reason, *winner)?,
+            Action::EndMatch { reason, winner } => return self.end(at, *reason, *winner),
         }
         Ok(Outcome::default())
     }
@@ -268,10 +282,11 @@ impl Game {
         }
     }
 
-    fn end(&mut self, at: i64, reason: Reason, winner: Option<Team>) -> Result<(), Fault> {
+    fn end(&mut self, at: i64, reason: Reason, winner: Option<Team>) -> Result<Outcome, Fault> {
         let leader = self.leader();
         let winner = match reason {
             Reason::Completed => {
+                self.none_in_review()?;
                 let open = self.phase.is_timed() && !self.clock.is_timed() && self.raid.is_none();
                 let over = matches!(self.phase, Phase::FullTime | Phase::AfterTie | Phase::AfterGolden);
                 if !open && !over {
@@ -290,10 +305,12 @@ impl Game {
             Reason::Forfeit => winner,
         };
         self.halt(at);
-        (self.raid, self.time_out, self.review) = (None, None, None);
+        let ended = self.raid.take();
+        let carded = self.cards_of(at, ended);
+        (self.time_out, self.review) = (None, None);
         self.phase = Phase::Ended;
         self.ending = Some(Ending { reason, winner, at });
-        Ok(())
+        Ok(Outcome { carded, ..Outcome::default() })
     }
 
     /// What this profile calls the phase, as feeds do.

@@ -16,6 +16,7 @@ impl Game {
             Phase::ExtraPause => (Phase::ExtraSecond, second, extra),
             _ => return fault("no half is to be begun now"),
         };
+        self.none_in_review()?;
         (self.phase, self.raiding) = (phase, raiding);
         self.clock.begin(at, length_ms);
         Ok(())
@@ -48,6 +49,7 @@ impl Game {
         if self.clock.is_running() {
             return fault("the clock runs");
         }
+        self.none_in_review()?;
         self.time_out = None;
         self.clock.start(at);
         if let Some(raid) = &mut self.raid {
@@ -119,9 +121,7 @@ impl Game {
         if self.phase == Phase::Setup || self.phase == Phase::Ready {
             return fault("the match has not begun: there is nothing to review");
         }
-        if self.review.is_some() {
-            return fault("a review is pending: decide_review comes first");
-        }
+        self.none_in_review()?;
         let max = self.rules.reviews;
         if self.side(team).reviews >= max {
             let name = &self.rules.name;
@@ -133,6 +133,14 @@ impl Game {
         self.halt(at);
         self.review = Some(Review { team, raid_number });
         Ok(())
+    }
+
+    /// What is looked at may change what comes next.
+    pub(super) fn none_in_review(&self) -> Result<(), Fault> {
+        match self.review {
+            Some(_) => fault("a review is pending: decide_review comes first"),
+            None => Ok(()),
+        }
     }
 
     /// A review that is upheld is kept.

@@ -1,7 +1,7 @@
 //! What a raid makes of a game: points, who goes out, who comes back. The one place where touches, bonuses and tackles are worth
 //! something. Points that follow for an empty mat are the game's.
 
-use super::action::{Raid, SelfOut, Team};
+use super::action::{Card, Raid, SelfOut, Team};
 use super::game::{Fault, Game, Outcome, Phase, fault, once_each};
 use super::mat::Place;
 
@@ -13,6 +13,8 @@ pub(crate) struct RaidOn {
     pub since: i64,
     paused_at: Option<i64>,
     pub time_up: bool,
+    /// Those that keep somebody off the mat, once it has ended: its result names whom it met.
+    pub cards: Vec<(String, Card)>,
 }
 
 impl RaidOn {
@@ -67,9 +69,7 @@ impl Game {
             phase if phase.is_timed() || phase.is_tie() => {}
             _ => return fault(format!("no raid is to be made now: the match is at {}", self.phase_name())),
         }
-        if self.review.is_some() {
-            return fault("a review is pending: decide_review comes first");
-        }
+        self.none_in_review()?;
         self.raiding.ok_or_else(|| Fault("nobody is to raid".into()))
     }
 
@@ -91,7 +91,7 @@ impl Game {
         }
         self.play_on(at);
         let raider = raider.map(str::to_owned);
-        self.raid = Some(RaidOn { raider, since: at, paused_at: None, time_up: false });
+        self.raid = Some(RaidOn { raider, since: at, paused_at: None, time_up: false, cards: Vec::new() });
         Ok(())
     }
 
@@ -144,16 +144,24 @@ impl Game {
 
     /// The result of a raid.
     pub(super) fn raided(&mut self, at: i64, raid: &Raid) -> Result<Outcome, Fault> {
+        // It may be that of the raid that was on when the time was up.
+        if matches!(self.phase, Phase::HalfTime | Phase::ExtraPause) && self.clock.is_timed() {
+            return fault(
+                "the half is over: start_half or start_raid begins the next one, set_clock takes this one back",
+            );
+        }
         let team = self.next_to_raid(at)?;
         let judged = self.judge(team, raid)?;
         // A raid that was begun has started the clock then; who stopped it since had a reason.
-        if self.raid.take().is_none() {
+        let ended = self.raid.take();
+        if ended.is_none() {
             self.play_on(at);
         }
-        let outcome = match self.phase.is_tie() {
+        let mut outcome = match self.phase.is_tie() {
             true => self.tie_raid(&judged, raid)?,
             false => self.score(&judged),
         };
+        outcome.carded = self.cards_of(at, ended);
         self.raided_at = Some(at);
         self.raid_number += 1;
         if self.phase.is_timed() {
@@ -270,18 +278,20 @@ impl Game {
         if !self.phase.is_timed() {
             return fault("no half is on: a technical point is given in one");
         }
+        let mut outcome = Outcome::default();
         if turn_lost {
             if self.raiding != Some(team.other()) {
                 return fault(format!("turnLost: it is not team {:?}'s turn to raid", team.other()));
             }
-            if self.raid.take().is_none() {
+            let ended = self.raid.take();
+            if ended.is_none() {
                 self.play_on(at);
             }
+            outcome.carded = self.cards_of(at, ended);
             self.raided_at = Some(at);
             self.raid_number += 1;
             self.raiding = Some(team);
         }
-        let mut outcome = Outcome::default();
         outcome.points[team as usize].technical = 1;
         Ok(outcome)
     }

@@ -2,7 +2,7 @@
 
 use super::action::Team;
 use super::game::{Fault, Game, Outcome, Phase, fault, once_each};
-use super::mat::Place;
+use super::mat::{Place, Player};
 use super::profile::TieBreak;
 
 impl Game {
@@ -16,27 +16,86 @@ impl Game {
         Ok(())
     }
 
-    /// In the order in which they raid. None of them may be suspended.
+    /// Of a side: those who play at full time, whoever may be out.
+    fn able(&self, team: Team) -> impl Iterator<Item = &str> {
+        let plays = |player: &&Player| matches!(player.place, Place::Mat | Place::Out);
+        self.side(team).players.iter().filter(plays).map(|player| player.id.as_str())
+    }
+
+    /// How many raids each side has in a tie-break by raids: no more than either has raiders, at full time or as it began.
+    /// None: there is no such tie-break to come, and none is on.
+    pub(crate) fn raids_of_tie(&self) -> Option<u8> {
+        match (self.phase, self.rules.tie_break) {
+            (Phase::TieRaids, _) => Some(count(self.sides[0].tie_raiders.len())),
+            (Phase::FullTime, TieBreak::Raids) if self.knockout && self.is_level() => {
+                let able = Team::BOTH.map(|team| count(self.able(team).count()));
+                able.into_iter().chain([self.rules.tie_raids]).min()
+            }
+            _ => None,
+        }
+    }
+
+    /// In the order in which they raid. Those who have raided stay at their places; whoever is to come may become another, as
+    /// long as the tie-break is on, so that nobody who is carded holds it up.
     pub(super) fn name_tie_raiders(&mut self, team: Team, ids: &[String]) -> Result<(), Fault> {
-        if self.phase != Phase::FullTime || self.rules.tie_break != TieBreak::Raids {
+        let on = self.phase == Phase::TieRaids;
+        if !on && (self.phase != Phase::FullTime || self.rules.tie_break != TieBreak::Raids) {
             return fault(
-                "raiders of a tie-break are named at full time, where the profile has one by raids",
+                "raiders of a tie-break are named at full time and in it, where the profile has one by raids",
             );
         }
-        self.is_tied()?;
-        let many = usize::from(self.rules.tie_raids);
-        if ids.len() != many {
-            return fault(format!("{many} different raiders are named, got {}", ids.len()));
+        if !on {
+            self.is_tied()?;
         }
-        once_each(ids)?;
-        for id in ids {
-            match self.side(team).player(id).map(|player| player.place) {
-                Some(Place::Mat | Place::Out) => {}
-                Some(_) => return fault(format!("{id} is not among those who play")),
-                None => return fault(format!("{id} is not in the squad of team {team:?}")),
+        let many = usize::from(self.raids_of_tie().unwrap_or_default());
+        if ids.len() != many {
+            return fault(format!("{many} raiders are named, as many as both sides have, got {}", ids.len()));
+        }
+        let side = self.side(team);
+        let raided = if on { usize::from(side.tie_raids) } else { 0 };
+        let stands = side.tie_raiders.get(..raided).unwrap_or_default();
+        if let Some(change) = ids.iter().zip(stands).find(|(named, stands)| named != stands) {
+            return fault(format!("{} has raided in the place of {}: he stays in it", change.1, change.0));
+        }
+        for id in &ids[raided..] {
+            self.is_able(team, id)?;
+        }
+        // With fewer left than raids somebody raids again.
+        let left_out = self.able(team).find(|id| !ids.iter().any(|named| named == id));
+        match (once_each(ids), left_out) {
+            (Err(twice), Some(free)) => fault(format!("{}, and {free} is free to raid", twice.0)),
+            _ => {
+                self.side_mut(team).tie_raiders = ids.to_vec();
+                Ok(())
             }
         }
-        self.side_mut(team).tie_raiders = ids.to_vec();
+    }
+
+    fn is_able(&self, team: Team, id: &str) -> Result<(), Fault> {
+        if self.able(team).any(|able| able == id) {
+            return Ok(());
+        }
+        match self.side(team).player(id) {
+            Some(_) => fault(format!("{id} is not among those who play")),
+            None => fault(format!("{id} is not in the squad of team {team:?}")),
+        }
+    }
+
+    /// Of both sides as many as there are raids, and all of them able to.
+    fn has_tie_raiders(&self) -> Result<(), Fault> {
+        let many = self.raids_of_tie().unwrap_or_default();
+        if many == 0 {
+            return fault("a side has nobody left who raids: end_match with reason forfeit");
+        }
+        for team in Team::BOTH {
+            let named = &self.side(team).tie_raiders;
+            let able = named.iter().all(|id| self.is_able(team, id).is_ok());
+            if count(named.len()) != many || !able {
+                return fault(format!(
+                    "name_tie_raiders comes first, of team {team:?}: {many} who play, in their order"
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -45,13 +104,10 @@ impl Game {
             return fault("a tie-break begins at full time");
         }
         self.is_tied()?;
+        self.none_in_review()?;
         match self.rules.tie_break {
             TieBreak::Raids => {
-                if let Some(team) =
-                    Team::BOTH.into_iter().find(|&team| self.side(team).tie_raiders.is_empty())
-                {
-                    return fault(format!("name_tie_raiders comes first, of team {team:?}"));
-                }
+                self.has_tie_raiders()?;
                 self.everybody_plays();
                 self.phase = Phase::TieRaids;
                 self.raiding = self.first_raider();
@@ -74,10 +130,13 @@ impl Game {
     }
 
     pub(super) fn golden_raid(&mut self, team: Team) -> Result<(), Fault> {
-        if !matches!(self.phase, Phase::AwaitingGolden | Phase::AfterGolden) {
+        // Where there is no tie-break before it, it is the tie-break.
+        let first = self.phase == Phase::FullTime && self.rules.tie_break == TieBreak::GoldenRaid;
+        if !first && !matches!(self.phase, Phase::AwaitingGolden | Phase::AfterGolden) {
             return fault("a golden raid comes after a tie-break that has not decided");
         }
         self.is_tied()?;
+        self.none_in_review()?;
         self.everybody_plays();
         self.phase = Phase::GoldenRaid;
         self.raiding = Some(team);
@@ -105,7 +164,9 @@ impl Game {
                 side.tie_raids += 1;
                 Ok(())
             }
-            Some(next) => fault(format!("{next} is the next raider of team {team:?}, as they were named")),
+            Some(next) => fault(format!(
+                "{next} is the next raider of team {team:?}, as they were named: name_tie_raiders names others"
+            )),
             None => fault(format!("team {team:?} has made its raids")),
         }
     }
@@ -116,11 +177,15 @@ impl Game {
             return;
         }
         self.raiding = Some(team.other());
-        let raided = self.sides.iter().all(|side| side.tie_raids >= self.rules.tie_raids);
+        let raided = self.sides.iter().all(|side| usize::from(side.tie_raids) >= side.tie_raiders.len());
         if raided {
             let points = |team: Team| self.side(team).tie_points + outcome.tie_points[team as usize];
             let level = points(Team::A) == points(Team::B);
             self.phase = if level { Phase::AwaitingGolden } else { Phase::AfterTie };
         }
     }
+}
+
+fn count(many: usize) -> u8 {
+    u8::try_from(many).unwrap_or(u8::MAX)
 }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use vocabulary::Wall;
 
 use super::{Action, Game, Outcome};
-use crate::kabaddi::{self, Award, Choice, Phase, Place, Player, Raid, RaidLine, SelfOut, Side, Team};
+use crate::kabaddi::{
+    self, Award, Card, Choice, Phase, Place, Player, Raid, RaidLine, Reason, SelfOut, Side, Team,
+};
 
 /// Ten raid points in a match, five tackle points: badges that every code gives alike.
 const SUPER_TEN: u16 = 10;
@@ -141,6 +143,7 @@ pub(crate) fn standing(game: &Game) -> Map<String, Value> {
         "revival": both(&|side| queued(side).into()),
         "phase": game.phase_name(),
         "phaseSince": game.phase_at.map(time),
+        "tieRaidsEach": game.raids_of_tie(),
         "clock": clock(game),
         "timeOut": game.time_out.as_ref().map(|out| {
             let ends_at = out.since + i64::from(game.rules.time_out_ms);
@@ -157,9 +160,12 @@ pub(crate) fn standing(game: &Game) -> Map<String, Value> {
 /// Where the clock is, for whoever runs it on by itself: what is left at `since`, or while it stands.
 fn clock(game: &Game) -> Value {
     let clock = &game.clock;
+    let cards = |cards: &[(String, Card)]| -> Vec<Value> {
+        cards.iter().map(|(id, card)| json!({"playerId": id, "card": card})).collect()
+    };
     let raid = game.raid.as_ref().map(|raid| {
         json!({"raiderId": raid.raider, "since": time(raid.since), "lengthMs": game.rules.raid_ms,
-            "pausedAfterMs": raid.paused_after_ms(), "timeUp": raid.time_up})
+            "pausedAfterMs": raid.paused_after_ms(), "timeUp": raid.time_up, "cards": cards(&raid.cards)})
     });
     let next_by = game.raided_at.filter(|_| clock.is_running() && game.raid.is_none());
     json!({
@@ -172,7 +178,11 @@ fn clock(game: &Game) -> Value {
 fn result(game: &Game) -> Option<Value> {
     let ending = game.ending?;
     let [a, b] = &game.sides;
-    let by = if a.score() != b.score() {
+    let by = if ending.reason == Reason::Forfeit {
+        "forfeit"
+    } else if ending.reason == Reason::Abandoned {
+        "abandoned"
+    } else if a.score() != b.score() {
         "score"
     } else if a.tie_points != b.tie_points {
         "tie_break"
@@ -294,7 +304,8 @@ pub(crate) fn line(game: &Game, number: u32, at: i64, action: &Action, outcome: 
 
 /// The players whom an action has something to do with, as they now are.
 pub(crate) fn touched(game: &Game, action: &Action, outcome: &Outcome) -> Map<String, Value> {
-    let mut ids: Vec<&String> = outcome.outs.iter().chain(&outcome.back).flatten().collect();
+    let mut ids: Vec<&String> =
+        outcome.outs.iter().chain(&outcome.back).flatten().chain(&outcome.carded).collect();
     match action {
         Action::Raid(raid) => {
             ids.push(&raid.raider_id);

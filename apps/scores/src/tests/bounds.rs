@@ -47,6 +47,41 @@ fn a_full_log_takes_the_end_and_nothing_else() {
 }
 
 #[test]
+fn a_log_that_is_full_by_its_bytes_takes_the_clock_and_the_end() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_raid", "{}");
+    // Straight into the fold, as above: nobody is called so, and it takes its room all the same.
+    let long: Vec<String> = (10..22).map(|number| format!("{}{number}", "\\".repeat(62))).collect();
+    let mut record = world.places[MATCH].log.last().cloned().expect("a raid");
+    record.body =
+        json!({"action": {"type": "raid", "raiderId": long[0], "touchedIds": long}}).to_string().into();
+    let taken = |world: &World| {
+        let course = world.contest().course.as_ref().expect("a match");
+        (course.entries.len(), course.bytes)
+    };
+    while taken(&world).1 < 720 << 10 {
+        let place = world.places.get_mut(MATCH).expect("a match");
+        record.position.offset += 1;
+        let _ = world.app.apply(&mut place.state, &record);
+        place.log.push(record.clone());
+    }
+    assert!(taken(&world).0 < 600, "it is full by its bytes, not by its count");
+    let card = r#"{"playerId":"p7","card":"green"}"#;
+    while world.ask(&sam, "card", card).is_ok() {}
+    assert!(world.refused(&sam, "card", card).starts_with("FULL"));
+    assert!(world.refused(&sam, "undo", r#"{"number":4,"force":true}"#).starts_with("FULL"));
+    world.wait(30_000);
+    assert_eq!(world.clock(), 1, "the raid's time is up");
+    let quotes = "\"".repeat(64);
+    world.does(
+        &scorer(&quotes),
+        "end_match",
+        &json!({"reason": "abandoned", "actionId": quotes}).to_string(),
+    );
+    assert_eq!((world.state()["phase"].as_str(), taken(&world).1 <= 768 << 10), (Some("ended"), true));
+}
+
+#[test]
 fn long_names_fit_into_a_view() {
     let mut state = initial();
     let name = "\u{1F3C3}\"".repeat(30);

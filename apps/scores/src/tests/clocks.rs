@@ -46,8 +46,9 @@ fn a_half_ends_by_itself_and_a_raid_that_is_on_is_completed() {
     assert_eq!((phase(&world), world.score(), left(&world)), ("half_time".into(), (1, 0), 0));
     // The first raid of the second half begins it; the other side raids first.
     world.wait(5 * MINUTE);
-    world.does(&sam, "raid", r#"{"raiderId":"q2"}"#);
+    world.does(&sam, "start_raid", r#"{"raiderId":"q2"}"#);
     assert_eq!((phase(&world), left(&world)), ("second_half".into(), 20 * MINUTE));
+    world.does(&sam, "raid", r#"{"raiderId":"q2"}"#);
     world.wait(20 * MINUTE);
     assert_eq!(world.clock(), 1);
     assert_eq!(phase(&world), "full_time");
@@ -55,6 +56,25 @@ fn a_half_ends_by_itself_and_a_raid_that_is_on_is_completed() {
     assert!(world.refused(&sam, "raid", r#"{"raiderId":"p1"}"#).contains("the match is at full_time"));
     world.does(&sam, "end_match", "{}");
     assert_eq!(world.state()["result"]["winner"], "teamA");
+}
+
+#[test]
+fn the_result_of_the_raid_that_a_half_ended_in_begins_no_half() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_half", "{}");
+    world.wait(20 * MINUTE);
+    assert_eq!(world.clock(), 1);
+    for raid in [r#"{"raiderId":"p1","touchedIds":["q1"],"raidNumber":1}"#, r#"{"raiderId":"q1"}"#] {
+        let text = world.refused(&sam, "raid", raid);
+        assert!(
+            text.starts_with("RULE") && text.contains("start_half") && text.contains("set_clock"),
+            "{text}"
+        );
+    }
+    world.does(&sam, "set_clock", r#"{"remainingMs":0}"#);
+    world.does(&sam, "raid", r#"{"raiderId":"p1","touchedIds":["q1"],"raidNumber":1}"#);
+    assert_eq!(world.clock(), 1);
+    assert_eq!((phase(&world), world.score()), ("half_time".into(), (1, 0)));
 }
 
 #[test]

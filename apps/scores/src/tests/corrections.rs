@@ -119,6 +119,34 @@ fn undo_takes_the_last_and_redo_brings_it_back() {
 }
 
 #[test]
+fn an_undo_takes_what_counts_and_not_what_is_set_aside() {
+    let (mut world, sam) = (four_raids(), scorer("sam"));
+    let correct = r#"{"number":5,"action":{"type":"raid","raiderId":"q3","touchedIds":["p1"]},"force":true}"#;
+    world.does(&sam, "correct", correct);
+    assert_eq!(world.reply["aside"], json!([6, 7]));
+    world.does(&sam, "undo", "{}");
+    assert_eq!(world.reply["number"], 5, "and what it kept from counting counts again");
+    assert_eq!(world.state()["raidLog"][1]["number"], 7);
+}
+
+#[test]
+fn an_undo_takes_no_action_that_came_in_between() {
+    let (mut world, sam, sue) = (four_raids(), scorer("sam"), scorer("sue"));
+    world.does(&sue, "raid", r#"{"raiderId":"p1"}"#);
+    assert_eq!(world.ask(&sam, "undo", r#"{"actions":7}"#), Ok(Vec::new()));
+    assert_eq!((&world.reply["error"], &world.reply["data"]["actions"]), (&json!("conflict"), &json!(8)));
+    let text = world.refused(&sam, "undo", r#"{"actions":9}"#);
+    assert!(text.contains("actions must be 0 to 8, got 9"), "{text}");
+    world.does(&sam, "undo", r#"{"actions":7,"number":7,"force":true}"#);
+    assert_eq!(world.reply["number"], 7, "whoever names it means it");
+    world.does(&sam, "redo", r#"{"number":7,"force":true}"#);
+    world.does(&sam, "undo", r#"{"actions":8}"#);
+    assert_eq!(world.reply["number"], 8);
+    world.does(&sam, "undo", r#"{"actions":7}"#);
+    assert_eq!(world.reply["number"], 7, "what does not count came between nobody");
+}
+
+#[test]
 fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
     let (mut world, sam) = (four_raids(), scorer("sam"));
     for (action, says) in [
@@ -136,7 +164,12 @@ fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
 #[test]
 fn after_the_end_only_an_organizer_corrects() {
     let (mut world, sam, olga) = (four_raids(), scorer("sam"), organizer());
+    let undo = r#"{"number":7,"actionId":"u-1"}"#;
+    world.does(&sam, "undo", undo);
+    world.does(&sam, "redo", r#"{"number":7}"#);
     world.does(&sam, "end_match", "{}");
+    assert_eq!(world.ask(&sam, "undo", undo), Ok(Vec::new()), "what was done before is answered so");
+    assert_eq!(world.reply["duplicate"], true);
     world.carry();
     let correct = r#"{"number":4,"action":{"type":"raid","raiderId":"p1","touchedIds":["q1"]}}"#;
     assert!(world.refused(&sam, "correct", correct).contains("only an organizer"));
@@ -170,4 +203,36 @@ fn a_suspension_whose_card_is_undone_is_none() {
     world.does(&sam, "undo", r#"{"number":5}"#);
     assert_eq!(world.reply["aside"], json!([]), "the clock's own follow the clock");
     assert_eq!(world.state()["playerStats"]["p3"]["status"], "in");
+}
+
+#[test]
+fn what_the_clock_said_by_a_wrong_time_is_not_said_by_the_right_one() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_half", "{}");
+    world.does(&sam, "set_clock", r#"{"remainingMs":60000}"#);
+    world.wait(60_000);
+    assert_eq!((world.clock(), world.state()["phase"].clone()), (1, json!("half_time")));
+    world.does(&sam, "correct", r#"{"number":5,"action":{"type":"set_clock","remainingMs":600000}}"#);
+    assert_eq!((&world.reply["aside"], world.state()["phase"].clone()), (&json!([]), json!("first_half")));
+    assert_eq!(world.due(), Some(world.now.wall.0 + 540_000), "and what is left is played");
+    // Half a minute that was not played: a raid's time, a time-out's and a suspension's alike.
+    world.does(&sam, "card", r#"{"playerId":"p7","card":"yellow"}"#);
+    world.does(&sam, "start_raid", "{}");
+    world.wait(30_000);
+    assert_eq!(world.clock(), 1);
+    world.does(&sam, "raid", r#"{"raiderId":"p1"}"#);
+    world.wait(90_000);
+    assert_eq!((world.clock(), world.state()["playerStats"]["p7"]["status"].clone()), (1, json!("in")));
+    world.does(&sam, "correct", r#"{"number":8,"action":{"type":"stop_clock"}}"#);
+    let state = world.state();
+    assert_eq!(state["playerStats"]["p7"]["status"], "suspended", "30 s later than was said");
+    world.does(&sam, "get_sheet", r#"{"from":9}"#);
+    assert!(world.reply["sheet"][0]["aside"].as_str().is_some_and(|why| why.contains("by the clock")));
+    world.does(&sam, "time_out", "{}");
+    world.wait(90_000);
+    assert_eq!((world.clock(), world.state()["timeOut"].is_null()), (1, true));
+    let number = world.contest().course.as_ref().map_or(0, |course| course.entries.len());
+    world.does(&sam, "undo", &json!({"number": number - 1}).to_string());
+    world.does(&sam, "get_sheet", &json!({"from": number}).to_string());
+    assert!(world.reply["sheet"][0]["aside"].is_string(), "a time-out that was none is not over");
 }

@@ -36,6 +36,14 @@ fn two_scorers_at_once_lose_no_raid() {
     assert!(world.refused(&other, "raid", &successful("p2", &["q2"], false)).contains("team B's raid"));
     world.does(&other, "raid", &empty("q2"));
     assert_eq!(world.state()["raidCount"], 2);
+    // One that is to come has been made by nobody.
+    for kind in ["raid", "start_raid"] {
+        let text = world.refused(&other, kind, r#"{"raiderId":"p2","raidNumber":9}"#);
+        assert!(
+            text.starts_with("RULE: raidNumber must be 3, which is next") && text.contains("got 9"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -100,7 +100,10 @@ fn viewers_see_public_matches_and_officials_all() {
     assert!(hidden.enters(&viewer(), "").is_err());
     assert!(hidden.ask(&viewer(), "get_match", "").is_err());
     assert_eq!(hidden.enters(&guest_of("scores:m1"), ""), Ok(WHOLE.0));
-    assert!(hidden.enters(&guest_of("scores:m2"), "").is_err());
+    assert_eq!(hidden.enters(&guest_of("m1"), ""), Ok(WHOLE.0));
+    for other in ["scores:m2", "scores:*", "scores:m*", "*"] {
+        assert!(hidden.enters(&guest_of(other), "").is_err(), "{other} names no match");
+    }
     assert_eq!(hidden.enters(&scorer("sam"), ""), Ok(WHOLE.0));
     assert_eq!(hidden.carry(), 0, "the list does not hear of it");
 }
@@ -235,4 +238,18 @@ fn scorers_pages_begin_with_their_own_state() {
     let again = world.ask(&sam, "initial_state", &other.to_string()).expect("it is answered");
     assert!(again.is_empty());
     assert_eq!(world.reply["teamA"]["name"], "A", "with the state that stands");
+}
+
+#[test]
+fn what_did_not_decide_is_not_said_to_have_decided() {
+    for (end, by) in [
+        (r#"{"reason":"forfeit","winner":"B"}"#, "forfeit"),
+        (r#"{"reason":"abandoned"}"#, "abandoned"),
+        ("{}", "score"),
+    ] {
+        let (mut world, sam) = (World::of(r#"{"profile":"raidx"}"#), scorer("sam"));
+        world.does(&sam, "raid", r#"{"raiderId":"p1","touchedIds":["q1"]}"#);
+        world.does(&sam, "end_match", end);
+        assert_eq!(world.state()["result"]["by"], by);
+    }
 }

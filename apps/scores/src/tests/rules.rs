@@ -192,9 +192,10 @@ fn cards_warn_suspend_and_expel() {
         let (out, outcome) = does(&out, 0, &touching("p1", &["q1"], false));
         assert_eq!(outcome.back[0], ids(&[]));
         let over = Action::SuspensionOver { player_id: "p7".into() };
-        let out = does(&out, 0, &over).0;
+        assert_eq!(refused(&out, &over), "by the clock it is not time for that");
+        let out = does(&out, 120_000, &over).0;
         assert_eq!(place(&out, "p7"), Place::Out);
-        assert_eq!(refused(&out, &over), "p7 is not suspended");
+        assert_eq!(refused(&out, &over), "by the clock it is not time for that");
         let red = does(&game, 0, &card("p7", Card::Red)).0;
         assert_eq!(refused(&red, &card("p7", Card::Green)), "p7 was expelled");
         let change = Action::Substitute { team: Team::A, out_id: "p7".into(), in_id: "p8".into() };
@@ -209,7 +210,7 @@ fn an_all_out_brings_back_whoever_may_play() {
     let (game, outcome) = does(&game, 0, &touching("p1", &["q2", "q3"], false));
     assert_eq!((score(&game), game.sides[1].on_mat()), ((4, 0), 6));
     assert!(outcome.all_out[1]);
-    let game = does(&game, 0, &Action::SuspensionOver { player_id: "q1".into() }).0;
+    let game = does(&game, 120_000, &Action::SuspensionOver { player_id: "q1".into() }).0;
     assert_eq!(game.sides[1].on_mat(), 7);
 }
 
@@ -250,6 +251,9 @@ fn reviews_are_kept_if_they_are_upheld() {
     assert!(!game.clock.is_running());
     assert!(refused(&game, &empty("q1")).contains("a review is pending"));
     assert!(refused(&game, &review).contains("a review is pending"));
+    assert!(refused(&game, &Action::StartClock).contains("a review is pending"));
+    let halved = does(&game, 0, &Action::EndHalf).0;
+    assert!(refused(&halved, &Action::StartHalf).contains("a review is pending"));
     let kept = does(&game, 0, &Action::DecideReview { upheld: true }).0;
     let again = does(&kept, 0, &review).0;
     let lost = does(&again, 0, &Action::DecideReview { upheld: false }).0;
@@ -258,4 +262,42 @@ fn reviews_are_kept_if_they_are_upheld() {
     assert!(refused(&lost, &Action::DecideReview { upheld: true }).contains("no review is pending"));
     let future = Action::Review { team: Team::B, raid_number: Some(2) };
     assert_eq!(refused(&lost, &future), "raidNumber 2 has not been raided");
+}
+
+#[test]
+fn a_raid_that_is_on_keeps_its_players_for_its_result() {
+    let started = |raider: &str| {
+        let start = Action::StartRaid { raider_id: Some(raider.into()) };
+        does(&at(pkl(), 7, 7), 0, &start).0
+    };
+    let card = |id: &str, card: Card| Action::Card { player_id: id.into(), card };
+    for (id, colour, action, left) in [
+        ("p1", Card::Red, caught("p1", &["q1"], false), (6, 7)),
+        ("p1", Card::Yellow, touching("p1", &["q1"], false), (6, 6)),
+        ("q1", Card::Red, caught("p1", &["q1"], false), (6, 6)),
+        ("q1", Card::Yellow, touching("p1", &["q1"], false), (7, 6)),
+        (
+            "q1",
+            Card::Yellow,
+            Action::Technical { team: Team::B, reason: String::new(), turn_lost: true },
+            (7, 6),
+        ),
+    ] {
+        let game = does(&started("p1"), 0, &card(id, colour)).0;
+        assert_eq!((game.sides[0].on_mat(), game.sides[1].on_mat()), (7, 7));
+        let (game, outcome) = does(&game, 1000, &action);
+        assert_eq!((game.sides[0].on_mat(), game.sides[1].on_mat()), left, "{id} {colour:?}");
+        assert_eq!(outcome.carded, ids(&[id]));
+        let place = game.sides.iter().find_map(|side| side.player(id)).expect("a player").place;
+        assert_eq!(place == Place::Expelled, colour == Card::Red);
+        assert_eq!(matches!(place, Place::Suspended { until_ms: 121_000, .. }), colour == Card::Yellow);
+    }
+    let red = does(&started("p1"), 0, &card("p1", Card::Red)).0;
+    assert_eq!(refused(&red, &card("p1", Card::Yellow)), "p1 was expelled");
+    let change = Action::Substitute { team: Team::A, out_id: "p1".into(), in_id: "p8".into() };
+    assert!(refused(&started("p1"), &change).contains("waits for its end"));
+    let ended = Action::EndMatch { reason: crate::kabaddi::Reason::Abandoned, winner: None };
+    assert_eq!(does(&red, 0, &ended).1.carded, ids(&["p1"]));
+    // Who raided is said by the result.
+    assert_eq!(score(&does(&started("p1"), 0, &touching("p2", &["q1"], false)).0), (1, 0));
 }

@@ -1,7 +1,7 @@
 //! How matches end that are level, in each profile, and matches that end otherwise.
 
 use super::vectors::{caught, does, empty, ids, ready, refused, touching};
-use crate::kabaddi::{Action, Game, Phase, Profile, Reason, Team, profiles};
+use crate::kabaddi::{Action, Card, Game, Phase, Profile, Reason, Team, profiles};
 
 fn named(name: &str) -> Profile {
     profiles().into_iter().find(|profile| profile.name == name).expect("there is such a profile")
@@ -63,7 +63,7 @@ fn tie_raids() -> Game {
     assert!(refused(&game, &Action::StartTieBreak).contains("name_tie_raiders comes first"));
     for (team, letter) in [(Team::A, 'p'), (Team::B, 'q')] {
         let name = |player_ids| Action::NameTieRaiders { team, player_ids };
-        assert!(refused(&game, &name(ids(&["p1"]))).contains("5 different raiders"));
+        assert!(refused(&game, &name(ids(&["p1"]))).contains("5 raiders are named"));
         game = does(&game, 0, &name(five(letter))).0;
     }
     let game = does(&game, 0, &Action::StartTieBreak).0;
@@ -74,7 +74,7 @@ fn tie_raids() -> Game {
 #[test]
 fn five_named_raiders_each_and_nobody_is_out() {
     let mut game = tie_raids();
-    assert_eq!(refused(&game, &empty("p2")), "p1 is the next raider of team A, as they were named");
+    assert!(refused(&game, &empty("p2")).starts_with("p1 is the next raider of team A, as they were named"));
     for number in 1..=5 {
         // The baulk line is the bonus line, with however many defenders.
         let bonus = number == 3;
@@ -88,9 +88,79 @@ fn five_named_raiders_each_and_nobody_is_out() {
     assert!(refused(&game, &empty("p1")).contains("after_tie_break"));
 }
 
-fn golden(game: &Game) {
+fn carded(game: &Game, id: &str) -> Game {
+    does(game, 0, &Action::Card { player_id: id.into(), card: Card::Red }).0
+}
+
+fn naming(team: Team, raiders: &[&str]) -> Action {
+    Action::NameTieRaiders { team, player_ids: ids(raiders) }
+}
+
+#[test]
+fn a_carded_raider_of_a_tie_break_is_replaced_by_another() {
+    let mut game = does(&tie_raids(), 0, &empty("p1")).0;
+    game = does(&game, 0, &empty("q1")).0;
+    game = carded(&game, "p2");
+    assert_eq!(refused(&game, &empty("p2")), "p2 is not on the mat");
+    assert!(refused(&game, &empty("p6")).contains("name_tie_raiders names others"));
+    let names = |raiders: &[&str]| naming(Team::A, raiders);
+    assert!(
+        refused(&game, &names(&["p6", "p1", "p3", "p4", "p5"])).contains("p1 has raided in the place of p6")
+    );
+    assert!(
+        refused(&game, &names(&["p1", "p2", "p3", "p4", "p5"])).contains("p2 is not among those who play")
+    );
+    assert!(
+        refused(&game, &names(&["p1", "p1", "p3", "p4", "p5"])).contains("p1 is named twice, and p6 is free")
+    );
+    assert!(refused(&game, &names(&["p1", "p6", "p3", "p4"])).contains("5 raiders are named"));
+    game = does(&game, 0, &names(&["p1", "p6", "p3", "p4", "p5"])).0;
+    game = does(&game, 0, &empty("p6")).0;
+    assert_eq!((game.sides[0].tie_raids, game.raiding), (2, Some(Team::B)));
+    // With nobody else left who has not raided, somebody raids again.
+    for id in ["q3", "q4", "q5", "q6", "q7"] {
+        game = carded(&game, id);
+    }
+    game = does(&game, 0, &naming(Team::B, &["q1", "q2", "q1", "q2", "q1"])).0;
+    for raider in ["q2", "p3", "q1", "p4", "q2", "p5", "q1"] {
+        game = does(&game, 0, &empty(raider)).0;
+    }
     assert_eq!(game.phase, Phase::AwaitingGolden);
-    assert!(refused(game, &end()).contains("not at its end"));
+}
+
+#[test]
+fn a_tie_break_has_as_many_raids_as_the_smaller_side_has_raiders() {
+    let mut game = level("pkl", true);
+    game = does(&game, 0, &naming(Team::B, &["q1", "q2", "q3", "q4", "q5"])).0;
+    for id in ["p1", "p2", "p3"] {
+        game = carded(&game, id);
+    }
+    assert!(
+        refused(&game, &naming(Team::A, &["p4", "p5", "p6", "p7", "p1"])).contains("4 raiders are named")
+    );
+    game = does(&game, 0, &naming(Team::A, &["p4", "p5", "p6", "p7"])).0;
+    assert!(refused(&game, &Action::StartTieBreak).contains("of team B: 4 who play"));
+    game = does(&game, 0, &naming(Team::B, &["q1", "q2", "q3", "q4"])).0;
+    let other = carded(&game, "q4");
+    assert!(refused(&other, &Action::StartTieBreak).contains("of team B: 4 who play"));
+    game = does(&game, 0, &Action::StartTieBreak).0;
+    for raider in ["p4", "q1", "p5", "q2", "p6", "q3", "p7"] {
+        game = does(&game, 0, &empty(raider)).0;
+    }
+    assert_eq!((game.phase, game.raids_of_tie()), (Phase::TieRaids, Some(4)));
+    game = does(&game, 0, &touching("q4", &["p4"], false)).0;
+    assert_eq!((game.phase, winner(&game)), (Phase::AfterTie, Some(Team::B)));
+    let mut none = level("pkl", true);
+    for number in 1..=7 {
+        none = carded(&none, &format!("p{number}"));
+    }
+    // The last of a side on the mat costs two points, card or not.
+    assert!(refused(&none, &Action::StartTieBreak).contains("not level"));
+}
+
+fn golden(game: &Game) {
+    assert_eq!(game.phase_name(), "awaiting_golden_raid");
+    assert!(game.play(0, &end()).is_err());
     assert!(refused(game, &Action::DecideByToss { winner: Team::A }).contains("after a golden raid"));
     let game = does(game, 0, &Action::GoldenRaid { team: Team::B }).0;
     let scored = does(&game, 0, &touching("q1", &[], true)).0;
@@ -113,7 +183,15 @@ fn a_golden_raid_and_then_a_toss_stand_behind_every_tie_break() {
         pkl = does(&pkl, 0, &empty(&format!("q{number}"))).0;
     }
     golden(&pkl);
-    golden(&does(&level("raidx", true), 0, &Action::StartTieBreak).0);
+    // Where it is called so, it can be said: with start_tie_break and without.
+    let raidx = level("raidx", true);
+    assert_eq!(raidx.phase_name(), "awaiting_golden_raid");
+    golden(&raidx);
+    golden(&does(&raidx, 0, &Action::StartTieBreak).0);
+    assert!(refused(&level("raidx", false), &Action::GoldenRaid { team: Team::A }).contains("in a league"));
+    assert!(
+        refused(&level("pkl", true), &Action::GoldenRaid { team: Team::A }).contains("after a tie-break")
+    );
     let mut akfi = does(&level("akfi", true), 10_000, &Action::StartTieBreak).0;
     assert_eq!(akfi.phase_name(), "overtime_first_half");
     assert_eq!(akfi.clock.remaining_ms(10_000), Some(180_000));
@@ -143,4 +221,18 @@ fn a_match_may_end_before_its_time_with_a_reason() {
     let untimed = does(&ready(named("raidx"), false), 0, &touching("p1", &["q1"], false)).0;
     assert!(refused(&untimed, &ends(Reason::Completed, Some(Team::B))).contains("who leads"));
     assert_eq!(winner(&untimed), Some(Team::A));
+}
+
+#[test]
+fn nothing_is_completed_while_a_review_is_pending() {
+    let review = Action::Review { team: Team::A, raid_number: None };
+    let reviewed = |game: &Game| does(game, 0, &review).0;
+    assert!(refused(&reviewed(&level("pkl", false)), &end()).contains("decide_review comes first"));
+    let raidx = reviewed(&level("raidx", true));
+    assert!(refused(&raidx, &Action::StartTieBreak).contains("decide_review comes first"));
+    assert!(refused(&raidx, &Action::GoldenRaid { team: Team::A }).contains("decide_review comes first"));
+    let abandoned = Action::EndMatch { reason: Reason::Abandoned, winner: None };
+    assert_eq!(does(&raidx, 0, &abandoned).0.phase, Phase::Ended);
+    let decided = does(&raidx, 0, &Action::DecideReview { upheld: false }).0;
+    assert_eq!(does(&decided, 0, &Action::StartTieBreak).0.phase, Phase::AwaitingGolden);
 }

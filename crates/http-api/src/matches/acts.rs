@@ -48,11 +48,15 @@ pub(super) async fn create(State(matches): Shared, headers: HeaderMap, body: Bod
 impl Matches {
     /// What came of a word: what its ack by a socket would say.
     async fn act(&self, user: &Arc<User>, room: &RoomId, kind: String, payload: Payload) -> Answer {
+        let undoes = kind == "undo";
         let said = self.say(user, room, kind, payload).await?;
         let mut told = said.reply.as_ref().map(read).transpose()?.unwrap_or_else(unnamed);
         if told.get("error").is_some() {
             let number = told["raidNumber"].clone();
-            let error = format!("raid {number} is next: what was meant for another is not recorded");
+            let error = match undoes {
+                true => "more has been said than actions: name the number of what is to be undone".to_owned(),
+                false => format!("raid {number} is next: what was meant for another is not recorded"),
+            };
             return Ok(conflict(&error, told));
         }
         told["matchId"] = room.name().into();
