@@ -1,5 +1,5 @@
 // Who one is at a match. Officials come in by a door: a name in demo mode, else a token. Whoever only watches is let in without
-// being asked, where the server gives tokens away or the page's address carries one.
+// being asked: by a token that the server gives away or the page's address carries, else by the doors that ask for none.
 
 import { $, tell } from "../elements.js";
 import { identity } from "../identity.js";
@@ -22,12 +22,12 @@ function carried(who) {
   who.paste(token);
 }
 
-/** "in", or "key": this server wants a token from whoever watches. A server that does not answer is an error. */
+/** "in": with a token. "open": there is none, and what is public is there without. A server that does not answer is an error. */
 export async function watches() {
   watcher.recall();
   carried(watcher);
   if (watcher.now?.user && !watcher.ended()) return "in";
-  return (await watcher.ask("Viewer")) === "given" ? "in" : "key";
+  return (await watcher.ask("Viewer")) === "given" ? "in" : "open";
 }
 
 /** The form for a token: `key`, with `token` in it, and `door-trouble`. @param {typeof identity} who @param {() => void} entered */

@@ -1,10 +1,12 @@
-// One match as a page follows it: its room, joined for the actions, and the fold of them. What one says oneself is acknowledged and
-// not told again, so the lines since then are asked for. It shows nothing.
+// One match as a page follows it: its room, joined for the actions, and the fold of them. Whether that is a member's room or the seat of
+// somebody without a token, it does not see. What one says oneself is acknowledged and not told again, so the lines since then are asked
+// for. It shows nothing.
 
 import { Skew } from "./clock.js";
 import { Match } from "./match.js";
 
 /** @typedef {import("../client/index.js").Kulkul} Kulkul */
+/** @typedef {import("./open.js").Open} Open */
 /** @typedef {import("../../clients/js/src/types.d.ts").Frame} Frame */
 /** @typedef {import("../../clients/js/src/refusal.js").Refusal} Refusal */
 
@@ -24,7 +26,7 @@ export class Follow {
   #again = false;
 
   /**
-   * @param {Kulkul} client
+   * @param {Kulkul | Open} client where its frames come from; who only watches needs no more of it than Open has
    * @param {string} id
    * @param {{changed: (what: "match" | "room", line?: import("./match.js").Line) => void, lines?: boolean}} page `lines`: it wants all of
    *   them, also those that are undone

@@ -6,8 +6,10 @@ import { toast } from "../overlays.js";
 import { create, newId, teamOf } from "./create.js";
 import { keyed, official, watcher, watches } from "./door.js";
 import { Follow } from "./follow.js";
-import { connected } from "./link.js";
+import { connected, shown } from "./link.js";
+import { Listing } from "./listing.js";
 import { TEAMS } from "./match.js";
+import { Open } from "./open.js";
 import { lineUpBoth } from "./setup.js";
 import { READY } from "./squads.js";
 import { ofPhase, ofRefusal, ofResult } from "./words.js";
@@ -24,14 +26,14 @@ const isOn = ({ phase, over }) => !over && phase !== "setup" && phase !== "ready
 /** @param {string} page @param {string} id */
 const address = (page, id) => `${page}/?id=${encodeURIComponent(id)}`;
 
-function watch() {
+/** @param {"in" | "open"} how with a token, or without one */
+function watch(how) {
   /** @type {Map<string, Listed>} */
   const matches = new Map();
   /** @type {Map<string, Follow>} */
   const followed = new Map();
   let wanted = false;
-  const client = connected(watcher, { meanwhile: "The list is as it was.", anew: () => (watcher.keep(null), location.reload()) });
-  const list = client.room("scores:list");
+  const page = { meanwhile: "The list is as it was.", anew: () => (watcher.keep(null), location.reload()) };
   const soon = () => {
     if (wanted) return;
     wanted = true;
@@ -41,14 +43,42 @@ function watch() {
     for (const match of view?.matches ?? []) matches.set(match.matchId, match);
     soon();
   };
-  list.on("about", () => begin(list.about));
-  list.on("messages", () => begin(list.view));
-  list.on("event", ({ type, payload }) => {
-    if (type !== "match_listed") return;
-    matches.set(payload.matchId, payload);
-    soon();
-  });
-  list.on("state", soon);
+  /** The list, and where what is `of` one match is told. */
+  const source = how === "in" ? inRoom() : inTurn();
+
+  function inRoom() {
+    const client = connected(watcher, page);
+    const list = client.room("scores:list");
+    list.on("about", () => begin(list.about));
+    list.on("messages", () => begin(list.view));
+    list.on("event", ({ type, payload }) => {
+      if (type !== "match_listed") return;
+      matches.set(payload.matchId, payload);
+      soon();
+    });
+    list.on("state", soon);
+    return {
+      list,
+      of: () => client,
+      begin: () => (client.connect(), void list.join().catch(soon)),
+      end: () => client.disconnect(),
+    };
+  }
+
+  function inTurn() {
+    const list = shown(new Listing(), page);
+    list.on("matches", (all) => (matches.clear(), begin({ matches: all })));
+    list.on("state", () => {
+      $("key").hidden = !list.shut;
+      soon();
+    });
+    return {
+      list,
+      of: (/** @type {string} */ id) => new Open(id),
+      begin: () => list.connect(),
+      end: () => list.disconnect(),
+    };
+  }
 
   /** What is on is followed, and what is over is not any more. */
   function follow() {
@@ -61,7 +91,7 @@ function watch() {
     for (const match of matches.values()) {
       if (followed.size >= FOLLOWED_MAX) break;
       if (!isOn(match) || followed.has(match.matchId)) continue;
-      const one = new Follow(client, match.matchId, { changed: soon });
+      const one = new Follow(source.of(match.matchId), match.matchId, { changed: soon });
       followed.set(match.matchId, one);
       one.join();
     }
@@ -86,13 +116,17 @@ function watch() {
     const all = [...matches.values()].sort((a, b) => String(b.createdAt).localeCompare(String(a.createdAt)));
     const groups = /** @type {[string, Listed[]][]} */ ([["On now", all.filter(isOn)], ["To come", all.filter((match) => !match.over && !isOn(match))], ["Over", all.filter(({ over }) => over)]]);
     $("lists").replaceChildren(...groups.filter(([, some]) => some.length > 0).flatMap(([words, some]) => [make("h3", {}, words), make("ul", { class: "fixture-list" }, ...some.map(fixture))]));
+    const { list } = source;
     $("none").hidden = all.length > 0 || list.state !== "open";
     tell("door-trouble", list.state === "refused" && list.error ? ofRefusal(list.error) : "");
     $("known").replaceChildren(...all.filter(({ over }) => !over).map(({ matchId, title }) => make("option", { value: matchId }, title)));
   }
 
-  client.connect();
-  list.join().catch(soon);
+  source.begin();
+  return () => {
+    for (const one of followed.values()) one.leave();
+    source.end();
+  };
 }
 
 /** A match that is ready to be scored, in this window. @param {Event} event */
@@ -141,10 +175,12 @@ async function begin() {
   });
   for (const element of document.querySelectorAll("[data-demo]")) element.addEventListener("click", demo);
   try {
-    if ((await watches()) === "in") return watch();
-    tell("status", "Not connected");
-    $("key").hidden = false;
-    keyed(watcher, () => (($("key").hidden = true), watch()));
+    const end = watch(await watches());
+    keyed(watcher, () => {
+      end();
+      $("key").hidden = true;
+      watch("in");
+    });
   } catch {
     tell("door-trouble", "The server does not answer. Nothing is wrong with your link: look again in a moment.");
     $("lists").replaceChildren(button("Look again", () => location.reload()));

@@ -12,9 +12,9 @@ export async function token(url, name, role) {
 /** @type {Set<Kulkul>} */
 const clients = new Set();
 
-/** A client of the native protocol. @param {string} url @param {string} name @param {string} [role] */
-export async function client(url, name, role) {
-  const made = new Kulkul(`${url.replace('http', 'ws')}/ws`, { token: await token(url, name, role) });
+/** A client of the native protocol. @param {string} url @param {string} name @param {string} [role] @param {string} [given] a token, where none is given away */
+export async function client(url, name, role, given) {
+  const made = new Kulkul(`${url.replace('http', 'ws')}/ws`, { token: given ?? (await token(url, name, role)) });
   clients.add(made);
   made.connect();
   return made;
@@ -44,10 +44,10 @@ export class Played {
     return played;
   }
 
-  /** @param {string} url @param {string} id @param {object} [about] */
-  static async created(url, id, about = {}) {
+  /** @param {string} url @param {string} id @param {{token?: string, [field: string]: unknown}} [about] */
+  static async created(url, id, { token: given, ...about } = {}) {
     const played = new Played();
-    played.client = await client(url, 'Organizer', 'organizer');
+    played.client = await client(url, 'Organizer', 'organizer', given);
     played.room = played.client.room(`scores:${id}`);
     await played.says('create', { title: 'Uluwatu v Batur', teamA: team(READY.teamA, 'a'), teamB: team(READY.teamB, 'b'), ...about });
     return played;

@@ -7,10 +7,14 @@ export class Way {
   static async opens(to) {
     const way = new Way();
     way.isCut = false;
+    /** What is answered to whoever comes while it is cut. */
+    way.answer = '';
     /** @type {Set<import('node:net').Socket>} */
     way.sockets = new Set();
     way.listener = createServer((near) => {
-      if (way.isCut) return near.destroy();
+      if (way.isCut && way.answer === '') return near.destroy();
+      near.on('error', () => {});
+      if (way.isCut) return near.once('data', () => near.end(way.answer));
       const far = connect(to, '127.0.0.1');
       for (const [one, other] of [[near, far], [far, near]]) {
         way.sockets.add(one);
@@ -24,9 +28,16 @@ export class Way {
     return way;
   }
 
-  cut() {
+  /** @param {string} [status] such as that of a proxy whose server is away; none: connections end */
+  cut(status) {
     this.isCut = true;
+    this.answer = status ? `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n` : '';
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Those who are on it hear nothing any more, and nobody tells them; whoever comes anew is let through. */
+  stall() {
+    for (const socket of this.sockets) socket.unpipe().pause();
   }
 
   mend() {

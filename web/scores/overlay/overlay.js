@@ -1,6 +1,7 @@
 // The score over a picture: the name of each side, the score, the clocks, and the flags of the raid to come. It follows the match and
 // says nothing of its connection: what is shown stays until there is something newer.
 
+import { backoff } from "../../client/backoff.js";
 import { Kulkul } from "../../client/index.js";
 import { $, make, tell } from "../../elements.js";
 import { tokens } from "../../tokens.js";
@@ -8,6 +9,7 @@ import { flags, turn } from "../board.js";
 import { halfLeft, minutes, raidLeft, seconds, timeOutLeft } from "../clock.js";
 import { matchId, watcher, watches } from "../door.js";
 import { Follow } from "../follow.js";
+import { Open } from "../open.js";
 import { isHalf, ofPhase, ofResult } from "../words.js";
 
 const TICK_MS = 200;
@@ -20,18 +22,35 @@ const id = matchId();
 const corner = new URLSearchParams(location.search).get("corner") ?? "bottom-left";
 document.body.dataset.corner = CORNERS.includes(corner) ? corner : "bottom-left";
 
+/** A match that nobody has made yet is waited for without a word. */
+const ASKS = /** @type {Record<string, string>} */ ({
+  UNAUTHORIZED: "This server asks who watches. Put a viewer's token behind the address, as #token=…",
+  FORBIDDEN: "This match is not public. Put a token for it behind the address, as #token=…",
+});
+
 /** @param {string} words */
 const note = (words) => tell("note", words);
 
-function watch() {
+function member() {
   const address = new URL("../../ws", import.meta.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   const source = tokens(watcher);
   const client = new Kulkul(address.href, { token: () => source.give(), user: watcher.now?.user ?? undefined });
+  client.on("state", ({ state }) => {
+    if (state === "open") source.taken();
+    // A token of the demo mode ends some day: the page begins again with another one.
+    if (state === "refused") watcher.keep(null);
+  });
+  return client;
+}
+
+/** @param {"in" | "open"} how with a token, or without one */
+function watch(how) {
+  const client = how === "in" ? member() : new Open(String(id));
   const follow = new Follow(client, String(id), { changed: () => render() });
   const render = () => {
-    const { state } = follow;
-    if (!state) return;
+    const { state, refusal } = follow;
+    if (!state) return refusal && how === "open" ? note(ASKS[refusal.code] ?? "") : undefined;
     $("bug").hidden = false;
     note("");
     tell("name-a", state.teamA.name);
@@ -52,29 +71,25 @@ function watch() {
     tell("raid", raid !== null ? seconds(raid) : out !== null ? minutes(out) : "");
     $("raid").dataset.urgent = String(raid !== null && raid <= URGENT_MS);
   };
-  client.on("state", ({ state }) => {
-    document.body.dataset.state = state;
-    if (state === "open") source.taken();
-    // A token of the demo mode ends some day: the page begins again with another one.
-    if (state === "refused") watcher.keep(null);
-  });
+  client.on("state", ({ state }) => (document.body.dataset.state = state));
   setInterval(tick, TICK_MS);
   setInterval(() => {
     if (follow.refusal) follow.join();
-    if (client.state === "refused") location.reload();
+    if (client.state !== "refused") return;
+    if (how === "in") location.reload();
+    else client.connect();
   }, AGAIN_MS);
   client.connect();
   follow.join();
 }
 
-async function begin() {
+async function begin(attempt = 0) {
   if (id === null) return note("Which match? The address of this page ends with ?id= and the name of a match; &corner=top-right moves the score.");
   try {
-    if ((await watches()) === "in") return watch();
-    note("This server asks who watches. Put a viewer's token behind the address, as #token=…");
+    watch(await watches());
   } catch {
     // The server is not there yet.
-    setTimeout(begin, AGAIN_MS);
+    setTimeout(() => begin(attempt + 1), backoff(attempt, Math.random()));
   }
 }
 
