@@ -140,6 +140,8 @@ impl App for Scores {
     fn start(&self, room: &RoomId) -> State {
         State(match room.name() {
             LIST => Kind::List(Box::default()),
+            // Paths of HTTP would mean something else by them.
+            "." | ".." => Kind::Nowhere,
             name if check_name(name).is_ok() => Kind::Match(Contest::new(room).into()),
             _ => Kind::Nowhere,
         })

@@ -45,13 +45,21 @@ impl Asking<'_> {
                 "end_match is final: correct what was before it",
             ));
         }
+        if !is_amendable(&entry.action) {
+            return Err(Refusal::new(
+                Code::InvalidPayload,
+                format!(
+                    "action {number} is the clock's own: set_clock takes a half back, and what made the clock say it can be undone"
+                ),
+            ));
+        }
         let change = match kind {
             "undo" => Change::Undo,
             "redo" => Change::Redo,
             _ if entry.undone => {
                 return Err(not_found(format!("action {number} is undone: redo it before it is corrected")));
             }
-            _ => Change::Correct { action: corrected(&entry.action, fields)? },
+            _ => Change::Correct { action: corrected(fields)? },
         };
         let same = match &change {
             Change::Undo => entry.undone,
@@ -131,7 +139,7 @@ fn number(course: &Course, kind: &str, fields: &Fields<'_>) -> Result<u32, Refus
     last.ok_or_else(|| not_found(format!("there is nothing to {kind}")))
 }
 
-fn corrected(before: &Action, fields: &Fields<'_>) -> Result<Action, Refusal> {
+fn corrected(fields: &Fields<'_>) -> Result<Action, Refusal> {
     let invalid = |text: &'static str| Refusal::new(Code::InvalidPayload, text);
     let raw = fields.raw("action").ok_or_else(|| invalid("action is required: {type, …} as it should be"))?;
     let inner = Fields::of_item("action", "type", raw)?;
@@ -142,8 +150,8 @@ fn corrected(before: &Action, fields: &Fields<'_>) -> Result<Action, Refusal> {
     };
     let action = sport::action(&kind, &inner)?;
     let action = action.ok_or_else(|| invalid("action.type must be an action of the sport"))?;
-    if !is_amendable(&action) || !is_amendable(before) {
-        return Err(invalid("the clock's own actions and the end of a match are not corrected into others"));
+    if !is_amendable(&action) {
+        return Err(invalid("nothing is corrected into the clock's own actions or the end of a match"));
     }
     Ok(action)
 }

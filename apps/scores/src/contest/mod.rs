@@ -147,7 +147,10 @@ pub(crate) fn decide(
         }
         Caller::Connection { .. } | Caller::Visitor { .. } | Caller::Api { .. } => {}
     }
-    told::enter(room.state, caller)?;
+    // Who may not create a match is told that, and not that there is none.
+    if !matches!(asked.kind, "create" | "initial_state") {
+        told::enter(room.state, caller)?;
+    }
     let fields = Fields::of(asked.payload)?;
     let part = part(room.state, caller);
     let back_end = match caller {

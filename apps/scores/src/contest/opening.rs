@@ -80,6 +80,10 @@ impl Asking<'_> {
             return Err(forbidden("only an organizer names the officials of a match"));
         }
         let course = self.course()?;
+        if !fields.has("officials") {
+            let text = "officials is required: a list of {userId, role}; an empty one opens the match to every scorer";
+            return Err(Refusal::new(Code::InvalidPayload, text));
+        }
         let items = fields.list("officials", OFFICIALS_MAX)?;
         let officials: Vec<Official> = items.into_iter().map(official).collect::<Result<_, Refusal>>()?;
         let twice = officials.iter().enumerate().find(|(index, official)| {

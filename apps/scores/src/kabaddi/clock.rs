@@ -70,8 +70,12 @@ impl Clock {
         self.remaining_ms.map_or(since, |left| since.min(left.max(0)))
     }
 
+    /// At once where nothing is left: whoever has stopped it at the end has stopped nothing.
     fn runs_out_at(&self) -> Option<i64> {
-        Some(self.running_since? + self.remaining_ms?.max(0))
+        match (self.running_since, self.remaining_ms?) {
+            (Some(since), left) => Some(since + left.max(0)),
+            (None, left) => (left <= 0).then_some(0),
+        }
     }
 
     /// When so much has been played, should nobody stop it.

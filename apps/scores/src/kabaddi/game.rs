@@ -209,6 +209,10 @@ impl Game {
             if before[team as usize] == 0 || self.side(team).on_mat() > 0 {
                 continue;
             }
+            // Who is suspended is not out, and where nobody is out nobody can be taken back in.
+            if self.side(team).queued().next().is_none() {
+                continue;
+            }
             outcome.all_out[team as usize] = true;
             let points = u16::from(self.rules.all_out_points);
             outcome.points[team.other() as usize].all_out += points;
@@ -252,7 +256,7 @@ impl Game {
                 self.time_out.take().ok_or_else(|| Fault("no time-out is on".into()))?;
             }
             Action::Review { team, raid_number } => self.review(at, *team, *raid_number)?,
-            Action::DecideReview { upheld } => self.decide_review(*upheld)?,
+            Action::DecideReview { upheld } => self.decide_review(at, *upheld)?,
             Action::Card { player_id, card } => self.card(at, player_id, *card)?,
             Action::SuspensionOver { player_id } => {
                 self.clock_says(at, &Alarm::Suspension(player_id.clone()))?;

@@ -143,9 +143,12 @@ impl Game {
         }
     }
 
-    /// A review that is upheld is kept.
-    pub(super) fn decide_review(&mut self, upheld: bool) -> Result<(), Fault> {
+    /// A review that is upheld is kept. Where no clock of a half has to be started again, a raid goes on with the decision.
+    pub(super) fn decide_review(&mut self, at: i64, upheld: bool) -> Result<(), Fault> {
         let Some(review) = self.review.take() else { return fault("no review is pending") };
+        if let Some(raid) = self.raid.as_mut().filter(|_| self.phase.is_tie()) {
+            raid.goes_on(at);
+        }
         if !upheld {
             self.side_mut(review.team).reviews += 1;
         }

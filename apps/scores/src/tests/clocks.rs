@@ -59,6 +59,20 @@ fn a_half_ends_by_itself_and_a_raid_that_is_on_is_completed() {
 }
 
 #[test]
+fn a_half_whose_clock_is_stopped_with_nothing_left_ends() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_half", "{}");
+    world.does(&sam, "set_clock", r#"{"remainingMs":300}"#);
+    world.does(&sam, "start_raid", "{}");
+    world.wait(600);
+    world.does(&sam, "stop_clock", "{}");
+    assert_eq!(world.clock(), 0, "the raid is completed");
+    world.does(&sam, "raid", r#"{"raiderId":"p1"}"#);
+    assert_eq!(world.clock(), 1);
+    assert_eq!(phase(&world), "half_time");
+}
+
+#[test]
 fn the_result_of_the_raid_that_a_half_ended_in_begins_no_half() {
     let (mut world, sam) = (World::ready(), scorer("sam"));
     world.does(&sam, "start_half", "{}");

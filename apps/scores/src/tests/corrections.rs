@@ -152,13 +152,30 @@ fn nothing_is_corrected_into_what_the_rules_do_not_allow() {
     for (action, says) in [
         (r#"{"type":"raid","raiderId":"q5","touchedIds":["p2"]}"#, "team A's raid"),
         (r#"{"type":"raid_time"}"#, "must be an action of the sport"),
-        (r#"{"type":"end_match"}"#, "not corrected into others"),
+        (r#"{"type":"end_match"}"#, "nothing is corrected into"),
         (r#"{}"#, "action.type is required"),
         ("7", "must be an object"),
     ] {
         let text = world.refused(&sam, "correct", &format!("{{\"number\":4,\"action\":{action}}}"));
         assert!(text.contains(says), "{action}: {text}");
     }
+}
+
+#[test]
+fn nobody_takes_back_what_the_clock_has_said() {
+    let (mut world, sam) = (World::ready(), scorer("sam"));
+    world.does(&sam, "start_half", "{}");
+    world.does(&sam, "set_clock", r#"{"remainingMs":200}"#);
+    world.wait(200);
+    assert_eq!(world.clock(), 1);
+    let number = world.state()["actions"].as_u64().expect("a count");
+    world.does(&sam, "start_half", "{}");
+    for kind in ["undo", "redo", "correct"] {
+        let asked = json!({"number": number, "action": {"type": "end_half"}, "force": true}).to_string();
+        let text = world.refused(&sam, kind, &asked);
+        assert!(text.contains("the clock's own: set_clock takes a half back"), "{kind}: {text}");
+    }
+    assert_eq!(world.state()["phase"], "second_half");
 }
 
 #[test]

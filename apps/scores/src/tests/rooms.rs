@@ -91,6 +91,8 @@ fn squads_change_until_the_first_action() {
 fn viewers_see_public_matches_and_officials_all() {
     let mut world = World::new();
     assert_eq!(world.enters(&viewer(), ""), Err("Match not initialized".into()));
+    assert!(world.refused(&viewer(), "get_match", "{}").contains("Match not initialized"));
+    assert!(world.refused(&viewer(), "create", "{}").contains("only a scorer of this match or an organizer"));
     assert_eq!(world.enters(&scorer("sam"), ""), Ok(WHOLE.0));
     let mut world = World::ready();
     assert_eq!(world.enters(&viewer(), ""), Ok(WHOLE.0));
@@ -113,6 +115,9 @@ fn officials_say_what_their_office_is() {
     let (mut world, olga) = (World::ready(), organizer());
     let officials = r#"{"officials":[{"userId":"sam"},{"userId":"tina","role":"timekeeper"},{"userId":"uma","role":"umpire"}]}"#;
     assert!(world.refused(&scorer("sam"), "set_roles", officials).contains("only an organizer"));
+    for misspelt in ["{}", r#"{"official":[]}"#] {
+        assert!(world.refused(&olga, "set_roles", misspelt).contains("officials is required"));
+    }
     world.does(&olga, "set_roles", officials);
     let raid = r#"{"raiderId":"p1"}"#;
     for (who, kind, payload, may) in [

@@ -215,6 +215,18 @@ fn an_all_out_brings_back_whoever_may_play() {
 }
 
 #[test]
+fn a_card_that_leaves_nobody_on_the_mat_is_an_all_out_where_somebody_is_out() {
+    let yellow = |id: &str| Action::Card { player_id: id.into(), card: Card::Yellow };
+    let (game, outcome) = does(&at(pkl(), 7, 1), 0, &yellow("q1"));
+    assert_eq!((score(&game), game.sides[1].on_mat(), outcome.all_out), ((2, 0), 6, [false, true]));
+    let mut game = at(pkl(), 7, 7);
+    for id in seven('q') {
+        game = does(&game, 0, &yellow(&id)).0;
+    }
+    assert_eq!((score(&game), game.sides[1].on_mat()), ((0, 0), 0), "nobody was out");
+}
+
+#[test]
 fn figures_and_awards_are_counted_from_raids() {
     let mut game = at(pkl(), 7, 7);
     for action in [

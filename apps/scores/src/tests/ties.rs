@@ -1,7 +1,7 @@
 //! How matches end that are level, in each profile, and matches that end otherwise.
 
 use super::vectors::{caught, does, empty, ids, ready, refused, touching};
-use crate::kabaddi::{Action, Card, Game, Phase, Profile, Reason, Team, profiles};
+use crate::kabaddi::{Action, Alarm, Card, Game, Phase, Profile, Reason, Team, profiles};
 
 fn named(name: &str) -> Profile {
     profiles().into_iter().find(|profile| profile.name == name).expect("there is such a profile")
@@ -154,8 +154,7 @@ fn a_tie_break_has_as_many_raids_as_the_smaller_side_has_raiders() {
     for number in 1..=7 {
         none = carded(&none, &format!("p{number}"));
     }
-    // The last of a side on the mat costs two points, card or not.
-    assert!(refused(&none, &Action::StartTieBreak).contains("not level"));
+    assert!(refused(&none, &Action::StartTieBreak).contains("nobody left who raids"));
 }
 
 fn golden(game: &Game) {
@@ -173,6 +172,15 @@ fn golden(game: &Game) {
     assert_eq!(winner(&tossed), Some(Team::A));
     let again = does(&nothing, 0, &Action::GoldenRaid { team: Team::A }).0;
     assert_eq!(winner(&does(&again, 0, &touching("p1", &["q1"], false)).0), Some(Team::A));
+}
+
+#[test]
+fn a_raid_of_a_tie_break_goes_on_when_its_review_is_decided() {
+    let mut game = does(&tie_raids(), 0, &Action::StartRaid { raider_id: Some("p1".into()) }).0;
+    game = does(&game, 10_000, &Action::Review { team: Team::B, raid_number: None }).0;
+    assert_eq!(game.alarm(), None, "it is halted");
+    game = does(&game, 60_000, &Action::DecideReview { upheld: false }).0;
+    assert_eq!(game.alarm(), Some((80_000, Alarm::Raid)));
 }
 
 #[test]
