@@ -1,11 +1,12 @@
 //! The course of a match: the actions in their order, what has been changed in them since, and the game that comes of it. The
 //! actions are what is kept; the game is played anew from the first of them whenever one in the past becomes another.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use app::quoted;
 use serde::{Deserialize, Serialize};
-use vocabulary::{Position, Record};
+use vocabulary::{Payload, Position, Record};
 
 use super::records::{Acted, Amended, Change, Created};
 use crate::sport::{Action, Fault, Game, Outcome, Setup};
@@ -84,6 +85,24 @@ pub(crate) struct Amendment {
     pub aside_count: u32,
 }
 
+/// How a course is told, written once for all who ask until it changes. It follows from the course, and is no part of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View(OnceCell<Payload>);
+
+impl View {
+    pub(super) fn or_written(&self, write: impl FnOnce() -> Payload) -> Payload {
+        self.0.get_or_init(write).clone()
+    }
+}
+
+impl PartialEq for View {
+    fn eq(&self, _other: &View) -> bool {
+        true
+    }
+}
+
+impl Eq for View {}
+
 /// A match that there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Course {
@@ -101,7 +120,9 @@ pub(crate) struct Course {
     #[serde(with = "place")]
     pub last: Position,
     #[serde(skip)]
-    game: Option<Game>,
+    game: OnceCell<Game>,
+    #[serde(skip)]
+    pub(super) view: View,
     #[serde(skip)]
     ids: BTreeMap<(String, String), u32>,
 }
@@ -125,7 +146,8 @@ impl Course {
             event,
             public,
             created_at: record.at.0,
-            game: Some(setup.game()),
+            game: OnceCell::from(setup.game()),
+            view: View::default(),
             setup,
             officials: Vec::new(),
             entries: Vec::new(),
@@ -136,12 +158,18 @@ impl Course {
         }
     }
 
-    pub(crate) fn game(&self) -> Game {
-        self.game.clone().unwrap_or_else(|| self.setup.game())
+    pub(crate) fn game(&self) -> &Game {
+        self.game.get_or_init(|| self.setup.game())
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.game.as_ref().is_some_and(|game| game.ending.is_some())
+        self.game().ending.is_some()
+    }
+
+    /// What has changed is told anew.
+    fn becomes(&mut self, game: Game) {
+        self.game = OnceCell::from(game);
+        self.view = View::default();
     }
 
     pub(crate) fn entry(&self, number: u32) -> Option<&Entry> {
@@ -170,14 +198,12 @@ impl Course {
     pub(crate) fn act(&mut self, record: &Record, acted: Acted) {
         let by = record.author.as_ref().map(Party::of).or(acted.by);
         self.bytes += bytes(record.body.len(), by.as_ref());
-        let game = self.game();
-        let played = match game.play(record.at.0, &acted.action) {
-            Ok((next, outcome)) => {
-                self.game = Some(next);
-                Ok(outcome)
-            }
-            Err(fault) => Err(fault),
-        };
+        // Also what counts nothing is one more.
+        self.view = View::default();
+        let played = self.game().play(record.at.0, &acted.action).map(|(next, outcome)| {
+            self.becomes(next);
+            outcome
+        });
         let Acted { action, action_id, .. } = acted;
         self.remember(by.as_ref(), action_id.as_deref(), number_at(self.entries.len()));
         let (at, position) = (record.at.0, record.position);
@@ -250,7 +276,7 @@ impl Course {
                 })),
             };
         }
-        self.game = Some(game);
+        self.becomes(game);
     }
 
     /// After a snapshot was read, which has neither the game nor the index.

@@ -31,13 +31,16 @@ pub(crate) fn enter(contest: &Contest, caller: &Caller) -> Result<(), Refusal> {
 
 pub(crate) fn about(contest: &Contest, caller: &Caller, audience: Audience) -> Payload {
     let mode = if audience == DELTA { "delta" } else { "whole" };
-    let data = contest.course.as_ref().map(|course| state(contest, course));
     let part = part(contest, caller);
-    let mut told = json!({"matchId": contest.room.name(), "role": part.name(), "mode": mode, "data": data});
-    if let Some(course) = contest.course.as_ref().filter(|_| part != Part::Viewer) {
+    let mut told = json!({"matchId": contest.room.name(), "role": part.name(), "mode": mode});
+    let Some(course) = &contest.course else {
+        told["data"] = Value::Null;
+        return told.to_string().into();
+    };
+    if part != Part::Viewer {
         told["officials"] = json!(course.officials);
     }
-    told.to_string().into()
+    with_state(&told, contest, course)
 }
 
 pub(crate) fn view(contest: &Contest) -> Payload {
@@ -47,15 +50,28 @@ pub(crate) fn view(contest: &Contest) -> Payload {
     }
 }
 
+/// Written when somebody asks first: it has tens of KiB, and all who follow are told the same.
 pub(super) fn whole(contest: &Contest, course: &Course) -> Payload {
-    state(contest, course).to_string().into()
+    course.view.or_written(|| state(contest, course).to_string().into())
+}
+
+/// An object, and in it the state as `data`.
+fn with_state(told: &Value, contest: &Contest, course: &Course) -> Payload {
+    let state = whole(contest, course);
+    let mut text = told.to_string().into_bytes();
+    let is_empty = text == b"{}";
+    text.pop();
+    text.reserve(state.len() + 16);
+    text.extend_from_slice(if is_empty { b"\"data\":" } else { b",\"data\":" });
+    text.extend_from_slice(&state);
+    text.push(b'}');
+    text.into()
 }
 
 /// For who acted on a raid that was taken: nothing was recorded, and this is how it stands.
 pub(super) fn conflict(contest: &Contest, course: &Course) -> Payload {
-    let number = course.game().raid_number;
-    let data = state(contest, course);
-    json!({"error": "conflict", "raidNumber": number, "data": data}).to_string().into()
+    let told = json!({"error": "conflict", "raidNumber": course.game().raid_number});
+    with_state(&told, contest, course)
 }
 
 fn raids(course: &Course) -> impl DoubleEndedIterator<Item = Value> {
@@ -67,14 +83,14 @@ fn raids(course: &Course) -> impl DoubleEndedIterator<Item = Value> {
 /// The newest raids as far as they fit, with how many there are.
 fn state(contest: &Contest, course: &Course) -> Value {
     let game = course.game();
-    let mut told = sport::state(&game);
+    let mut told = sport::state(game);
     told.insert("matchId".into(), contest.room.name().into());
     told.insert("title".into(), course.title.clone().into());
     told.insert("event".into(), json!(course.event));
     told.insert("sport".into(), sport::NAME.into());
     told.insert("actions".into(), course.entries.len().into());
     let last = course.numbered().rev().find_map(|(number, entry)| {
-        let told = sport::line(&game, number, entry.at, &entry.action, entry.outcome()?);
+        let told = sport::line(game, number, entry.at, &entry.action, entry.outcome()?);
         told.get("raidDetails").cloned()
     });
     told.insert("raidDetails".into(), last.into());
@@ -97,25 +113,23 @@ fn state(contest: &Contest, course: &Course) -> Value {
     told.into()
 }
 
-fn delta(contest: &Contest, course: &Course, record: &Record) -> Option<(&'static str, Value)> {
+fn delta(contest: &Contest, course: &Course, record: &Record) -> Option<(&'static str, Payload)> {
     match &*record.kind {
-        kinds::CREATED | kinds::SQUAD_SET => Some(("match_created", json!({"data": state(contest, course)}))),
+        kinds::CREATED | kinds::SQUAD_SET => Some(("match_created", with_state(&json!({}), contest, course))),
         kinds::ACTION => {
             let (number, entry) = course.numbered().rev().find(|(_, it)| it.position == record.position)?;
             let game = course.game();
-            let told = sport::line(&game, number, entry.at, &entry.action, entry.outcome()?);
-            let (action, now) = (&entry.action, sport::standing(&game));
-            let players = sport::touched(&game, &entry.action, entry.outcome()?);
+            let told = sport::line(game, number, entry.at, &entry.action, entry.outcome()?);
+            let (action, now) = (&entry.action, sport::standing(game));
+            let players = sport::touched(game, &entry.action, entry.outcome()?);
             let delta = json!({"number": number, "action": action, "line": told, "now": now,
                 "playerStats": players});
-            Some(("match_action", delta))
+            Some(("match_action", delta.to_string().into()))
         }
         kinds::AMENDED => {
             // Each of them makes a past that is the newest one's past, too.
             let amendment = course.audit.last().filter(|last| last.position == record.position)?;
-            let mut told = told_amendment(amendment);
-            told["data"] = state(contest, course);
-            Some(("match_amended", told))
+            Some(("match_amended", with_state(&told_amendment(amendment), contest, course)))
         }
         _ => None,
     }
@@ -123,12 +137,10 @@ fn delta(contest: &Contest, course: &Course, record: &Record) -> Option<(&'stati
 
 pub(crate) fn shown(contest: &Contest, record: &Record, audience: Audience) -> Option<Shown> {
     let course = contest.course.as_ref()?;
-    let told = |kind, payload: Value, class, lasting| {
-        Some(Shown { kind, payload: payload.to_string().into(), sender: None, class, lasting })
-    };
+    let told = |kind, payload, class, lasting| Some(Shown { kind, payload, sender: None, class, lasting });
     match audience {
         WHOLE if record.position == course.last => {
-            told("enhancedStats", state(contest, course), Class::Latest(0), false)
+            told("enhancedStats", whole(contest, course), Class::Latest(0), false)
         }
         DELTA | OUTWARD => {
             let (kind, payload) = delta(contest, course, record)?;
@@ -152,10 +164,15 @@ fn told_amendment(amendment: &Amendment) -> Value {
     told
 }
 
-/// As many as fit, from a number on, and where to go on.
-fn page(from: usize, lines: impl Iterator<Item = (usize, Value)>) -> (Vec<Value>, Option<usize>) {
+/// As many as fit, from a number on, and where to go on. No others are written.
+fn page<T>(
+    from: usize,
+    of: impl Iterator<Item = T>,
+    line: impl Fn(T) -> Value,
+) -> (Vec<Value>, Option<usize>) {
     let (mut page, mut bytes) = (Vec::new(), 0);
-    for (number, line) in lines.filter(|(number, _)| *number >= from) {
+    for (number, of) in (1..).zip(of).skip(from - 1) {
+        let line = line(of);
         bytes += line.to_string().len() + 1;
         if bytes > SHEET_BYTES_MAX {
             return (page, Some(number));
@@ -188,37 +205,40 @@ fn sheet_line(game: &sport::Game, number: u32, entry: &Entry) -> Value {
 /// The score sheet: the state, and every action with what it came to.
 pub(super) fn sheet(contest: &Contest, course: &Course, fields: &Fields<'_>) -> Result<Decision, Refusal> {
     let game = course.game();
-    let lines = course.numbered().map(|(number, entry)| (number as usize, sheet_line(&game, number, entry)));
-    let (lines, next) = page(from(fields)?, lines);
-    let told = json!({"data": state(contest, course), "sheet": lines, "next": next,
-        "count": course.entries.len()});
-    Ok(Decision::reply(told.to_string().into()))
+    let line = |(number, entry)| sheet_line(game, number, entry);
+    let (lines, next) = page(from(fields)?, course.numbered(), line);
+    let told = json!({"sheet": lines, "next": next, "count": course.entries.len()});
+    Ok(Decision::reply(with_state(&told, contest, course)))
+}
+
+fn audit_line(entered: &Entered<'_>) -> Value {
+    let (mut told, by, position) = match entered {
+        Entered::Said(number, entry) => {
+            let told = json!({"at": Wall(entry.at).to_string(), "what": "action", "action": entry.action,
+                "number": number});
+            (told, &entry.by, entry.position)
+        }
+        Entered::Changed(amendment) => (told_amendment(amendment), &amendment.by, amendment.position),
+    };
+    told["by"] = json!(by);
+    told["position"] = position.to_string().into();
+    told
+}
+
+enum Entered<'a> {
+    Said(u32, &'a Entry),
+    Changed(&'a Amendment),
 }
 
 /// Who said each action, and who changed which.
 pub(super) fn audit(course: &Course, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-    let by = |by: &Option<crate::wire::Party>| json!(by);
-    let said = course.entries.iter().map(|entry| {
-        json!({"at": Wall(entry.at).to_string(), "by": by(&entry.by), "what": "action",
-            "action": entry.action, "position": entry.position.to_string()})
+    let said = course.numbered().map(|(number, entry)| Entered::Said(number, entry));
+    let mut all: Vec<Entered<'_>> = said.chain(course.audit.iter().map(Entered::Changed)).collect();
+    all.sort_by_key(|entered| match entered {
+        Entered::Said(_, entry) => entry.position,
+        Entered::Changed(amendment) => amendment.position,
     });
-    let said: Vec<(vocabulary::Position, Value)> =
-        course.entries.iter().map(|entry| entry.position).zip(said).collect();
-    let said = said.into_iter().enumerate().map(|(index, (position, mut told))| {
-        told["number"] = (index + 1).into();
-        (position, told)
-    });
-    let changed = course.audit.iter().map(|amendment| {
-        let mut told = told_amendment(amendment);
-        told["by"] = by(&amendment.by);
-        told["position"] = amendment.position.to_string().into();
-        (amendment.position, told)
-    });
-    let mut all: Vec<(vocabulary::Position, Value)> = said.chain(changed).collect();
-    all.sort_by_key(|(position, _)| *position);
-    let count = all.len();
-    let lines = all.into_iter().enumerate().map(|(index, (_, told))| (index + 1, told));
-    let (lines, next) = page(from(fields)?, lines);
-    let told = json!({"audit": lines, "next": next, "count": count});
+    let (lines, next) = page(from(fields)?, all.iter(), audit_line);
+    let told = json!({"audit": lines, "next": next, "count": all.len()});
     Ok(Decision::reply(told.to_string().into()))
 }

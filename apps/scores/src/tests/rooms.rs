@@ -258,3 +258,31 @@ fn what_did_not_decide_is_not_said_to_have_decided() {
         assert_eq!(world.state()["result"]["by"], by);
     }
 }
+
+#[test]
+fn a_state_is_written_once_for_all_who_ask_and_anew_when_it_changes() {
+    use app::App;
+    let (mut world, sam) = (World::of(r#"{"profile":"raidx"}"#), scorer("sam"));
+    let view = |world: &World| world.app.view(&world.places[MATCH].state, WHOLE);
+    let told = view(&world);
+    assert_eq!(told.as_ptr(), view(&world).as_ptr(), "the same bytes, and not bytes that are alike");
+    let mut before = told;
+    for (kind, payload) in [
+        ("raid", r#"{"raiderId":"p1","touchedIds":["q1"]}"#),
+        ("card", r#"{"playerId":"p1","card":"green"}"#),
+        ("correct", r#"{"number":4,"action":{"type":"raid","raiderId":"p1"}}"#),
+        ("undo", "{}"),
+        ("redo", "{}"),
+    ] {
+        world.does(&sam, kind, payload);
+        assert_ne!(before, view(&world), "{kind}");
+        before = view(&world);
+        // As who has read the log or the snapshot anew would write it.
+        let saved = world.app.save(&world.places[MATCH].state);
+        let room = vocabulary::RoomId::new("scores", MATCH);
+        let loaded = world.app.load(&room, &saved).expect("it loads");
+        assert_eq!(world.app.view(&loaded, WHOLE), view(&world), "{kind}");
+    }
+    world.does(&sam, "get_sheet", r#"{"from":4}"#);
+    assert_eq!((world.reply["data"].clone(), &world.reply["sheet"][0]["number"]), (world.state(), &json!(4)));
+}
