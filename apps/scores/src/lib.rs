@@ -241,8 +241,10 @@ impl App for Scores {
             return Err(UnknownFormat(format!("scores snapshot of version {version}")));
         }
         let mut saved: Saved = serde_json::from_slice(saved).map_err(unreadable)?;
-        if let Kind::Match(contest) = &mut saved.state {
-            contest.restore(room);
+        match &mut saved.state {
+            Kind::Match(contest) => contest.restore(room),
+            Kind::List(list) => list.restore(),
+            Kind::Nowhere => {}
         }
         Ok(State(saved.state))
     }

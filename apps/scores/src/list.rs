@@ -27,6 +27,9 @@ const LIST_BYTES_MAX: usize = 256 << 10;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct List {
     matches: BTreeMap<String, Listed>,
+    /// What all of them take.
+    #[serde(skip)]
+    bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ struct Listed {
     #[serde(with = "place")]
     changed: Position,
     stands: Map<String, Value>,
+    /// What it takes, counted when it was said.
+    #[serde(skip)]
+    bytes: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,8 +63,9 @@ impl Listed {
         self.stands.get("over") == Some(&Value::Bool(true))
     }
 
-    fn bytes(&self) -> usize {
-        MATCH_BYTES + json!(self.stands).to_string().len()
+    fn counted(self, id: &str) -> Listed {
+        let bytes = MATCH_BYTES + id.len() + written(&self.stands).len();
+        Listed { bytes, ..self }
     }
 
     fn told(&self, id: &str) -> Value {
@@ -78,19 +85,32 @@ impl List {
         };
         // A step that was held up may come behind a newer one.
         if self.matches.get(&match_id).is_none_or(|known| known.as_of < as_of) {
-            self.matches.insert(match_id, Listed { as_of, changed: record.position, stands });
+            let listed = Listed { as_of, changed: record.position, stands, bytes: 0 }.counted(&match_id);
+            self.bytes += listed.bytes;
+            let before = self.matches.insert(match_id, listed);
+            self.bytes -= before.map_or(0, |before| before.bytes);
             self.make_way();
         }
         Applied::Done
     }
 
+    /// After a snapshot was read, which has no counts.
+    pub(crate) fn restore(&mut self) {
+        let matches = std::mem::take(&mut self.matches).into_iter();
+        self.matches = matches.map(|(id, listed)| (id.clone(), listed.counted(&id))).collect();
+        self.bytes = self.matches.values().map(|listed| listed.bytes).sum();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn make_way(&mut self) {
-        let mut bytes: usize = self.matches.iter().map(|(id, listed)| id.len() + listed.bytes()).sum();
-        while self.matches.len() > MATCHES_MAX || bytes > BYTES_MAX {
+        while self.matches.len() > MATCHES_MAX || self.bytes > BYTES_MAX {
             let oldest = self.matches.iter().min_by_key(|(_, it)| (!it.is_over(), it.created_at()));
-            let Some((id, listed)) = oldest.map(|(id, listed)| (id.clone(), listed.bytes())) else { return };
-            bytes -= id.len() + listed;
-            self.matches.remove(&id);
+            let Some(id) = oldest.map(|(id, _)| id.clone()) else { return };
+            self.bytes -= self.matches.remove(&id).map_or(0, |listed| listed.bytes);
         }
     }
 
@@ -101,24 +121,27 @@ impl List {
         all
     }
 
-    fn fitting(&self, bytes_max: usize, event: Option<&str>) -> Payload {
+    /// As many as fit, from the place of one in the order of `newest`, and where to go on.
+    fn fitting(&self, bytes_max: usize, event: Option<&str>, from: usize) -> Payload {
         let is_asked = |listed: &Listed| {
             event.is_none_or(|event| listed.stands.get("event").and_then(Value::as_str) == Some(event))
         };
-        let (mut matches, mut bytes, mut count) = (Vec::new(), 64, 0usize);
-        for (id, listed) in self.newest().into_iter().filter(|(_, listed)| is_asked(listed)) {
-            count += 1;
+        let asked: Vec<_> = self.newest().into_iter().filter(|(_, listed)| is_asked(listed)).collect();
+        let (mut matches, mut bytes, mut next) = (Vec::new(), 64, None);
+        for (number, (id, listed)) in (1..).zip(&asked).skip(from - 1) {
             let told = listed.told(id);
             bytes += told.to_string().len() + 1;
-            if bytes <= bytes_max {
-                matches.push(told);
+            if bytes > bytes_max {
+                next = Some(number);
+                break;
             }
+            matches.push(told);
         }
-        json!({"matches": matches, "count": count}).to_string().into()
+        json!({"matches": matches, "count": asked.len(), "next": next}).to_string().into()
     }
 
     pub(crate) fn view(&self) -> Payload {
-        self.fitting(VIEW_BYTES_MAX, None)
+        self.fitting(VIEW_BYTES_MAX, None, 1)
     }
 }
 
@@ -130,7 +153,9 @@ pub(crate) fn decide(list: &List, caller: &Caller, action: Action<'_>) -> Result
         (_, "get_matches") => {
             let fields = Fields::of(action.payload)?;
             let event = fields.text("event")?;
-            Ok(Decision::reply(list.fitting(LIST_BYTES_MAX, event.as_deref())))
+            let from = fields.number("from", 1..=u64::from(u32::MAX))?.unwrap_or(1);
+            let from = usize::try_from(from).unwrap_or(usize::MAX);
+            Ok(Decision::reply(list.fitting(LIST_BYTES_MAX, event.as_deref(), from)))
         }
         (_, kind) => Err(Refusal::new(
             Code::UnknownType,

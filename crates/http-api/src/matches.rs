@@ -122,6 +122,14 @@ impl Matches {
         }
     }
 
+    /// More than the one question that whoever looks was let in for.
+    fn owes(&self, user: &Arc<User>, address: IpAddr, many: u32) {
+        match &self.guest {
+            Some(guest) if Arc::ptr_eq(guest, user) => self.of_guests.owe(&neighbours(address), many),
+            _ => self.of_users.owe(&user.person.id, many),
+        }
+    }
+
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
         self.known(headers)?.ok_or_else(Fault::unproven)
     }

@@ -41,6 +41,19 @@ impl<K: Ord + Clone> Rates<K> {
         self.has_at(Instant::now(), who, many).map_err(|refusal| Fault::from(&refusal))
     }
 
+    /// For what has been done already: never refused, and paid by what comes after it.
+    pub(crate) fn owe(&self, who: &K, many: u32) {
+        self.owe_at(Instant::now(), who, many);
+    }
+
+    fn owe_at(&self, now: Instant, who: &K, many: u32) {
+        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever has asked is known here; who is exempt is not, and owes nothing.
+        if let Some(at) = empty_at.get_mut(who) {
+            *at = (*at).max(now) + self.spacing * many;
+        }
+    }
+
     fn has_at(&self, now: Instant, who: &K, many: u32) -> Result<(), Refusal> {
         let empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         let from = empty_at.get(who).copied().filter(|at| *at > now).unwrap_or(now);
@@ -89,6 +102,16 @@ mod tests {
         let later = now + Duration::from_secs(1);
         let taken = (0..40).take_while(|_| rates.take_at(later, &ana).is_ok()).count();
         assert_eq!(taken, 20);
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_before_anything_else() {
+        let (rates, now) = (Rates::a_second(10, 5), Instant::now());
+        let ana = UserId::new("7");
+        assert_eq!(rates.take_at(now, &ana), Ok(()));
+        rates.owe_at(now, &ana, 9);
+        assert_eq!(rates.take_at(now, &ana).expect_err("it owes").retry_after_ms, Some(600));
+        assert_eq!(rates.take_at(now + Duration::from_millis(600), &ana), Ok(()));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{Answer, Matches, Shared, conflict, read, unnamed};
 use crate::answers::Fault;
 use crate::asked::Id;
 use crate::body::{self, Body};
+use crate::door::Said;
 
 type OfTeam = Result<Path<(String, String)>, PathRejection>;
 
@@ -36,20 +37,27 @@ pub(super) async fn create(State(matches): Shared, headers: HeaderMap, body: Bod
     let room = matches.room_of(&name, &user)?;
     let said = matches.say(&user, &room, "create".to_owned(), fields.all_but(&["matchId"], &[])).await?;
     let Some((position, at)) = said.stored else {
-        // Nothing was recorded: there is one of this name, and it has said how it stands.
-        let data = said.reply.as_ref().map(read).transpose()?.unwrap_or_default();
-        let error = format!("there is a match {name} already: name another, or none");
-        return Ok(conflict(&error, json!({ "field": "matchId", "matchId": name, "data": data })));
+        return is_there(&name, &said);
     };
     let told = json!({ "matchId": name, "created": true, "position": position.to_string(), "timestamp": at.to_string() });
     Ok((StatusCode::CREATED, [(LOCATION, format!("/api/matches/{name}"))], Json(told)).into_response())
 }
 
+/// Nothing was recorded: there is one of this name, and it has said how it stands.
+fn is_there(name: &str, said: &Said) -> Answer {
+    let data = said.reply.as_ref().map(read).transpose()?.unwrap_or_default();
+    let error = format!("there is a match {name} already: name another, or none");
+    Ok(conflict(&error, json!({ "field": "matchId", "matchId": name, "data": data })))
+}
+
 impl Matches {
     /// What came of a word: what its ack by a socket would say.
     async fn act(&self, user: &Arc<User>, room: &RoomId, kind: String, payload: Payload) -> Answer {
-        let undoes = kind == "undo";
+        let (undoes, begins) = (kind == "undo", kind == "initial_state");
         let said = self.say(user, room, kind, payload).await?;
+        if begins && said.stored.is_none() {
+            return is_there(room.name(), &said);
+        }
         let mut told = said.reply.as_ref().map(read).transpose()?.unwrap_or_else(unnamed);
         if told.get("error").is_some() {
             let number = told["raidNumber"].clone();

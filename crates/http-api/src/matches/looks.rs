@@ -47,12 +47,13 @@ pub(super) async fn list(
     let user = matches.viewer(&headers, address)?;
     let pairs = asked::pairs(asked)?;
     let event = asked::one(&pairs, "event")?.filter(|event| !event.is_empty());
+    let from = from(&pairs)?;
     let room = matches.list(&user)?;
     let tag = tag(matches.head(&user, &room).await?);
     if is_known(&headers, &tag) {
         return unchanged(&tag);
     }
-    told(&tag, matches.ask(&user, &room, "get_matches", &json!({ "event": event })).await?)
+    told(&tag, matches.ask(&user, &room, "get_matches", &json!({ "event": event, "from": from })).await?)
 }
 
 pub(super) async fn state(

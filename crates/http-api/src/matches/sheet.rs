@@ -1,6 +1,7 @@
 //! The score sheet of a match, to be kept: as JSON, as CSV for a table, and as a page that prints. Its sums are sums of its rows.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -33,14 +34,24 @@ struct Sheet {
     rows: Vec<Value>,
     count: Value,
     next: Value,
+    /// In which it came.
+    pages: u32,
 }
 
 impl Matches {
     /// At one moment: what is changed while it is read would stand on it in halves.
-    async fn sheet(&self, user: &Arc<User>, room: &RoomId, from: &Value) -> Result<Sheet, Fault> {
+    async fn sheet(
+        &self,
+        user: &Arc<User>,
+        address: IpAddr,
+        room: &RoomId,
+        from: &Value,
+    ) -> Result<Sheet, Fault> {
         for _ in 0..TRIES {
             let before = self.head(user, room).await?;
             let sheet = self.pages(user, room, from.clone()).await?;
+            // Where it ends is looked up twice.
+            self.owes(user, address, sheet.pages + 1);
             if self.head(user, room).await? == before {
                 return Ok(sheet);
             }
@@ -49,11 +60,13 @@ impl Matches {
     }
 
     async fn pages(&self, user: &Arc<User>, room: &RoomId, from: Value) -> Result<Sheet, Fault> {
-        let mut sheet = Sheet { data: Value::Null, rows: Vec::new(), count: Value::Null, next: from };
+        let mut sheet =
+            Sheet { data: Value::Null, rows: Vec::new(), count: Value::Null, next: from, pages: 0 };
         let mut bytes = 0;
         for _ in 0..PAGES_MAX {
             let reply = self.ask(user, room, "get_sheet", &json!({ "from": sheet.next })).await?;
             bytes += reply.len();
+            sheet.pages += 1;
             let mut page = read(&reply)?;
             if let Value::Array(rows) = page["sheet"].take() {
                 sheet.rows.extend(rows);
@@ -83,7 +96,7 @@ pub(super) async fn as_asked(
         let says = format!("format must be json or csv, got {other:?}; a page that prints is sheet.html");
         return Err(Fault::field("format", says));
     }
-    let sheet = matches.sheet(&user, &room, &from(&pairs)?).await?;
+    let sheet = matches.sheet(&user, address, &room, &from(&pairs)?).await?;
     if format == Some("csv") {
         let name = format!("attachment; filename=\"{}.csv\"", room.name().replace(':', "-"));
         let fields = [
@@ -93,7 +106,7 @@ pub(super) async fn as_asked(
         ];
         return Ok((fields, csv(&sheet.rows)).into_response());
     }
-    let Sheet { data, rows, count, next } = sheet;
+    let Sheet { data, rows, count, next, .. } = sheet;
     let told = json!({ "data": data, "sheet": rows, "count": count, "next": next });
     Ok(([(CACHE_CONTROL, "no-store")], Json(told)).into_response())
 }
@@ -107,7 +120,7 @@ pub(super) async fn page(
 ) -> Answer {
     let user = matches.viewer(&headers, address)?;
     let room = matches.room(id, &user)?;
-    let sheet = matches.sheet(&user, &room, &from(&asked::pairs(asked)?)?).await?;
+    let sheet = matches.sheet(&user, address, &room, &from(&asked::pairs(asked)?)?).await?;
     Ok(printed::page(printed_sheet(&sheet)))
 }
 
@@ -309,7 +322,7 @@ mod tests {
             "gained": {"teamA": gained[0], "teamB": gained[1]}, "tieBreak": tie})
         };
         let rows = vec![row([3, 0], false), row([0, 1], false), row([5, 5], true)];
-        let page = printed_sheet(&Sheet { data, rows, count: 3.into(), next: Value::Null });
+        let page = printed_sheet(&Sheet { data, rows, count: 3.into(), next: Value::Null, pages: 1 });
         for there in [
             "<h1>&lt;b&gt;</h1>",
             "A &amp; B 3 : C 1",

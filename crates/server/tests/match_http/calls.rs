@@ -439,3 +439,32 @@ fn who_asks_too_often_waits() {
     assert_eq!(guests[..5], [200; 5]);
     assert!(guests.contains(&429));
 }
+
+#[test]
+fn a_second_beginning_is_told_the_match_that_stands() {
+    let server = server();
+    let olga = organizers(&server);
+    let begins = || {
+        let mut begin = crate::initial();
+        begin["type"] = "initial_state".into();
+        says(&server, &olga, "POST /api/matches/m9/actions", &begin)
+    };
+    assert_eq!(begins().status, 200);
+    let again = begins();
+    assert_eq!(again.status, 409, "{}", again.body);
+    let told: Value = serde_json::from_str(&again.body).expect("JSON");
+    assert_eq!((&told["code"], &told["data"]["matchId"]), (&json!("CONFLICT"), &json!("m9")));
+    assert!(told["error"].as_str().is_some_and(|error| error.starts_with("there is a match m9 already")));
+}
+
+/// Whose calls are few, and a sheet is several questions of a room.
+#[test]
+fn a_sheet_counts_as_what_it_takes() {
+    let server = Server::configured(&format!(
+        "{CONFIG}[limits]\nmessages_per_second = 1\nburst = 8\nexempt_addresses = []\n"
+    ));
+    ready(&server, &organizers(&server), "m1");
+    let sheets: Vec<u16> = (0..30).map(|_| get(&server, "/api/matches/m1/sheet").status).collect();
+    assert_eq!(sheets[..10], [200; 10]);
+    assert!(sheets.contains(&429), "a guest may ask 40 times at once, and not read 30 sheets");
+}
