@@ -36,7 +36,7 @@ impl Contest {
     /// is told with the phase, and not by itself: whoever wants each point is in the match.
     pub(super) fn listed(&self) -> Option<Value> {
         let course = self.course.as_ref().filter(|course| course.public)?;
-        let mut summary = sport::summary(&course.game());
+        let mut summary = sport::summary(course.game());
         if !course.is_over() {
             for team in ["teamA", "teamB"] {
                 if let Some(team) = summary.get_mut(team).and_then(Value::as_object_mut) {
@@ -49,7 +49,7 @@ impl Contest {
 
     fn told(&self) -> Option<Value> {
         let course = self.course.as_ref().filter(|course| course.public)?;
-        let mut told = sport::summary(&course.game());
+        let mut told = sport::summary(course.game());
         told["title"] = course.title.clone().into();
         told["event"] = json!(course.event);
         told["profile"] = course.setup.profile.name.clone().into();
