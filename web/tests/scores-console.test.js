@@ -146,6 +146,34 @@ test('the second layer: technical, card, substitution, time-out, review, clock, 
   await sam.leaves();
 });
 
+test('who is carded in a tie-break is replaced, and a golden raid begins where it is awaited', async () => {
+  const played = await Played.begins(server.url, 'level', { knockout: true });
+  for (const word of ['start_half', 'end_half', 'start_half', 'end_half']) await played.says(word);
+  const five = (prefix) => [1, 2, 3, 4, 5].map((number) => `${prefix}0${number}`);
+  await played.says('name_tie_raiders', { team: 'A', playerIds: five('a') });
+  await played.says('name_tie_raiders', { team: 'B', playerIds: five('b') });
+  await played.says('start_tie_break');
+  await played.says('card', { playerId: 'a01', card: 'red' });
+  const sam = await enters('level', 'Sam');
+  await sam.sees('#step-title', 'Who raids instead?');
+  await sam.page.locator('.setup-card.teamA .pick[aria-pressed="false"]').first().click();
+  await sam.page.click('.setup-card.teamA button[type="submit"]');
+  await sam.sees('#pad-hint');
+  assert.deepEqual((await played.stands()).teamA.tieRaiderIds, ['a02', 'a03', 'a04', 'a05', 'a06']);
+  await sam.leaves();
+
+  const golden = await Played.begins(server.url, 'golden', { profile: 'raidx', knockout: true });
+  await golden.says('start_half');
+  await golden.says('end_half');
+  const kim = await enters('golden', 'Kim');
+  await kim.sees('#step-title', 'Golden raid');
+  await kim.page.click('.tosses .teamB');
+  await kim.sees('#pad-hint');
+  const { phase, raidingTeam, actions } = await golden.stands();
+  assert.deepEqual([phase, raidingTeam, actions], ['golden_raid', 'teamB', 6]);
+  await kim.leaves();
+});
+
 test('the keyboard alone: enter, line-ups, the toss, a raid, an undo', async () => {
   await Played.created(server.url, 'keys');
   const sam = Object.assign(new Scorer(), await Scorer.opens(browser, `${server.url}/scores/console/?id=keys`), { name: 'Sam' });

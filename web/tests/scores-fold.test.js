@@ -131,10 +131,24 @@ test('a knock-out match that is level: raids of five, a golden raid, a toss', as
   await played.says('name_tie_raiders', { team: 'B', playerIds: five('b') });
   await played.says('start_tie_break');
   for (let at = 0; at < 10; at += 1) {
+    if (at === 2) {
+      // Who is next is carded, and another takes the place.
+      await played.says('card', { playerId: 'a02', card: 'red' });
+      await played.says('name_tie_raiders', { team: 'A', playerIds: ['a01', 'a06', 'a03', 'a04', 'a05'] });
+    }
+    if (at === 4) {
+      // Of a raid that is on a card waits for the end, and is told with it.
+      await played.says('start_raid', {});
+      await played.says('card', { playerId: 'b07', card: 'yellow' });
+    }
     const state = await played.stands();
-    assert.equal(state.phase, 'tie_raids');
+    assert.deepEqual([state.phase, state.tieRaidsEach], ['tie_raids', 5]);
     const raiderId = state[state.raidingTeam].tieRaiderIds[state[state.raidingTeam].tieRaids];
-    await played.says('raid', { raiderId, bonus: at < 2, raidNumber: state.raidNumber });
+    const raid = { raiderId, bonus: at < 2, raidNumber: state.raidNumber };
+    await played.says('raid', raid);
+    const now = await played.stands();
+    assert.deepEqual(now.mat.teamB.includes('b07'), at < 4);
+    if (at < 9) assert.deepEqual(shown(predict(state, { ...raid, type: 'raid' }, Date.now())), shown(now), `raid ${at}`);
   }
   await played.says('golden_raid', { team: 'A' });
   await played.says('raid', { raiderId: 'a01' });

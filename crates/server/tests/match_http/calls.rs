@@ -257,7 +257,7 @@ fn a_match_that_nobody_made_is_not_found_by_any_call_and_not_made_by_asking() {
     assert_eq!((old.status, &old.json()["error"]), (404, &json!("Match not initialized")));
     assert_eq!(says(&server, &vera, "GET /api/matches/nobodys/audit", &Value::Null).status, 404);
     assert_eq!(call(&server, "HEAD /api/matches/nobodys/events", &[], "").status, 404);
-    assert_eq!(get(&server, "/api/matches").json(), json!({"matches": [], "count": 0}));
+    assert_eq!(get(&server, "/api/matches").json(), json!({"matches": [], "count": 0, "next": null}));
 }
 
 /// Of a match that the list does not hear of: nothing but what is said here is in its log.
