@@ -30,6 +30,8 @@ use crate::rates::Rates;
 const APP: &str = "scores";
 /// The room of that name is the list of matches.
 const LIST: &str = "list";
+/// What a path means by itself, and the list.
+const TAKEN: [&str; 3] = [LIST, ".", ".."];
 /// Of one address whose people have no token, as many as some users have: a crowd behind one address reads streams.
 const GUESTS_FACTOR: u32 = 5;
 const GUEST: &str = "guest";
@@ -147,8 +149,9 @@ impl Matches {
     }
 
     fn room_of(&self, name: &str, user: &User) -> Result<RoomId, Fault> {
-        if check_name(name).is_err() || name == LIST {
-            let says = "matchId must name a match, by 1 to 128 of A-Z a-z 0-9 _ . : -";
+        if check_name(name).is_err() || TAKEN.contains(&name) {
+            let says =
+                "matchId must name a match, by 1 to 128 of A-Z a-z 0-9 _ . : -, and not be list, . or ..";
             return Err(Fault::field("matchId", says));
         }
         self.allowed(RoomId::new(APP, name), user)

@@ -102,12 +102,20 @@ pub(super) async fn roles(State(matches): Shared, id: Id, headers: HeaderMap, bo
     matches.act(&user, &room, "set_roles".to_owned(), payload).await
 }
 
+/// No word is as long.
+const KIND_BYTES_MAX: usize = 64;
+
 /// Whatever by a socket is a word, in the same words. What is only asked has calls of its own.
 pub(super) async fn act(State(matches): Shared, id: Id, headers: HeaderMap, body: Body) -> Answer {
     let user = matches.user(&headers)?;
     let room = matches.room(id, &user)?;
     let fields = body::read(body)?;
     let kind = fields.required("type")?;
+    if kind.len() > KIND_BYTES_MAX {
+        let says =
+            format!("type must be an action, which has at most {KIND_BYTES_MAX} bytes, got {}", kind.len());
+        return Err(Fault::field("type", says));
+    }
     if kind.starts_with("get_") || kind == "create" {
         let says = format!("type must be an action, and {kind} is a call of its own");
         return Err(Fault::field("type", says));
