@@ -1,0 +1,4 @@
+//! Ride hailing as an app.
+mod geo;
+mod meter;
+mod money;
