@@ -295,12 +295,17 @@ impl Trips {
         self.unpaid.back().map_or(Value::Null, |stands| stands.ride["payment"].clone())
     }
 
-    /// A word of a ride's room, by its step.
-    pub(crate) fn hears(&self, step: &StepId, payload: &Payload) -> Result<Decision, Refusal> {
+    /// A word of a ride's room, by its step. `was`: of rides that one was on there is something to be told, too.
+    pub(crate) fn hears(
+        &self,
+        step: &StepId,
+        payload: &Payload,
+        was: impl Fn(&str) -> bool,
+    ) -> Result<Decision, Refusal> {
         let told: Told =
             read(payload).ok_or_else(|| Refusal::new(Code::InvalidPayload, "a ride says how it stands"))?;
         match step.saga.name().strip_prefix("ride:") {
-            Some(id) if id == told.stands.ride_id && self.has(id) => {
+            Some(id) if id == told.stands.ride_id && (self.has(id) || was(id)) => {
                 Ok(Decision::record(RIDE, payload.clone()))
             }
             Some(id) if id == told.stands.ride_id => Ok(Decision::nothing()),

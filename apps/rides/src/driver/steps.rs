@@ -107,7 +107,7 @@ pub(super) fn heard(
     action: Action<'_>,
 ) -> Result<Decision, Refusal> {
     if action.kind == "ride" {
-        return driver.trips.hears(step, action.payload);
+        return driver.trips.hears(step, action.payload, |id| driver.is_over(id));
     }
     let unread = || Refusal::new(Code::InvalidPayload, "a passenger's room says which match it speaks of");
     let Speaks { proposal, reason } = read(action.payload).ok_or_else(unread)?;

@@ -104,7 +104,7 @@ pub(super) fn heard(
     let unread = || Refusal::new(Code::InvalidPayload, "a driver's room says which match it speaks of");
     let is_of = |id: &str| Side::Driver.room(id) == step.saga.name();
     match action.kind {
-        "ride" => passenger.trips.hears(step, action.payload),
+        "ride" => passenger.trips.hears(step, action.payload, |id| passenger.is_over(id)),
         "is_matched" => {
             let Which { match_id } = read(action.payload).ok_or_else(unread)?;
             let trip = passenger.trip().filter(|trip| trip.is(&match_id)).map(|trip| &trip.proposal);

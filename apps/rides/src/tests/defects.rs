@@ -47,13 +47,8 @@ fn no_room_takes_another_rooms_word_for_a_third() {
     world.find("p2");
     let id = world.offers("driver:d1")["p1"].clone();
     world.confirm("driver:d1", &id);
-    let stolen = |kind: &str, of: &str| {
-        let passenger = world.passenger("p1");
-        let proposal = &passenger.offer(&id).expect("it is offered").proposal;
-        let payload = serde_json::json!({"proposal": proposal, "match_id": id}).to_string();
-        let saga = vocabulary::RoomId::new("rides", of);
-        (kind.to_owned(), vocabulary::StepId { saga, position: Default::default(), number: 0 }, payload)
-    };
+    let proposal = &world.passenger("p1").offer(&id).expect("it is offered").proposal;
+    let payload = serde_json::json!({"proposal": proposal, "match_id": id}).to_string();
     for (room, kind, of) in [
         ("driver:d1", "claim", "passenger:p2"),
         ("driver:d1", "withdraw", "passenger:p2"),
@@ -62,14 +57,10 @@ fn no_room_takes_another_rooms_word_for_a_third() {
         ("passenger:p1", "driver_confirmed", "driver:d2"),
         ("passenger:p1", "is_matched", "driver:d2"),
     ] {
-        let (kind, step, payload) = stolen(kind, of);
-        let caller = vocabulary::Caller::Step(step);
-        let mut fresh = World::new();
-        std::mem::swap(&mut fresh.places, &mut world.places);
-        let told = fresh.told(room, &caller, &kind, &payload);
-        std::mem::swap(&mut fresh.places, &mut world.places);
+        let saga = vocabulary::RoomId::new("rides", of);
+        let step = vocabulary::StepId { saga, position: Default::default(), number: 0 };
+        let told = world.told(room, &vocabulary::Caller::Step(step), kind, &payload);
         assert!(told.starts_with("! "), "{room} took {kind} of {of}: {told}");
-        world.now = fresh.now;
     }
     assert!(world.driver("d1").claim().is_none());
 }
@@ -210,6 +201,7 @@ fn a_rejected_payment_locks_nobody_and_can_be_tried_again() {
     }
     assert!(world.heard("driver:d1").ends_with("payment_processed REJECTED"));
     // Both go on meanwhile.
+    world.says("driver:d1", "location_update", &format!("{{{}}}", at(50.0)));
     world.find("p1");
     world.live(1);
     let other = world.matched("p1", "d1");

@@ -152,8 +152,8 @@ fn of_two_passengers_who_confirm_at_once_one_has_the_driver() {
     world.find("p1");
     world.find("p2");
     let ids = world.offers("driver:d1");
+    ids.values().for_each(|id| world.confirm("driver:d1", id));
     for (passenger, id) in &ids {
-        world.confirm("driver:d1", id);
         // Both are on their way before either is heard.
         let accepted = format!(r#"{{"match_id":"{id}","accepted":true}}"#);
         world.does(&format!("passenger:{passenger}"), &user(passenger), "match_confirm", &accepted);
@@ -217,7 +217,7 @@ fn a_driver_who_is_gone_leaves_the_pool_and_returns_to_it_and_never_leaves_a_rid
     assert_eq!(world.state("driver:d1")["beacon"]["available"], false);
     assert!(world.offers("passenger:p1").is_empty());
     world.comes("driver:d1", "d1");
-    world.live(70);
+    world.live(16);
     assert_eq!(world.state("driver:d1")["beacon"]["available"], true);
     let ride = world.matched("p1", "d1");
     world.goes("driver:d1", "d1");

@@ -48,7 +48,10 @@ pub(super) enum Flying {
 }
 
 pub(super) fn words(refusal: &Refusal) -> String {
-    format!("! {:?} {}", refusal.code, refusal.text).replace("App(\"", "").replacen("\")", "", 1)
+    match refusal.code {
+        Code::App(code) => format!("! {code} {}", refusal.text),
+        code => format!("! {code:?} {}", refusal.text),
+    }
 }
 
 /// So many metres north of the pick-up of all these tests.
