@@ -66,6 +66,23 @@ fn no_room_takes_another_rooms_word_for_a_third() {
 }
 
 #[test]
+fn a_drivers_room_gives_its_driver_to_nobody_without_the_drivers_own_word() {
+    let mut world = World::new();
+    world.beacon("d1", 100.0);
+    world.find("p1");
+    let id = world.offers("driver:d1")["p1"].clone();
+    let proposal = &world.passenger("p1").offer(&id).expect("it is offered").proposal;
+    let payload = serde_json::json!({"proposal": proposal}).to_string();
+    let saga = vocabulary::RoomId::new("rides", "passenger:p1");
+    let step = vocabulary::StepId { saga, position: Default::default(), number: 0 };
+    let claim = vocabulary::Caller::Step(step);
+    assert!(world.told("driver:d1", &claim, "claim", &payload).starts_with("! TOO_LATE"));
+    world.confirm("driver:d1", &id);
+    world.does("driver:d1", &claim, "claim", &payload);
+    assert!(world.driver("d1").claim().is_some());
+}
+
+#[test]
 fn a_ride_of_short_steps_is_billed_and_ends() {
     let mut world = World::new();
     let ride = world.riding();

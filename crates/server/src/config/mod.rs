@@ -14,6 +14,7 @@ mod kind;
 mod nearest;
 #[cfg(test)]
 mod page;
+mod rides;
 mod rows;
 pub(crate) mod schema;
 mod settings;
@@ -31,6 +32,7 @@ use kind::Value;
 
 pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
+pub(crate) use rides::Rides;
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use support::Support;
 pub(crate) use typed::{
