@@ -149,17 +149,12 @@ fn small_departments() -> support::Rules {
     }
 }
 
-fn rides_rules(scenario: &Scenario) -> rides::Rules {
-    let authority = if scenario.fleet { rides::Authority::Fleet } else { rides::Authority::Kulkul };
-    rides::Rules { authority, ..rides::Rules::default() }
-}
-
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
     let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat::new(unhurried())), rules)
-        .with("rides", app::host(rides::Rides::new(rides_rules(scenario))), rules)
+        .with("rides", app::host(rides::Rides::new(scenario.rides.clone())), rules)
         .with("scores", app::host(scores::Scores::default()), rules)
         .with("support", app::host(support::Support::new(small_departments())), rules)
         .with("probe", app::host(probe), rules)

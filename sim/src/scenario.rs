@@ -129,8 +129,8 @@ pub struct Scenario {
     pub asks: bool,
     /// Every node follows the system's room.
     pub system: bool,
-    /// Rides are matched and billed by somebody else.
-    pub fleet: bool,
+    /// By what rides go.
+    pub rides: rides::Rules,
 
     // The network between clients and nodes.
     pub network_delay: Duration,
@@ -213,7 +213,7 @@ impl Scenario {
             retention_records: 1_000_000,
             asks: false,
             system: false,
-            fleet: false,
+            rides: rides::Rules::default(),
             network_delay: Duration::from_millis(2),
             split: 0,
             cuts: 0,

@@ -60,7 +60,10 @@ fn set(scenario: &mut Scenario, change: &str) -> Result<(), String> {
         "ring_records" => scenario.ring_records = number,
         "snapshot_records" => scenario.snapshot_records = number as u64,
         "system" => scenario.system = number == 1,
-        "fleet" => scenario.fleet = number == 1,
+        "fleet" => {
+            scenario.rides.authority =
+                if number == 1 { rides::Authority::Fleet } else { rides::Authority::Kulkul }
+        }
         "retention_records" => scenario.retention_records = number as u64,
         other => return Err(format!("a world knows no {other}")),
     }
