@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use app::{Applied, Decision, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vocabulary::{Class, Code, Payload, Person, Position, Record, Refusal, RoomId, Shown, StepId};
+use vocabulary::{Class, Code, Payload, Position, Record, Refusal, RoomId, Shown, StepId};
 
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Standing};
@@ -23,8 +23,9 @@ pub(crate) const CANCELLING: &str = "cancelling";
 pub(crate) const FIX: &str = "fix";
 /// Another room has answered. Shown to nobody.
 pub(crate) const SENT: &str = "sent";
-/// The ride's room knows nothing of it any more: nobody is held by what is not there.
-pub(crate) const FREED: &str = "freed";
+/// A ride has spoken that is none of this person's, or was so long ago that it is forgotten. Shown to nobody; it proves that this node knew
+/// the newest when it said so.
+pub(crate) const PASSED_OVER: &str = "passed_over";
 
 /// Numbers of steps, beside the small ones of what matches' rooms are told.
 pub(crate) const FIXES: u32 = 1 << 16;
@@ -91,6 +92,9 @@ pub(crate) struct Stands {
     pub owes: bool,
     /// Where the driver was last.
     pub spot: Option<Spot>,
+    /// The ride's record since which it is so.
+    #[serde(with = "place")]
+    pub as_of: Position,
     pub ride: Value,
 }
 
@@ -118,9 +122,12 @@ pub(crate) struct Fix {
     pub spot: Spot,
 }
 
+/// Points on their way. A room that does not know yet how the ride stands would not know what they are worth.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Freed {
-    pub ride_id: String,
+pub(crate) struct Passes {
+    #[serde(with = "place")]
+    pub as_of: Position,
+    pub spots: Vec<Spot>,
 }
 
 /// Points on their way: in order, a batch at a time, so that none overtakes another.
@@ -135,14 +142,25 @@ struct Sending {
     #[serde(with = "place")]
     position: Position,
     count: usize,
+    #[serde(with = "place")]
+    as_of: Position,
 }
 
 impl Fixes {
-    fn send(&mut self, position: Position) {
+    fn send(&mut self, position: Position, stands: Option<&Stands>) {
         if self.sending.is_none() && !self.waiting.is_empty() {
-            self.sending = Some(Sending { position, count: self.waiting.len().min(FIXES_AT_A_TIME) });
+            let as_of = stands.map_or(Position::default(), |stands| stands.as_of);
+            let count = self.waiting.len().min(FIXES_AT_A_TIME);
+            self.sending = Some(Sending { position, count, as_of });
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClaimedBy {
+    #[serde(with = "place")]
+    pub position: Position,
+    pub at: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +171,8 @@ pub(crate) struct Trip {
     pub since: Position,
     /// By which the ride is to go; of the passenger's room, which has the ride begun.
     pub terms: Option<Terms>,
+    /// Of the driver's room: the passenger's record by which the driver was claimed, and when that was heard.
+    pub claimed_by: Option<ClaimedBy>,
     /// None: the ride's room has not spoken yet.
     pub stands: Option<Stands>,
     cancel: Option<Cancel>,
@@ -160,8 +180,16 @@ pub(crate) struct Trip {
 }
 
 impl Trip {
-    pub(crate) fn new(proposal: Proposal, since: Position, terms: Option<Terms>) -> Trip {
-        Trip { proposal, since, terms, stands: None, cancel: None, fixes: Fixes::default() }
+    /// Of a passenger, whose room has the ride begun.
+    pub(crate) fn accepted(proposal: Proposal, since: Position, terms: Terms) -> Trip {
+        let (stands, cancel, fixes) = (None, None, Fixes::default());
+        Trip { proposal, since, terms: Some(terms), claimed_by: None, stands, cancel, fixes }
+    }
+
+    /// Of a driver.
+    pub(crate) fn claimed(proposal: Proposal, since: Position, claimed_by: ClaimedBy) -> Trip {
+        let (stands, cancel, fixes) = (None, None, Fixes::default());
+        Trip { proposal, since, terms: None, claimed_by: Some(claimed_by), stands, cancel, fixes }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -219,8 +247,9 @@ impl Trip {
             step(cancel.position, CANCEL, "cancel", written(&wish))
         });
         let fixes = self.fixes.sending.map(|sending| {
-            let spots: Vec<Spot> = self.fixes.waiting.iter().take(sending.count).copied().collect();
-            step(sending.position, FIXES, "fixes", written(&spots))
+            let spots = self.fixes.waiting.iter().take(sending.count).copied().collect();
+            let passes = Passes { as_of: sending.as_of, spots };
+            step(sending.position, FIXES, "fixes", written(&passes))
         });
         begin.into_iter().chain(cancel).chain(fixes).collect()
     }
@@ -231,25 +260,15 @@ impl Trip {
         let is_fixes = step.number == FIXES && self.fixes.sending?.position == step.position;
         if step.number == BEGIN && step.position == self.since {
             // Until the ride speaks for itself it is begun again and again, should its log have lost its beginning.
-            return Some(match result {
-                Err(refusal) if refusal.code.is_clients_fault() => self.freed(),
-                _ => Decision::nothing(),
-            });
+            return Some(Decision::nothing());
         }
         if !is_cancel && !is_fixes {
             return None;
         }
         Some(match result {
             Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
-            Err(refusal) if refusal.code == NOT_FOUND && self.stands.is_some() => self.freed(),
-            // It has not begun: the wish goes again until it has.
-            Err(refusal) if refusal.code == NOT_FOUND => Decision::nothing(),
             _ => Decision::record(SENT, written(&Answered::of(step))),
         })
-    }
-
-    fn freed(&self) -> Decision {
-        Decision::record(FREED, written(&Freed { ride_id: self.id().to_owned() }))
     }
 
     fn sent(&mut self, record: &Record, answered: &Answered) {
@@ -262,7 +281,7 @@ impl Trip {
         if let Some(sending) = sending {
             self.fixes.waiting.drain(..sending.count.min(self.fixes.waiting.len()));
             self.fixes.sending = None;
-            self.fixes.send(record.position);
+            self.fixes.send(record.position, self.stands.as_ref());
         }
     }
 }
@@ -308,7 +327,10 @@ impl Trips {
             Some(id) if id == told.stands.ride_id && (self.has(id) || was(id)) => {
                 Ok(Decision::record(RIDE, payload.clone()))
             }
-            Some(id) if id == told.stands.ride_id => Ok(Decision::nothing()),
+            Some(id) if id == told.stands.ride_id => {
+                let said = json!({"ride_id": id, "event": told.event});
+                Ok(Decision::record(PASSED_OVER, written(&said)))
+            }
             _ => Err(Refusal::unauthorized()),
         }
     }
@@ -326,7 +348,7 @@ impl Trips {
             FIX => read::<Fix>(&record.body).map(|body| {
                 if let Some(trip) = &mut self.current {
                     trip.fixes.waiting.push_back(body.spot);
-                    trip.fixes.send(record.position);
+                    trip.fixes.send(record.position, trip.stands.as_ref());
                 }
                 None
             }),
@@ -336,9 +358,7 @@ impl Trips {
                 }
                 None
             }),
-            FREED => {
-                read::<Freed>(&record.body).map(|body| self.current.take_if(|trip| trip.is(&body.ride_id)))
-            }
+            PASSED_OVER => Some(None),
             _ => return None,
         };
         Some(match done {
@@ -367,19 +387,8 @@ impl Trips {
 }
 
 pub(crate) fn shown(record: &Record) -> Option<Shown> {
-    let told = |kind, payload: Value, sender: Option<Person>| {
-        Some(Shown { kind, payload: payload.to_string().into(), sender, class: Class::Record, lasting: true })
-    };
-    match &*record.kind {
-        RIDE => {
-            let body: Told = read(&record.body)?;
-            let kind = EVENTS.into_iter().find(|event| *event == body.event)?;
-            told(kind, body.payload, None)
-        }
-        FREED => {
-            let body: Freed = read(&record.body)?;
-            told("ride_cancelled", json!({"ride_id": body.ride_id, "by": "system", "reason": "lost"}), None)
-        }
-        _ => None,
-    }
+    let body: Told = (record.kind == RIDE).then(|| read(&record.body)).flatten()?;
+    let kind = EVENTS.into_iter().find(|event| *event == body.event)?;
+    let payload = body.payload.to_string().into();
+    Some(Shown { kind, payload, sender: None, class: Class::Record, lasting: true })
 }

@@ -28,6 +28,8 @@ pub(super) struct Model {
     yes: BTreeSet<(String, String)>,
     /// Who was ever in which match.
     had: BTreeMap<String, BTreeSet<String>>,
+    /// Matches that somebody was in and that came to nothing before there was a ride.
+    let_go: BTreeSet<String>,
     /// By room: the match that has the person now.
     has: BTreeMap<String, String>,
     rides: BTreeMap<String, Ride>,
@@ -83,8 +85,12 @@ impl Model {
                 }
                 self.had.entry(id).or_default().insert(room.to_owned());
             }
-            "withdrawn" => self.release(room, &id),
-            "freed" => self.release(room, &text(&body["ride_id"])),
+            "withdrawn" => {
+                if self.has.get(room) == Some(&id) {
+                    self.let_go.insert(id.clone());
+                }
+                self.release(room, &id);
+            }
             "ride" => {
                 let stands = &body["stands"];
                 if matches!(stands["status"].as_str(), Some("ARRIVED" | "COMPLETED" | "CANCELLED")) {
@@ -115,9 +121,15 @@ impl Model {
                     return Err(format!("began, and {person} was never in it"));
                 }
             }
+            if self.let_go.contains(id) {
+                return Err("began, and one of the two was let go".to_owned());
+            }
             let ride = Ride { people, status: "arriving", ..Ride::default() };
             let before = self.rides.insert(id.to_owned(), ride);
             return before.map_or(Ok(()), |_| Err("began twice".to_owned()));
+        }
+        if entry.kind == "void" || entry.kind == "told" {
+            return Ok(());
         }
         let ride = self.rides.get_mut(id).ok_or_else(|| format!("{} before it began", entry.kind))?;
         self.cancelled += usize::from(entry.kind == "cancelled");
@@ -187,7 +199,6 @@ impl Ride {
                     self.status = "completed";
                 }
             }
-            ("told", _) => {}
             _ => return Err(format!("{} while it is {}", entry.kind, self.status)),
         }
         Ok(())

@@ -22,7 +22,7 @@ use records::{self as kinds};
 
 pub(crate) use duties::due;
 pub(crate) use state::Driver;
-pub(crate) use steps::{Speaks, steps};
+pub(crate) use steps::{BEHIND_MS, IsMatched, Speaks, steps};
 pub(crate) use told::{shown, view};
 
 /// Of less than this a pool of drivers a kilometre around makes nothing.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::Answered;
+use crate::trip::ClaimedBy;
 
 pub(crate) const BEACON: &str = "beacon";
 /// The driver is elsewhere. Shown to nobody.
@@ -34,6 +35,12 @@ pub(crate) struct Moved {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Matched {
     pub proposal: Proposal,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Claimed {
+    pub proposal: Proposal,
+    pub by: ClaimedBy,
 }
 
 #[derive(Serialize, Deserialize)]

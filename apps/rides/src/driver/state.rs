@@ -49,6 +49,8 @@ pub(crate) struct Driver {
     pub trips: Trips,
     pub untold: Telling<Word>,
     over: VecDeque<String>,
+    #[serde(with = "place")]
+    pub newest: Position,
 }
 
 fn nowhere() -> RoomId {
@@ -68,6 +70,7 @@ impl Driver {
             trips: Trips::default(),
             untold: Telling::default(),
             over: VecDeque::new(),
+            newest: Position::default(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Driver {
     }
 
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        self.newest = record.position;
         // Answers about rides and about matches are one kind of record; each finds its own.
         if record.kind == SENT
             && let Some(answered) = read::<Answered>(&record.body)
@@ -122,9 +126,9 @@ impl Driver {
                 self.offers.insert(id, offer);
             }),
             kinds::CONFIRMED | kinds::PASSENGER_CONFIRMED => self.confirmed(record),
-            kinds::CLAIMED => read::<kinds::Matched>(&record.body).map(|body| {
+            kinds::CLAIMED => read::<kinds::Claimed>(&record.body).map(|body| {
                 self.offers.remove(&body.proposal.match_id);
-                self.trips.current = Some(Trip::new(body.proposal, record.position, None));
+                self.trips.current = Some(Trip::claimed(body.proposal, record.position, body.by));
             }),
             kinds::WITHDRAWN => self.withdrawn(record),
             _ => None,

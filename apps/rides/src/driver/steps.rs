@@ -2,7 +2,6 @@
 
 use app::{Action, Decision, Draft, Step};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
 
 use super::records::{self as kinds};
@@ -12,7 +11,7 @@ use crate::area::IsHere;
 use crate::proposal::{Proposal, Reason};
 use crate::standing::Side;
 use crate::telling::Answered;
-use crate::trip::{self, HERE, IS_MATCHED};
+use crate::trip::{self, ClaimedBy, HERE, IS_MATCHED};
 use crate::wire::{read, written};
 
 /// A passenger's room speaks of one match.
@@ -21,7 +20,20 @@ pub(crate) struct Speaks {
     pub proposal: Proposal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The other room's own record that this word answers: a node that has not seen that one yet knows too little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Answered>,
 }
+
+/// What a driver's room asks until the ride has spoken.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct IsMatched {
+    pub match_id: String,
+    pub claimed_by: ClaimedBy,
+}
+
+/// A node that is behind is not for long.
+pub(crate) const BEHIND_MS: u32 = 500;
 
 pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
     let app = driver.room.app();
@@ -35,14 +47,14 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
         steps.push(Step { position: driver.pooled, number: HERE, room, kind: "here".into(), payload });
     }
     if let Some(claim) = driver.claim() {
-        if claim.stands.is_none() {
+        if let Some(claimed_by) = claim.claimed_by.filter(|_| claim.stands.is_none()) {
             // Until the ride speaks: a passenger's room that forgot the match holds nobody.
             steps.push(Step {
                 position: claim.since,
                 number: IS_MATCHED,
                 room: passenger(&claim.proposal.passenger.id),
                 kind: "is_matched".into(),
-                payload: written(&json!({"match_id": claim.id()})),
+                payload: written(&IsMatched { match_id: claim.id().to_owned(), claimed_by }),
             });
         }
         steps.extend(claim.steps(app, Side::Driver));
@@ -57,7 +69,7 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
             number: tell.number,
             room: passenger(&tell.proposal.passenger.id),
             kind: kind.into(),
-            payload: written(&Speaks { proposal: tell.proposal.clone(), reason }),
+            payload: written(&Speaks { proposal: tell.proposal.clone(), reason, heard: None }),
         }
     }));
     steps
@@ -110,15 +122,22 @@ pub(super) fn heard(
         return driver.trips.hears(step, action.payload, |id| driver.is_over(id));
     }
     let unread = || Refusal::new(Code::InvalidPayload, "a passenger's room says which match it speaks of");
-    let Speaks { proposal, reason } = read(action.payload).ok_or_else(unread)?;
+    let Speaks { proposal, reason, heard } = read(action.payload).ok_or_else(unread)?;
     let is_theirs = Side::Passenger.room(&proposal.passenger.id) == step.saga.name();
     if !is_theirs || proposal.driver.id != driver.id() {
         return Err(Refusal::unauthorized());
     }
     match action.kind {
         "offer" => offered(now, driver, proposal),
-        "passenger_confirmed" => passenger_confirmed(driver, &proposal),
-        "claim" => claimed(driver, &proposal),
+        "passenger_confirmed" => passenger_confirmed(now, driver, &proposal),
+        "claim" => {
+            if heard.is_some_and(|heard| driver.newest < heard.position)
+                && !driver.is_over(&proposal.match_id)
+            {
+                return Err(Refusal::busy(BEHIND_MS));
+            }
+            claimed(now, driver, step, &proposal)
+        }
         "withdraw" => Ok(ended(driver, proposal, reason.unwrap_or(Reason::PassengerCancelled))),
         kind => Err(Refusal::new(Code::UnknownType, format!("a driver's room takes no {kind} from a room"))),
     }
@@ -148,7 +167,7 @@ fn offered(now: Now, driver: &Driver, proposal: Proposal) -> Result<Decision, Re
     Ok(Decision::record(kinds::PROPOSED, written(&kinds::Matched { proposal })))
 }
 
-fn passenger_confirmed(driver: &Driver, proposal: &Proposal) -> Result<Decision, Refusal> {
+fn passenger_confirmed(now: Now, driver: &Driver, proposal: &Proposal) -> Result<Decision, Refusal> {
     match driver.offers.get(&proposal.match_id) {
         Some(offer) if offer.passenger_confirmed => Ok(Decision::nothing()),
         Some(offer) => {
@@ -156,12 +175,16 @@ fn passenger_confirmed(driver: &Driver, proposal: &Proposal) -> Result<Decision,
             Ok(Decision::record(kinds::PASSENGER_CONFIRMED, written(&body)))
         }
         None if driver.claim().is_some_and(|claim| claim.is(&proposal.match_id)) => Ok(Decision::nothing()),
+        // The offer was taken, by this log: a node that does not know is behind.
+        None if !driver.is_over(&proposal.match_id) && now.wall.0 <= proposal.until => {
+            Err(Refusal::busy(BEHIND_MS))
+        }
         None => Err(too_late()),
     }
 }
 
 /// One match has a driver: this append is guarded, so of two passengers one gets them. Never without the driver's own word.
-fn claimed(driver: &Driver, proposal: &Proposal) -> Result<Decision, Refusal> {
+fn claimed(now: Now, driver: &Driver, step: &StepId, proposal: &Proposal) -> Result<Decision, Refusal> {
     let id = proposal.match_id.as_str();
     if driver.claim().is_some_and(|claim| claim.is(id)) {
         return Ok(Decision::nothing());
@@ -171,7 +194,8 @@ fn claimed(driver: &Driver, proposal: &Proposal) -> Result<Decision, Refusal> {
         return Err(refusal("TAKEN", "another passenger has the driver"));
     }
     let mut records: Vec<Draft> = all_withdrawn(driver, Some(id), Reason::DriverTaken).collect();
-    let body = written(&kinds::Matched { proposal: offer.proposal.clone() });
+    let by = ClaimedBy { position: step.position, at: now.wall.0 };
+    let body = written(&kinds::Claimed { proposal: offer.proposal.clone(), by });
     records.push(Draft { kind: kinds::CLAIMED, body, touches: Touched::NOBODY });
     Ok(Decision { records, ..Decision::nothing() })
 }

@@ -32,7 +32,10 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
         kinds::PROPOSED => matched("match_proposal", Standing::Pending),
         kinds::CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Driver)),
         kinds::PASSENGER_CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Passenger)),
-        kinds::CLAIMED => matched("match_confirm", Standing::Accepted),
+        kinds::CLAIMED => {
+            let body: kinds::Claimed = read(&record.body)?;
+            told("match_confirm", body.proposal.told(Standing::Accepted), true)
+        }
         kinds::WITHDRAWN => {
             let body: kinds::Withdrawn = read(&record.body)?;
             let mut rejected = body.proposal.told(Standing::Rejected);

@@ -175,8 +175,7 @@ impl Asking<'_> {
                 if self.now.wall.0 > offer.proposal.until {
                     return Err(invalid("match_id is of a match that has expired"));
                 }
-                let body = kinds::Matched { proposal: offer.proposal.clone(), answers: None };
-                Ok(Decision::record(kinds::CONFIRMED, written(&body)).with_reply(reply))
+                Ok(matched(kinds::CONFIRMED, &offer.proposal, None).with_reply(reply))
             }
         }
     }
@@ -209,5 +208,5 @@ fn rejected(offer: &Offer) -> Decision {
 }
 
 fn matched(kind: &'static str, proposal: &Proposal, answers: Option<Answered>) -> Decision {
-    Decision::record(kind, written(&kinds::Matched { proposal: proposal.clone(), answers }))
+    Decision::record(kind, written(&kinds::Matched { proposal: proposal.clone(), answers, heard: None }))
 }

@@ -40,6 +40,9 @@ pub(crate) struct Matched {
     pub proposal: Proposal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answered>,
+    /// The driver's own record of their yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Answered>,
 }
 
 #[derive(Serialize, Deserialize)]

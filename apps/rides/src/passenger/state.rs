@@ -35,7 +35,8 @@ pub(crate) struct Offer {
     /// The driver's room has it, so both see it.
     pub proposed: bool,
     pub confirmed: bool,
-    pub driver_confirmed: bool,
+    /// The driver's record that says so.
+    pub driver_confirmed: Option<Answered>,
 }
 
 /// The one match whose driver is being asked for, now that both want it.
@@ -94,6 +95,8 @@ pub(crate) struct Passenger {
     pub trips: Trips,
     pub untold: Telling<Word>,
     over: VecDeque<String>,
+    #[serde(with = "place")]
+    pub newest: Position,
 }
 
 fn nowhere() -> RoomId {
@@ -108,6 +111,7 @@ impl Passenger {
             trips: Trips::default(),
             untold: Telling::default(),
             over: VecDeque::new(),
+            newest: Position::default(),
         }
     }
 
@@ -133,6 +137,7 @@ impl Passenger {
     }
 
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        self.newest = record.position;
         if record.kind == SENT
             && let Some(answered) = read::<Answered>(&record.body)
         {
@@ -151,7 +156,7 @@ impl Passenger {
             kinds::ACCEPTED => read::<kinds::Accepted>(&record.body).map(|body| {
                 self.untold.settle(&body.answers);
                 self.search = None;
-                self.trips.current = Some(Trip::new(body.proposal, record.position, Some(body.terms)));
+                self.trips.current = Some(Trip::accepted(body.proposal, record.position, body.terms));
             }),
             kinds::WITHDRAWN => self.withdrawn(record),
             kinds::SEARCH_OVER | kinds::NO_DRIVER => {
@@ -192,7 +197,7 @@ impl Passenger {
             search.tried.insert(proposal.driver.id.clone(), i64::MAX);
             self.untold.say(record.position, &proposal, Word::Offer);
             let id = proposal.match_id.clone();
-            let offer = Offer { proposal, proposed: false, confirmed: false, driver_confirmed: false };
+            let offer = Offer { proposal, proposed: false, confirmed: false, driver_confirmed: None };
             search.offers.insert(id, offer);
         }
         Some(())
@@ -212,7 +217,7 @@ impl Passenger {
                 offer.confirmed = true;
                 self.untold.say(record.position, &body.proposal, Word::Confirmed);
             }
-            _ => offer.driver_confirmed = true,
+            _ => offer.driver_confirmed = body.heard,
         }
         self.claim_next(record);
         Some(())
@@ -221,7 +226,7 @@ impl Passenger {
     /// Only what both have said yes to is claimed, one match after another.
     fn claim_next(&mut self, record: &Record) {
         let Some(search) = self.search.as_mut().filter(|search| search.claiming.is_none()) else { return };
-        let wanted = search.offers.values().find(|offer| offer.confirmed && offer.driver_confirmed);
+        let wanted = search.offers.values().find(|offer| offer.confirmed && offer.driver_confirmed.is_some());
         let Some(proposal) = wanted.map(|offer| offer.proposal.clone()) else { return };
         self.untold.say(record.position, &proposal, Word::Claim);
         let until = record.at.0.saturating_add(CLAIM_MS);

@@ -1,13 +1,12 @@
 //! What a passenger's room has others told, what drivers' and rides' rooms tell it, and what they answer.
 
 use app::{Action, Decision, Room, Step};
-use serde::Deserialize;
 use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
 
 use super::records::{self as kinds};
 use super::state::{Offer, Passenger, Word};
 use super::{all_withdrawn, asking, matched, together, withdrawn};
-use crate::driver::Speaks;
+use crate::driver::{BEHIND_MS, IsMatched, Speaks};
 use crate::proposal::Reason;
 use crate::rules::Rules;
 use crate::standing::Side;
@@ -26,12 +25,14 @@ pub(crate) fn steps(passenger: &Passenger) -> Vec<Step> {
             Word::Claim => ("claim", None),
             Word::Withdraw(reason) => ("withdraw", Some(reason)),
         };
+        let offer = passenger.offer(&tell.proposal.match_id).filter(|_| tell.word == Word::Claim);
+        let heard = offer.and_then(|offer| offer.driver_confirmed.clone());
         Step {
             position: tell.position,
             number: tell.number,
             room: RoomId::new(app, &Side::Driver.room(&tell.proposal.driver.id)),
             kind: kind.into(),
-            payload: written(&Speaks { proposal: tell.proposal.clone(), reason }),
+            payload: written(&Speaks { proposal: tell.proposal.clone(), reason, heard }),
         }
     }));
     steps
@@ -89,10 +90,8 @@ fn settled(
     }
 }
 
-#[derive(Deserialize)]
-struct Which {
-    match_id: String,
-}
+/// A node that has not heard of a claim for so long is not behind: the log has lost it.
+const LOST_MS: i64 = 60_000;
 
 /// A step of another room. Its name says whose word it is.
 pub(super) fn heard(
@@ -106,21 +105,29 @@ pub(super) fn heard(
     match action.kind {
         "ride" => passenger.trips.hears(step, action.payload, |id| passenger.is_over(id)),
         "is_matched" => {
-            let Which { match_id } = read(action.payload).ok_or_else(unread)?;
+            let IsMatched { match_id, claimed_by } = read(action.payload).ok_or_else(unread)?;
             let trip = passenger.trip().filter(|trip| trip.is(&match_id)).map(|trip| &trip.proposal);
             let claimed = passenger.offer(&match_id).filter(|_| passenger.is_claiming(&match_id));
             let proposal = trip.or(claimed.map(|offer| &offer.proposal));
             match proposal.filter(|proposal| is_of(&proposal.driver.id)) {
                 Some(_) => Ok(Decision::nothing()),
-                None => Err(too_late()),
+                None => {
+                    let is_young = now.wall.0.saturating_sub(claimed_by.at) < LOST_MS;
+                    let is_behind = is_young && passenger.newest < claimed_by.position;
+                    Err(if is_behind { Refusal::busy(BEHIND_MS) } else { too_late() })
+                }
             }
         }
         "driver_confirmed" | "driver_ended" => {
-            let Speaks { proposal, reason } = read(action.payload).ok_or_else(unread)?;
+            let Speaks { proposal, reason, .. } = read(action.payload).ok_or_else(unread)?;
             let offer = passenger.offer(&proposal.match_id);
+            if offer.is_none() && !passenger.is_over(&proposal.match_id) && now.wall.0 <= proposal.until {
+                // It was offered by this log: a node that does not know is behind.
+                return Err(Refusal::busy(BEHIND_MS));
+            }
             let offer = offer.filter(|offer| is_of(&offer.proposal.driver.id));
             match (action.kind, offer) {
-                ("driver_confirmed", Some(offer)) => confirmed(now, offer),
+                ("driver_confirmed", Some(offer)) => confirmed(now, step, offer),
                 ("driver_confirmed", None) => Err(too_late()),
                 (_, None) => Ok(Decision::nothing()),
                 (_, Some(offer)) => {
@@ -139,14 +146,16 @@ fn too_late() -> Refusal {
     Refusal::new(Code::App("TOO_LATE"), "the match is over here")
 }
 
-fn confirmed(now: Now, offer: &Offer) -> Result<Decision, Refusal> {
-    if offer.driver_confirmed {
+fn confirmed(now: Now, step: &StepId, offer: &Offer) -> Result<Decision, Refusal> {
+    if offer.driver_confirmed.is_some() {
         return Ok(Decision::nothing());
     }
     if now.wall.0 > offer.proposal.until {
         return Err(too_late());
     }
-    let mut decision = matched(kinds::DRIVER_CONFIRMED, &offer.proposal, None);
+    let (proposal, heard) = (offer.proposal.clone(), Some(Answered::of(step)));
+    let body = kinds::Matched { proposal, answers: None, heard };
+    let mut decision = Decision::record(kinds::DRIVER_CONFIRMED, written(&body));
     if !offer.proposed {
         // The driver was quicker than their room's answer: the passenger hears of the match before its confirmation.
         let proposed = matched(kinds::PROPOSED, &offer.proposal, None);

@@ -50,7 +50,7 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
 }
 
 fn offered(offer: &Offer) -> Value {
-    let standing = match (offer.confirmed, offer.driver_confirmed) {
+    let standing = match (offer.confirmed, offer.driver_confirmed.is_some()) {
         (true, _) => Standing::PassengerConfirmed,
         (false, true) => Standing::DriverConfirmed,
         (false, false) => Standing::Pending,

@@ -14,6 +14,8 @@ pub(crate) const POINT: &str = "point";
 pub(crate) const ARRIVED: &str = "arrived";
 pub(crate) const PAYMENT: &str = "payment";
 pub(crate) const CANCELLED: &str = "cancelled";
+/// Somebody wants a ride to end that there is not: nobody is held by it, and it never begins.
+pub(crate) const VOID: &str = "void";
 /// One side's own room has heard the oldest word that it had not. Shown to nobody.
 pub(crate) const TOLD: &str = "told";
 
@@ -63,6 +65,12 @@ pub(crate) struct Cancelled {
     /// What it costs, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Due>,
+}
+
+/// `room`: whose wish it was.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Void {
+    pub room: String,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! A ride's state, and the fold: from the match to the payment, and what both sides have still to be told. Total; it reads nothing but
 //! records.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use app::Applied;
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,14 @@ use crate::money::{self, Bill};
 use crate::proposal::Proposal;
 use crate::rules::Terms;
 use crate::standing::Side;
+use crate::telling::Answered;
 use crate::trip::{Begins, Stands, Status, Told};
 use crate::wire::{place, read};
 
 /// Words that a side's own room has not heard: a ride has seven, and a payment may be refused now and then.
 pub(crate) const WORDS_MAX: usize = 16;
+/// Who believes to be on a ride that there is not: its two people.
+const VOID_MAX: usize = 2;
 /// A day's points of a phone that speaks every two seconds.
 pub(crate) const POINTS_MAX: u32 = 43_200;
 
@@ -90,6 +93,11 @@ pub(crate) struct Ride {
     pub room: RoomId,
     /// None: no match has come to it.
     pub course: Option<Box<Course>>,
+    /// Rooms whose people believe to be on it, and are not; they have still to be told. It never begins once there was one.
+    pub void: BTreeMap<String, Answered>,
+    pub is_void: bool,
+    #[serde(with = "place")]
+    pub newest: Position,
 }
 
 fn nowhere() -> RoomId {
@@ -98,7 +106,8 @@ fn nowhere() -> RoomId {
 
 impl Ride {
     pub(crate) fn new(room: &RoomId) -> Ride {
-        Ride { room: room.clone(), course: None }
+        let (void, newest) = (BTreeMap::new(), Position::default());
+        Ride { room: room.clone(), course: None, void, is_void: false, newest }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -106,11 +115,25 @@ impl Ride {
     }
 
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        self.newest = record.position;
+        if record.kind == kinds::TOLD
+            && let Some(kinds::Heard { answered }) = read(&record.body)
+        {
+            self.void.retain(|_, word| *word != answered);
+        }
         let done = match (&*record.kind, &mut self.course) {
             (kinds::BEGAN, None) => read::<Begins>(&record.body).map(|body| {
                 self.course = Some(Course::begun(body, record).into());
             }),
             (kinds::BEGAN, Some(_)) => Some(()),
+            (kinds::VOID, _) => read::<kinds::Void>(&record.body).map(|body| {
+                self.is_void |= self.course.is_none();
+                while self.void.len() >= VOID_MAX {
+                    self.void.pop_first();
+                }
+                self.void.insert(body.room, Answered { position: record.position, number: 0 });
+            }),
+            (kinds::TOLD, None) => Some(()),
             (_, Some(course)) => course.apply(record),
             (_, None) => None,
         };
@@ -261,6 +284,7 @@ impl Course {
             status: self.status,
             owes: !self.is_paid(),
             spot: self.meter.seen.or(self.at_pickup.map(|(spot, _)| spot)),
+            as_of: record.position,
             ride: told::ride(self),
         };
         let told = Told { event: event.to_owned(), payload, stands };

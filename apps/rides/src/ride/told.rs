@@ -3,14 +3,14 @@
 
 use app::SoftChange;
 use serde_json::{Value, json};
-use vocabulary::{Audience, Class, Payload, Record, Shown, Wall};
+use vocabulary::{Audience, Class, Payload, Position, Record, Shown, Wall};
 
 use super::Seen;
 use super::records::{self as kinds};
 use super::state::{Course, PaymentStatus, Ride};
 use crate::OUTWARD;
 use crate::meter::{Spot, Verdict};
-use crate::trip::Status;
+use crate::trip::{Stands, Status, Told};
 use crate::wire::{read, told_metres, told_point, written};
 
 /// Of a ride's frames the newest of these is enough for who reads slowly.
@@ -78,6 +78,15 @@ pub(crate) fn payment_request(course: &Course) -> Value {
     })
 }
 
+/// To whoever believes to be on a ride that there is not.
+pub(crate) fn lost(ride: &Ride, as_of: Position) -> Told {
+    let (ride_id, status) = (ride.id().to_owned(), Status::Cancelled);
+    let lost = json!({"ride_id": ride_id, "match_id": ride_id, "status": status.name(), "ended_by": "system",
+        "reason": "lost", "cancellation_fee": 0, "payment": null});
+    let stands = Stands { ride_id, status, owes: false, spot: None, as_of, ride: lost.clone() };
+    Told { event: "ride_cancelled".to_owned(), payload: lost, stands }
+}
+
 fn position(ride: &Ride, spot: Spot) -> Value {
     let mut told = told_point(spot.point);
     told["ride_id"] = ride.id().into();
@@ -102,7 +111,7 @@ pub(crate) fn shown(ride: &Ride, record: &Record, audience: Audience) -> Option<
             here["total_cost"] = course.fare().into();
             told("driver_location", here, POSITION, false)
         }
-        kinds::TOLD => None,
+        kinds::TOLD | kinds::VOID => None,
         // Its members see how it stands, whatever brought it there; what happened their own rooms tell.
         _ if audience != OUTWARD => (record.position == course.changed)
             .then(|| self::ride(course))

@@ -31,8 +31,9 @@ fn check_logs(world: &World) {
         let proposal = &body["proposal"];
         (text(&proposal["match_id"]), text(&proposal["driver"]["id"]), text(&proposal["passenger"]["id"]))
     };
-    let (mut yes, mut taken): (BTreeSet<(String, String)>, BTreeMap<String, BTreeSet<String>>) =
-        Default::default();
+    let mut yes: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut withdrawn: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (room, place) in &world.places {
         if !room.starts_with("driver:") && !room.starts_with("passenger:") {
             continue;
@@ -47,14 +48,16 @@ fn check_logs(world: &World) {
                     taken.entry(id.clone()).or_default().insert(room.clone());
                     holds = Some(id);
                 }
-                "withdrawn" if holds.as_ref() == Some(&id) => holds = None,
+                "withdrawn" if holds.as_ref() == Some(&id) => {
+                    withdrawn.insert(id);
+                    holds = None;
+                }
                 "ride" => {
                     let told: Told = read(&record.body).expect("it is a ride's word");
                     if told.stands.status.is_over() && holds.as_ref() == Some(&told.stands.ride_id) {
                         holds = None;
                     }
                 }
-                "freed" => holds = None,
                 _ => {}
             }
         }
@@ -62,6 +65,10 @@ fn check_logs(world: &World) {
     for (room, place) in &world.places {
         let Some(began) = place.log.first().filter(|_| room.starts_with("ride:")) else { continue };
         let (id, driver, passenger) = of(began);
+        if began.kind == "void" {
+            continue;
+        }
+        assert!(!withdrawn.contains(&id), "{room} began, and somebody let go of it");
         for person in [format!("driver:{driver}"), format!("passenger:{passenger}")] {
             assert!(yes.contains(&(person.clone(), id.clone())), "{person} never confirmed {id}");
             assert!(taken[&id].contains(&person), "{person} is on no ride {id}");
