@@ -273,6 +273,11 @@ impl Streets {
     /// What the logs hold, and whether people were told that nothing holds them.
     fn judge(&mut self) -> Result<Ridden, String> {
         self.world.engine.hold_still(self.world.now);
+        for (room, log) in self.world.engine.ledger.rooms.iter().filter(|(room, _)| room.app() == "rides") {
+            for entry in log.epochs.values().flatten() {
+                self.world.trace(|| format!("{room} holds {} {:?} {}", entry.kind, entry.key, entry.body));
+            }
+        }
         let model = Model::of(&self.world.engine.ledger)?;
         model.everything_has_ended()?;
         for party in &self.parties {

@@ -95,6 +95,9 @@ pub(crate) struct Stands {
     /// The ride's record since which it is so.
     #[serde(with = "place")]
     pub as_of: Position,
+    /// There is no such ride: nobody else is told by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     pub ride: Value,
 }
 

@@ -81,6 +81,14 @@ impl Search {
     }
 }
 
+/// A match that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Over {
+    match_id: String,
+    /// There was a ride, which tells its driver all there is to tell.
+    was_ridden: bool,
+}
+
 /// ```text
 ///  searching            accepted
 /// ───────────▶ search ────────────▶ trip ───▶ over, by the ride's word
@@ -94,7 +102,7 @@ pub(crate) struct Passenger {
     pub search: Option<Search>,
     pub trips: Trips,
     pub untold: Telling<Word>,
-    over: VecDeque<String>,
+    over: VecDeque<Over>,
     #[serde(with = "place")]
     pub newest: Position,
 }
@@ -128,7 +136,11 @@ impl Passenger {
     }
 
     pub(crate) fn is_over(&self, match_id: &str) -> bool {
-        self.over.iter().any(|over| over == match_id)
+        self.over.iter().any(|over| over.match_id == match_id)
+    }
+
+    pub(crate) fn was_ridden(&self, match_id: &str) -> bool {
+        self.over.iter().any(|over| over.was_ridden && over.match_id == match_id)
     }
 
     pub(crate) fn is_claiming(&self, match_id: &str) -> bool {
@@ -145,7 +157,8 @@ impl Passenger {
         }
         if let Some((applied, ended)) = self.trips.apply(record) {
             if let Some(trip) = ended {
-                self.end(trip.proposal.match_id);
+                let was_ridden = trip.stands.is_some_and(|stands| !stands.lost);
+                self.end(trip.proposal.match_id, was_ridden);
             }
             return applied;
         }
@@ -249,14 +262,14 @@ impl Passenger {
             search.tried.insert(body.proposal.driver.id, again.unwrap_or(i64::MAX));
             search.ask(record);
         }
-        self.end(id);
+        self.end(id, false);
         self.claim_next(record);
         Some(())
     }
 
-    fn end(&mut self, match_id: String) {
+    fn end(&mut self, match_id: String, was_ridden: bool) {
         if !self.is_over(&match_id) {
-            self.over.push_back(match_id);
+            self.over.push_back(Over { match_id, was_ridden });
         }
         while self.over.len() > OVER_MAX {
             self.over.pop_front();

@@ -111,6 +111,7 @@ pub(super) fn heard(
             let proposal = trip.or(claimed.map(|offer| &offer.proposal));
             match proposal.filter(|proposal| is_of(&proposal.driver.id)) {
                 Some(_) => Ok(Decision::nothing()),
+                None if passenger.was_ridden(&match_id) => Ok(Decision::nothing()),
                 None => {
                     let is_young = now.wall.0.saturating_sub(claimed_by.at) < LOST_MS;
                     let is_behind = is_young && passenger.newest < claimed_by.position;

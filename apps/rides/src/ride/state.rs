@@ -285,6 +285,7 @@ impl Course {
             owes: !self.is_paid(),
             spot: self.meter.seen.or(self.at_pickup.map(|(spot, _)| spot)),
             as_of: record.position,
+            lost: false,
             ride: told::ride(self),
         };
         let told = Told { event: event.to_owned(), payload, stands };

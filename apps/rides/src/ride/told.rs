@@ -83,7 +83,7 @@ pub(crate) fn lost(ride: &Ride, as_of: Position) -> Told {
     let (ride_id, status) = (ride.id().to_owned(), Status::Cancelled);
     let lost = json!({"ride_id": ride_id, "match_id": ride_id, "status": status.name(), "ended_by": "system",
         "reason": "lost", "cancellation_fee": 0, "payment": null});
-    let stands = Stands { ride_id, status, owes: false, spot: None, as_of, ride: lost.clone() };
+    let stands = Stands { ride_id, status, owes: false, spot: None, as_of, lost: true, ride: lost.clone() };
     Told { event: "ride_cancelled".to_owned(), payload: lost, stands }
 }
 

@@ -206,6 +206,18 @@ fn carry(world: &mut World, fate: u8, which: usize) {
             }
         }
         4 => drop(world.flying.pop_front()),
+        // At a node that is behind.
+        6 => {
+            world.behind = 1 + which % 5;
+            if let Some(flying) = world.flying.pop_front() {
+                world.fly(flying);
+            }
+            for (step, id) in world.steps() {
+                let result = world.deliver(&step, &id);
+                world.answer(&id, result);
+            }
+            world.behind = 0;
+        }
         5 => {
             for room in world.places.keys().cloned().collect::<Vec<_>>() {
                 world.do_due(&room);
@@ -220,7 +232,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
     #[test]
     fn nobody_is_anybodys_twice_and_nobody_is_locked_out(
-        acts in proptest::collection::vec((0u8..30, 0usize..50, 0usize..50, 0usize..50, 0u8..9), 20..160),
+        acts in proptest::collection::vec((0u8..30, 0usize..50, 0usize..50, 0usize..50, 0u8..10), 20..160),
     ) {
         let mut world = World::new();
         for id in DRIVERS {

@@ -22,8 +22,12 @@ use crate::{Kind, Rides, Rules, State, THEIRS};
 /// The same every time, so that tests may name it.
 pub(super) const BEGIN: i64 = 1_767_261_600_000;
 
+const PAST_MAX: usize = 6;
+
 pub(super) struct Place {
     pub state: State,
+    /// As nodes have it that are behind, the newest last.
+    past: VecDeque<State>,
     pub log: Vec<Record>,
     next: Position,
     soft: BTreeMap<Arc<str>, SoftValue>,
@@ -37,6 +41,8 @@ pub(super) struct World {
     pub places: BTreeMap<String, Place>,
     pub now: Now,
     pub last: Decision,
+    /// So many records are not known where the next commands are decided.
+    pub behind: usize,
     /// Steps on their way, and outcomes on theirs.
     pub flying: VecDeque<Flying>,
 }
@@ -71,6 +77,7 @@ impl World {
             places: BTreeMap::new(),
             now: Now { tick: Tick(0), wall: Wall(BEGIN) },
             last: Decision::default(),
+            behind: 0,
             flying: VecDeque::new(),
         }
     }
@@ -79,6 +86,7 @@ impl World {
         let app = &self.app;
         self.places.entry(room.to_owned()).or_insert_with(|| Place {
             state: app.start(&RoomId::new("rides", room)),
+            past: VecDeque::new(),
             log: Vec::new(),
             next: Position { epoch: Epoch::new(1, 7), offset: 1 },
             soft: BTreeMap::new(),
@@ -145,7 +153,9 @@ impl World {
         let place = &self.places[room];
         let id = RoomId::new("rides", room);
         let (presence, soft) = (Presence::new(&place.crowd), Soft::new(&place.soft));
-        let room = Room { id: &id, state: &place.state, presence, soft, subject: None };
+        let older = place.past.len().checked_sub(self.behind).and_then(|at| place.past.get(at));
+        let state = older.unwrap_or(&place.state);
+        let room = Room { id: &id, state, presence, soft, subject: None };
         self.app.decide(self.now, room, caller, Action { kind, payload })
     }
 
@@ -157,7 +167,14 @@ impl World {
         payload: &str,
     ) -> Result<Vec<Record>, Refusal> {
         let payload = Payload::copy_from_slice(payload.as_bytes());
-        let decision = self.decide(room, caller, kind, &payload)?;
+        let mut decision = self.decide(room, caller, kind, &payload);
+        if decision.as_ref().is_ok_and(|decision| !decision.records.is_empty()) {
+            // Guarded: what a node decides that is behind is decided once more. Only what comes to nothing stays as it is.
+            let behind = std::mem::take(&mut self.behind);
+            decision = self.decide(room, caller, kind, &payload);
+            self.behind = behind;
+        }
+        let decision = decision?;
         self.last = decision.clone();
         let now = self.now;
         for draft in decision.soft {
@@ -183,6 +200,10 @@ impl World {
             };
             place.next.offset += 1;
             let place = self.places.get_mut(room).expect("it was made above");
+            place.past.push_back(place.state.clone());
+            if place.past.len() > PAST_MAX {
+                place.past.pop_front();
+            }
             assert_eq!(self.app.apply(&mut place.state, &record), Applied::Done, "{}", record.kind);
             place.log.push(record.clone());
             records.push(record);
@@ -372,7 +393,8 @@ impl World {
         for record in &log {
             assert_eq!(self.app.apply(&mut state, record), Applied::Done);
         }
-        self.place(room).state = state;
+        let place = self.place(room);
+        (place.state, place.past) = (state, VecDeque::new());
     }
 
     /// A driver who switches the beacon on, so many metres north of the pick-up.
