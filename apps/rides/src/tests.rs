@@ -7,5 +7,6 @@ mod matching;
 mod paying;
 mod people;
 mod riding;
+mod stories;
 mod storms;
 mod world;
