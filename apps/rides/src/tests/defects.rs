@@ -151,6 +151,25 @@ fn a_step_that_comes_twice_is_billed_once() {
 }
 
 #[test]
+fn a_node_that_does_not_know_of_the_start_takes_no_point_for_an_older_one() {
+    let mut world = World::new();
+    let ride = world.riding();
+    world.moves(&ride, "d1", 0.0);
+    world.does(&ride, &user("d1"), "ride_start", "{}");
+    world.settle();
+    world.wait(30_000);
+    world.does("driver:d1", &user("d1"), "location_update", &format!("{{{}}}", at(300.0)));
+    let (step, name) =
+        world.steps().into_iter().find(|(step, _)| step.kind == "fixes").expect("it is sent on");
+    world.behind = 3;
+    let refused = world.deliver(&step, &name).expect_err("it is behind");
+    assert_eq!(refused.code, vocabulary::Code::Busy);
+    world.behind = 0;
+    world.settle();
+    assert_eq!(world.state(&ride)["distance_m"].as_f64().map(f64::round), Some(300.0));
+}
+
+#[test]
 fn two_rides_never_share_a_point() {
     let mut world = World::new();
     let one = world.riding();
