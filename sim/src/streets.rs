@@ -94,7 +94,7 @@ pub fn run_rides(seed: u64, crowd: Crowd, tracing: bool) -> Result<Ridden, Strin
 }
 
 /// A world whose engine loses nothing that it acknowledged: what one room knows of another is to be right in the end.
-fn scenario(seed: u64) -> Scenario {
+fn scenario(seed: u64, people: usize) -> Scenario {
     Scenario {
         lost_tails: 0,
         damages: 0,
@@ -104,6 +104,8 @@ fn scenario(seed: u64) -> Scenario {
         asks: false,
         probes: 0,
         rooms_max: 100_000,
+        // As many as there are people: what may wait in front of a full link goes by it.
+        rooms: people,
         // Shorter than in production, so that a run sees offers and searches end by themselves.
         rides: rides::Rules { offer_ms: 8_000, search_ms: 40_000, ..rides::Rules::default() },
         chaos: CHAOS,
@@ -114,9 +116,9 @@ fn scenario(seed: u64) -> Scenario {
 
 impl Streets {
     fn new(seed: u64, crowd: Crowd, tracing: bool) -> Streets {
-        let scenario = scenario(seed);
-        let mut random = Random::new(seed ^ 0x51de5);
         let (drivers, passengers, spread) = crowd.size();
+        let scenario = scenario(seed, drivers + passengers);
+        let mut random = Random::new(seed ^ 0x51de5);
         let drivers = (0..drivers).map(|number| Party::new(Role::Driver, number));
         let parties: Vec<Party> =
             drivers.chain((0..passengers).map(|number| Party::new(Role::Passenger, number))).collect();
