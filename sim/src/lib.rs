@@ -23,8 +23,10 @@ mod play;
 pub mod probe;
 mod random;
 mod replay;
+
 mod scenario;
 pub mod script;
+mod streets;
 mod tally;
 pub mod transcript;
 mod world;
@@ -39,5 +41,6 @@ pub use mutant::Mutant;
 pub use named::{NAMED, Named, find};
 pub use replay::{Outcome, run_scenario, run_seed};
 pub use scenario::{Habits, News, Place, Scenario};
+pub use streets::{Crowd, Ridden, run_rides};
 pub use tally::Tally;
 pub use world::{Happened, SocketId, World, user};

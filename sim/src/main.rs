@@ -5,24 +5,27 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sim::{NAMED, Named, Outcome, Tally, run_desks, run_scenario, run_seed};
+use sim::{Crowd, NAMED, Named, Outcome, Tally, run_desks, run_rides, run_scenario, run_seed};
 
 struct Wanted {
     from: u64,
     seeds: u64,
     trace: bool,
     desks: bool,
+    rides: Option<Crowd>,
     scenarios: Vec<&'static Named>,
 }
 
 const USAGE: &str =
-    "kulkul-sim [--scenario NAME]... [--seeds N] [--from S] | [--scenario NAME] --seed S [--trace] | --desks … | --list
-  a scenario's name may be its beginning; `--scenario all` is every one of them; --desks: worlds of support";
+    "kulkul-sim [--scenario NAME]... [--seeds N] [--from S] | [--scenario NAME] --seed S [--trace] | --desks … | --rides [--full] … | --list
+  a scenario's name may be its beginning; `--scenario all` is every one of them; --desks: worlds of support
+  --rides: worlds of rides, with 10 drivers and 30 passengers, or with --full 200 and 1,000";
 /// Seeds are independent, and a core each is all that helps.
 const THREADS: u64 = 2;
 
 fn wanted() -> Result<Wanted, String> {
-    let mut wanted = Wanted { from: 1, seeds: 300, trace: false, desks: false, scenarios: Vec::new() };
+    let mut wanted =
+        Wanted { from: 1, seeds: 300, trace: false, desks: false, rides: None, scenarios: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || {
@@ -35,6 +38,8 @@ fn wanted() -> Result<Wanted, String> {
             "--seed" => (wanted.from, wanted.seeds) = (number()?, 1),
             "--trace" => wanted.trace = true,
             "--desks" => wanted.desks = true,
+            "--rides" => wanted.rides = wanted.rides.or(Some(Crowd::Small)),
+            "--full" => wanted.rides = Some(Crowd::Full),
             "--scenario" => {
                 let name = words.next().ok_or("--scenario needs a name")?;
                 let found = NAMED.iter().filter(|named| name == "all" || named.name.starts_with(&name));
@@ -83,6 +88,9 @@ fn main() -> ExitCode {
     if wanted.desks {
         return if many_desks(&wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
+    if let Some(crowd) = wanted.rides {
+        return if many_rides(&wanted, crowd) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     if wanted.scenarios.is_empty() {
         return if many(None, &wanted) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
@@ -109,6 +117,34 @@ fn many_desks(wanted: &Wanted) -> bool {
     }
     summary(&total, wanted.seeds, began);
     println!("sessions given {given}, {failed} failures");
+    failed == 0
+}
+
+/// The same, of worlds of rides.
+fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
+    let (began, mut total, mut failed) = (Instant::now(), Tally::default(), 0);
+    let (mut matched, mut arrived, mut paid, mut cancelled) = (0, 0, 0, 0);
+    for seed in wanted.from..wanted.from + wanted.seeds {
+        match run_rides(seed, crowd, wanted.trace) {
+            Ok(ridden) => {
+                matched += ridden.matched;
+                arrived += ridden.arrived;
+                paid += ridden.paid;
+                cancelled += ridden.cancelled;
+                total.add(&ridden.tally);
+            }
+            Err(error) => {
+                failed += 1;
+                let full = if crowd == Crowd::Full { "--full " } else { "" };
+                println!("FAILED   seed {seed}: {error}");
+                println!("  replay   cargo xtask sim --rides {full}--seed {seed} --trace");
+            }
+        }
+    }
+    summary(&total, wanted.seeds, began);
+    println!(
+        "rides {matched}, at their end {arrived}, paid {paid}, cancelled {cancelled}, {failed} failures"
+    );
     failed == 0
 }
 

@@ -154,6 +154,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat::new(unhurried())), rules)
+        .with("rides", app::host(rides::Rides::new(scenario.rides.clone())), rules)
         .with("scores", app::host(scores::Scores::default()), rules)
         .with("support", app::host(support::Support::new(small_departments())), rules)
         .with("probe", app::host(probe), rules)

@@ -129,6 +129,8 @@ pub struct Scenario {
     pub asks: bool,
     /// Every node follows the system's room.
     pub system: bool,
+    /// By what rides go.
+    pub rides: rides::Rules,
 
     // The network between clients and nodes.
     pub network_delay: Duration,
@@ -211,6 +213,7 @@ impl Scenario {
             retention_records: 1_000_000,
             asks: false,
             system: false,
+            rides: rides::Rules::default(),
             network_delay: Duration::from_millis(2),
             split: 0,
             cuts: 0,

@@ -18,6 +18,7 @@
 //! ana <- {"type":"room_info", …}      the next message that has at least this; `*` is anything, `$x` is kept
 //! ana <- #1..60 {"id":"m#", …}        each of them, in this order
 //! ana <- within 200 ms {"type":…}     the same, and no later than that
+//! ana -> {"room":"rides:ride:$x", …} (what was kept, also at the end of a text)
 //! ana <- not {"type":"user_left"}     no such message among the unread, now or within a second
 //! ana <- nothing                      no message at all within a second
 //! ana <- closed 4410                  what ana's side learns; without a number: nothing but the end
@@ -26,6 +27,7 @@
 //! ana is revoked                      (every token of this user that was made until now)
 //! the log names $x                    a failure of ours was put down under the reference that ana was told
 //! the log says Recovered from …       a line of the log has these words
+//! a back end says ride_pickup to rides:driver:dan {…}        (the same, with a word of the room's app)
 //! a back end publishes to user:bo {"text":…}        (by an API key, at the first node)
 //! a back end announces {"text":…}                   (with system 1: every node follows the system's room)
 //! ---- 5 s
@@ -153,10 +155,13 @@ impl<S: Stage> Play<S> {
     /// What was kept under a name stands in its place.
     fn filled(&self, value: Value) -> Value {
         match value {
-            Value::String(text) => match text.strip_prefix('$').and_then(|name| self.kept.get(name)) {
-                Some(kept) => kept.clone(),
-                None => Value::String(text),
-            },
+            Value::String(text) => {
+                match text.split_once('$').map(|(front, name)| (front, self.kept.get(name))) {
+                    Some(("", Some(kept))) => kept.clone(),
+                    Some((front, Some(Value::String(kept)))) => Value::String(format!("{front}{kept}")),
+                    _ => Value::String(text),
+                }
+            }
             Value::Array(items) => Value::Array(items.into_iter().map(|item| self.filled(item)).collect()),
             Value::Object(fields) => {
                 Value::Object(fields.into_iter().map(|(key, value)| (key, self.filled(value))).collect())

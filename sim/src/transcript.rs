@@ -60,6 +60,10 @@ fn set(scenario: &mut Scenario, change: &str) -> Result<(), String> {
         "ring_records" => scenario.ring_records = number,
         "snapshot_records" => scenario.snapshot_records = number as u64,
         "system" => scenario.system = number == 1,
+        "fleet" => {
+            scenario.rides.authority =
+                if number == 1 { rides::Authority::Fleet } else { rides::Authority::Kulkul }
+        }
         "retention_records" => scenario.retention_records = number as u64,
         other => return Err(format!("a world knows no {other}")),
     }
@@ -194,6 +198,14 @@ impl Simulated {
         };
         if let Some(payload) = asked.strip_prefix("announces ") {
             self.world.call(0, 0, "orders", RoomId::system(), publish("announce", payload));
+            return Ok(());
+        }
+        if let Some((kind, to)) = asked.strip_prefix("says ").and_then(|said| said.split_once(" to ")) {
+            let (room, payload) = to.split_once(' ').ok_or("says what to whom?")?;
+            let room = RoomId::from_full(room).ok_or("an app and a name")?;
+            let payload = Payload::copy_from_slice(payload.as_bytes());
+            let wish = Wish::Publish { kind: kind.to_owned().into(), payload, id: None };
+            self.world.call(0, 0, "orders", room, wish);
             return Ok(());
         }
         let to = asked.strip_prefix("publishes to ").and_then(|rest| rest.split_once(' '));

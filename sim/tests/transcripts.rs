@@ -220,6 +220,36 @@ fn of_two_who_say_the_same_raid_at_once_one_has_made_it() {
 }
 
 #[test]
+fn a_ride_from_the_beacon_to_the_receipt_in_the_order_in_which_both_are_told() {
+    check("rides");
+}
+
+#[test]
+fn drivers_are_asked_by_their_distance_and_whoever_has_one_is_asked_no_more() {
+    check("rides_offers");
+}
+
+#[test]
+fn rides_are_cancelled_and_cost_what_they_cost() {
+    check("rides_cancel");
+}
+
+#[test]
+fn a_payment_that_was_refused_is_tried_again_and_holds_nobody() {
+    check("rides_payment");
+}
+
+#[test]
+fn who_returns_in_the_middle_of_a_ride_has_it_in_the_first_frame() {
+    check("rides_return");
+}
+
+#[test]
+fn where_a_fleet_decides_nothing_is_matched_here() {
+    check("rides_fleet");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

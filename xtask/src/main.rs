@@ -40,6 +40,7 @@ cargo xtask <chore>
   test             check, every test, the simulator; what a change must pass
   sim [args]       the simulator: --seeds N for many, --seed S to replay one, --trace for all that happens in it
                    --scenario NAME for a world that has a name, `all` for each of them; --list says which there are
+                   --desks and --rides [--full] for worlds of support and of rides
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         Redis, NATS and Kafka for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx

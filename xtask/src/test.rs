@@ -10,7 +10,7 @@ use crate::faults;
 use crate::fuzz;
 use crate::interop;
 use crate::pages;
-use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_SCENARIO_SEEDS, SIM_SEEDS};
+use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_RIDES_SEEDS, SIM_SCENARIO_SEEDS, SIM_SEEDS};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
 use crate::suites;
@@ -34,6 +34,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("scenarios", |_| {
         simulator(root, &["--scenario", "all", "--seeds", &SIM_SCENARIO_SEEDS.to_string()])
     });
+    steps.run("rides", |_| simulator(root, &["--rides", "--seeds", &SIM_RIDES_SEEDS.to_string()]));
     steps.end()
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Furniture {
     pub notices: bool,
     pub chat: config::Chat,
     pub support: config::Support,
+    pub rides: config::Rides,
     /// Messages of chat leave for a broker, too.
     pub outward: bool,
     pub outward_changes: bool,
@@ -62,12 +63,16 @@ impl Furnish for Furniture {
         };
         // Who watches a match is nobody's news.
         let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
+        // In a person's room is that person alone.
+        let rides =
+            Rules { notices: false, retention_records: self.rides.retention_records, ..Rules::default() };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
+            .with("rides", app::host(rides::Rides::new(self.rides.rules.clone())), rides)
             .with("scores", app::host(scores::Scores::default()), scores)
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
@@ -141,8 +146,10 @@ mod tests {
         let chat = listed(chat::Chat::default().words());
         let user = listed(inbox::Inbox.words());
         let support = listed(support::Support::default().words());
+        let rides = listed(rides::Rides::default().words());
         let scores = listed(scores::Scores::default().words());
-        let apps = [("chat", chat), ("scores", scores), ("support", support), ("user", user)];
+        let apps =
+            [("chat", chat), ("rides", rides), ("scores", scores), ("support", support), ("user", user)];
         assert_eq!(golden, apps.map(|(app, words)| (app.to_owned(), words)).into());
     }
 }

@@ -69,6 +69,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         notices: settings.presence_notices,
         chat: settings.chat.clone(),
         support: settings.support.clone(),
+        rides: settings.rides.clone(),
         outward: settings
             .redis_bridge
             .as_ref()

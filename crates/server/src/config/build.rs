@@ -14,7 +14,7 @@ use super::typed::{
     ApiKey, Auth, Authorizer, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Limits, Log,
     LogFormat, Mount, MountAuth, Nats, Proof, Redis, Side, Signing, Speaks, Tls, Typed, WebSocket,
 };
-use super::{bridges, kafka, support};
+use super::{bridges, kafka, rides, support};
 use crate::options::{self, Engine};
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -42,6 +42,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         presence_notices: top.get("presence_notices"),
         chat: chat(settings),
         support: support::support(settings),
+        rides: rides::rides(settings),
         redis_bridge: bridges::redis(top),
         kafka_bridge: kafka::typed(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },

@@ -15,6 +15,7 @@ mod mounts;
 mod nearest;
 #[cfg(test)]
 mod page;
+mod rides;
 mod rows;
 pub(crate) mod schema;
 mod settings;
@@ -32,6 +33,7 @@ use kind::Value;
 
 pub(crate) use changes::Changes;
 pub(crate) use fault::{Faults, Place};
+pub(crate) use rides::Rides;
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use support::Support;
 pub(crate) use typed::{

@@ -27,6 +27,7 @@ pub(crate) struct Typed {
     pub presence_notices: bool,
     pub chat: Chat,
     pub support: super::Support,
+    pub rides: super::Rides,
     pub redis_bridge: Option<RedisBridge>,
     pub kafka_bridge: Option<KafkaBridge>,
     pub log: Log,

@@ -1,0 +1,195 @@
+//! A driver, `rides:driver:{id}`: whether they are in the pool, who asks for them, and the one match that has them. Whatever others
+//! believe, only this room's log says whose the driver is.
+
+mod duties;
+mod records;
+mod state;
+mod steps;
+mod told;
+
+use app::{Action, Decision, Draft, Fields, Room};
+use serde_json::json;
+use vocabulary::{Caller, Code, Now, Refusal, Touched};
+
+use crate::content::{self, invalid};
+use crate::meter::Spot;
+use crate::proposal::{Proposal, Reason, Standing};
+use crate::rules::Rules;
+use crate::standing::{Side, Who};
+use crate::trip::Trip;
+use crate::wire::{NAME_CHARS_MAX, clipped, told_point, written};
+use records::{self as kinds};
+
+pub(crate) use duties::due;
+pub(crate) use state::Driver;
+pub(crate) use steps::{BEHIND_MS, IsMatched, Speaks, steps};
+pub(crate) use told::{shown, view};
+
+/// Of less than this a pool of drivers a kilometre around makes nothing.
+const MOVED_MM: i64 = 25_000;
+
+pub(crate) fn withdrawn(proposal: &Proposal, reason: Reason, tell: bool) -> Draft {
+    let body = kinds::Withdrawn { proposal: proposal.clone(), reason, tell, unseen: false, answers: None };
+    Draft { kind: kinds::WITHDRAWN, body: written(&body), touches: Touched::NOBODY }
+}
+
+/// Nobody is asked for any more by those who asked.
+fn all_withdrawn<'a>(
+    driver: &'a Driver,
+    but: Option<&'a str>,
+    reason: Reason,
+) -> impl Iterator<Item = Draft> + 'a {
+    let others = driver.offers.iter().filter(move |(id, _)| Some(id.as_str()) != but);
+    others.map(move |(_, offer)| withdrawn(&offer.proposal, reason, true))
+}
+
+pub(crate) fn decide(
+    rules: &Rules,
+    now: Now,
+    room: Room<'_, Driver>,
+    caller: &Caller,
+    action: Action<'_>,
+) -> Result<Decision, Refusal> {
+    let driver = room.state;
+    match caller {
+        Caller::Outcome { step, result } => return Ok(steps::answered(driver, step, result)),
+        Caller::Duty { name, .. } => return Ok(duties::decide(rules, now, &room, name)),
+        Caller::Step(step) => return steps::heard(now, driver, step, action),
+        _ => {}
+    }
+    let who = Who::of(caller);
+    who.must_be(Side::Driver, driver.id())?;
+    let fields = Fields::of(action.payload)?;
+    let asking = Asking { now, driver, who };
+    match action.kind {
+        "beacon_update" => asking.beacon(&fields),
+        "location_update" => asking.moves(&fields),
+        "match_confirm" => asking.confirm(&fields),
+        "match_cancel" => asking.cancel_match(&fields),
+        "ride_cancel" => asking.cancel_ride(&fields),
+        "get_state" => Ok(Decision::reply(view(driver))),
+        kind => Err(Refusal::new(
+            Code::UnknownType,
+            format!(
+                "unknown message type: {kind} (a driver's room knows beacon_update, location_update, match_confirm, match_cancel, ride_cancel and get_state)"
+            ),
+        )),
+    }
+}
+
+struct Asking<'a> {
+    now: Now,
+    driver: &'a Driver,
+    who: Who<'a>,
+}
+
+impl Asking<'_> {
+    fn beacon(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let is_active =
+            fields.truth("is_active")?.ok_or_else(|| invalid("is_active is required: true or false"))?;
+        let point = content::point(fields)?;
+        let at = self.now.wall.0;
+        let spot = point.map(|point| Spot { point, at });
+        let driver = self.driver;
+        let name = match self.who.person() {
+            Some(person) => clipped(&person.name, NAME_CHARS_MAX),
+            None if driver.name.is_empty() => driver.id().to_owned(),
+            None => driver.name.clone(),
+        };
+        let known = spot.or(driver.spot).map(|spot| told_point(spot.point));
+        let mut reply = json!({"is_active": is_active});
+        if let Some(known) = known {
+            (reply["latitude"], reply["longitude"]) = (known["latitude"].clone(), known["longitude"].clone());
+        }
+        let reply = written(&reply);
+        let stands = driver.on == is_active && driver.name == name && !driver.gone;
+        let is_there = point.is_none_or(|point| driver.spot.is_some_and(|spot| spot.point == point));
+        if stands && is_there {
+            return Ok(Decision::reply(reply));
+        }
+        let body = kinds::Beacon { is_active, name, spot };
+        let mut decision = Decision::record(kinds::BEACON, written(&body));
+        if !is_active {
+            decision.records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
+        }
+        Ok(decision.with_reply(reply))
+    }
+
+    fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let spot = content::spot(self.now, fields)?;
+        if let Some(trip) = self.driver.claim() {
+            return Ok(trip.passed(spot));
+        }
+        let is_near = |known: Spot| known.point.millimetres_to(spot.point) < MOVED_MM;
+        if self.driver.spot.is_some_and(is_near) {
+            return Ok(Decision::nothing());
+        }
+        // In the order of arrival: of two places of a driver who waits the pool needs the newest that we heard.
+        let spot = Spot { at: self.now.wall.0, ..spot };
+        Ok(Decision::record(kinds::MOVED, written(&kinds::Moved { spot })))
+    }
+
+    /// What is known of a match by its name. Of one that is none of this driver's nothing is said.
+    fn known(&self, fields: &Fields<'_>) -> Result<Known<'_>, Refusal> {
+        let id = content::required(fields, "match_id")?;
+        if let Some(trip) = self.driver.claim().filter(|trip| trip.is(&id)) {
+            return Ok(Known::Claim(trip));
+        }
+        match self.driver.offers.get(&id) {
+            Some(offer) => Ok(Known::Offer(offer)),
+            None if self.driver.is_over(&id) => Err(invalid("match_id is of a match that is over")),
+            None => Err(Refusal::unauthorized()),
+        }
+    }
+
+    fn confirm(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let known = self.known(fields)?;
+        match (known, content::accepted(fields)?) {
+            (Known::Claim(trip), true) => {
+                Ok(Decision::reply(written(&trip.proposal.told(Standing::Accepted))))
+            }
+            (Known::Claim(_), false) => {
+                Err(invalid("accepted: the match is made; ride_cancel ends the ride"))
+            }
+            (Known::Offer(offer), false) => Ok(rejected(&offer.proposal)),
+            (Known::Offer(offer), true) => {
+                let reply = written(&offer.proposal.told(Standing::DriverConfirmed));
+                if offer.confirmed {
+                    return Ok(Decision::reply(reply));
+                }
+                if self.now.wall.0 > offer.proposal.until {
+                    return Err(invalid("match_id is of a match that has expired"));
+                }
+                let body = kinds::Matched { proposal: offer.proposal.clone() };
+                Ok(Decision::record(kinds::CONFIRMED, written(&body)).with_reply(reply))
+            }
+        }
+    }
+
+    fn cancel_match(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        match self.known(fields)? {
+            Known::Claim(trip) => Ok(trip.cancelled(content::reason(fields)?)),
+            Known::Offer(offer) => Ok(rejected(&offer.proposal)),
+        }
+    }
+
+    fn cancel_ride(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let id = content::required(fields, "ride_id")?;
+        match self.driver.claim().filter(|trip| trip.is(&id)) {
+            Some(trip) => Ok(trip.cancelled(content::reason(fields)?)),
+            None if self.driver.is_over(&id) => Err(invalid("ride_id is of a ride that is over")),
+            None => Err(Refusal::unauthorized()),
+        }
+    }
+}
+
+enum Known<'a> {
+    Offer(&'a state::Offer),
+    Claim(&'a Trip),
+}
+
+fn rejected(proposal: &Proposal) -> Decision {
+    let records = vec![withdrawn(proposal, Reason::DriverRejected, true)];
+    let reply = written(&proposal.told(Standing::Rejected));
+    Decision { records, ..Decision::nothing() }.with_reply(reply)
+}

@@ -1,0 +1,113 @@
+//! What a ride has both people's rooms told, what those tell it, and what they answer.
+
+use app::{Action, Decision, Room, Step};
+use serde::Deserialize;
+use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId};
+
+use super::records::{self as kinds};
+use super::state::{Course, Ride};
+use super::{Asking, no_ride, told};
+use crate::driver::BEHIND_MS;
+use crate::rules::Rules;
+use crate::standing::Side;
+use crate::telling::Answered;
+use crate::trip::{Begins, Passes};
+use crate::wire::{read, written};
+
+/// To each side one word after the other: none is left out, none overtakes another.
+pub(crate) fn steps(ride: &Ride) -> Vec<Step> {
+    let void = ride.void.iter().map(|(name, word)| Step {
+        position: word.position,
+        number: word.number,
+        room: RoomId::new(ride.room.app(), name),
+        kind: "ride".into(),
+        payload: written(&told::lost(ride, word.position)),
+    });
+    let Some(course) = &ride.course else { return void.collect() };
+    let words = Side::BOTH.into_iter().filter_map(|side| {
+        let word = course.untold(side).front()?;
+        let room = RoomId::new(ride.room.app(), &side.room(course.party(side)));
+        let (position, number) = (word.position, word.number);
+        Some(Step { position, number, room, kind: "ride".into(), payload: written(&word.told) })
+    });
+    void.chain(words).collect()
+}
+
+pub(super) fn answered(ride: &Ride, step: &StepId, result: &Result<Payload, Refusal>) -> Decision {
+    let answered = Answered::of(step);
+    let course = ride.course.iter().flat_map(|course| Side::BOTH.map(|side| course.untold(side).front()));
+    let is_front = course.flatten().any(|word| (word.position, word.number) == (step.position, step.number))
+        || ride.void.values().any(|word| *word == answered);
+    match result {
+        Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
+        _ if is_front => {
+            let body = kinds::Heard { answered };
+            Decision::record(kinds::TOLD, written(&body))
+        }
+        _ => Decision::nothing(),
+    }
+}
+
+/// Whose room a step comes from, of the two.
+fn side_of(course: &Course, step: &StepId) -> Result<Side, Refusal> {
+    let is = |side: &Side| side.room(course.party(*side)) == step.saga.name();
+    Side::BOTH.into_iter().find(is).ok_or_else(Refusal::unauthorized)
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    reason: Option<String>,
+}
+
+pub(super) fn heard(
+    rules: &Rules,
+    now: Now,
+    room: &Room<'_, Ride>,
+    step: &StepId,
+    action: Action<'_>,
+) -> Result<Decision, Refusal> {
+    let ride = room.state;
+    let unread = || Refusal::new(Code::InvalidPayload, "a ride hears people's rooms as they speak");
+    if action.kind == "begin" {
+        let begins: Begins = read(action.payload).ok_or_else(unread)?;
+        return begun(ride, step, &begins, action.payload);
+    }
+    let side = ride.course.as_ref().map(|course| side_of(course, step));
+    let (Some(course), Some(Ok(side))) = (&ride.course, side) else {
+        // As a record, so that a node that is behind cannot say so.
+        let body = kinds::Void { room: step.saga.name().to_owned() };
+        let void = Decision::record(kinds::VOID, written(&body));
+        return if action.kind == "cancel" { Ok(void) } else { Err(no_ride()) };
+    };
+    let room = Room { id: room.id, state: ride, presence: room.presence, soft: room.soft, subject: None };
+    let asking = Asking { rules, now, room, course };
+    match action.kind {
+        "fixes" => {
+            let Passes { as_of, spots } = read(action.payload).ok_or_else(unread)?;
+            if ride.newest < as_of {
+                return Err(Refusal::busy(BEHIND_MS));
+            }
+            Ok(asking.passes(side, &spots))
+        }
+        "cancel" => {
+            let Wish { reason } = read(action.payload).ok_or_else(unread)?;
+            asking.cancels(Some(side), reason)
+        }
+        kind => Err(Refusal::new(Code::UnknownType, format!("a ride takes no {kind} from a room"))),
+    }
+}
+
+/// Only the room of the passenger whom the match is of, and once.
+fn begun(ride: &Ride, step: &StepId, begins: &Begins, body: &Payload) -> Result<Decision, Refusal> {
+    let proposal = &begins.proposal;
+    let is_theirs = Side::Passenger.room(&proposal.passenger.id) == step.saga.name();
+    if !is_theirs || proposal.match_id != ride.id() {
+        return Err(Refusal::unauthorized());
+    }
+    match &ride.course {
+        None if ride.is_void => Err(Refusal::new(Code::App("VOID"), "the ride was ended before it began")),
+        None => Ok(Decision::record(kinds::BEGAN, body.clone())),
+        Some(course) if course.proposal == *proposal => Ok(Decision::nothing()),
+        Some(_) => Err(Refusal::new(Code::App("EXISTS"), "the ride is another's")),
+    }
+}

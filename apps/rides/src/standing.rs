@@ -1,0 +1,63 @@
+//! Who somebody is here, by their token alone. It compares rooms by nothing but the id in their name.
+
+use vocabulary::{Caller, Person, Refusal};
+
+/// A caller, as these rooms see one. Whoever's token does not say `driver` is a passenger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who<'a> {
+    Driver(&'a Person),
+    Passenger(&'a Person),
+    /// An API key or a broker: it speaks for whomever the room is about.
+    Backend,
+}
+
+/// The two sides of a ride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Driver,
+    Passenger,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Side; 2] = [Side::Driver, Side::Passenger];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Side::Driver => "driver",
+            Side::Passenger => "passenger",
+        }
+    }
+
+    pub(crate) fn room(self, id: &str) -> String {
+        format!("{}:{id}", self.name())
+    }
+}
+
+impl<'a> Who<'a> {
+    pub(crate) fn of(caller: &'a Caller) -> Who<'a> {
+        match caller.user() {
+            None => Who::Backend,
+            Some(user) if user.role.as_deref() == Some("driver") => Who::Driver(&user.person),
+            Some(user) => Who::Passenger(&user.person),
+        }
+    }
+
+    pub(crate) fn person(self) -> Option<&'a Person> {
+        match self {
+            Who::Driver(person) | Who::Passenger(person) => Some(person),
+            Who::Backend => None,
+        }
+    }
+
+    /// Whose room it is, in the role that it is for; or a back end. Anybody else learns nothing, not even whether there is one.
+    pub(crate) fn must_be(self, side: Side, id: &str) -> Result<(), Refusal> {
+        let is = match (self, side) {
+            (Who::Backend, _) => true,
+            (Who::Driver(person), Side::Driver) | (Who::Passenger(person), Side::Passenger) => {
+                person.id.as_str() == id
+            }
+            _ => false,
+        };
+        if is { Ok(()) } else { Err(Refusal::unauthorized()) }
+    }
+}

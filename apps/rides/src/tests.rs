@@ -1,0 +1,12 @@
+//! What the rooms of this app do, as rows and dialogues on a table.
+
+mod bounds;
+mod defects;
+mod fleet;
+mod matching;
+mod paying;
+mod people;
+mod riding;
+mod stories;
+mod storms;
+mod world;
