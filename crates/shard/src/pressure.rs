@@ -11,7 +11,7 @@ pub enum Pressure {
     NoNewcomers,
     /// Signals are dropped.
     NoSignals,
-    /// The newest states are dropped too.
+    /// The newest of what is in no log, such as who is here, is dropped too.
     NoLatest,
     /// Whoever is slow holds less, and goes on from the log.
     Tight,

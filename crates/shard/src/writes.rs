@@ -123,3 +123,27 @@ impl Writes {
         counts.too_slow += self.too_slow;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use session::Who;
+    use vocabulary::{Now, ShardId};
+
+    use super::*;
+    use crate::framing::{Opening, Stream, Wire};
+
+    #[test]
+    fn the_newest_of_a_log_is_kept_where_other_newest_words_are_shed() {
+        let (limits, state) = (Limits::default(), Class::Latest(0));
+        let mut writes = Writes::new(&limits);
+        writes.pressure = Pressure::NoLatest;
+        let wire = Wire::Events(Stream::new(Opening::default()));
+        let mut to = Connection::new(Now::default(), 1, (Who::Stranger, 0), wire, None, &limits);
+        let id = ConnectionId { shard: ShardId(0), slot: 0, generation: 1 };
+        let frame = || Frame::from(&b"state"[..]);
+        assert_eq!(writes.queue(id, &mut to, frame(), state), Pushed::Dropped);
+        assert!(to.outbox.is_empty());
+        assert_eq!(writes.queue_kept(id, &mut to, frame(), 1, state), Pushed::Queued);
+        assert!(!to.outbox.is_empty());
+    }
+}
