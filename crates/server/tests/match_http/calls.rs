@@ -268,6 +268,13 @@ fn a_match_that_nobody_made_is_not_found_by_any_call_and_not_made_by_asking() {
     assert_eq!(says(&server, &vera, "GET /api/matches/nobodys/audit", &Value::Null).status, 404);
     assert_eq!(call(&server, "HEAD /api/matches/nobodys/events", &[], "").status, 404);
     assert_eq!(get(&server, "/api/matches").json(), json!({"matches": [], "count": 0, "next": null}));
+    let sam = format!("Bearer {}", scorers(&server));
+    let fields = [("Authorization", &*sam), ("If-None-Match", "*")];
+    assert_eq!(
+        call(&server, "GET /api/matches/zzz", &fields, "").status,
+        404,
+        "nothing of it has been unchanged"
+    );
 }
 
 /// Of a match that the list does not hear of: nothing but what is said here is in its log.
