@@ -80,7 +80,7 @@ test('kill -9 of the server while two people talk loses nothing and repeats noth
     if (round === 1) await ana.shoots('killed');
     await server.run();
     for (const person of [ana, bo]) {
-      await person.page.click('#banner-do').catch(() => {});
+      await person.comesBack();
       await person.isConnected();
       await person.hears(`Ana ${round}.10.`);
       await person.hears(`Bo ${round}.10.`);

@@ -72,6 +72,11 @@ export class Person {
     return this.sees('#status', 'Connected');
   }
 
+  /** By the banner, if it is still there: whoever was asked to wait may have come back alone. */
+  comesBack() {
+    return this.page.evaluate(() => document.querySelector('#banner:not([hidden]) #banner-do')?.click());
+  }
+
   /** Until it is shown. @param {string} selector @param {string | RegExp} [text] */
   sees(selector, text) {
     return this.page.locator(selector, text === undefined ? {} : { hasText: text }).locator('visible=true').first().waitFor();

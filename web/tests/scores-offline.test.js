@@ -69,7 +69,7 @@ test('kill -9 of the server while one scores loses no raid and scores none twice
     if (raid === 3) await server.kill();
     if (raid === 6) {
       await server.run();
-      await sam.page.click('#banner-do').catch(() => {});
+      await sam.comesBack();
     }
     await sam.sees('#turn', `Raid ${raid + 1}:`);
     await sam.scores({ raider: `${sides[raid % 2]}0${1 + (raid % 3)}` });
@@ -98,7 +98,7 @@ test('who scored a raid that somebody else has scored too is shown both, and say
   await kim.scores({ raider: 'b03' });
   await kim.sees('#turn', 'Raid 3');
   way.mend();
-  await sam.page.click('#banner-do').catch(() => {});
+  await sam.comesBack();
   await sam.sees('#conflict', 'Raid 1 was scored by somebody else, too');
   await sam.sees('#conflict', 'Wayan touches Agung.');
   await sam.sees('#conflict', 'Wayan touches Agung and Ayu.');
@@ -130,7 +130,7 @@ test('the same raid scored by two is one raid, and nobody is asked', async () =>
   for (const one of [sam, kim]) await one.scores({ raider: 'a01', meets: ['b01'] });
   await kim.reads(1, 0);
   way.mend();
-  await sam.page.click('#banner-do').catch(() => {});
+  await sam.comesBack();
   await sam.sees('.toast', 'Raid 1 stands already, as you have it.');
   await sam.reads(1, 0);
   await sam.misses('#waits');
@@ -152,7 +152,7 @@ test('what the rules do not allow is said, and what waits behind it goes on', as
   await played.says('start_half');
   await played.says('substitute', { team: 'A', outId: 'a01', inId: 'a08' });
   way.mend();
-  await sam.page.click('#banner-do').catch(() => {});
+  await sam.comesBack();
   await sam.sees('#refused', 'The rules do not allow it: Wayan is not on the mat.');
   await sam.page.click('#drop');
   await sam.misses('#refused');

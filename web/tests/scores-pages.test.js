@@ -242,7 +242,7 @@ test('a viewer who was away is shown all that happened, and a match that is not 
   await server.run();
   await played.says('raid', { raiderId: 'a01', touchedIds: ['b01'] });
   await played.says('card', { playerId: 'b02', card: 'green' });
-  await viewer.page.click('#banner-do').catch(() => {});
+  await viewer.comesBack();
   await viewer.reads(1, 0);
   await viewer.misses('#banner');
   await viewer.sees('#story .happened', 'Wayan touches Agung.');

@@ -86,7 +86,7 @@ test('the server is killed and comes back: so does the desk, on duty, with its c
   await ada.shoots('desk-cut');
   await ada.sees('#banner-fate', 'You are off duty by now');
   await server.run();
-  await ada.page.click('#banner-do').catch(() => {});
+  await ada.comesBack();
   await ada.isConnected();
   await ada.misses('#banner');
   assert.equal(await ada.page.inputValue('#say'), 'A draft');

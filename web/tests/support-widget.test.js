@@ -231,7 +231,7 @@ test('kill -9 of the server in the middle loses nothing and repeats nothing', as
   assert.match((await cy.kept()).draft, /Said 6\n\nSaid 7\n\nSaid 8$/);
   await cy.frame().evaluate(() => document.querySelector('#say').dispatchEvent(new Event('input')));
   await server.run();
-  await cy.at('#banner-do').click().catch(() => {});
+  await cy.comesBack();
   await cy.loses('.pending');
   await cy.loses('#banner');
   assert.deepEqual(await cy.said(), all);

@@ -35,6 +35,10 @@ export class Visitor extends Person {
     return this.until(async () => !(await this.at(selector, text).isVisible()), `${selector} ${text ?? ''} is still there`);
   }
 
+  comesBack() {
+    return this.frame().evaluate(() => document.querySelector('#banner:not([hidden]) #banner-do')?.click());
+  }
+
   async opensWindow() {
     await this.launcher.click();
     await this.finds('#begin, #talk');
