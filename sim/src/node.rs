@@ -202,6 +202,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         pace: shard::Pace::default(),
         joins_inbox,
         one_room: false,
+        own_room: None,
         one_per_user: None,
     };
     let mounts = vec![

@@ -178,7 +178,7 @@ impl Shard {
         let mut fell_behind: Vec<(ConnectionId, Position)> = Vec::new();
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).filter_map(|ack| ack.to.asker.connection()).collect();
-        let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
+        let Shard { locals, connections, mounts, pen, writes, wants_pages, leads, counts, .. } = self;
         let mut told = 0;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
@@ -196,6 +196,15 @@ impl Shard {
                 told += 1;
                 let mount = &mounts[usize::from(connection.mount)];
                 let kind = (member.audience, member.format);
+                if mount.own_room.is_some() {
+                    let name = spelled(room, member.format.full_name);
+                    let lead = |news: &RecordNews| {
+                        let shown = sight(&news.sights, member.audience)?;
+                        let item = Item::Record { room: name, shown, position: news.position, at: news.at };
+                        mount.leads(connection, &item)
+                    };
+                    leads.extend(records.iter().filter_map(lead).map(|lead| (id, lead)));
+                }
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
                     Some(at) => &rows[at].1,
                     None => {

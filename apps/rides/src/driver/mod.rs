@@ -108,11 +108,14 @@ impl Asking<'_> {
             return Ok(Decision::reply(reply));
         }
         let body = kinds::Beacon { is_active, name, spot };
-        let mut decision = Decision::record(kinds::BEACON, written(&body));
+        let switched = Decision::record(kinds::BEACON, written(&body)).records;
+        // The last of them is the answer.
+        let mut records: Vec<Draft> = Vec::new();
         if !is_active {
-            decision.records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
+            records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
         }
-        Ok(decision.with_reply(reply))
+        records.extend(switched);
+        Ok(Decision { records, ..Decision::nothing() }.with_reply(reply))
     }
 
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
