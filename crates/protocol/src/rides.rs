@@ -151,9 +151,8 @@ impl Hearing<'_> {
             _ => {}
         }
         let known = WORDS.iter().find(|(written, _, _)| *written == kind);
-        let known = known.and_then(|(_, name, place)| {
-            Some(((self.names.word)(self.own.app(), name)?, *place))
-        });
+        let known =
+            known.and_then(|(_, name, place)| Some(((self.names.word)(self.own.app(), name)?, *place)));
         let Some((word, place)) = known else {
             let text = format!("unknown message type: {}", clip(kind));
             return Err(self.misheard(Code::UnknownType, text));
@@ -181,9 +180,7 @@ impl Hearing<'_> {
             Place::Own => Ok(self.own.clone()),
             Place::Driver => Ok(self.of_person("driver")),
             Place::Passenger => Ok(self.of_person("passenger")),
-            Place::Ride => {
-                self.ride()?.ok_or_else(|| self.invalid("ride_id is required: the id of a ride"))
-            }
+            Place::Ride => self.ride()?.ok_or_else(|| self.invalid("ride_id is required: the id of a ride")),
             Place::RideIfNamed => Ok(self.ride()?.unwrap_or_else(|| self.own.clone())),
         }
     }

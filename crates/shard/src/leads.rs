@@ -54,7 +54,9 @@ impl Shard {
             let rooms = connection.subscriptions.iter().map(|subscription| &subscription.room);
             let led: Vec<RoomId> = rooms.filter(|room| Some(*room) != own).cloned().collect();
             let stays = into.as_ref().is_some_and(|room| led.contains(room));
-            let may = into.as_ref().is_some_and(|room| connection.user.as_ref().is_some_and(|user| user.may_enter(room)));
+            let may = into
+                .as_ref()
+                .is_some_and(|room| connection.user.as_ref().is_some_and(|user| user.may_enter(room)));
             for room in led {
                 if into.as_ref() != Some(&room) && out_of.as_ref().is_none_or(|out_of| *out_of == room) {
                     self.left(now, id, room, Tag::default());

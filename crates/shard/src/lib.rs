@@ -35,9 +35,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::{Answer, Asked};
+use protocol::Lead;
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
-use protocol::Lead;
 use vocabulary::{
     Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now,
     Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,

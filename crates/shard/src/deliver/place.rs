@@ -144,7 +144,9 @@ impl Shard {
         let name = spelled(&page.room, format.full_name);
         let at = now.wall;
         match &page.verdict {
-            Verdict::Gap(view) => self.send_and_heed(id, &Item::Gap { room: name, view, upto: page.upto, at }),
+            Verdict::Gap(view) => {
+                self.send_and_heed(id, &Item::Gap { room: name, view, upto: page.upto, at })
+            }
             Verdict::Reset(view) => {
                 self.send_and_heed(id, &Item::Reset { room: name, view, upto: page.upto, at });
             }
