@@ -209,6 +209,12 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         mount(Box::new(protocol::RoomsProtocol), false),
         // By which transcripts alone come.
         mount(Box::new(protocol::HubProtocol), true),
+        Mount {
+            app: "rides".into(),
+            own_room: Some(rides::own_room),
+            one_per_user: Some("/rides/ws".into()),
+            ..mount(Box::new(protocol::RideProtocol), false)
+        },
     ];
     let (join, publish) = (scenario.asks, scenario.asks);
     let asks = Asks { connect: false, join, publish, rooms: vec!["*".into()] };

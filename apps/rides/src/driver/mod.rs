@@ -108,14 +108,11 @@ impl Asking<'_> {
             return Ok(Decision::reply(reply));
         }
         let body = kinds::Beacon { is_active, name, spot };
-        let switched = Decision::record(kinds::BEACON, written(&body)).records;
-        // The last of them is the answer.
-        let mut records: Vec<Draft> = Vec::new();
+        let mut decision = Decision::record(kinds::BEACON, written(&body));
         if !is_active {
-            records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
+            decision.records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
         }
-        records.extend(switched);
-        Ok(Decision { records, ..Decision::nothing() }.with_reply(reply))
+        Ok(decision.with_reply(reply))
     }
 
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
