@@ -1,4 +1,4 @@
-//! docs/protocol.md, docs/hub.md, docs/livechat.md and docs/matches.md against the code: a page that a client is written from must not be wrong.
+//! docs/protocol.md, docs/hub.md, docs/livechat.md, docs/matches.md and docs/rides-ws.md against the code: a page that a client is written from must not be wrong.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ fn path(tongue: Tongue) -> PathBuf {
         Tongue::Hub => "hub.md",
         Tongue::Livechat => "livechat.md",
         Tongue::Match => "matches.md",
+        Tongue::Ride => "rides-ws.md",
     };
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
