@@ -4,7 +4,7 @@
 mod place;
 mod tell;
 
-use protocol::Item;
+use protocol::{Item, Lead};
 use vocabulary::{
     Ack, Asker, Audience, Class, ConnectionId, Delivery, Happening, Notice, Now, Position, RecordNews,
     RoomId, Shown, Sight, Told, Wall,
@@ -197,13 +197,7 @@ impl Shard {
                 let mount = &mounts[usize::from(connection.mount)];
                 let kind = (member.audience, member.format);
                 if mount.own_room.is_some() {
-                    let name = spelled(room, member.format.full_name);
-                    let lead = |news: &RecordNews| {
-                        let shown = sight(&news.sights, member.audience)?;
-                        let item = Item::Record { room: name, shown, position: news.position, at: news.at };
-                        mount.leads(connection, &item)
-                    };
-                    leads.extend(records.iter().filter_map(lead).map(|lead| (id, lead)));
+                    leads.extend(leads_of(room, records, member, (mount, connection)).map(|lead| (id, lead)));
                 }
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
                     Some(at) => &rows[at].1,
@@ -287,6 +281,21 @@ impl Shard {
         let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply, shown: None };
         self.send(connection, &item);
     }
+}
+
+/// Where a member is led by what it is told of these.
+fn leads_of<'a>(
+    room: &'a RoomId,
+    records: &'a [RecordNews],
+    member: &'a Member,
+    (mount, connection): (&'a Mount, &'a Connection),
+) -> impl Iterator<Item = Lead> + 'a {
+    let name = spelled(room, member.format.full_name);
+    records.iter().filter_map(move |news| {
+        let shown = sight(&news.sights, member.audience)?;
+        let item = Item::Record { room: name, shown, position: news.position, at: news.at };
+        mount.leads(connection, &item)
+    })
 }
 
 /// A key of the app's is its own in each room.

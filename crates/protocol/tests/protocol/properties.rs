@@ -1,7 +1,7 @@
 //! Whatever comes is answered, and whatever is told can be read.
 
 use proptest::prelude::*;
-use protocol::{HubProtocol, Item, Protocol, RideProtocol, RoomsProtocol};
+use protocol::{HubProtocol, Item, Protocol, RoomsProtocol};
 use serde_json::{Value, json};
 use vocabulary::{
     Class, Code, Epoch, PageEntry, Payload, Person, Position, Refusal, Request, Shown, User, UserId, Verb,
@@ -10,7 +10,7 @@ use vocabulary::{
 
 use crate::golden::{Tongue, names};
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -93,46 +93,6 @@ fn hub_frame() -> impl Strategy<Value = Value> {
     (kind, id, data).prop_map(|(kind, id, data)| json!({"type": kind, "id": id, "data": data}))
 }
 
-/// The same of a driver's or a passenger's client.
-fn ride_frame() -> impl Strategy<Value = Value> {
-    let kind = prop_oneof![
-        Just("beacon_update"),
-        Just("finder_update"),
-        Just("location_update"),
-        Just("match_confirm"),
-        Just("ride_start"),
-        Just("ride_arrived"),
-        Just("payment_processed"),
-        Just("get_state"),
-        Just("dance"),
-    ];
-    let kind = prop_oneof![6 => kind.prop_map(Value::from), 1 => value()];
-    let ride = prop_oneof![
-        3 => "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}".prop_map(Value::from),
-        1 => "[0-9A-Fa-f-]{0,40}".prop_map(Value::from),
-        1 => value(),
-    ];
-    let data = (ride, value(), value()).prop_map(
-        |(ride, place, other)| json!({"ride_id": ride, "latitude": place, "match_id": other, "msisdn": "62811"}),
-    );
-    let data = prop_oneof![4 => data, 1 => value()];
-    let names = (prop_oneof![Just("type"), Just("event")], prop_oneof![Just("data"), Just("payload")]);
-    (kind, data, names)
-        .prop_map(|(kind, data, (kind_name, data_name))| json!({kind_name: kind, data_name: data}))
-}
-
-fn ride_told(item: Item<'_>) -> Value {
-    let mut out = Vec::new();
-    assert!(RideProtocol.encode(None, &item, &mut out));
-    let text = std::str::from_utf8(&out).expect("text");
-    assert!(!text.contains(['\n', '\r']), "one line: {text}");
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// All that its page has.
-const RIDE_CODES: [&str; 5] =
-    ["INVALID_FORMAT", "UNAUTHORIZED", "VALIDATION_FAILED", "INTERNAL_ERROR", "RATE_LIMIT"];
-
 fn hub_told(item: Item<'_>) -> Value {
     let mut out = Vec::new();
     let person = Person { id: UserId::new("7"), name: "7".into() };
@@ -148,7 +108,7 @@ fn check_decoded(text: &str) {
     Tongue::ALL.into_iter().for_each(|tongue| check_decoded_by(tongue, text));
 }
 
-fn check_decoded_by(tongue: Tongue, text: &str) {
+pub(crate) fn check_decoded_by(tongue: Tongue, text: &str) {
     match tongue.protocol().decode(&names(tongue), text) {
         Ok(Request::Identify(tag, token)) => {
             assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
@@ -187,12 +147,12 @@ fn person() -> impl Strategy<Value = Person> {
     (".{1,12}", ".{0,12}").prop_map(|(id, name)| Person { id: UserId::new(&id), name: name.as_str().into() })
 }
 
-fn position() -> impl Strategy<Value = Position> {
+pub(crate) fn position() -> impl Strategy<Value = Position> {
     (any::<u64>(), 0..(1u64 << 53)).prop_map(|(epoch, offset)| Position { epoch: Epoch(epoch), offset })
 }
 
 /// From 1970 to the end of the year 9999: what the format has room for.
-fn wall() -> impl Strategy<Value = Wall> {
+pub(crate) fn wall() -> impl Strategy<Value = Wall> {
     (0..253_402_300_800_000_i64).prop_map(Wall)
 }
 
@@ -253,42 +213,6 @@ proptest! {
     fn anything_like_a_hub_frame_is_decoded_without_a_panic(frame in hub_frame(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_string_pretty(&frame) } else { serde_json::to_string(&frame) };
         check_decoded(&text.expect("JSON"));
-    }
-
-    #[test]
-    fn whatever_a_driver_or_a_passenger_says_is_answered_with_its_id(
-        frame in ride_frame(),
-        id in "[ -~]{1,128}",
-        pretty in any::<bool>(),
-        position in position(),
-        at in wall(),
-    ) {
-        let mut frame = frame;
-        frame["id"] = id.as_str().into();
-        let text = if pretty { serde_json::to_string_pretty(&frame) } else { serde_json::to_string(&frame) };
-        let text = text.expect("JSON");
-        check_decoded_by(Tongue::Ride, &text);
-        let own = Value::from(id.as_str());
-        match RideProtocol.decode(&names(Tongue::Ride), &text) {
-            Ok(Request::Room(asked)) => {
-                let (room, id) = (asked.room.name(), asked.tag.id.as_deref());
-                let done = ride_told(Item::Done { room, id, at, reply: None });
-                let ack = ride_told(Item::Ack { room, id, position, at, reply: None, shown: None });
-                prop_assert_eq!(&done, &ack);
-                prop_assert_eq!(&done["id"], &own);
-            }
-            Ok(other) => prop_assert!(false, "{:?}", other),
-            Err(misheard) => {
-                // Whose type is no text, is not understood at all.
-                let id = misheard.tag.id.as_deref();
-                let told = ride_told(Item::Refused { room: None, id, refusal: &misheard.refusal, at });
-                let kind = frame.get("type").or(frame.get("event"));
-                let is_read = kind.is_none_or(|kind| kind.is_string() || kind.is_null());
-                prop_assert!(!is_read || told["id"] == own, "{told}");
-                let code = told["data"]["code"].as_str().unwrap_or_default();
-                prop_assert!(RIDE_CODES.contains(&code), "{told}");
-            }
-        }
     }
 
     #[test]

@@ -9,13 +9,13 @@ mod environment;
 mod fault;
 mod file;
 mod groups;
+mod inherited;
 mod kafka;
 mod kind;
 mod mounts;
 mod nearest;
 #[cfg(test)]
 mod page;
-mod ride_service;
 mod rides;
 mod rows;
 pub(crate) mod schema;
@@ -128,8 +128,7 @@ fn content(path: &Path, faults: &mut Faults) -> Option<String> {
 
 /// Those that could be meant for us; one that is not text is a fault of its own.
 fn variables(faults: &mut Faults) -> Vec<(String, String)> {
-    let second =
-        |name: &str| schema::rows().any(|row| row.variable == Some(name)) || ride_service::knows(name);
+    let second = |name: &str| schema::rows().any(|row| row.variable == Some(name)) || inherited::knows(name);
     let ours = |name: &str| name.starts_with("KULKUL_") || name.starts_with("WS_") || second(name);
     let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let mut variables = Vec::new();
@@ -198,7 +197,7 @@ fn settle(written: &Written<'_>, faults: &mut Faults) -> Option<Config> {
         profile: written.profile,
         warnings: sound::warnings(&settings)
             .into_iter()
-            .chain(ride_service::unheeded(&written.variables))
+            .chain(inherited::unheeded(&written.variables))
             .collect(),
         settings,
     })

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_the_ride_service_are_settings_here() {
+    fn variables_of_the_inherited_are_settings_here() {
         for (name, text, is) in [
             ("MATCH_SEARCH_RADIUS_KM", "5.0", "5000 5 3000 none"),
             ("MATCH_SEARCH_RADIUS_KM", "1", "1000 5 3000 none"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_ride_service_had_and_is_not_here_is_answered_with_what_is() {
+    fn what_the_inherited_had_and_is_not_here_is_answered_with_what_is() {
         for (name, why) in UNHEEDED {
             let mut faults = Faults::default();
             let config = settle(&written(name, "30"), &mut faults).unwrap_or_else(|| panic!("{faults}"));
