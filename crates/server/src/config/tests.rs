@@ -217,6 +217,15 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             &["line 3: `app` = \"chat\": protocol = \"match\" is of matches in scores"],
         ),
         (
+            "[[mounts]]\nprotocol = \"ride\"\nauth = \"in-band\"",
+            &["line 3: `protocol` = \"ride\" needs auth = \"token\", not \"in-band\""],
+        ),
+        (
+            "[[mounts]]\nprotocol = \"ride\"\napp = \"chat\"",
+            &["line 3: `app` = \"chat\": protocol = \"ride\" is of people in rides"],
+        ),
+        ("[[mounts]]\nprotocol = \"ride\"\none_per_user = false", &[]),
+        (
             "[[mounts]]\nauth = \"optional\"\none_per_user = true",
             &["line 3: `one_per_user` = true, but with auth = \"optional\" every connection without a token"],
         ),
