@@ -270,6 +270,11 @@ fn every_end_of_a_match_and_of_a_ride_is_told_to_clients_who_know_no_rooms() {
 }
 
 #[test]
+fn a_passenger_who_read_nothing_while_the_ride_began_is_led_into_it_all_the_same() {
+    check("ride_protocol_slow");
+}
+
+#[test]
 fn a_fleets_clients_who_know_no_rooms_are_told_what_its_back_end_says() {
     check("ride_protocol_fleet");
 }
