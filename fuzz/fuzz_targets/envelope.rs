@@ -1,12 +1,14 @@
 //! Any text as a message of the native protocol: understood or refused as docs/protocol.md says, within the limits that it
-//! names, and answered in one line of JSON. The same text as a message of a hub client, of a livechat client and of either
-//! side of a match, within the same limits.
+//! names, and answered in one line of JSON. The same text as a message of a hub client, of a livechat client, of either
+//! side of a match and of a driver, within the same limits.
 #![no_main]
 
 use std::fmt;
 
 use libfuzzer_sys::fuzz_target;
-use protocol::{HubProtocol, Item, LivechatProtocol, MatchProtocol, Names, Protocol, RoomsProtocol};
+use protocol::{
+    HubProtocol, Item, LivechatProtocol, MatchProtocol, Names, Protocol, RideProtocol, RoomsProtocol,
+};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -21,7 +23,13 @@ const OFFSET_MAX: u64 = 1 << 53;
 /// A name to which the reader that we compare with gives a meaning of its own.
 const OF_THE_OTHER_READER: &str = "$serde_json::private";
 
+/// Of those that are said to a ride, to a person's own room, and to either.
+const OF_RIDES: [&str; 4] = ["beacon_update", "location_update", "match_confirm", "ride_start"];
+
 fn word(app: &str, name: &str) -> Option<Word> {
+    if app == "rides" {
+        return OF_RIDES.into_iter().find(|known| *known == name).map(Word::of_anyone);
+    }
     (app == "chat" && name == "edit_message").then(|| Word::of_members("edit_message"))
 }
 
@@ -37,6 +45,9 @@ fuzz_target!(|text: &str| {
     of_another_client(&LivechatProtocol, &of_session, text);
     of_another_client(&MatchProtocol::Scorers, &of_session, text);
     of_another_client(&MatchProtocol::Viewers, &names, text);
+    let driver = RoomId::new("rides", "driver:1");
+    let of_driver = Names { app: "rides", is_app: &is_app, own: Some(&driver), word: &word };
+    of_another_client(&RideProtocol, &of_driver, text);
     let decoded = RoomsProtocol.decode(&names, text);
     let page = Page::of(text);
     match &decoded {

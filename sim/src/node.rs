@@ -149,6 +149,32 @@ fn small_departments() -> support::Rules {
     }
 }
 
+fn mounts() -> Vec<Mount> {
+    // Some of the frames of a run are longer, and some are not.
+    let mount = |protocol: Box<dyn protocol::Protocol>, joins_inbox| Mount {
+        speaks: Speaks::Protocol(protocol),
+        app: "chat".into(),
+        messages: shard::MESSAGES,
+        compress_from_bytes: 150,
+        pace: shard::Pace::default(),
+        joins_inbox,
+        one_room: false,
+        own_room: None,
+        one_per_user: None,
+    };
+    vec![
+        mount(Box::new(protocol::RoomsProtocol), false),
+        // By which transcripts alone come.
+        mount(Box::new(protocol::HubProtocol), true),
+        Mount {
+            app: "rides".into(),
+            own_room: Some(rides::own_room),
+            one_per_user: Some("/rides/ws".into()),
+            ..mount(Box::new(protocol::RideProtocol), false)
+        },
+    ]
+}
+
 fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let rules = rooms::Rules { retention_records: scenario.retention_records, ..rooms::Rules::default() };
     let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
@@ -193,25 +219,9 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         pong: Duration::from_secs(11),
         ..shard::Limits::default()
     };
-    // Some of the frames of a run are longer, and some are not.
-    let mount = |protocol: Box<dyn protocol::Protocol>, joins_inbox| Mount {
-        speaks: Speaks::Protocol(protocol),
-        app: "chat".into(),
-        messages: shard::MESSAGES,
-        compress_from_bytes: 150,
-        pace: shard::Pace::default(),
-        joins_inbox,
-        one_room: false,
-        one_per_user: None,
-    };
-    let mounts = vec![
-        mount(Box::new(protocol::RoomsProtocol), false),
-        // By which transcripts alone come.
-        mount(Box::new(protocol::HubProtocol), true),
-    ];
     let (join, publish) = (scenario.asks, scenario.asks);
     let asks = Asks { connect: false, join, publish, rooms: vec!["*".into()] };
-    Shard::new(now, Config { id, limits, mounts, apps, rooms, asks })
+    Shard::new(now, Config { id, limits, mounts: mounts(), apps, rooms, asks })
 }
 
 impl World {

@@ -12,6 +12,7 @@
 //! bo connects unknown                 (who says who it is in its first message: `bo for 90 s` is a good token, and so is
 //!                                      `bo for 90 s named Bobby as staff allowed team-*`)
 //! 7 connects by hub                   (as a hub client, whose users are numbers; at the mount of those)
+//! dan connects by ride as driver      (at the mount of drivers and passengers)
 //! ana -> {"type":"join_room", …}      ana -> anything else           (as it stands)
 //! ana -> #1..60 {"id":"m#", …}        sixty times, `#` being the number, at a pace that no limit minds
 //! ana ->> #1..60 {"id":"m#", …}       the same in one breath

@@ -78,7 +78,9 @@ impl Stage for Simulated {
             .strip_prefix("to ")
             .map_or(Ok(turn), |node| node.parse::<usize>().map_err(|error| error.to_string()))?;
         let display = format!("{}{}", id[..1].to_uppercase(), &id[1..]);
-        let (how, mount) = how.strip_prefix("by hub").map_or((how, 0), |how| (how.trim(), 1));
+        let by = |name| Some(how.strip_prefix("by ")?.strip_prefix(name)?.trim());
+        let by_mount = by("hub").map(|how| (how, 1)).or_else(|| by("ride").map(|how| (how, 2)));
+        let (how, mount) = by_mount.unwrap_or((how, 0));
         let who = if how == "unknown" {
             Some(Who::Stranger)
         } else if how.starts_with("for ") {

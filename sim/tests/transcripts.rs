@@ -250,6 +250,36 @@ fn where_a_fleet_decides_nothing_is_matched_here() {
 }
 
 #[test]
+fn clients_who_know_no_rooms_ride_from_the_beacon_to_the_receipt() {
+    check("ride_protocol");
+}
+
+#[test]
+fn the_newest_connection_of_a_user_is_the_only_one_and_begins_with_how_things_stand() {
+    check("ride_protocol_return");
+}
+
+#[test]
+fn whatever_clients_who_know_no_rooms_say_is_answered() {
+    check("ride_protocol_refusals");
+}
+
+#[test]
+fn every_end_of_a_match_and_of_a_ride_is_told_to_clients_who_know_no_rooms() {
+    check("ride_protocol_ends");
+}
+
+#[test]
+fn a_passenger_who_read_nothing_while_the_ride_began_is_led_into_it_all_the_same() {
+    check("ride_protocol_slow");
+}
+
+#[test]
+fn a_fleets_clients_who_know_no_rooms_are_told_what_its_back_end_says() {
+    check("ride_protocol_fleet");
+}
+
+#[test]
 fn everybody_who_is_connected_hears_an_announcement() {
     check("announcement");
 }

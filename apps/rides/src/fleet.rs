@@ -119,6 +119,11 @@ pub(crate) fn decide(mirror: &Mirror, caller: &Caller, action: Action<'_>) -> Re
     match Who::of(caller) {
         Who::Backend if spoken(action.kind).is_some() => said(TOLD),
         Who::Backend => Err(own()),
+        // Clients wait to see their switch back.
+        Who::Driver(_) | Who::Passenger(_) if matches!(action.kind, "beacon_update" | "finder_update") => {
+            let taken = said(REQUESTED)?;
+            Ok(taken.with_reply(action.payload.clone()))
+        }
         Who::Driver(_) | Who::Passenger(_) => said(REQUESTED),
     }
 }

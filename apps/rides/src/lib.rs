@@ -32,6 +32,7 @@ use ride::Ride;
 use standing::{Side, Who};
 
 pub use rules::{Authority, Rules};
+pub use standing::own_room;
 
 /// What leaves for brokers: what happens in rides, and where a fleet's own back end decides, what it is asked.
 const OUTWARD: Audience = Audience(0);

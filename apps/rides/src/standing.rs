@@ -1,6 +1,6 @@
 //! Who somebody is here, by their token alone. It compares rooms by nothing but the id in their name.
 
-use vocabulary::{Caller, Person, Refusal};
+use vocabulary::{Caller, Person, Refusal, User};
 
 /// A caller, as these rooms see one. Whoever's token does not say `driver` is a passenger.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +33,21 @@ impl Side {
     }
 }
 
+/// The name of the room that is a user's own here, by their role.
+pub fn own_room(user: &User) -> String {
+    let side = if is_driver(user) { Side::Driver } else { Side::Passenger };
+    side.room(user.person.id.as_str())
+}
+
+fn is_driver(user: &User) -> bool {
+    user.role.as_deref() == Some("driver")
+}
+
 impl<'a> Who<'a> {
     pub(crate) fn of(caller: &'a Caller) -> Who<'a> {
         match caller.user() {
             None => Who::Backend,
-            Some(user) if user.role.as_deref() == Some("driver") => Who::Driver(&user.person),
+            Some(user) if is_driver(user) => Who::Driver(&user.person),
             Some(user) => Who::Passenger(&user.person),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use identity::Unverified;
 use session::{Authenticated, Who};
-use vocabulary::{ConnectionId, Now, Refusal, Tag, Unproven, User};
+use vocabulary::{CloseReason, ConnectionId, Now, Refusal, Tag, Unproven, User};
 use websocket::handshake::Request;
 
 use crate::addresses;
@@ -175,7 +175,7 @@ impl Doorway {
         (code, reason): (Option<u16>, &str),
         facts: &ShardFacts,
     ) {
-        let State::Open { user: known, .. } = &socket.state else { return };
+        let State::Open { user: known, mount, .. } = &socket.state else { return };
         if let Some(user) = known {
             facts.went(user);
         }
@@ -184,7 +184,10 @@ impl Doorway {
             let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
             let user = user.map(tracing::field::display);
             let connection = connection.slot;
-            tracing::info!(user, %address, connection, code, reason, times, "Removed connection");
+            let words = self.gate.mounts[usize::from(*mount)].words;
+            let is_replaced = code == Some(CloseReason::Replaced.code());
+            let words = if is_replaced { words.replaced } else { words.gone };
+            tracing::info!(user, %address, connection, code, reason, times, "{words}");
         }
     }
 

@@ -84,13 +84,26 @@ pub enum Offers {
 pub struct Words {
     /// To whoever has no token, or a bad one.
     pub unproven: &'static str,
+    /// The whole body that says so, in JSON, where clients look for it in another place.
+    pub unproven_body: Option<&'static str>,
     /// How the line in the log begins when a socket takes nothing any more.
     pub unsent: &'static str,
+    /// The same of a connection that was let in, of one that is over, and of one that is over because its user has a newer one.
+    pub came: &'static str,
+    pub gone: &'static str,
+    pub replaced: &'static str,
 }
 
 impl Default for Words {
     fn default() -> Words {
-        Words { unproven: "authentication required", unsent: "Failed to send message to client" }
+        Words {
+            unproven: "authentication required",
+            unproven_body: None,
+            unsent: "Failed to send message to client",
+            came: "client connected",
+            gone: "Removed connection",
+            replaced: "Removed connection",
+        }
     }
 }
 
@@ -220,19 +233,16 @@ impl Gate {
     ) -> Result<(Authenticated, Option<String>), Turned> {
         let mut proven: Option<Authenticated> = None;
         for token in &found.tokens {
-            let who = self
-                .keys
-                .verify(now, token)
-                .map_err(|error| unauthenticated(mount.words.unproven, &error))?;
+            let who = self.keys.verify(now, token).map_err(|error| unauthenticated(&mount.words, &error))?;
             match &proven {
                 Some(first) if first.user.person.id != who.user.person.id => {
-                    return Err(required(mount.words.unproven, "two tokens of different users"));
+                    return Err(required(&mount.words, "two tokens of different users"));
                 }
                 Some(_) => {}
                 None => proven = Some(who),
             }
         }
-        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(mount.words.unproven, "no token"))
+        proven.map(|who| (who, found.agreed)).ok_or_else(|| required(&mount.words, "no token"))
     }
 }
 

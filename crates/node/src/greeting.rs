@@ -290,7 +290,9 @@ impl Thread {
         let (user, address) = (known.as_ref().map(|user| &user.person.id), socket.address);
         if let Some(times) = self.doorway.comes(now, known.as_deref()) {
             let user = user.map(tracing::field::display);
-            tracing::info!(user, %address, agent, connection = id.slot, times, "client connected");
+            let words = self.doorway.gate.mounts[usize::from(mount)].words.came;
+            let role = known.as_ref().and_then(|user| user.role.as_deref());
+            tracing::info!(user, role, %address, agent, connection = id.slot, times, "{words}");
         }
         if let Some(user) = &known {
             self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);

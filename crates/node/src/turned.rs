@@ -3,7 +3,9 @@
 use identity::Unverified;
 use shard::Opening;
 use vocabulary::ConnectionId;
-use websocket::handshake::{Refusal, refusal_of_field, refusal_response};
+use websocket::handshake::{Refusal, refusal_in_words, refusal_of_field, refusal_response};
+
+use crate::gate::Words;
 
 /// Why a connection is not let in: the answer to send, and a word for the log.
 pub(crate) struct Turned {
@@ -62,11 +64,15 @@ pub(crate) fn of_field(words: &'static str, field: &str) -> Turned {
 }
 
 /// `words`: as the mount's clients know them.
-pub(crate) fn required(words: &'static str, why: &str) -> Turned {
-    turned(401, words, why)
+pub(crate) fn required(words: &Words, why: &str) -> Turned {
+    let turned = turned(401, words.unproven, why);
+    match words.unproven_body {
+        Some(body) => Turned { response: refusal_in_words(401, &[], body), ..turned },
+        None => turned,
+    }
 }
 
-pub(crate) fn unauthenticated(words: &'static str, error: &Unverified) -> Turned {
+pub(crate) fn unauthenticated(words: &Words, error: &Unverified) -> Turned {
     Turned { unknown_key: *error == Unverified::UnknownKey, ..required(words, &error.to_string()) }
 }
 

@@ -91,6 +91,7 @@ impl Furnish for Furniture {
             one_per_user: None,
             joins_inbox: false,
             one_room: false,
+            own_room: None,
         }]
     }
 }

@@ -7,6 +7,7 @@ mod livechat;
 mod matches;
 mod names;
 mod reading;
+mod rides;
 mod rooms;
 
 use vocabulary::{
@@ -18,6 +19,7 @@ pub use livechat::LivechatProtocol;
 pub use matches::MatchProtocol;
 pub use names::Names;
 pub use reading::{is_readable, one_line};
+pub use rides::RideProtocol;
 pub use rooms::RoomsProtocol;
 
 /// What a client said that could not be understood, with what of it the answer can still name.
@@ -200,6 +202,16 @@ impl Item<'_> {
     }
 }
 
+/// Where a client is led by what it is told, on a mount whose connections have a room of their own: they know of no other, and hear
+/// what is told in one more. Names are short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lead {
+    /// Into this one, and out of whatever other it was led into.
+    Into(String),
+    OutOf(String),
+    OutOfAll,
+}
+
 /// One client protocol. Stateless: what a client said before is the session's business.
 pub trait Protocol {
     /// One text message.
@@ -208,4 +220,9 @@ pub trait Protocol {
     /// One message, appended to `out`. False: the protocol has no word for it, and nothing was written. `reader`: whose connection
     /// it is for, where it is for one alone.
     fn encode(&self, reader: Option<&User>, item: &Item<'_>, out: &mut Vec<u8>) -> bool;
+
+    /// Where a client goes that is told this.
+    fn leads(&self, _reader: &User, _item: &Item<'_>) -> Option<Lead> {
+        None
+    }
 }

@@ -1,7 +1,7 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
 use node::Furnish;
-use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RideProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
@@ -89,6 +89,7 @@ impl Furnish for Furniture {
                     config::Side::Scorers => MatchProtocol::Scorers,
                     config::Side::Viewers => MatchProtocol::Viewers,
                 })),
+                config::Speaks::Ride => Speaks::Protocol(Box::new(RideProtocol)),
                 config::Speaks::Echo => Speaks::Echo,
             },
             app: mount.app.clone(),
@@ -107,6 +108,7 @@ impl Furnish for Furniture {
             },
             joins_inbox: mount.speaks == config::Speaks::Hub,
             one_room: matches!(mount.speaks, config::Speaks::Match(_)),
+            own_room: (mount.speaks == config::Speaks::Ride).then_some(rides::own_room),
             one_per_user: mount.one_per_user.then(|| mount.path.as_str().into()),
         };
         let echo = || Mount {
@@ -117,6 +119,7 @@ impl Furnish for Furniture {
             pace: Pace::default(),
             joins_inbox: false,
             one_room: false,
+            own_room: None,
             one_per_user: None,
         };
         self.mounts.iter().map(mount).chain(self.conformance.then(echo)).collect()

@@ -103,14 +103,22 @@ fn rules(settings: &Typed) -> TokenRules {
     }
 }
 
-/// As pages of live scoring know it, and its logs.
+/// As pages of live scoring and phones of drivers know it, and the logs of their services.
 fn words(speaks: config::Speaks) -> Words {
     let unproven = "Unauthorized: Invalid JWT";
     match speaks {
         config::Speaks::Match(config::Side::Viewers) => {
-            Words { unproven, unsent: "Failed to write to viewer" }
+            Words { unproven, unsent: "Failed to write to viewer", ..Words::default() }
         }
         config::Speaks::Match(config::Side::Scorers) => Words { unproven, ..Words::default() },
+        config::Speaks::Ride => Words {
+            unproven: "Authentication failed",
+            unproven_body: Some(r#"{"error":"Authentication failed","message":"Authentication failed"}"#),
+            came: "WebSocket client connected",
+            gone: "WebSocket client disconnected",
+            replaced: "Replaced existing WebSocket connection",
+            ..Words::default()
+        },
         _ => Words::default(),
     }
 }

@@ -16,7 +16,7 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 22] = [
+const DIALOGUES: [&str; 23] = [
     "announcement",
     "author",
     "devices",
@@ -33,6 +33,7 @@ const DIALOGUES: [&str; 22] = [
     "resume",
     "return",
     "revoked",
+    "ride_protocol_refusals",
     "rooms",
     "scores",
     "support",
@@ -69,6 +70,11 @@ impl Stage for Real<'_> {
         let display = format!("{}{}", user[..1].to_uppercase(), &user[1..]);
         let mut says = vec!["--user", user, "--name", &display];
         let (mut node, mut path) = (self.came % 2, "/ws".to_owned());
+        let by_ride = how.strip_prefix("by ride").map(str::trim);
+        if by_ride.is_some() {
+            path = "/rides/ws".to_owned();
+        }
+        let how = by_ride.unwrap_or(how);
         match how.split_once(' ') {
             None if how.is_empty() => {}
             Some(("by", "hub")) => path = format!("/api/v1/ws?userId={user}"),

@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -111,36 +112,61 @@ fn programs() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_kulkul")).parent().expect("a folder")
 }
 
-fn converse(shell: &Shell<'_>, lines: &str) {
-    let mut lines = lines.lines();
-    let opened = lines.next().expect("a command");
-    let (_, target) = opened.rsplit_once("8080").expect("the address of the page");
+fn opened(shell: &Shell<'_>, command: &str) -> Client {
+    let (_, target) = command.rsplit_once("8080").expect("the address of the page");
     let target = shell.run(&format!("printf %s \"{}\"", target.trim_end_matches('"')));
-    let mut client = Client::open(shell.server, &target).expect("let in");
-    for line in lines {
-        match line.split_at(2) {
-            ("> ", said) => client.say(said),
+    Client::open(shell.server, &target).expect("let in")
+}
+
+/// The frame that has all that is wanted.
+fn waited_for(client: &mut Client, wanted: &Value) -> Value {
+    let mut others = Vec::new();
+    loop {
+        let Heard::Text(text) = client.hear() else { panic!("waiting for {wanted}") };
+        let told: Value = serde_json::from_str(&text).expect("JSON");
+        if holds(&told, wanted) {
+            return told;
+        }
+        // What comes by itself may stand between.
+        assert!(
+            told["type"] != wanted["type"] && others.len() < 10,
+            "{told} instead of {wanted}, after {others:?}"
+        );
+        others.push(told);
+    }
+}
+
+/// In one terminal, or in several, whose number stands in front of each line then. `"MATCH"` in what is waited for is whatever came
+/// there, and the same wherever it stands behind.
+fn converse(shell: &Shell<'_>, lines: &str) {
+    let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
+    let mut named: Option<String> = None;
+    let several = lines.starts_with("1$ ");
+    for line in lines.lines() {
+        let (terminal, line) = if several { line.split_at(1) } else { ("", line) };
+        let whole = named.as_ref().map_or_else(|| line.to_owned(), |id| line.replace(NAMED, id));
+        match whole.split_at(2) {
+            ("> ", said) => clients.get_mut(terminal).expect("it is open").say(said),
             ("< ", wanted) => {
                 let wanted: Value = serde_json::from_str(wanted).expect("JSON");
-                let mut others = Vec::new();
-                loop {
-                    let Heard::Text(text) = client.hear() else { panic!("waiting for {wanted}") };
-                    let told: Value = serde_json::from_str(&text).expect("JSON");
-                    if holds(&told, &wanted) {
-                        break;
-                    }
-                    // What comes by itself may stand between.
-                    assert!(
-                        told["type"] != wanted["type"] && others.len() < 10,
-                        "{told} instead of {wanted}, after {others:?}"
-                    );
-                    others.push(told);
+                let is_new = wanted["data"]["match_id"] == NAMED;
+                let mut known = wanted.clone();
+                if is_new {
+                    known["data"].as_object_mut().expect("an object").remove("match_id");
+                }
+                let told = waited_for(clients.get_mut(terminal).expect("it is open"), &known);
+                if is_new {
+                    named = Some(told["data"]["match_id"].as_str().expect("an id").to_owned());
                 }
             }
+            ("$ ", command) => drop(clients.insert(terminal, opened(shell, command))),
+            _ if clients.is_empty() => drop(clients.insert(terminal, opened(shell, line))),
             _ => panic!("neither said nor heard: {line}"),
         }
     }
 }
+
+const NAMED: &str = "MATCH";
 
 /// Runs all of a page; how many blocks were run, and how many said.
 fn follow(shell: &mut Shell<'_>, page: &str) -> (usize, usize) {
@@ -218,4 +244,17 @@ fn the_lines_of_the_live_scoring_services_page_do_what_it_says() {
     let mut shell = Shell { server: &server, token: "", said: String::new() };
     let (ran, said) = follow(&mut shell, page);
     assert!(ran == 1 && said == 4, "{ran} blocks were run and {said} said");
+}
+
+#[test]
+fn the_lines_of_the_ride_services_page_do_what_it_says() {
+    let page = include_str!("../../../docs/seed-004.md");
+    let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
+    let config = config
+        .text
+        .replace("the secret that your login signs tokens with", "0123456789abcdef0123456789abcdef");
+    let server = Server::configured(&config);
+    let mut shell = Shell { server: &server, token: "", said: String::new() };
+    let (ran, said) = follow(&mut shell, page);
+    assert!(ran == 1 && said == 2, "{ran} blocks were run and {said} said");
 }

@@ -4,7 +4,7 @@
 mod place;
 mod tell;
 
-use protocol::Item;
+use protocol::{Item, Lead};
 use vocabulary::{
     Ack, Asker, Audience, Class, ConnectionId, Delivery, Happening, Notice, Now, Position, RecordNews,
     RoomId, Shown, Sight, Told, Wall,
@@ -178,7 +178,7 @@ impl Shard {
         let mut fell_behind: Vec<(ConnectionId, Position)> = Vec::new();
         let authors: Vec<ConnectionId> =
             records.iter().flat_map(|news| &news.acks).filter_map(|ack| ack.to.asker.connection()).collect();
-        let Shard { locals, connections, mounts, pen, writes, wants_pages, counts, .. } = self;
+        let Shard { locals, connections, mounts, pen, writes, wants_pages, leads, counts, .. } = self;
         let mut told = 0;
         if let (Some(local), Some(last)) = (locals.get(room), records.last()) {
             let before = std::mem::replace(&mut local.head, last.position);
@@ -196,6 +196,9 @@ impl Shard {
                 told += 1;
                 let mount = &mounts[usize::from(connection.mount)];
                 let kind = (member.audience, member.format);
+                if mount.own_room.is_some() {
+                    leads.extend(leads_of(room, records, member, (mount, connection)).map(|lead| (id, lead)));
+                }
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
                     Some(at) => &rows[at].1,
                     None => {
@@ -278,6 +281,21 @@ impl Shard {
         let item = Item::Ack { room: name, id, position: told.position, at: told.at, reply, shown: None };
         self.send(connection, &item);
     }
+}
+
+/// Where a member is led by what it is told of these.
+fn leads_of<'a>(
+    room: &'a RoomId,
+    records: &'a [RecordNews],
+    member: &'a Member,
+    (mount, connection): (&'a Mount, &'a Connection),
+) -> impl Iterator<Item = Lead> + 'a {
+    let name = spelled(room, member.format.full_name);
+    records.iter().filter_map(move |news| {
+        let shown = sight(&news.sights, member.audience)?;
+        let item = Item::Record { room: name, shown, position: news.position, at: news.at };
+        mount.leads(connection, &item)
+    })
 }
 
 /// A key of the app's is its own in each room.

@@ -290,8 +290,10 @@ impl Shard {
         let busy = Refusal::busy(500);
         match command {
             Command::Join(join) => {
-                let name = spelled(&join.room, join.tag.full_name).to_owned();
-                self.refuse(now, join.connection, join.tag, Some(&name), &busy);
+                if !self.is_led(join.connection, &join.room) {
+                    let name = spelled(&join.room, join.tag.full_name).to_owned();
+                    self.refuse(now, join.connection, join.tag, Some(&name), &busy);
+                }
                 self.unjoin(join.connection, &join.room, join.ticket);
             }
             Command::Act(Act { reply: Some(to), room, .. })

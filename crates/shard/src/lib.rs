@@ -17,6 +17,7 @@ mod deliver;
 mod framing;
 mod hear;
 mod identify;
+mod leads;
 mod limits;
 mod lives;
 mod members;
@@ -34,6 +35,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::{Answer, Asked};
+use protocol::Lead;
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
@@ -201,6 +203,8 @@ pub struct Shard {
     writes: Writes,
     /// Members to ask pages for, once this turn's outputs have left.
     wants_pages: BTreeSet<(RoomId, u32)>,
+    /// Where connections are led by what this turn told them: a few of each ride.
+    leads: Vec<(ConnectionId, Lead)>,
     goodbyes: VecDeque<(Tick, ConnectionId)>,
     announcements: Announcements,
     /// Connections that the wheel found waiting for their peer.
@@ -229,6 +233,7 @@ impl Shard {
             wheel: Wheel::new(now.tick),
             writes: Writes::new(&limits),
             wants_pages: BTreeSet::new(),
+            leads: Vec::new(),
             goodbyes: VecDeque::new(),
             announcements: Announcements::default(),
             overdue: BTreeSet::new(),
@@ -280,11 +285,13 @@ impl Shard {
         self.outputs.pop_front()
     }
 
-    /// Pages for members whose socket has drained. Asked for at the end of a turn, never by a delivery.
+    /// Pages for members whose socket has drained, and the rooms that others are led into. Asked for at the end of a turn, never by a
+    /// delivery.
     pub fn ask_pages(&mut self, now: Now) {
         while let Some((room, slot)) = self.wants_pages.pop_first() {
             self.ask_page(now, &room, slot);
         }
+        self.follow_leads(now);
         self.follow_rooms(now);
     }
 
@@ -368,8 +375,8 @@ impl Shard {
         self.rooms.me()
     }
 
-    fn wants_pages(&self) -> bool {
-        !self.wants_pages.is_empty()
+    fn asks_more(&self) -> bool {
+        !self.wants_pages.is_empty() || !self.leads.is_empty()
     }
 
     fn has_flush(&self) -> bool {

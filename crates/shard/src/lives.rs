@@ -2,12 +2,13 @@
 //! they end. Every end passes through here, so that the rooms and the roster learn of each exactly once.
 
 use protocol::Item;
+use session::Who;
 use vocabulary::{
     Asked, Asker, Caller, Class, CloseReason, Command, ConnectionId, Happening, Now, Payload, Refusal,
     ReplyTo, RoomId, Tag, Verb, Why,
 };
 
-use crate::connection::{Connection, Ending, Overdue, Peer};
+use crate::connection::{Connection, Ending, Overdue, Own, Peer};
 use crate::framing::{Greeted, Stream, WebSocket, Wire, last_word};
 use crate::{Output, Shard, members};
 
@@ -25,7 +26,16 @@ impl Shard {
             }
             Greeted::Events(opening) => Wire::Events(Stream::new(opening)),
         };
-        let own = room.map(|own| Box::new((RoomId::new(&mount.app, &own.name), own)));
+        let user = match &who {
+            Who::Known(who) => Some(&who.user),
+            Who::Stranger => None,
+        };
+        let of_user = mount.own_room.zip(user).map(|(name, user)| Own {
+            name: name(user).into(),
+            since: None,
+            join: Payload::from_static(b"{}"),
+        });
+        let own = room.or(of_user).map(|own| Box::new((RoomId::new(&mount.app, &own.name), own)));
         let connection = Connection::new(now, id.generation, (who, by), wire, own, &self.limits);
         self.connections.insert(id, connection);
         self.arm(now, id);

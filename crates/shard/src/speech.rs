@@ -26,6 +26,9 @@ pub struct Mount {
     /// A connection is in one room at a time, which its path or a message of its names, and what it says without naming one is for that.
     /// Who may not be there may ask again.
     pub one_room: bool,
+    /// Each connection is in a room of its user's own from the beginning, for protocols whose clients know of none; its name there. What
+    /// the protocol tells it may lead it into one more.
+    pub own_room: Option<fn(&User) -> String>,
     /// Each user has one connection here, the newest: the name under which that is known on every node.
     pub one_per_user: Option<Arc<str>>,
 }

@@ -138,7 +138,7 @@ pub fn turn(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl World
     shard.end_flush();
     shard.ask_pages(now);
     exchange(shard, post, now, world);
-    if shard.has_flush() || shard.wants_pages() || !post.is_empty() { Turn::More } else { Turn::Rest }
+    if shard.has_flush() || shard.asks_more() || !post.is_empty() { Turn::More } else { Turn::Rest }
 }
 
 /// What others must do, and what an engine in this thread answers to it. Between two inputs it may be run at any time:

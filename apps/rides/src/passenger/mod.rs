@@ -102,9 +102,10 @@ impl Asking<'_> {
         if !is_active {
             let reply = written(&json!({"is_active": false}));
             let Some(search) = &passenger.search else { return Ok(Decision::reply(reply)) };
-            let mut records = all_withdrawn(search, None, Reason::PassengerCancelled);
             let over = written(&serde_json::Map::new());
-            records.push(Draft { kind: kinds::SEARCH_OVER, body: over, touches: Touched::NOBODY });
+            // The first is the answer.
+            let mut records = vec![Draft { kind: kinds::SEARCH_OVER, body: over, touches: Touched::NOBODY }];
+            records.extend(all_withdrawn(search, None, Reason::PassengerCancelled));
             return Ok(together(records).with_reply(reply));
         }
         let pickup =

@@ -19,7 +19,8 @@ fn what_clients_say_leaves_and_nothing_comes_of_it_here() {
         ("passenger:p1", "p1", "finder_update", find.as_str()),
         ("driver:d1", "d1", "match_confirm", r#"{"match_id":"m1","accepted":true}"#),
     ] {
-        assert_eq!(world.told(room, &user(who), word, payload), "hidden");
+        let echo = if word.ends_with("_update") { payload.to_owned() } else { "hidden".to_owned() };
+        assert_eq!(world.told(room, &user(who), word, payload), echo);
         let record = world.places[room].log.last().expect("it is kept").clone();
         let left = world.frame(room, &record, OUTWARD);
         assert!(

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, Names, Protocol, RoomsProtocol};
+use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, Names, Protocol, RideProtocol, RoomsProtocol};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use vocabulary as v;
@@ -22,10 +22,13 @@ pub(crate) enum Tongue {
     Livechat,
     /// Of a scorer, who is in a match.
     Match,
+    /// Of a driver.
+    Ride,
 }
 
 impl Tongue {
-    pub(crate) const ALL: [Tongue; 4] = [Tongue::Rooms, Tongue::Hub, Tongue::Livechat, Tongue::Match];
+    pub(crate) const ALL: [Tongue; 5] =
+        [Tongue::Rooms, Tongue::Hub, Tongue::Livechat, Tongue::Match, Tongue::Ride];
 
     pub(crate) fn protocol(self) -> &'static dyn Protocol {
         match self {
@@ -33,6 +36,7 @@ impl Tongue {
             Tongue::Hub => &HubProtocol,
             Tongue::Livechat => &LivechatProtocol,
             Tongue::Match => &MatchProtocol::Scorers,
+            Tongue::Ride => &RideProtocol,
         }
     }
 
@@ -42,6 +46,7 @@ impl Tongue {
             Tongue::Hub => "hub",
             Tongue::Livechat => "livechat",
             Tongue::Match => "match",
+            Tongue::Ride => "ride",
         }
     }
 }
@@ -202,12 +207,14 @@ pub(crate) fn names(tongue: Tongue) -> Names<'static> {
     static SESSION: LazyLock<v::RoomId> =
         LazyLock::new(|| v::RoomId::new("support", "550e8400-e29b-41d4-a716-446655440000"));
     static MATCH: LazyLock<v::RoomId> = LazyLock::new(|| v::RoomId::new("scores", "m-abc123"));
+    static DRIVER: LazyLock<v::RoomId> = LazyLock::new(|| v::RoomId::new("rides", "driver:7"));
     let (app, own) = match tongue {
         Tongue::Livechat => ("support", Some(&*SESSION)),
         Tongue::Match => ("scores", Some(&*MATCH)),
+        Tongue::Ride => ("rides", Some(&*DRIVER)),
         Tongue::Rooms | Tongue::Hub => ("chat", None),
     };
-    let is_app = &|name: &str| matches!(name, "chat" | "match" | "scores" | "support" | "user");
+    let is_app = &|name: &str| matches!(name, "chat" | "match" | "rides" | "scores" | "support" | "user");
     Names { app, is_app, own, word: &word }
 }
 

@@ -3,3 +3,4 @@
 mod golden;
 mod page;
 mod properties;
+mod rides;

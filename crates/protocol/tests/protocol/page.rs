@@ -1,4 +1,4 @@
-//! docs/protocol.md, docs/hub.md, docs/livechat.md and docs/matches.md against the code: a page that a client is written from must not be wrong.
+//! docs/protocol.md, docs/hub.md, docs/livechat.md, docs/matches.md and docs/rides-ws.md against the code: a page that a client is written from must not be wrong.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ fn path(tongue: Tongue) -> PathBuf {
         Tongue::Hub => "hub.md",
         Tongue::Livechat => "livechat.md",
         Tongue::Match => "matches.md",
+        Tongue::Ride => "rides-ws.md",
     };
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
@@ -100,8 +101,13 @@ fn the_page_lists_every_error_code_and_no_other() {
 #[test]
 fn the_tests_that_a_page_names_exist() {
     let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    for (name, least) in [("seed-000.md", 25), ("seed-002.md", 20), ("seed-003.md", 30), ("security.md", 25)]
-    {
+    for (name, least) in [
+        ("seed-000.md", 25),
+        ("seed-002.md", 20),
+        ("seed-003.md", 30),
+        ("seed-004.md", 30),
+        ("security.md", 25),
+    ] {
         let named = tests_named_in(&docs, name);
         assert!(named > least, "{named} tests are named in {name}: the page reads differently now");
     }

@@ -10,7 +10,7 @@ use vocabulary::{
 
 use crate::golden::{Tongue, names};
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -108,7 +108,7 @@ fn check_decoded(text: &str) {
     Tongue::ALL.into_iter().for_each(|tongue| check_decoded_by(tongue, text));
 }
 
-fn check_decoded_by(tongue: Tongue, text: &str) {
+pub(crate) fn check_decoded_by(tongue: Tongue, text: &str) {
     match tongue.protocol().decode(&names(tongue), text) {
         Ok(Request::Identify(tag, token)) => {
             assert!(tag.id.is_none_or(|id| !id.is_empty() && id.len() <= 128));
@@ -147,12 +147,12 @@ fn person() -> impl Strategy<Value = Person> {
     (".{1,12}", ".{0,12}").prop_map(|(id, name)| Person { id: UserId::new(&id), name: name.as_str().into() })
 }
 
-fn position() -> impl Strategy<Value = Position> {
+pub(crate) fn position() -> impl Strategy<Value = Position> {
     (any::<u64>(), 0..(1u64 << 53)).prop_map(|(epoch, offset)| Position { epoch: Epoch(epoch), offset })
 }
 
 /// From 1970 to the end of the year 9999: what the format has room for.
-fn wall() -> impl Strategy<Value = Wall> {
+pub(crate) fn wall() -> impl Strategy<Value = Wall> {
     (0..253_402_300_800_000_i64).prop_map(Wall)
 }
 

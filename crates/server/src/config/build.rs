@@ -269,6 +269,7 @@ fn app_of(speaks: Speaks) -> &'static str {
     match speaks {
         Speaks::Livechat => "support",
         Speaks::Match(_) => "scores",
+        Speaks::Ride => "rides",
         Speaks::Rooms | Speaks::Hub | Speaks::Echo => "chat",
     }
 }
@@ -277,6 +278,9 @@ fn app_of(speaks: Speaks) -> &'static str {
 /// scorer's page, with two squads and the figures of each player.
 const LONG_MESSAGE_BYTES: u32 = 64 << 10;
 
+/// Two places with all their digits, a reason in the widest letters, and what else phones say of themselves.
+const RIDE_MESSAGE_BYTES: u32 = 8 << 10;
+
 fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -> Mount {
     let own_compression: Option<bool> = section.maybe("compression");
     let speaks = match section.get::<String>("protocol").as_str() {
@@ -284,6 +288,7 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         "livechat" => Speaks::Livechat,
         "match" if section.get("viewers") => Speaks::Match(Side::Viewers),
         "match" => Speaks::Match(Side::Scorers),
+        "ride" => Speaks::Ride,
         "echo" => Speaks::Echo,
         _ => Speaks::Rooms,
     };
@@ -292,7 +297,10 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
         compression: own_compression.map_or(websocket.compression, |on| compression(top, on)),
         path: section.get("path"),
         of_room: match (speaks, of_room) {
-            (Speaks::Rooms | Speaks::Livechat | Speaks::Match(_) | Speaks::Echo, (None, None)) => None,
+            (
+                Speaks::Rooms | Speaks::Livechat | Speaks::Match(_) | Speaks::Ride | Speaks::Echo,
+                (None, None),
+            ) => None,
             (_, (per_second, burst)) => {
                 Some((per_second.unwrap_or(ROOM_PER_SECOND), burst.unwrap_or(ROOM_BURST)))
             }
@@ -318,12 +326,13 @@ fn mount(top: &Section, section: &Section, websocket: &WebSocket, auth: &Auth) -
             Speaks::Livechat | Speaks::Match(Side::Scorers) => {
                 websocket.max_message_size.max(LONG_MESSAGE_BYTES)
             }
+            Speaks::Ride => websocket.max_message_size.max(RIDE_MESSAGE_BYTES),
             Speaks::Rooms | Speaks::Hub | Speaks::Match(Side::Viewers) | Speaks::Echo => {
                 websocket.max_message_size
             }
         }),
         messages_per_second: section.maybe("messages_per_second"),
         burst: section.maybe("burst"),
-        one_per_user: section.get("one_per_user"),
+        one_per_user: section.maybe("one_per_user").unwrap_or(speaks == Speaks::Ride),
     }
 }

@@ -2,6 +2,7 @@
 //! list it is given and nothing else.
 
 use super::fault::{Faults, Place};
+use super::inherited;
 use super::kind::without_password;
 use super::nearest;
 use super::schema::{self, Row};
@@ -17,6 +18,9 @@ pub(super) fn read(variables: &[(String, String)], settings: &mut Settings, faul
     for (name, text) in variables {
         if let Some(row) = schema::rows().find(|row| row.variable == Some(name)) {
             set(row, name, text, settings, faults);
+        } else if let Some(read) = inherited::converted(name, text) {
+            let (row, read) = read;
+            settings.top.set(row, Place::Variable(name.to_owned()), &format!("{text:?}"), read, faults);
         }
     }
     for (name, text) in variables.iter().filter(|(name, _)| name.starts_with(PREFIX)) {

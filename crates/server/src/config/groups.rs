@@ -111,14 +111,14 @@ pub(super) const GROUPS: &[Group] = &[
             ),
             Row::new(
                 "protocol",
-                Kind::Choice(&["rooms", "hub", "livechat", "match", "echo"]),
+                Kind::Choice(&["rooms", "hub", "livechat", "match", "ride", "echo"]),
                 "rooms",
-                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; livechat: by those of docs/seed-000.md; match: by those of docs/seed-003.md; echo only with --conformance.",
+                "What is spoken; hub: by clients of docs/seed-001.md, with the HTTP calls under /api/v1; livechat: by those of docs/seed-000.md; match: by those of docs/seed-003.md; ride: by those of docs/seed-004.md; echo only with --conformance.",
             ),
             Row::without(
                 "app",
-                Kind::Choice(&["chat", "support", "scores"]),
-                "livechat: support; match: scores; others: chat",
+                Kind::Choice(&["chat", "support", "scores", "rides"]),
+                "livechat: support; match: scores; ride: rides; others: chat",
                 "The app that short room names belong to.",
             ),
             Row::new(
@@ -150,7 +150,7 @@ pub(super) const GROUPS: &[Group] = &[
             Row::without(
                 "max_message_size",
                 bytes(128, 16 << 20),
-                "as websocket.max_message_size; livechat and match, but for viewers: at least 64KiB",
+                "as websocket.max_message_size; livechat and match, but for viewers: at least 64KiB; ride: at least 8KiB",
                 "One message of a client here.",
             ),
             Row::without(
@@ -189,10 +189,10 @@ pub(super) const GROUPS: &[Group] = &[
                 "false",
                 "For match: who comes here watches, and nobody scores, whatever their token allows.",
             ),
-            Row::new(
+            Row::without(
                 "one_per_user",
                 Kind::Switch,
-                "false",
+                "ride: true; others: false",
                 "A user has one connection here: the newest, on whichever node; the one before it is closed with 4509.",
             ),
         ],
@@ -217,8 +217,9 @@ pub(super) const GROUPS: &[Group] = &[
                 ("framing", "events"),
                 ("viewers", "true"),
             ],
+            &[("path", "/rides/ws"), ("protocol", "ride")],
         ],
-        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, one at /ws/{session}/{user}/{type} for livechat clients, and for those of matches /ws/scorer, and /ws/viewer and /ws/match/{match} for viewers, with or without a token, who may also read events at /api/matches/{match}/events.",
+        help: "Where clients connect, and what is spoken there. Without any: one at /ws, rooms of chat, with a token, one at /api/v1/ws, the same rooms for hub clients, one at /ws/{session}/{user}/{type} for livechat clients, and for those of matches /ws/scorer, and /ws/viewer and /ws/match/{match} for viewers, with or without a token, who may also read events at /api/matches/{match}/events, and one at /rides/ws for drivers and passengers.",
     },
 ];
 

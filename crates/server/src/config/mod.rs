@@ -9,6 +9,7 @@ mod environment;
 mod fault;
 mod file;
 mod groups;
+mod inherited;
 mod kafka;
 mod kind;
 mod mounts;
@@ -127,7 +128,8 @@ fn content(path: &Path, faults: &mut Faults) -> Option<String> {
 
 /// Those that could be meant for us; one that is not text is a fault of its own.
 fn variables(faults: &mut Faults) -> Vec<(String, String)> {
-    let ours = |name: &str| name.starts_with("KULKUL_") || name.starts_with("WS_");
+    let second = |name: &str| schema::rows().any(|row| row.variable == Some(name)) || inherited::knows(name);
+    let ours = |name: &str| name.starts_with("KULKUL_") || name.starts_with("WS_") || second(name);
     let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let mut variables = Vec::new();
     for (name, value) in named.filter(|(name, _)| ours(name)) {
@@ -193,7 +195,10 @@ fn settle(written: &Written<'_>, faults: &mut Faults) -> Option<Config> {
         demo: mode.demo,
         conformance: mode.conformance,
         profile: written.profile,
-        warnings: sound::warnings(&settings),
+        warnings: sound::warnings(&settings)
+            .into_iter()
+            .chain(inherited::unheeded(&written.variables))
+            .collect(),
         settings,
     })
 }

@@ -47,6 +47,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
         }
         livechat(&path, place, section, faults);
         matches(&path, place, section, faults);
+        rides(section, faults);
         events(&path, section, faults);
         trusted_path(&path, section, settings, faults);
         if section.maybe("one_per_user") == Some(true)
@@ -105,6 +106,24 @@ fn matches(path: &str, place: &Place, section: &Section, faults: &mut Faults) {
     }
     if section.maybe("viewers") == Some(true) {
         faults.add(section.place("viewers"), "`viewers` = true is for protocol = \"match\"; leave it out");
+    }
+}
+
+/// A connection is in the room of its user, whom a token has proven.
+fn rides(section: &Section, faults: &mut Faults) {
+    if section.maybe::<String>("protocol").as_deref() != Some("ride") {
+        return;
+    }
+    let auth = section.maybe::<String>("auth").unwrap_or_default();
+    if auth != "token" {
+        let says = format!(
+            "`protocol` = \"ride\" needs auth = \"token\", not \"{auth}\": a connection is a driver's or a passenger's"
+        );
+        faults.add(section.place("auth"), says);
+    }
+    if let Some(app) = section.maybe::<String>("app").filter(|app| app != "rides") {
+        let says = format!("`app` = \"{app}\": protocol = \"ride\" is of people in rides; leave it out");
+        faults.add(section.place("app"), says);
     }
 }
 

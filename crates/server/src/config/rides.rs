@@ -57,8 +57,10 @@ pub(super) const ROWS: &[Row] = &[
         "30s",
         "A driver whose connection has been gone for so long is offered nobody.",
     ),
-    Row::new("rides.rate_per_km", count(1, 1_000_000), "3000", "What a kilometre costs, in whole units."),
-    Row::new("rides.fee_percent", Kind::Text(PERCENT), "5", "What is kept of what a passenger pays."),
+    Row::new("rides.rate_per_km", count(1, 1_000_000), "3000", "What a kilometre costs, in whole units.")
+        .also("PRICING_RATE_PER_KM"),
+    Row::new("rides.fee_percent", Kind::Text(PERCENT), "5", "What is kept of what a passenger pays.")
+        .also("BILLING_ADMIN_FEE_PERCENT"),
     Row::new(
         "rides.cancellation_fee",
         count(0, 100_000_000),
@@ -77,7 +79,8 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Text(URL),
         "none",
         "Where passengers pay; `?ride_id=…&amount=…&passenger_id=…` is put behind it.",
-    ),
+    )
+    .also("PAYMENT_QR_CODE_BASE_URL"),
     Row::new(
         "rides.retention_records",
         count(50_000, 1_000_000_000),

@@ -217,6 +217,15 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
             &["line 3: `app` = \"chat\": protocol = \"match\" is of matches in scores"],
         ),
         (
+            "[[mounts]]\nprotocol = \"ride\"\nauth = \"in-band\"",
+            &["line 3: `protocol` = \"ride\" needs auth = \"token\", not \"in-band\""],
+        ),
+        (
+            "[[mounts]]\nprotocol = \"ride\"\napp = \"chat\"",
+            &["line 3: `app` = \"chat\": protocol = \"ride\" is of people in rides"],
+        ),
+        ("[[mounts]]\nprotocol = \"ride\"\none_per_user = false", &[]),
+        (
             "[[mounts]]\nauth = \"optional\"\none_per_user = true",
             &["line 3: `one_per_user` = true, but with auth = \"optional\" every connection without a token"],
         ),
@@ -305,9 +314,12 @@ fn defaults_are_sound_and_become_every_typed_value() {
     let scorers = ("/ws/scorer", Speaks::Match(Side::Scorers), MountAuth::Token, 64 << 10);
     let viewers = |path| (path, Speaks::Match(Side::Viewers), MountAuth::Optional, 4096);
     let events = viewers("/api/matches/{match}/events");
-    assert_eq!(matches, [scorers, viewers("/ws/viewer"), viewers("/ws/match/{match}"), events]);
+    let rides = ("/rides/ws", Speaks::Ride, MountAuth::Token, 8 << 10);
+    assert_eq!(matches, [scorers, viewers("/ws/viewer"), viewers("/ws/match/{match}"), events, rides]);
+    let single = |mount: &&Mount| mount.one_per_user;
+    assert!(served.typed.mounts.iter().filter(single).map(|mount| mount.speaks).eq([Speaks::Ride]));
     let framings: Vec<_> = served.typed.mounts.iter().map(|mount| mount.framing == Framing::Events).collect();
-    assert_eq!(framings, [false, false, false, false, false, false, true]);
+    assert_eq!(framings, [false, false, false, false, false, false, true, false]);
     assert_eq!((livechat.speaks, livechat.app.as_str()), (Speaks::Livechat, "support"));
     assert_eq!((hub.path.as_str(), hub.speaks, hub.of_room), ("/api/v1/ws", Speaks::Hub, Some((10, 20))));
     assert_eq!((mount.path.as_str(), mount.app.as_str(), mount.max_message_size), ("/ws", "chat", 4096));
@@ -401,7 +413,7 @@ fn what_changed_is_applied_or_waits_for_a_restart() {
             "",
             "[[mounts]]\npath = \"/a\"",
             &[],
-            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 7 of them"],
+            &["mounts[0].path = /a (was /ws", "mounts = 1 of them (was 8 of them"],
         ),
         (
             "[[mounts]]\npath = \"/a\"\nburst = 3\nallowed_origins = [\"https://a.test\"]",

@@ -274,6 +274,7 @@ pub(crate) enum Speaks {
     Hub,
     Livechat,
     Match(Side),
+    Ride,
     Echo,
 }
 

@@ -31,6 +31,9 @@ protocol = "match"
 auth = "optional"
 viewers = true
 [[mounts]]
+path = "/rides/ws"
+protocol = "ride"
+[[mounts]]
 path = "/alone"
 one_per_user = true
 [[support.departments]]

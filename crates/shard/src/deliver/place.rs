@@ -37,7 +37,8 @@ impl Shard {
         });
         let tag = joined.tag.id.as_deref();
         let (about, present) = (joined.about.as_ref(), joined.present.as_ref());
-        self.send(id, &Item::Joined { room: name, id: tag, users, count, about, present, position, at });
+        let item = Item::Joined { room: name, id: tag, users, count, about, present, position, at };
+        self.send_and_heed(id, &item);
         match &joined.verdict {
             Verdict::Fresh => {}
             // Who has seen more on another node than this one has heard of misses nothing up to there.
@@ -143,8 +144,12 @@ impl Shard {
         let name = spelled(&page.room, format.full_name);
         let at = now.wall;
         match &page.verdict {
-            Verdict::Gap(view) => self.send(id, &Item::Gap { room: name, view, upto: page.upto, at }),
-            Verdict::Reset(view) => self.send(id, &Item::Reset { room: name, view, upto: page.upto, at }),
+            Verdict::Gap(view) => {
+                self.send_and_heed(id, &Item::Gap { room: name, view, upto: page.upto, at })
+            }
+            Verdict::Reset(view) => {
+                self.send_and_heed(id, &Item::Reset { room: name, view, upto: page.upto, at });
+            }
             Verdict::Fresh | Verdict::Resumed => {}
         }
         let seen = |entry: &&PageEntry| {
@@ -227,11 +232,16 @@ impl Shard {
         }
         let Some(shown) = &entry.shown else { return true };
         let item = Item::Record { room: name, shown, position, at };
-        let Some(frame) = mount.frame(&mut self.pen, connection.wire.framing(), &item) else {
-            return true;
-        };
-        self.counts.frames_encoded += 1;
-        self.writes.queue(id, connection, frame, Class::Record) != Pushed::Behind
+        let lead = mount.leads(connection, &item);
+        let frame = mount.frame(&mut self.pen, connection.wire.framing(), &item);
+        if let Some(frame) = frame {
+            self.counts.frames_encoded += 1;
+            if self.writes.queue(id, connection, frame, Class::Record) == Pushed::Behind {
+                return false;
+            }
+        }
+        self.leads.extend(lead.map(|lead| (id, lead)));
+        true
     }
 
     /// A member that goes while acks are owed to it gets them now: no page will bring them.
@@ -276,9 +286,12 @@ impl Shard {
                 connection.unsubscribe(room);
             }
         }
-        let name = spelled(room, tag.full_name).to_owned();
-        self.refuse(now, *id, tag, Some(&name), refusal);
-        self.end_if_own(now, *id, room, refusal);
+        // Who was led there asked for nothing.
+        if !self.is_led(*id, room) {
+            let name = spelled(room, tag.full_name).to_owned();
+            self.refuse(now, *id, tag, Some(&name), refusal);
+            self.end_if_own(now, *id, room, refusal);
+        }
         // Behind the parting, because what is owed may stand beyond what was seen.
         self.release(now, room, ended);
     }

@@ -139,6 +139,7 @@ impl Node {
                 one_per_user,
                 joins_inbox: false,
                 one_room: false,
+                own_room: None,
             };
             let mounts = vec![mount(None), mount(Some("/one".into()))];
             let shard = Shard::new(now, Config { id, limits, mounts, apps, rooms, asks: asks.clone() });
