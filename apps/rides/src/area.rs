@@ -2,6 +2,7 @@
 //! again where theirs is, as soft values; passengers' rooms ask who is near, and operators look. What it knows may be old; an offer to a driver
 //! who is gone or taken is refused by that driver's own room.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vocabulary::{Caller, Class, Code, Payload, Refusal, RoomId, Shown, StepId, Wall};
 
-use crate::geo::{Cell, Point};
+use crate::geo::{Cell, Point, RADIUS_MM_MAX};
 use crate::standing::{Side, is_operator};
 use crate::trip::Status;
-use crate::wire::{Party, read, told_point, written};
+use crate::vehicle::Vehicle;
+use crate::wire::{Party, read, told_metres, told_point, written};
 
 /// What rooms say of theirs, and how passengers' rooms ask.
 pub(crate) const HERE: &str = "here";
@@ -35,6 +37,8 @@ pub(crate) struct IsHere {
     pub name: String,
     #[serde(flatten)]
     pub point: Point,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
     /// They can be asked for nobody: the ride that has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ride: Option<String>,
@@ -59,6 +63,8 @@ pub(crate) struct IsRiding {
     pub status: Status,
     pub driver: Party,
     pub passenger: Party,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
     pub pickup: Point,
     pub target: Option<Point>,
     /// Where the driver was when that was written down last.
@@ -79,8 +85,39 @@ pub(crate) struct WhoIsNear {
 pub(crate) struct Near {
     pub distance_mm: i64,
     pub driver: Party,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
     #[serde(flatten)]
     pub point: Point,
+}
+
+/// Whom a back end asks who is near a place, and what: the squares that a circle touches. `None`: no such place, or no such circle.
+pub fn around(app: &str, latitude: f64, longitude: f64, radius_m: i64) -> Option<(Vec<RoomId>, Payload)> {
+    let point = Point::of_degrees(latitude, longitude)?;
+    let radius_mm = radius_m.checked_mul(1_000).filter(|radius| (1..=RADIUS_MM_MAX).contains(radius))?;
+    let rooms = point.cells_within(radius_mm).into_iter().map(|cell| room(app, &cell.name())).collect();
+    Some((rooms, written(&WhoIsNear { point, radius_mm })))
+}
+
+/// What all of them answered, as one: the nearest first, as many as one square would name.
+pub fn nearest(answers: &[Payload]) -> Vec<Value> {
+    let mut near: BTreeMap<String, Near> = BTreeMap::new();
+    for found in answers.iter().filter_map(read::<Vec<Near>>).flatten() {
+        // In two squares at once is whoever has just left one of them.
+        let known = near.get(&found.driver.id).map_or(i64::MAX, |known| known.distance_mm);
+        if found.distance_mm < known {
+            near.insert(found.driver.id.clone(), found);
+        }
+    }
+    let mut near: Vec<Near> = near.into_values().collect();
+    near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
+    near.truncate(NEAREST_MAX);
+    let told = |near: &Near| {
+        let vehicle = near.vehicle.as_ref().map(Vehicle::told);
+        json!({"driver_id": near.driver.id, "driver_name": near.driver.name, "vehicle": vehicle,
+            "location": told_point(near.point), "distance_m": told_metres(near.distance_mm)})
+    };
+    near.iter().map(told).collect()
 }
 
 pub(crate) fn is_area(name: &str) -> bool {
@@ -148,7 +185,8 @@ fn heard<S>(room: &Room<'_, S>, step: &StepId, action: Action<'_>) -> Result<Dec
             let id = is_of("ride:")?;
             let riding: IsRiding = read(action.payload).ok_or_else(unread)?;
             let name = riding.driver.name.clone();
-            let driver = IsHere { name, point: riding.point, ride: Some(id.to_owned()) };
+            let (vehicle, ride) = (riding.vehicle.clone(), Some(id.to_owned()));
+            let driver = IsHere { name, point: riding.point, vehicle, ride };
             let soft = vec![
                 said(Side::Driver.room(&riding.driver.id), Some(written(&driver))),
                 said(saga.to_owned(), Some(written(&riding))),
@@ -179,7 +217,7 @@ fn near<S>(room: &Room<'_, S>, asked: &Payload) -> Result<Decision, Refusal> {
         let distance_mm = asked.point.millimetres_to(here.point);
         let driver = Party { id: id.to_owned(), name: here.name };
         let is_near = here.ride.is_none() && distance_mm <= asked.radius_mm;
-        is_near.then_some(Near { distance_mm, driver, point: here.point })
+        is_near.then_some(Near { distance_mm, driver, vehicle: here.vehicle, point: here.point })
     });
     let mut near: Vec<Near> = near.collect();
     near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
@@ -209,8 +247,9 @@ fn thing(key: &str) -> Option<(Thing, &str)> {
 
 fn driver(id: &str, value: &Payload) -> Option<Value> {
     let here: IsHere = read(value)?;
+    let vehicle = here.vehicle.map(|vehicle| vehicle.told());
     Some(json!({"driver_id": id, "driver_name": here.name, "location": told_point(here.point),
-        "available": here.ride.is_none(), "ride_id": here.ride}))
+        "vehicle": vehicle, "available": here.ride.is_none(), "ride_id": here.ride}))
 }
 
 fn search(id: &str, value: &Payload) -> Option<Value> {

@@ -18,6 +18,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod trip;
+mod vehicle;
 mod wire;
 
 use app::{Action, App, Applied, Decision, Duties, Duty, Needs, Room, SoftChange, Step, UnknownFormat};
@@ -32,6 +33,7 @@ use passenger::Passenger;
 use ride::Ride;
 use standing::{Side, Who, is_operator};
 
+pub use area::{around, nearest};
 pub use rules::{Authority, Rules};
 
 /// What leaves for brokers: what happens in rides, and where a fleet's own back end decides, what it is asked.

@@ -270,12 +270,19 @@ pub fn probes(facts: Arc<Facts>) -> Router {
         .route("/live", get(async || "live\n"))
         .route("/ready", get(ready))
         .route("/health", get(health))
+        // As some fleets' probes ask.
+        .route("/health/live", get(async || Json(json!({ "status": "ok" }))))
+        .route("/health/ready", get(health_ready))
         .with_state(facts)
 }
 
 /// What an operator looks at.
 pub fn figures(facts: Arc<Facts>) -> Router {
-    Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).with_state(facts)
+    Router::new()
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics))
+        .route("/health/detailed", get(health_detailed))
+        .with_state(facts)
 }
 
 /// What an operator does; for a listener that only operators reach.
@@ -400,12 +407,64 @@ async fn ready(State(facts): State<Arc<Facts>>) -> Response {
         });
         return std::iter::once("ready\n".to_owned()).chain(away).collect::<String>().into_response();
     }
-    let why = match health.degraded() {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", unready(&facts))).into_response()
+}
+
+/// Why a node that is not ready is not.
+fn unready(facts: &Facts) -> String {
+    let health = facts.health();
+    match health.degraded() {
         _ if health.draining => "draining".to_owned(),
         Some(why) => why,
         None => facts.engine_away().unwrap_or_else(|| "short of memory".to_owned()),
+    }
+}
+
+async fn health_ready(State(facts): State<Arc<Facts>>) -> Response {
+    if facts.health().ready {
+        return Json(json!({ "status": "ready" })).into_response();
+    }
+    let told = json!({ "status": "unready", "error": unready(&facts) });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response()
+}
+
+/// For operators: what the node depends on, each with how it is. What is not ready is as little to be relied on as by `/ready`.
+async fn health_detailed(State(facts): State<Arc<Facts>>) -> Response {
+    let health = facts.health();
+    let state = |away: Option<String>| match away {
+        None => json!({ "status": "ok" }),
+        Some(why) => json!({ "status": "away", "error": why }),
     };
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+    let mut parts = serde_json::Map::new();
+    parts.insert("engine".to_owned(), state(facts.engine_away()));
+    if let Some(authorizer) = facts.authorizer() {
+        parts.insert(
+            "authorizer".to_owned(),
+            state(authorizer.is_away().then(|| "it does not answer".to_owned())),
+        );
+    }
+    for bridge in facts.bridges() {
+        let told = match bridge.condition() {
+            Condition::Serving => state(None),
+            Condition::Away { why } => state(Some(why)),
+            Condition::Partly { why } => json!({ "status": "partly", "error": why }),
+        };
+        parts.insert(format!("bridge {}", bridge.name()), told);
+    }
+    let (status, said) = match (health.ready, health.degraded()) {
+        (true, None) => (StatusCode::OK, "ok"),
+        (true, Some(_)) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+    };
+    let mut told = json!({
+        "status": said, "ready": health.ready, "draining": health.draining,
+        "connections": health.total, "stale_connections": health.stale, "users": health.users,
+        "rooms": health.rooms, "timestamp": Facts::now().to_string(), "parts": parts,
+    });
+    if status != StatusCode::OK {
+        told["error"] = health.degraded().unwrap_or_else(|| unready(&facts)).into();
+    }
+    (status, Json(told)).into_response()
 }
 
 async fn health(State(facts): State<Arc<Facts>>) -> Response {

@@ -13,6 +13,7 @@ use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::{Answered, Telling};
 use crate::trip::{SENT, Trip, Trips};
+use crate::vehicle::Vehicle;
 use crate::wire::{place, read};
 
 /// Passengers who wait for the driver's word at a time: more than a person can look at.
@@ -40,6 +41,8 @@ pub(crate) struct Driver {
     pub room: RoomId,
     pub name: String,
     pub on: bool,
+    #[serde(default)]
+    pub vehicle: Option<Vehicle>,
     pub gone: bool,
     /// Where the driver was when that was written down last.
     pub spot: Option<Spot>,
@@ -68,6 +71,7 @@ impl Driver {
             room: room.clone(),
             name: String::new(),
             on: false,
+            vehicle: None,
             gone: false,
             spot: None,
             pooled: Position::default(),
@@ -131,6 +135,9 @@ impl Driver {
                 (self.on, self.name, self.gone) = (body.is_active, body.name, false);
                 self.spot = body.spot.or(self.spot);
                 self.pooled = record.position;
+            }),
+            kinds::REGISTERED => read::<kinds::Registered>(&record.body).map(|body| {
+                (self.vehicle, self.pooled) = (Some(body.vehicle), record.position);
             }),
             kinds::MOVED => read::<kinds::Moved>(&record.body).map(|body| {
                 (self.spot, self.pooled) = (Some(body.spot), record.position);

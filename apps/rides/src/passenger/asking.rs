@@ -105,6 +105,7 @@ fn nearest(
         match_id: uuid(room.id, search.from, number),
         passenger: search.passenger.clone(),
         driver: found.driver,
+        vehicle: found.vehicle,
         pickup: search.pickup,
         target: search.target,
         driver_at: found.point,

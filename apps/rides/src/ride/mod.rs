@@ -72,8 +72,8 @@ pub(crate) fn decide(
         _ => {}
     }
     let course = ride.course.as_ref().ok_or_else(no_ride)?;
-    if action.kind == "get_state" && is_operator(caller) {
-        return Ok(Decision::reply(view(ride)));
+    if action.kind == "get_state" && (is_operator(caller) || caller.user().is_none()) {
+        return Ok(Asking { rules, now, room, course }.watched());
     }
     let side = side(course, Who::of(caller))?;
     let fields = Fields::of(action.payload)?;
@@ -123,6 +123,13 @@ fn metres(millimetres: i64) -> i64 {
 impl Asking<'_> {
     fn as_it_stands(&self) -> Decision {
         Decision::reply(view(self.room.state))
+    }
+
+    fn watched(&self) -> Decision {
+        let before = matches!(self.course.status, Status::Arriving | Status::Pickup);
+        let seen = if before { self.seen(Side::Driver) } else { None };
+        let driver = seen.or(self.course.spot());
+        Decision::reply(told::watched(self.course, driver, self.seen(Side::Passenger)))
     }
 
     fn recorded<T: Serialize>(&self, kind: &'static str, body: &T) -> Result<Decision, Refusal> {

@@ -186,7 +186,7 @@ impl Course {
     }
 
     /// Where the driver was when that was written down last, since the match.
-    fn spot(&self) -> Option<Spot> {
+    pub(crate) fn spot(&self) -> Option<Spot> {
         self.meter.seen.or(self.at_pickup.map(|(spot, _)| spot))
     }
 

@@ -45,6 +45,7 @@ fn riding(ride: &Ride, course: &Course) -> Option<Step> {
         status: course.status,
         driver: proposal.driver.clone(),
         passenger: proposal.passenger.clone(),
+        vehicle: proposal.vehicle.clone(),
         pickup: proposal.pickup,
         target: proposal.target,
         point,

@@ -214,3 +214,82 @@ fn the_name_of_a_square_is_worked_out_of_a_place() {
         assert!(page.contains(&row), "docs/rides.md lacks {row}");
     }
 }
+
+#[test]
+fn who_looks_sees_where_both_are_while_they_come_together() {
+    let mut world = World::new();
+    let ride = world.riding();
+    let operator = as_role("o", Some("operator"));
+    let seen = |world: &mut World, by: &vocabulary::Caller| -> Value {
+        serde_json::from_str(&world.told(&ride, by, "get_state", "{}")).expect("JSON")
+    };
+    let state = seen(&mut world, &operator);
+    assert!(
+        state["driver_location"]["latitude"].is_f64() && state["passenger_location"].is_null(),
+        "{state}"
+    );
+    world.moves(&ride, "p1", 30.0);
+    world.moves(&ride, "d1", 250.0);
+    let state = seen(&mut world, &key());
+    let north = |of: &str| state[of]["latitude"].as_f64().expect("degrees") + 6.2088;
+    assert!((north("driver_location") * 111_194.927 - 250.0).abs() < 0.1, "{state}");
+    assert!((north("passenger_location") * 111_194.927 - 30.0).abs() < 0.1, "{state}");
+    assert!(seen(&mut world, &user("d1")).get("passenger_location").is_none(), "its two are not told");
+}
+
+#[test]
+fn a_circle_is_asked_for_in_all_the_squares_that_it_touches_and_the_nearest_come_first() {
+    let mut world = World::new();
+    for (id, metres) in [("d1", 1_500.0), ("d2", -900.0), ("d3", 100.0), ("d4", 2_500.0)] {
+        world.beacon(id, metres);
+    }
+    let (rooms, asks) = crate::around("rides", -6.2088, 106.8456, 2_000).expect("a circle");
+    assert!(rooms.len() > 1, "{rooms:?}");
+    let asks = String::from_utf8_lossy(&asks).into_owned();
+    let answers: Vec<vocabulary::Payload> =
+        rooms.iter().map(|room| world.told(room.name(), &key(), "nearby", &asks).into()).collect();
+    let near = crate::nearest(&answers);
+    let ids: Vec<&str> = near.iter().filter_map(|near| near["driver_id"].as_str()).collect();
+    assert_eq!(ids, ["d3", "d2", "d1"]);
+    assert!(near[2]["distance_m"].as_f64().is_some_and(|metres| (metres - 1_500.0).abs() < 0.1), "{near:?}");
+    for (latitude, longitude, radius) in [(91.0, 0.0, 1), (0.0, 0.0, 0), (0.0, 0.0, 5_001)] {
+        assert!(crate::around("rides", latitude, longitude, radius).is_none());
+    }
+}
+
+#[test]
+fn a_vehicle_is_registered_once_and_told_to_whom_it_comes_for() {
+    let mut world = World::new();
+    for (payload, says) in [
+        ("{}", "driver_info is required"),
+        (r#"{"driver_info":{}}"#, "vehicle_type is required"),
+        (
+            r#"{"driver_info":{"vehicle_type":"bus","vehicle_plate":"B 1"}}"#,
+            "must be motorcycle, car or van, got bus",
+        ),
+        (r#"{"driver_info":{"vehicle_type":"car"}}"#, "vehicle_plate is required"),
+        (r#"{"driver_info":{"vehicle_type":"car","vehicle_plate":"  "}}"#, "vehicle_plate is required"),
+        (
+            r#"{"driver_info":{"vehicle_type":"car","vehicle_plate":"123456789012345678901"}}"#,
+            "vehicle_plate must be at most 20 characters, got 21",
+        ),
+    ] {
+        let told = world.told("driver:d1", &user("d1"), "driver_register", payload);
+        assert!(told.contains(says), "{payload}: {told}");
+    }
+    let own = r#"{"msisdn":"62811","fullname":"Dewi","driver_info":{"vehicle_type":"motorcycle","vehicle_plate":"b  1234 xyz"}}"#;
+    for by in ["d2", "p1"] {
+        assert!(world.told("driver:d1", &user(by), "driver_register", own).starts_with("! Unauthorized"));
+    }
+    let vehicle = r#"{"vehicle_plate":"B 1234 XYZ","vehicle_type":"motorcycle"}"#;
+    world.says("driver:d1", "driver_register", own);
+    world.says("driver:d1", "driver_register", own);
+    assert_eq!(world.places["driver:d1"].log.len(), 1, "said again it is no other");
+    assert_eq!(world.state("driver:d1")["vehicle"].to_string(), vehicle);
+    world.beacon("d1", 100.0);
+    world.find("p1");
+    assert_eq!(world.state("passenger:p1")["offers"][0]["vehicle"].to_string(), vehicle);
+    world.matched("p1", "d1");
+    assert_eq!(world.state("passenger:p1")["ride"]["vehicle"].to_string(), vehicle);
+    assert_eq!(seen(&mut world, HERE)["drivers"][0]["vehicle"].to_string(), vehicle);
+}
