@@ -81,6 +81,16 @@ fn accounts_are_elsewhere() -> Fault {
     Fault::new(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", says)
 }
 
+fn is_driver(user: &User) -> bool {
+    user.role.as_deref() == Some("driver")
+}
+
+fn for_drivers() -> Fault {
+    Fault::forbidden(
+        "the token's role must be driver: your own login gives roles, or `kulkul token --user ID --role driver`",
+    )
+}
+
 impl Rides {
     fn user(&self, headers: &HeaderMap) -> Result<Arc<User>, Fault> {
         let user = self.door.user(headers)?;
@@ -94,7 +104,7 @@ impl Rides {
     }
 
     fn own(&self, user: &User) -> Result<RoomId, Fault> {
-        let side = if user.role.as_deref() == Some("driver") { Side::Driver } else { Side::Passenger };
+        let side = if is_driver(user) { Side::Driver } else { Side::Passenger };
         self.allowed(side.room(user.person.id.as_str())?, user)
     }
 }
@@ -115,6 +125,14 @@ async fn ride(State(rides): Shared, id: Id, headers: HeaderMap) -> Answer {
 async fn say(State(rides): Shared, id: Id, headers: HeaderMap, body: Body) -> Answer {
     let user = rides.user(&headers)?;
     let kind = word(&OWN_WORDS, &asked::id(id)?)?;
+    match kind {
+        "beacon_update" if !is_driver(&user) => return Err(for_drivers().into()),
+        "finder_update" if is_driver(&user) => {
+            let says = "passengers look for drivers: the token's role must be any but driver";
+            return Err(Fault::forbidden(says).into());
+        }
+        _ => {}
+    }
     let room = rides.own(&user)?;
     let (payload, id) = (body::read(body)?.all_but(&[], &[]), once(&headers, kind)?);
     let by = By::User(user);
@@ -187,10 +205,8 @@ async fn register(State(rides): Shared, headers: HeaderMap, body: Body) -> Answe
         let says = "vehicles are registered with the fleet's own back end (rides.authority = \"fleet\")";
         return Err(Fault::new(StatusCode::CONFLICT, "CONFLICT", says).into());
     }
-    if user.role.as_deref() != Some("driver") {
-        let says =
-            "the token's role must be driver: your own login gives roles, or `kulkul token --role driver`";
-        return Err(Fault::forbidden(says).into());
+    if !is_driver(&user) {
+        return Err(for_drivers().into());
     }
     let room = rides.own(&user)?;
     let kind = "driver_register";
