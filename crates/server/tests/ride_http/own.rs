@@ -338,3 +338,27 @@ fn where_a_back_end_decides_words_are_handed_to_it() {
     let refused = asks(&server, "GET /internal/drivers/nearby?lat=0&lng=0", &Value::Null);
     refused.refused(403, "FORBIDDEN", None, "the fleet's own back end decides this");
 }
+
+#[test]
+fn pages_of_the_origins_of_the_mounts_may_call_and_no_others() {
+    let server = server();
+    let own = format!("http://{}", server.address);
+    for path in ["/api/rides/me", "/api/rides/finder", "/drivers/register", "/users"] {
+        for (origin, status, code) in [(&*own, 204, None), ("https://evil.test", 403, Some("FORBIDDEN"))] {
+            let fields = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+            let told = call(&server, &server.address, &format!("OPTIONS {path}"), &fields, "");
+            assert_eq!(
+                (told.status, told.body["code"].as_str()),
+                (status, code),
+                "{path} {origin}: {}",
+                told.body
+            );
+            let shared = told.head.to_lowercase().contains("access-control-allow-origin: ");
+            assert_eq!(shared, status == 204, "{}", told.head);
+        }
+    }
+    let putu = token(&server, "putu", None);
+    let fields = [("Origin", &*own), ("Authorization", &*format!("Bearer {putu}"))];
+    let told = call(&server, &server.address, "GET /api/rides/me", &fields, "");
+    assert!(told.head.to_lowercase().contains("access-control-allow-origin: "), "{}", told.head);
+}
