@@ -12,7 +12,7 @@ use crate::meter::Spot;
 use crate::proposal::{Proposal, Standing};
 use crate::rules::Terms;
 use crate::standing::Side;
-use crate::telling::Answered;
+use crate::telling::{Answered, sent};
 use crate::wire::{place, read, written};
 
 /// What the ride's room says. Shown under the name of what happened.
@@ -284,14 +284,6 @@ impl Trip {
             self.fixes.sending = None;
             self.fixes.send(record.position, self.stands.as_ref());
         }
-    }
-}
-
-/// Of what another room has heard or will not hear; what it could not hear is said again.
-pub(crate) fn sent(step: &StepId, result: &Result<Payload, Refusal>) -> Decision {
-    match result {
-        Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
-        _ => Decision::record(SENT, written(&Answered::of(step))),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::answers::Fault;
 use crate::body::Fields;
 use crate::door::{Said, Unsaid, say};
 
-pub use internal::{Config as InternalConfig, Squares, router as internal};
+pub use internal::{Config as InternalConfig, Question, Squares, router as internal};
 pub use own::{Config, router};
 
 const APP: &str = "rides";

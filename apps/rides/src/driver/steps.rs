@@ -10,7 +10,7 @@ use super::{all_withdrawn, withdrawn};
 use crate::area::{self, IsHere};
 use crate::proposal::{Proposal, Reason};
 use crate::standing::Side;
-use crate::telling::Answered;
+use crate::telling::{Answered, sent};
 use crate::trip::{self, ClaimedBy, HERE, IS_MATCHED};
 use crate::wire::{read, written};
 
@@ -83,7 +83,7 @@ pub(super) fn answered(driver: &Driver, step: &StepId, result: &Result<Payload, 
         return Decision::nothing();
     }
     if driver.leaving.is(step) {
-        return trip::sent(step, result);
+        return sent(step, result);
     }
     if let Some(claim) = driver.claim() {
         if step.number == IS_MATCHED {

@@ -11,7 +11,7 @@ use crate::driver::{BEHIND_MS, IsMatched, Speaks};
 use crate::proposal::Reason;
 use crate::rules::Rules;
 use crate::standing::Side;
-use crate::telling::{Answered, Tell};
+use crate::telling::{Answered, Tell, sent};
 use crate::trip::{self, HERE, NEARBY};
 use crate::wire::{read, written};
 
@@ -78,7 +78,7 @@ pub(super) fn answered(
         return Decision::nothing();
     }
     if passenger.leaving.is(step) {
-        return trip::sent(step, result);
+        return sent(step, result);
     }
     if let Some(decision) = passenger.trip().and_then(|trip| trip.answered(step, result)) {
         return decision;

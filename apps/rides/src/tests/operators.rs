@@ -1,15 +1,31 @@
 //! Those who look after all: what they see of a square and of a ride, when it ends, and that nobody else sees it.
 
+use app::{App, SoftChange};
 use serde_json::Value;
+use vocabulary::{Caller, Class, Epoch, Payload, Position, RoomId, StepId};
 
 use super::world::{World, as_role, at, broker, key, user};
-use crate::Rules;
 use crate::geo::Point;
 use crate::rules::Authority;
+use crate::{OPERATORS, Rules};
 
 /// The square of the pick-up, and the one north of it.
 const HERE: &str = "area:4189.14257";
 const NORTH: &str = "area:4190.14257";
+
+impl World {
+    fn soft(&self, room: &str, key: &str) -> Option<Payload> {
+        self.places[room].soft.get(key).map(|soft| soft.value.clone())
+    }
+
+    /// What those who look after all are told of a value as it is now, if it was `before`.
+    fn news(&self, room: &str, key: &str, before: Option<&Payload>) -> Option<String> {
+        let (value, class) = (self.soft(room, key), Class::Signal);
+        let change = SoftChange { key, value: value.as_ref(), before, class };
+        let shown = self.app.glimpse(&self.places[room].state, &change, OPERATORS)?;
+        Some(format!("{} {}", shown.kind, String::from_utf8_lossy(&shown.payload)))
+    }
+}
 
 fn seen(world: &mut World, square: &str) -> Value {
     let said = world.told(square, &as_role("o", Some("operator")), "get_state", "{}");
@@ -292,4 +308,48 @@ fn a_vehicle_is_registered_once_and_told_to_whom_it_comes_for() {
     world.matched("p1", "d1");
     assert_eq!(world.state("passenger:p1")["ride"]["vehicle"].to_string(), vehicle);
     assert_eq!(seen(&mut world, HERE)["drivers"][0]["vehicle"].to_string(), vehicle);
+}
+
+#[test]
+fn a_crowded_square_lists_some_and_counts_all() {
+    let mut world = World::new();
+    for number in 0..250 {
+        let step = StepId {
+            saga: RoomId::new("rides", &format!("driver:d{number:03}")),
+            position: Position { epoch: Epoch::new(1, 7), offset: 1 },
+            number: 0,
+        };
+        let here = r#"{"name":"D","lat":-62088000,"lon":1068456000}"#;
+        world.does(HERE, &Caller::Step(step), "here", here);
+    }
+    let state = seen(&mut world, HERE);
+    let listed = ids(&state, "drivers", "driver_id");
+    assert_eq!((listed.len(), &state["counts"]["drivers"]), (200, &250.into()));
+    assert_eq!((listed[0].as_str(), listed[199].as_str()), ("d000", "d199"), "the same every time");
+}
+
+#[test]
+fn a_room_speaks_in_a_square_of_its_own_alone() {
+    let mut world = World::new();
+    let of = |room: &str| {
+        let saga = RoomId::new("rides", room);
+        Caller::Step(StepId { saga, position: Position { epoch: Epoch::new(1, 7), offset: 1 }, number: 0 })
+    };
+    for (room, kind) in [
+        ("passenger:p1", "here"),
+        ("ride:x", "here"),
+        ("driver:d1", "searching"),
+        ("driver:d1", "riding"),
+        ("area:1.1", "riding"),
+    ] {
+        assert_eq!(
+            world.told(HERE, &of(room), kind, "{}"),
+            "! Unauthorized Authentication required",
+            "{room} {kind}"
+        );
+    }
+    for (room, kind) in [("driver:d1", "here"), ("passenger:p1", "searching"), ("ride:x", "riding")] {
+        assert!(world.told(HERE, &of(room), kind, "{}").starts_with("! "), "{room} {kind}");
+    }
+    assert_eq!(seen(&mut world, HERE)["counts"].to_string(), r#"{"drivers":0,"rides":0,"searches":0}"#);
 }

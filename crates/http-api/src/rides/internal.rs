@@ -32,11 +32,14 @@ const AT_ONCE: usize = 16;
 /// As the map knows circles.
 const RADIUS_KM_MAX: f64 = 5.0;
 
+/// Rooms, and what they are asked.
+pub type Question = (Vec<RoomId>, Payload);
+
 /// What this crate need not know of the map.
 #[derive(Clone, Copy)]
 pub struct Squares {
     /// Whom to ask who is near a place, within so many metres, and what.
-    pub around: fn(&str, f64, f64, i64) -> Option<(Vec<RoomId>, Payload)>,
+    pub around: fn(&str, f64, f64, i64) -> Option<Question>,
     /// Their answers as one, the nearest first.
     pub nearest: fn(&[Payload]) -> Vec<Value>,
     /// How far is looked where nothing is said of it.
