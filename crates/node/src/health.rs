@@ -109,3 +109,37 @@ async fn health(State(facts): State<Arc<Facts>>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn told(facts: &Arc<Facts>) -> [(u16, Value); 2] {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let whole = async |response: Response| {
+            let status = response.status().as_u16();
+            let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.expect("whole");
+            (status, serde_json::from_slice(&body).expect("JSON"))
+        };
+        runtime.block_on(async {
+            [
+                whole(ready_in_json(State(facts.clone())).await).await,
+                whole(detailed(State(facts.clone())).await).await,
+            ]
+        })
+    }
+
+    #[test]
+    fn a_node_that_is_not_ready_says_why_in_both_ways() {
+        let facts = Arc::new(Facts::new(1));
+        let [(ready, _), (whole, parts)] = told(&facts);
+        assert_eq!((ready, whole, &parts["parts"]["engine"]["status"]), (200, 200, &json!("ok")));
+        facts.drain();
+        let [(ready, says), (whole, parts)] = told(&facts);
+        assert_eq!((ready, &says["error"]), (503, &json!("draining")));
+        assert_eq!((whole, &parts["status"], &parts["error"]), (503, &json!("unready"), &json!("draining")));
+        assert_eq!((&parts["ready"], &parts["draining"]), (&json!(false), &json!(true)));
+    }
+}

@@ -18,7 +18,11 @@ fn a_back_end_confirms_starts_ends_and_settles_a_ride_for_its_two() {
     let confirm = format!("POST /internal/matches/{}/confirm", pair.id);
     let told = asks(&server, &confirm, &json!({"user_id": "dewi", "status": "ACCEPTED"})).ok();
     assert_eq!((&told["match_status"], &told["match_id"]), (&json!("DRIVER_CONFIRMED"), &json!(pair.id)));
-    asks(&server, &confirm, &json!({"user_id": "putu", "role": "passenger", "accepted": true})).ok();
+    for _ in 0..2 {
+        let yes = json!({"user_id": "putu", "role": "passenger", "accepted": true});
+        let told = asks_as(&server, KEY, &confirm, &yes, &[("Idempotency-Key", "yes-1")]).ok();
+        assert_eq!(told["match_id"], *pair.id, "{told}");
+    }
     pair.passenger.next("ride_pickup");
     for metres in [250.0, 0.0] {
         asks(&server, &pair.internal("location"), &ago(metres, 60)).ok();
