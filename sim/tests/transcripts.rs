@@ -245,6 +245,11 @@ fn who_returns_in_the_middle_of_a_ride_has_it_in_the_first_frame() {
 }
 
 #[test]
+fn operators_see_squares_and_rides_from_another_node_and_nobody_else_does() {
+    check("rides_operators");
+}
+
+#[test]
 fn where_a_fleet_decides_nothing_is_matched_here() {
     check("rides_fleet");
 }

@@ -7,6 +7,7 @@ use vocabulary::Wall;
 
 use crate::geo::Point;
 use crate::standing::Side;
+use crate::vehicle::Vehicle;
 use crate::wire::{Party, told_metres, told_point};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub(crate) struct Proposal {
     pub match_id: String,
     pub passenger: Party,
     pub driver: Party,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<Vehicle>,
     pub pickup: Point,
     pub target: Option<Point>,
     /// Where the driver was, and how far from the pick-up that is.
@@ -115,13 +118,17 @@ impl Proposal {
 
     /// As clients read it.
     pub(crate) fn told(&self, standing: Standing) -> Value {
-        json!({
+        let mut told = json!({
             "match_id": self.match_id,
             "passenger_id": self.passenger.id, "passenger_name": self.passenger.name,
             "driver_id": self.driver.id, "driver_name": self.driver.name,
             "location": told_point(self.pickup), "target_location": self.target.map(told_point),
             "driver_location": told_point(self.driver_at), "distance_m": told_metres(self.distance_mm),
             "match_status": standing.name(), "expires_at": Wall(self.until).to_string(),
-        })
+        });
+        if let Some(vehicle) = &self.vehicle {
+            told["vehicle"] = vehicle.told();
+        }
+        told
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use app::Decision;
 use serde::{Deserialize, Serialize};
-use vocabulary::{Position, StepId};
+use vocabulary::{Payload, Position, Refusal, StepId};
 
 use crate::proposal::Proposal;
-use crate::wire::place;
+use crate::trip::SENT;
+use crate::wire::{place, written};
 
 /// Matches that the other sides have not answered about. Above it no new ones are begun: rooms answer within milliseconds, unless
 /// they cannot.
@@ -36,6 +38,14 @@ pub(crate) struct Answered {
 impl Answered {
     pub(crate) fn of(step: &StepId) -> Answered {
         Answered { position: step.position, number: step.number }
+    }
+}
+
+/// Of what another room has heard or will not hear; what it could not hear is said again.
+pub(crate) fn sent(step: &StepId, result: &Result<Payload, Refusal>) -> Decision {
+    match result {
+        Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
+        _ => Decision::record(SENT, written(&Answered::of(step))),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::meter::Spot;
 use crate::proposal::{Proposal, Standing};
 use crate::rules::Terms;
 use crate::standing::Side;
-use crate::telling::Answered;
+use crate::telling::{Answered, sent};
 use crate::wire::{place, read, written};
 
 /// What the ride's room says. Shown under the name of what happened.
@@ -33,7 +33,8 @@ pub(crate) const CANCEL: u32 = FIXES + 1;
 pub(crate) const BEGIN: u32 = FIXES + 2;
 pub(crate) const IS_MATCHED: u32 = FIXES + 3;
 pub(crate) const HERE: u32 = FIXES + 4;
-pub(crate) const NEARBY: u32 = FIXES + 5;
+pub(crate) const LEFT: u32 = FIXES + 5;
+pub(crate) const NEARBY: u32 = FIXES + 6;
 
 /// Points that the ride's room has not taken yet: minutes of an ordinary phone.
 const FIXES_MAX: usize = 256;
@@ -268,10 +269,7 @@ impl Trip {
         if !is_cancel && !is_fixes {
             return None;
         }
-        Some(match result {
-            Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
-            _ => Decision::record(SENT, written(&Answered::of(step))),
-        })
+        Some(sent(step, result))
     }
 
     fn sent(&mut self, record: &Record, answered: &Answered) {

@@ -102,6 +102,12 @@ impl Fault {
         Fault { status, body: whole, retry_after_ms }.into_response()
     }
 
+    /// For clients that read `{success, error, code}`, with whatever is beside it.
+    pub(crate) fn in_words(mut self) -> Response {
+        self.body["success"] = false.into();
+        self.into_response()
+    }
+
     pub(crate) fn code(&self) -> &Value {
         &self.body["code"]
     }

@@ -115,12 +115,16 @@ impl Door {
 
     /// One word said to a room; what it replied, if it did.
     pub(crate) async fn say(&self, by: By, room: &RoomId, wish: Wish) -> Result<Said, Unsaid> {
-        match self.desk.call_by(by, room.clone(), wish).await? {
-            Told::Stored { reply, position, at } => Ok(Said { reply, stored: Some((position, at)) }),
-            Told::Reply { reply: Reply::Done(reply), .. } => Ok(Said { reply, stored: None }),
-            Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Unsaid::Refused(refusal)),
-            Told::Reply { .. } => Err(Unsaid::Other(Fault::unexpected())),
-        }
+        say(&self.desk, by, room, wish).await
+    }
+}
+
+pub(crate) async fn say(desk: &Desk, by: By, room: &RoomId, wish: Wish) -> Result<Said, Unsaid> {
+    match desk.call_by(by, room.clone(), wish).await? {
+        Told::Stored { reply, position, at } => Ok(Said { reply, stored: Some((position, at)) }),
+        Told::Reply { reply: Reply::Done(reply), .. } => Ok(Said { reply, stored: None }),
+        Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Unsaid::Refused(refusal)),
+        Told::Reply { .. } => Err(Unsaid::Other(Fault::unexpected())),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -106,14 +107,25 @@ impl Known {
     }
 }
 
+/// By `Authorization` or by `X-API-Key`; who says both says the same.
+pub(crate) fn shown(keys: &Arc<Keys>, headers: &HeaderMap) -> Result<Known, Fault> {
+    let of = |name: HeaderName| headers.get(name).map(|said| said.to_str().unwrap_or_default());
+    let bearer = of(AUTHORIZATION).map(|said| said.strip_prefix("Bearer ").unwrap_or_default());
+    let said = [bearer, of(HeaderName::from_static("x-api-key"))];
+    let mut secrets = said.into_iter().flatten().map(str::trim);
+    let (secret, other) = (secrets.next().ok_or_else(Fault::unproven)?, secrets.next());
+    let index = keys.known(secret.as_bytes()).filter(|_| other.is_none_or(|other| other == secret));
+    index.map(|index| Known { keys: keys.clone(), index }).ok_or_else(Fault::unproven)
+}
+
 pub(crate) async fn prove(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let said = request.headers().get(AUTHORIZATION).and_then(|said| said.to_str().ok());
-    let secret = said.and_then(|said| said.strip_prefix("Bearer ")).map(str::trim);
-    let Some(index) = secret.and_then(|secret| api.keys.known(secret.as_bytes())) else {
-        return Fault::unproven().into_response();
-    };
-    request.extensions_mut().insert(Known { keys: api.keys.clone(), index });
-    next.run(request).await
+    match shown(&api.keys, request.headers()) {
+        Ok(known) => {
+            request.extensions_mut().insert(known);
+            next.run(request).await
+        }
+        Err(fault) => fault.into_response(),
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +138,28 @@ mod tests {
         let index = keys.known(b"secret").expect("it is known");
         assert_eq!(keys.known(b"secret "), None);
         Known { keys: Arc::new(keys), index }
+    }
+
+    #[test]
+    fn a_key_is_said_by_either_header_and_never_two_of_them() {
+        let keys = Keys::new(["one", "two"].map(|it| Key::new(it, it.as_bytes(), vec![], vec![])).into());
+        let keys = Arc::new(keys);
+        for (said, known) in [
+            (&[("authorization", "Bearer one")][..], Some("one")),
+            (&[("x-api-key", "two")], Some("two")),
+            (&[("authorization", "Bearer one"), ("x-api-key", "one")], Some("one")),
+            (&[("authorization", "Bearer one"), ("x-api-key", "two")], None),
+            (&[("authorization", "Basic one"), ("x-api-key", "two")], None),
+            (&[("authorization", "one")], None),
+            (&[("x-api-key", "")], None),
+            (&[], None),
+        ] {
+            let headers = said
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value")));
+            let shown = shown(&keys, &headers.collect());
+            assert_eq!(shown.ok().map(|known| known.name()).as_deref(), known, "{said:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod places;
 mod printed;
 mod publish;
 mod rates;
+pub mod rides;
 
 use std::sync::Arc;
 

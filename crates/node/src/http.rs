@@ -261,21 +261,16 @@ pub fn router(facts: Arc<Facts>, sockets_at: &[String]) -> Router {
         .route("/ws/online", get(online))
         .fallback(async || (StatusCode::NOT_FOUND, Json(json!({ "error": "not found" }))))
         .with_state(facts.clone())
-        .merge(probes(facts))
-}
-
-/// What asks whether the node lives, by either listener.
-pub fn probes(facts: Arc<Facts>) -> Router {
-    Router::new()
-        .route("/live", get(async || "live\n"))
-        .route("/ready", get(ready))
-        .route("/health", get(health))
-        .with_state(facts)
+        .merge(crate::health::probes(facts))
 }
 
 /// What an operator looks at.
 pub fn figures(facts: Arc<Facts>) -> Router {
-    Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).with_state(facts)
+    Router::new()
+        .route("/stats", get(stats))
+        .route("/metrics", get(metrics))
+        .route("/health/detailed", get(crate::health::detailed))
+        .with_state(facts)
 }
 
 /// What an operator does; for a listener that only operators reach.
@@ -387,39 +382,6 @@ async fn not_an_upgrade() -> Response {
         Json(json!({ "error": "this is a WebSocket: ask for an upgrade" })),
     )
         .into_response()
-}
-
-async fn ready(State(facts): State<Arc<Facts>>) -> Response {
-    let health = facts.health();
-    if health.ready {
-        // A bridge that is away is said and is no reason to go elsewhere: every node has the same broker.
-        let away = facts.bridges().into_iter().filter_map(|bridge| match bridge.condition() {
-            Condition::Serving => None,
-            Condition::Away { why } => Some(format!("bridge {} is away: {why}\n", bridge.name())),
-            Condition::Partly { why } => Some(format!("bridge {} serves in part: {why}\n", bridge.name())),
-        });
-        return std::iter::once("ready\n".to_owned()).chain(away).collect::<String>().into_response();
-    }
-    let why = match health.degraded() {
-        _ if health.draining => "draining".to_owned(),
-        Some(why) => why,
-        None => facts.engine_away().unwrap_or_else(|| "short of memory".to_owned()),
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
-}
-
-async fn health(State(facts): State<Arc<Facts>>) -> Response {
-    let mut told = facts.described();
-    match facts.health().degraded() {
-        None => {
-            told["status"] = "ok".into();
-            Json(told).into_response()
-        }
-        Some(why) => {
-            (told["status"], told["error"]) = ("degraded".into(), why.into());
-            (StatusCode::SERVICE_UNAVAILABLE, Json(told)).into_response()
-        }
-    }
 }
 
 async fn stats(State(facts): State<Arc<Facts>>) -> Json<serde_json::Value> {

@@ -22,6 +22,7 @@ mod options;
 mod pages;
 mod reload;
 mod renewal;
+mod rides;
 mod secret;
 mod serve;
 mod token;

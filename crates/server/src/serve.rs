@@ -18,7 +18,9 @@ use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
-use crate::{backend, bridges, demo, engines, gate, log, matches, memory, operator, pages, secret, visitors};
+use crate::{
+    backend, bridges, demo, engines, gate, log, matches, memory, operator, pages, rides, secret, visitors,
+};
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -116,6 +118,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     }
     router = router.merge(visitors::router(settings, &node, secret.as_ref()));
     router = router.merge(matches::router(settings, &node));
+    router = router.merge(rides::router(settings, &node));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins, settings.auth.groups_claim.clone()));
@@ -124,7 +127,9 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
         router = router.merge(node::figures(facts.clone()));
     }
     let api = || -> Result<axum::Router> {
-        Ok(http_api::router(node.desk(), backend::keys(&config)?, node::CALLS_AT_ONCE_MAX))
+        let keys = backend::keys(&config)?;
+        let internal = rides::internal(settings, &node, keys.clone());
+        Ok(http_api::router(node.desk(), keys, node::CALLS_AT_ONCE_MAX).merge(internal))
     };
     let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
     node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));

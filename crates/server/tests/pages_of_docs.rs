@@ -67,6 +67,7 @@ impl Shell<'_> {
             .env("PATH", format!("{}:{}", programs().display(), std::env::var("PATH").unwrap_or_default()))
             .current_dir(Path::new(self.server.config_path()).parent().expect("a folder"))
             .env("BASE", format!("http://{}", self.server.address))
+            .env("OPERATOR", format!("http://{}", self.server.operator.as_deref().unwrap_or_default()))
             .output()
             .expect("a shell");
         let (out, error) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
@@ -231,6 +232,19 @@ fn the_lines_of_the_page_of_matches_by_http_do_what_it_says() {
     let mut shell = Shell { server: &server, token: "", said: String::new() };
     let (ran, said) = follow(&mut shell, page);
     assert!(ran == 11 && said == 0, "{ran} blocks were run and {said} said");
+}
+
+#[test]
+fn the_lines_of_the_page_of_rides_by_http_do_what_it_says() {
+    let page = include_str!("../../../docs/rides-http.md");
+    let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
+    let config = config
+        .text
+        .replace("the secret that your login signs tokens with", "0123456789abcdef0123456789abcdef");
+    let server = Server::configured(&config);
+    let mut shell = Shell { server: &server, token: "", said: String::new() };
+    let (ran, said) = follow(&mut shell, page);
+    assert!(ran == 10 && said == 1, "{ran} blocks were run and {said} said");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::proposal::{Proposal, Reason, Standing};
 use crate::rules::Rules;
 use crate::standing::{Side, Who};
 use crate::trip::Trip;
+use crate::vehicle::Vehicle;
 use crate::wire::{NAME_CHARS_MAX, clipped, told_point, written};
 use records::{self as kinds};
 
@@ -67,6 +68,7 @@ pub(crate) fn decide(
         "match_confirm" => asking.confirm(&fields),
         "match_cancel" => asking.cancel_match(&fields),
         "ride_cancel" => asking.cancel_ride(&fields),
+        "driver_register" => asking.register(&fields),
         "get_state" => Ok(Decision::reply(view(driver))),
         kind => Err(Refusal::new(
             Code::UnknownType,
@@ -113,6 +115,17 @@ impl Asking<'_> {
             decision.records.extend(all_withdrawn(driver, None, Reason::DriverOffline));
         }
         Ok(decision.with_reply(reply))
+    }
+
+    /// By HTTP alone: one registers once, and not while a phone looks on.
+    fn register(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
+        let vehicle = Vehicle::of(fields)?;
+        let reply = written(&json!({"vehicle": vehicle.told()}));
+        if self.driver.vehicle.as_ref() == Some(&vehicle) {
+            return Ok(Decision::reply(reply));
+        }
+        let body = kinds::Registered { vehicle };
+        Ok(Decision::record(kinds::REGISTERED, written(&body)).with_reply(reply))
     }
 
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {

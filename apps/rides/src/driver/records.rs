@@ -6,8 +6,10 @@ use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::Answered;
 use crate::trip::ClaimedBy;
+use crate::vehicle::Vehicle;
 
 pub(crate) const BEACON: &str = "beacon";
+pub(crate) const REGISTERED: &str = "registered";
 /// The driver is elsewhere. Shown to nobody.
 pub(crate) const MOVED: &str = "moved";
 /// The connection has been gone for too long, and is back. Shown to nobody.
@@ -25,6 +27,11 @@ pub(crate) struct Beacon {
     pub is_active: bool,
     pub name: String,
     pub spot: Option<Spot>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Registered {
+    pub vehicle: Vehicle,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
+use crate::geo::Cell;
+use crate::leaving::Leaving;
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::{Answered, Telling};
 use crate::trip::{SENT, Trip, Trips};
+use crate::vehicle::Vehicle;
 use crate::wire::{place, read};
 
 /// Passengers who wait for the driver's word at a time: more than a person can look at.
@@ -38,12 +41,17 @@ pub(crate) struct Driver {
     pub room: RoomId,
     pub name: String,
     pub on: bool,
+    #[serde(default)]
+    pub vehicle: Option<Vehicle>,
     pub gone: bool,
     /// Where the driver was when that was written down last.
     pub spot: Option<Spot>,
     /// The record since which the pool is to know what it is told now.
     #[serde(with = "place")]
     pub pooled: Position,
+    /// The square that does not know yet that the driver is in it no more.
+    #[serde(default)]
+    pub leaving: Leaving,
     pub offers: BTreeMap<String, Offer>,
     /// The match that has the driver, and the ride that came of it.
     pub trips: Trips,
@@ -63,9 +71,11 @@ impl Driver {
             room: room.clone(),
             name: String::new(),
             on: false,
+            vehicle: None,
             gone: false,
             spot: None,
             pooled: Position::default(),
+            leaving: Leaving::default(),
             offers: BTreeMap::new(),
             trips: Trips::default(),
             untold: Telling::default(),
@@ -91,13 +101,26 @@ impl Driver {
         self.over.iter().any(|over| over == match_id)
     }
 
+    /// Where the pool is told that the driver is.
+    fn square(&self) -> Option<Cell> {
+        self.spot.filter(|_| self.is_free()).map(|spot| spot.point.cell())
+    }
+
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        let before = self.square();
+        let applied = self.fold(record);
+        self.leaving.moved(before, self.square(), record.position);
+        applied
+    }
+
+    fn fold(&mut self, record: &Record) -> Applied {
         self.newest = record.position;
         // Answers about rides and about matches are one kind of record; each finds its own.
         if record.kind == SENT
             && let Some(answered) = read::<Answered>(&record.body)
         {
             self.untold.settle(&answered);
+            self.leaving.settle(&answered);
         }
         if let Some((applied, ended)) = self.trips.apply(record) {
             if let Some(trip) = ended {
@@ -112,6 +135,9 @@ impl Driver {
                 (self.on, self.name, self.gone) = (body.is_active, body.name, false);
                 self.spot = body.spot.or(self.spot);
                 self.pooled = record.position;
+            }),
+            kinds::REGISTERED => read::<kinds::Registered>(&record.body).map(|body| {
+                (self.vehicle, self.pooled) = (Some(body.vehicle), record.position);
             }),
             kinds::MOVED => read::<kinds::Moved>(&record.body).map(|body| {
                 (self.spot, self.pooled) = (Some(body.spot), record.position);

@@ -29,6 +29,10 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
             }
             told("beacon_update", beacon, false)
         }
+        kinds::REGISTERED => {
+            let body: kinds::Registered = read(&record.body)?;
+            told("driver_registered", json!({"vehicle": body.vehicle.told()}), false)
+        }
         kinds::PROPOSED => matched("match_proposal", Standing::Pending),
         kinds::CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Driver)),
         kinds::PASSENGER_CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Passenger)),
@@ -64,6 +68,7 @@ pub(crate) fn view(driver: &Driver) -> Payload {
     written(&json!({
         "role": "driver",
         "beacon": beacon,
+        "vehicle": driver.vehicle.as_ref().map(|vehicle| vehicle.told()),
         "offers": driver.offers.values().map(offered).collect::<Vec<_>>(),
         "ride": driver.claim().map(|trip| trip.told()),
         "payment": driver.trips.payment(),

@@ -29,6 +29,9 @@ pub(crate) fn ride(course: &Course) -> Value {
         "created_at": Wall(course.created_at).to_string(), "updated_at": Wall(course.updated_at).to_string(),
         "payment": payment(course),
     });
+    if let Some(vehicle) = &proposal.vehicle {
+        told["vehicle"] = vehicle.told();
+    }
     let times = [("started_at", course.started_at), ("arrived_at", course.arrived_at)];
     for (name, at) in times {
         if let Some(at) = at {
@@ -87,11 +90,24 @@ pub(crate) fn lost(ride: &Ride, as_of: Position) -> Told {
     Told { event: "ride_cancelled".to_owned(), payload: lost, stands }
 }
 
-fn position(ride: &Ride, spot: Spot) -> Value {
+fn place(spot: Spot) -> Value {
     let mut told = told_point(spot.point);
-    told["ride_id"] = ride.id().into();
     told["timestamp"] = Wall(spot.at).to_string().into();
     told
+}
+
+fn position(ride: &Ride, spot: Spot) -> Value {
+    let mut told = place(spot);
+    told["ride_id"] = ride.id().into();
+    told
+}
+
+/// For those who look after all, and back ends: with where both were last, as far as that says anything.
+pub(crate) fn watched(course: &Course, driver: Option<Spot>, passenger: Option<Spot>) -> Payload {
+    let mut told = ride(course);
+    told["driver_location"] = driver.map_or_else(|| told_point(course.driver_at()), place);
+    told["passenger_location"] = passenger.map_or(Value::Null, place);
+    written(&told)
 }
 
 pub(crate) fn shown(ride: &Ride, record: &Record, audience: Audience) -> Option<Shown> {

@@ -30,7 +30,7 @@ pub(super) struct Place {
     past: VecDeque<State>,
     pub log: Vec<Record>,
     next: Position,
-    soft: BTreeMap<Arc<str>, SoftValue>,
+    pub soft: BTreeMap<Arc<str>, SoftValue>,
     /// Keys of what was recorded: the same again is done already.
     keys: BTreeSet<String>,
     pub crowd: Crowd,

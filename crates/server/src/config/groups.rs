@@ -51,7 +51,7 @@ pub(super) const GROUPS: &[Group] = &[
                 "secret",
                 Kind::Text(SECRET),
                 "none",
-                "What a back end says as `Authorization: Bearer …`.",
+                "What a back end says as `Authorization: Bearer …` or as `X-API-Key`.",
             )
             .secret(),
             Row::without("secret_file", Kind::File, "none", "The same, in a file of its own."),

@@ -7,10 +7,13 @@ use super::sound::{Mode, exposed};
 use crate::pages;
 
 /// Paths that the server answers itself.
-const TAKEN: [&str; 11] = [
+const TAKEN: [&str; 14] = [
     "/live",
     "/ready",
     "/health",
+    "/health/live",
+    "/health/ready",
+    "/health/detailed",
     "/stats",
     "/metrics",
     "/ws/online",
@@ -37,6 +40,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
             || http_api::hub::has(&path)
             || http_api::livechat::has(&path)
             || http_api::matches::has(&path)
+            || http_api::rides::has(&path)
         {
             faults.add(place, format!("`path` = \"{path}\": the server itself answers there"));
         }

@@ -188,6 +188,10 @@ fn settings_that_contradict_one_another_are_refused_with_both_places() {
         ),
         ("[[mounts]]\npath = \"/health\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/start.js\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/health/ready\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/api/rides/ws\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/internal/ws\"", &["the server itself answers there"]),
+        ("[[mounts]]\npath = \"/drivers/{user}\"", &["the server itself answers there"]),
         ("[[mounts]]\npath = \"/{user}/{user}\"", &["at most one each of {user}"]),
         (
             "[[mounts]]\npath = \"/s/{session}\"",
