@@ -239,6 +239,9 @@ impl Streets {
             let room = self.parties[party].room.clone();
             return self.say(party, &Said::join(&room));
         }
+        if phase == Phase::Chaos && self.random.per_mille(300) {
+            self.parties[party].confirms_all().iter().for_each(|said| self.say(party, said));
+        }
         let said = match phase {
             Phase::Chaos if self.random.per_mille(40) => return self.leave(party),
             Phase::Chaos if self.random.per_mille(50) => self.parties[party].again(&mut self.random),

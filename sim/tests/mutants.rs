@@ -1,5 +1,7 @@
 //! The checkers have teeth: each mistake made on purpose is found, by the property that stands for it.
 
+use std::ops::RangeInclusive;
+
 use sim::{Mutant, News, Scenario, find, run_scenario, run_spoiled_rides};
 
 /// In one of the worlds that seeds choose.
@@ -148,9 +150,9 @@ fn damage_that_is_served_is_found() {
 }
 
 /// In a world of rides, by the words that it is told with.
-fn is_found_in_rides(mutant: Mutant, words: &str, seeds: u64) {
+fn is_found_in_rides(mutant: Mutant, words: &str, seeds: RangeInclusive<u64>) {
     let mut others = Vec::new();
-    for seed in 1..=seeds {
+    for seed in seeds {
         match run_spoiled_rides(seed, mutant) {
             Err(error) if error.contains(words) => {
                 println!("{mutant:?} found by seed {seed}: {error}");
@@ -160,41 +162,42 @@ fn is_found_in_rides(mutant: Mutant, words: &str, seeds: u64) {
             Ok(_) => {}
         }
     }
-    panic!("{mutant:?} is not found as {words:?} in {seeds} seeds, but as\n{}", others.join("\n"));
+    panic!("{mutant:?} is not found as {words:?}, but as\n{}", others.join("\n"));
 }
 
 #[test]
 fn a_yes_that_nobody_said_is_found() {
-    is_found_in_rides(Mutant::YesOfNobody, "was confirmed by None", 3);
+    is_found_in_rides(Mutant::YesOfNobody, "was confirmed by None", 1..=3);
 }
 
 #[test]
 fn a_driver_who_is_given_without_being_asked_is_found() {
-    is_found_in_rides(Mutant::GivenUnasked, "never said yes to", 3);
+    is_found_in_rides(Mutant::GivenUnasked, "never said yes to", 1..=3);
 }
 
+/// Of two claims that both hold the second lets go the first, which is ridden all the same.
 #[test]
 fn a_claim_on_a_state_that_is_not_the_newest_is_found() {
-    is_found_in_rides(Mutant::ClaimUnguarded, "and is given", 30);
-    is_found_in_rides(Mutant::StaleGuard, "and is given", 30);
+    is_found_in_rides(Mutant::ClaimUnguarded, "began, and one of the two was let go", 5..=15);
+    is_found_in_rides(Mutant::StaleGuard, "began, and one of the two was let go", 5..=15);
 }
 
 #[test]
 fn a_point_that_counts_twice_is_found() {
-    is_found_in_rides(Mutant::PointCountsTwice, "a point is duplicate, and counts as", 5);
+    is_found_in_rides(Mutant::PointCountsTwice, "a point is duplicate, and counts as", 1..=5);
 }
 
 #[test]
 fn a_fee_that_nobody_pays_is_found() {
-    is_found_in_rides(Mutant::FeeOnTop, "payout is", 5);
+    is_found_in_rides(Mutant::FeeOnTop, "are not what is paid", 1..=5);
 }
 
 #[test]
 fn a_driver_whom_a_ride_never_lets_go_is_found() {
-    is_found_in_rides(Mutant::NeverReleased, "is still in", 3);
+    is_found_in_rides(Mutant::NeverReleased, "is still in", 1..=3);
 }
 
 #[test]
 fn two_amounts_for_one_ride_are_found() {
-    is_found_in_rides(Mutant::ToldOtherwise, "costs", 5);
+    is_found_in_rides(Mutant::ToldOtherwise, " costs [", 1..=5);
 }

@@ -206,6 +206,13 @@ impl Party {
         self.own("match_confirm", json!({"match_id": id, "accepted": random.per_mille(850)}))
     }
 
+    /// Yes to whoever asks, in one go: then several want the same one at once.
+    pub(super) fn confirms_all(&self) -> Vec<Said> {
+        let offers = self.state["offers"].as_array().into_iter().flatten();
+        let yes = |offer: &Value| json!({"match_id": offer["match_id"], "accepted": true});
+        offers.filter_map(|offer| self.own("match_confirm", yes(offer))).collect()
+    }
+
     fn drives(&mut self, random: &mut Random, wall: Wall, spread: u64) -> Option<Said> {
         let what = random.index(100);
         if let Some((id, status)) = self.ride() {

@@ -134,7 +134,9 @@ impl App for Spoiled {
         let is_payment = shown.kind == "payment_processed" && self.mutant == Mutant::ToldOtherwise;
         if is_payment && self.rides.view(state, audience).starts_with(br#"{"beacon""#) {
             let mut payload = parsed(&shown.payload);
-            payload["driver_payout"] = json!(1);
+            for amount in ["adjusted_cost", "driver_payout"] {
+                payload[amount] = (payload[amount].as_i64().unwrap_or_default() + 1).into();
+            }
             return Some(Shown { payload: written(&payload), ..shown });
         }
         Some(shown)
