@@ -58,6 +58,8 @@ pub(crate) struct Person {
     /// What was told of one's own room, by place: one's own records as acks.
     told: BTreeMap<u64, Value>,
     epoch: Value,
+    /// Where the room stood when it was joined first.
+    since: Option<u64>,
     serial: u32,
     pub offers: Vec<String>,
     /// The ride one is on, and how it stands.
@@ -78,6 +80,7 @@ impl Person {
             node: 0,
             told: BTreeMap::new(),
             epoch: Value::Null,
+            since: None,
             serial: 0,
             offers: Vec::new(),
             ride: None,
@@ -102,7 +105,7 @@ impl Person {
     pub(crate) fn comes(&mut self, client: Client) {
         self.client = Some(client);
         let mut payload = json!({"room_id": self.room});
-        if let Some(offset) = self.told.keys().last() {
+        if let Some(offset) = self.told.keys().last().copied().max(self.since) {
             payload["since"] = json!({"epoch": self.epoch, "offset": offset});
         }
         self.send(&json!({"type": "join_room", "id": "join", "payload": payload}));
@@ -198,6 +201,10 @@ impl Person {
             // Of one decision's records the last is the ack's; a frame is never told twice.
             let is_again = before.is_some_and(|before| before["type"] != "ack" && kind != "ack");
             assert!(!is_again, "{} was told of {offset} twice: {frame}", self.room);
+        }
+        if kind == "room_info" && self.since.is_none() {
+            self.since = frame["position"]["offset"].as_u64();
+            self.epoch = frame["position"]["epoch"].clone();
         }
         let state = if kind == "room_info" { &payload["about"] } else { payload };
         if kind == "room_info" || (kind == "ack" && state["role"].is_string()) {
