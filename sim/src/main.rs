@@ -141,6 +141,10 @@ fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
                 println!("  replay   cargo xtask sim --rides {full}--seed {seed} --trace");
             }
         }
+        let done = seed + 1 - wanted.from;
+        if done % 100 == 0 {
+            println!("{done} worlds, {matched} rides, {failed} failures");
+        }
     }
     summary(&total, wanted.seeds, began);
     println!(
