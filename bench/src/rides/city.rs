@@ -51,6 +51,7 @@ pub(super) struct City {
     every: Duration,
     /// Whose turn it is to say where they are.
     turn: usize,
+    serial: u64,
     /// Rides that have begun.
     started: usize,
     part: Part,
@@ -94,6 +95,7 @@ impl City {
             kilometres: asked.kilometres,
             every: Duration::from_secs_f64(asked.every),
             turn: 0,
+            serial: 0,
             started: 0,
             part,
             weight_bytes: 0.0,
@@ -105,10 +107,10 @@ impl City {
             let (room, place) = (city.drivers[who].room(), city.drivers[who].course.place);
             city.join(who, &room)?;
             let on = format!(r#"{{"is_active":true,{}}}"#, place.words());
-            city.say(who, "b", &Says::new("beacon_update", room, on))?;
+            city.say(who, 'b', &Says::new("beacon_update", room, on))?;
         }
         let all = city.drivers.len();
-        city.until("drivers in the pool", all, |frame| frame.starts_with(br#"{"type":"ack","id":"b""#))?;
+        city.until("drivers in the pool", all, |frame| frame.starts_with(br#"{"type":"ack","id":"b"#))?;
         city.weight_bytes = city.server.resident_bytes()?.saturating_sub(before) as f64 / all as f64;
         for number in 0..city.passengers.len() {
             let who =
@@ -121,8 +123,11 @@ impl City {
         Ok(city)
     }
 
-    fn say(&mut self, who: usize, id: &str, says: &Says) -> Result<()> {
+    /// Under an id that begins so: the same id would be the same message.
+    fn say(&mut self, who: usize, letter: char, says: &Says) -> Result<()> {
         let Says { kind, room, payload } = says;
+        self.serial += 1;
+        let id = format!("{letter}{}", self.serial);
         self.floor
             .say(who, &format!(r#"{{"type":"{kind}","room":"{room}","id":"{id}","payload":{payload}}}"#))
     }
@@ -160,7 +165,7 @@ impl City {
     }
 
     fn takes(&mut self, who: usize, frame: &[u8]) -> Result<()> {
-        if frame.starts_with(br#"{"type":"ack","id":"l""#) {
+        if frame.starts_with(br#"{"type":"ack","id":"l"#) {
             self.drivers[who].unacked =
                 self.drivers[who].unacked.checked_sub(1).context("an ack of nothing")?;
             return Ok(());
@@ -170,7 +175,8 @@ impl City {
         }
         let frame: Value = serde_json::from_slice(frame)?;
         // Whoever says yes to what has just come to nothing is told so.
-        let is_late = frame["type"] == "error" && frame["id"] == "c";
+        let is_yes = frame["id"].as_str().is_some_and(|id| id.starts_with('c'));
+        let is_late = frame["type"] == "error" && is_yes;
         ensure!(frame["type"] != "error" || is_late, "refused");
         if who < self.drivers.len() {
             return self.driver_takes(who, &frame);
@@ -214,9 +220,12 @@ impl City {
 
     fn speak(&mut self, who: usize) -> Result<()> {
         for says in std::mem::take(&mut self.says) {
-            let id = if says.kind == "location_update" { "l" } else { "c" };
-            let id = if says.kind == "ride_start" { "s" } else { id };
-            self.say(who, id, &says)?;
+            let letter = match says.kind {
+                "location_update" => 'l',
+                "match_confirm" => 'c',
+                _ => 's',
+            };
+            self.say(who, letter, &says)?;
         }
         Ok(())
     }
@@ -239,7 +248,7 @@ impl City {
         // Not at the very edge, where there may be nobody.
         let place = self.chance.place(self.kilometres * 0.9);
         let says = self.passengers[number].looks(place, now);
-        self.say(self.drivers.len() + number, "f", &says)
+        self.say(self.drivers.len() + number, 'f', &says)
     }
 
     /// Rides that go on until the end, with their passengers in them.
@@ -277,7 +286,7 @@ impl City {
             None => driver.room(),
         };
         driver.pooled = if driver.has.is_none() { Some(to) } else { None };
-        self.say(who, "l", &Says::new("location_update", room, format!("{{{}}}", to.words())))
+        self.say(who, 'l', &Says::new("location_update", room, format!("{{{}}}", to.words())))
     }
 
     /// A part of the day. `searches`: so many begin in a second.
@@ -337,13 +346,10 @@ impl City {
 
     /// Every ride ends, and is as long as it was driven; the pool is where it was said to be.
     pub(super) fn ends(&mut self) -> Result<()> {
+        self.all_are_seen()?;
         for who in 0..self.drivers.len() {
-            let Some(ride) = &self.drivers[who].ride else { continue };
-            let (room, passenger) = (ride.room.clone(), ride.passenger);
-            let (said, saw) = (self.drivers[who].course.place, self.passengers[passenger].saw);
-            let near = saw.is_some_and(|saw| saw.metres_to(said) < 0.1);
-            ensure!(near, "passenger {passenger} saw {saw:?} last, and the driver was at {said:?}");
-            self.say(who, "a", &Says::new("ride_arrived", room, "{}".to_owned()))?;
+            let Some(room) = self.drivers[who].ride.as_ref().map(|ride| ride.room.clone()) else { continue };
+            self.say(who, 'a', &Says::new("ride_arrived", room, "{}".to_owned()))?;
         }
         let began = Instant::now();
         loop {
@@ -364,12 +370,30 @@ impl City {
         self.pool_is_right()
     }
 
+    /// Every passenger has seen the last position of the driver.
+    fn all_are_seen(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let is_seen = |driver: &&Driver| {
+                let saw = driver.ride.as_ref().and_then(|ride| self.passengers[ride.passenger].saw);
+                saw.is_some_and(|saw| saw.metres_to(driver.course.place) < 0.1)
+            };
+            let rides = self.drivers.iter().filter(|driver| driver.ride.is_some());
+            let unseen = rides.filter(|driver| !is_seen(driver)).count();
+            if unseen == 0 {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < PATIENCE, "of {unseen} drivers the last position was not told");
+            self.hear(EpollTimeout::from(GLANCE_MS), |_| {})?;
+        }
+    }
+
     fn pool_is_right(&mut self) -> Result<()> {
         let asked: Vec<usize> =
             (0..self.drivers.len()).filter(|who| self.drivers[*who].pooled.is_some()).collect();
         for who in &asked {
             let room = self.drivers[*who].room();
-            self.say(*who, "g", &Says::new("get_state", room, "{}".to_owned()))?;
+            self.say(*who, 'g', &Says::new("get_state", room, "{}".to_owned()))?;
         }
         let mut places: Vec<(String, Place)> = Vec::new();
         let began = Instant::now();
@@ -382,7 +406,7 @@ impl City {
             );
             let mut found = Vec::new();
             self.hear(EpollTimeout::from(GLANCE_MS), |frame| {
-                if frame.starts_with(br#"{"type":"ack","id":"g""#) {
+                if frame.starts_with(br#"{"type":"ack","id":"g"#) {
                     found.push(frame.to_vec());
                 }
             })?;
