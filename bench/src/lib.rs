@@ -15,6 +15,8 @@ use serde_json::json;
 mod adapters;
 mod crowd;
 mod durable;
+mod figures;
+mod floor;
 mod histogram;
 mod interval;
 mod link;
@@ -27,6 +29,7 @@ mod peers;
 mod process;
 mod progress;
 mod report;
+mod rides;
 mod scenarios;
 mod scores;
 mod stamp;
@@ -87,6 +90,7 @@ fn measure(bench: Bench) -> Result<bool> {
         What::Durable(asked) => return durable::run(asked, common.server.as_ref(), common.json),
         What::Support(asked) => return support::run(asked, &choices, common.json),
         What::Scores(asked) => return scores::run(asked, &choices, common.json),
+        What::Rides(asked) => return rides::run(asked, &choices, common.json),
         What::CatchUp(asked) => return durable::catch_up(asked, common.server.as_ref(), common.json),
         _ => {}
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::durable::{CatchUp, Durable};
+use crate::rides::Rides;
 use crate::scenarios::{ClosedLoop, Joins, OpenLoop, Scenario};
 use crate::scores::Scores;
 use crate::support::Support;
@@ -45,6 +46,8 @@ pub(crate) enum What {
     Support(Support),
     /// A match and its crowd: whole states or actions, by WebSocket or server-sent events.
     Scores(Scores),
+    /// A city of drivers: their positions, rides that are followed, searches; beside a scan of everybody for every position.
+    Rides(Rides),
     /// Durable publishes a second, beside Redis and JetStream at the same durability.
     Durable(Durable),
     /// The servers to compare with.
@@ -266,9 +269,12 @@ impl What {
                 .into_iter()
                 .flat_map(|name| Self::with_defaults(name).map(|what| what.scenarios()).unwrap_or_default())
                 .collect(),
-            Self::Peers(_) | Self::Durable(_) | Self::CatchUp(_) | Self::Scores(_) | Self::Support(_) => {
-                Vec::new()
-            }
+            Self::Peers(_)
+            | Self::Durable(_)
+            | Self::CatchUp(_)
+            | Self::Scores(_)
+            | Self::Rides(_)
+            | Self::Support(_) => Vec::new(),
         }
     }
 

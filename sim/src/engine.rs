@@ -309,7 +309,7 @@ impl Engine {
         let id = (to.node, to.shard);
         shorten(&mut answer, way.scenario.answer_records);
         self.look_for_damage(&mut answer);
-        if !self.spoil(&mut answer, way) {
+        if !self.spoil(to, &mut answer, way) {
             return None;
         }
         let at = self.links.get_mut(&id)?.tell(now, answer, way)?;

@@ -41,6 +41,6 @@ pub use mutant::Mutant;
 pub use named::{NAMED, Named, find};
 pub use replay::{Outcome, run_scenario, run_seed};
 pub use scenario::{Habits, News, Place, Scenario};
-pub use streets::{Crowd, Ridden, run_rides};
+pub use streets::{Crowd, Ridden, run_rides, run_spoiled_rides};
 pub use tally::Tally;
 pub use world::{Happened, SocketId, World, user};

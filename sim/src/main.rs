@@ -123,7 +123,7 @@ fn many_desks(wanted: &Wanted) -> bool {
 /// The same, of worlds of rides.
 fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
     let (began, mut total, mut failed) = (Instant::now(), Tally::default(), 0);
-    let (mut matched, mut arrived, mut paid, mut cancelled) = (0, 0, 0, 0);
+    let (mut matched, mut arrived, mut paid, mut cancelled, mut repeated) = (0, 0, 0, 0, 0);
     for seed in wanted.from..wanted.from + wanted.seeds {
         match run_rides(seed, crowd, wanted.trace) {
             Ok(ridden) => {
@@ -131,6 +131,7 @@ fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
                 arrived += ridden.arrived;
                 paid += ridden.paid;
                 cancelled += ridden.cancelled;
+                repeated += ridden.repeated;
                 total.add(&ridden.tally);
             }
             Err(error) => {
@@ -140,10 +141,14 @@ fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
                 println!("  replay   cargo xtask sim --rides {full}--seed {seed} --trace");
             }
         }
+        let done = seed + 1 - wanted.from;
+        if done % 100 == 0 {
+            println!("{done} worlds, {matched} rides, {failed} failures");
+        }
     }
     summary(&total, wanted.seeds, began);
     println!(
-        "rides {matched}, at their end {arrived}, paid {paid}, cancelled {cancelled}, {failed} failures"
+        "rides {matched}, at their end {arrived}, paid {paid}, cancelled {cancelled}, points said again or late {repeated}, {failed} failures"
     );
     failed == 0
 }

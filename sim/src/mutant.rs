@@ -44,4 +44,34 @@ pub enum Mutant {
     FoldsDiffer,
     /// A drain takes a tenth of its time.
     DrainInHaste,
+    /// A driver's room says yes for its driver.
+    YesOfNobody,
+    /// A driver's room gives the driver to whoever wants them first, asked or not.
+    GivenUnasked,
+    /// A driver is claimed without looking at the newest state.
+    ClaimUnguarded,
+    /// A point that a phone says again counts again.
+    PointCountsTwice,
+    /// The fee is not taken out of what the driver is paid.
+    FeeOnTop,
+    /// A driver's room does not hear that a ride is over.
+    NeverReleased,
+    /// The driver is told of another amount than the passenger.
+    ToldOtherwise,
+}
+
+impl Mutant {
+    /// Whether it is made by an app of rides that makes mistakes.
+    pub(crate) fn is_of_rides(self) -> bool {
+        matches!(
+            self,
+            Mutant::YesOfNobody
+                | Mutant::GivenUnasked
+                | Mutant::ClaimUnguarded
+                | Mutant::PointCountsTwice
+                | Mutant::FeeOnTop
+                | Mutant::NeverReleased
+                | Mutant::ToldOtherwise
+        )
+    }
 }

@@ -17,6 +17,7 @@ use crate::fragile::Fragile;
 use crate::mutant::Mutant;
 use crate::probe::Probe;
 use crate::scenario::Scenario;
+use crate::streets;
 use crate::world::{Event, Happened, SocketId, World, prove};
 
 /// What happens at a shard's sockets, in the order in which it happens.
@@ -180,7 +181,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
     let probe = Probe { deaf: scenario.mutant == Some(Mutant::FoldsDiffer) && number % 2 == 1 };
     let apps = rooms::Apps::default()
         .with("chat", app::host(chat::Chat::new(unhurried())), rules)
-        .with("rides", app::host(rides::Rides::new(scenario.rides.clone())), rules)
+        .with("rides", streets::app(scenario), rules)
         .with("scores", app::host(scores::Scores::default()), rules)
         .with("support", app::host(support::Support::new(small_departments())), rules)
         .with("probe", app::host(probe), rules)

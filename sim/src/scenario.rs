@@ -168,6 +168,8 @@ pub struct Scenario {
     pub kills: u32,
     pub pauses: u32,
     pub wall_jumps: u32,
+    /// Every node takes itself for the steward of all rooms: what is done once is done once by guards and keys alone.
+    pub many_stewards: bool,
 
     pub garbage: u32,
     pub resends: u32,
@@ -240,6 +242,7 @@ impl Scenario {
             kills: 0,
             pauses: 0,
             wall_jumps: 0,
+            many_stewards: false,
             garbage: 0,
             resends: 0,
             script: Vec::new(),

@@ -2,8 +2,11 @@
 //! and of matches that are none of theirs. What they do is drawn from the seed. Judged are what the engine truly holds, record by record, by a
 //! model that knows none of the app's code, and what people are told in the end. It never looks into a node.
 
+mod hearing;
+mod meter;
 mod model;
 mod party;
+mod spoiled;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,12 +15,16 @@ use serde_json::{Value, json};
 use vocabulary::Tick;
 
 use crate::faults::{self, Fault};
+use crate::mutant::Mutant;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
 use crate::world::{Happened, SocketId, World};
+use hearing::Hearing;
 use model::Model;
 use party::{Party, Role, Said};
+
+pub(crate) use spoiled::app;
 
 /// How many people there are, and how far around they live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,8 @@ pub struct Ridden {
     pub arrived: usize,
     pub paid: usize,
     pub cancelled: usize,
+    /// Points that were said again, or too late.
+    pub repeated: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,18 +92,31 @@ struct Streets {
     healed: Option<Tick>,
     /// Of all people, so that some may meddle.
     matches: Vec<String>,
+    hearings: BTreeMap<usize, Hearing>,
     spread: u64,
 }
 
 /// One seed to its end, or to what must not be.
 pub fn run_rides(seed: u64, crowd: Crowd, tracing: bool) -> Result<Ridden, String> {
-    let mut streets = Streets::new(seed, crowd, tracing);
+    ride(scenario(seed, crowd), crowd, tracing)
+}
+
+/// A small one with a mistake in it.
+pub fn run_spoiled_rides(seed: u64, mutant: Mutant) -> Result<Ridden, String> {
+    let scenario = Scenario { mutant: Some(mutant), ..scenario(seed, Crowd::Small) };
+    ride(scenario, Crowd::Small, false)
+}
+
+fn ride(scenario: Scenario, crowd: Crowd, tracing: bool) -> Result<Ridden, String> {
+    let mut streets = Streets::new(scenario, crowd, tracing);
     streets.run()?;
     streets.judge()
 }
 
 /// A world whose engine loses nothing that it acknowledged: what one room knows of another is to be right in the end.
-fn scenario(seed: u64, people: usize) -> Scenario {
+fn scenario(seed: u64, crowd: Crowd) -> Scenario {
+    let (drivers, passengers, _) = crowd.size();
+    let drawn = Scenario::from_seed(seed);
     Scenario {
         lost_tails: 0,
         damages: 0,
@@ -105,20 +127,22 @@ fn scenario(seed: u64, people: usize) -> Scenario {
         probes: 0,
         rooms_max: 100_000,
         // As many as there are people: what may wait in front of a full link goes by it.
-        rooms: people,
+        rooms: drivers + passengers,
         // Shorter than in production, so that a run sees offers and searches end by themselves.
         rides: rides::Rules { offer_ms: 8_000, search_ms: 40_000, ..rides::Rules::default() },
         chaos: CHAOS,
         calm: ENDING + ANEW + QUESTIONS,
-        ..Scenario::from_seed(seed)
+        // There are few of the large ones, and none of them is to go by without.
+        kills: if crowd == Crowd::Full { drawn.kills.max(1) } else { drawn.kills },
+        many_stewards: seed % 4 == 2,
+        ..drawn
     }
 }
 
 impl Streets {
-    fn new(seed: u64, crowd: Crowd, tracing: bool) -> Streets {
+    fn new(scenario: Scenario, crowd: Crowd, tracing: bool) -> Streets {
         let (drivers, passengers, spread) = crowd.size();
-        let scenario = scenario(seed, drivers + passengers);
-        let mut random = Random::new(seed ^ 0x51de5);
+        let mut random = Random::new(scenario.seed ^ 0x51de5);
         let drivers = (0..drivers).map(|number| Party::new(Role::Driver, number));
         let parties: Vec<Party> =
             drivers.chain((0..passengers).map(|number| Party::new(Role::Passenger, number))).collect();
@@ -133,8 +157,8 @@ impl Streets {
         }
         world.remind(start + CHAOS, HEAL);
         world.remind(start + CHAOS + ENDING + ANEW + QUESTIONS, OVER);
-        let (owners, matches) = (BTreeMap::new(), Vec::new());
-        Streets { world, random, parties, owners, faults, healed: None, matches, spread }
+        let (owners, matches, hearings) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Streets { world, random, parties, owners, faults, healed: None, matches, hearings, spread }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -145,7 +169,7 @@ impl Streets {
             }
             for happened in happened {
                 match happened {
-                    Happened::Heard(socket, text) => self.heard(socket, &text),
+                    Happened::Heard(socket, text) => self.heard(socket, &text)?,
                     Happened::Closed(socket, _) => self.closed(socket),
                     Happened::Reminder(OVER) => return Ok(()),
                     Happened::Reminder(HEAL) => {
@@ -181,15 +205,19 @@ impl Streets {
         }
     }
 
-    fn heard(&mut self, socket: SocketId, text: &str) {
-        let Some(party) = self.owners.get(&socket).copied() else { return };
+    fn heard(&mut self, socket: SocketId, text: &str) -> Result<(), String> {
+        let Some(party) = self.owners.get(&socket).copied() else { return Ok(()) };
         if self.parties[party].socket != Some(socket) {
-            return;
+            return Ok(());
         }
         self.world.tally.heard += 1;
         let value: Value = serde_json::from_str(text).unwrap_or_default();
         let asks = self.phase() == Phase::Questions;
         self.parties[party].hears(&value, asks);
+        if value["room"].as_str() == Some(&self.parties[party].room) {
+            let own = |error| format!("{}: {error}", self.parties[party].room);
+            self.hearings.entry(party).or_default().hears(&value).map_err(own)?;
+        }
         if let Some(id) = value["payload"]["match_id"].as_str().filter(|_| value["type"] == "match_proposal")
         {
             if self.matches.len() >= HEARD_OF_MAX {
@@ -197,6 +225,7 @@ impl Streets {
             }
             self.matches.push(id.to_owned());
         }
+        Ok(())
     }
 
     fn act(&mut self, party: usize) {
@@ -210,11 +239,14 @@ impl Streets {
             let room = self.parties[party].room.clone();
             return self.say(party, &Said::join(&room));
         }
+        if phase == Phase::Chaos && self.random.per_mille(300) {
+            self.parties[party].confirms_all().iter().for_each(|said| self.say(party, said));
+        }
         let said = match phase {
             Phase::Chaos if self.random.per_mille(40) => return self.leave(party),
             Phase::Chaos if self.random.per_mille(50) => self.parties[party].again(&mut self.random),
             Phase::Chaos if self.random.per_mille(30) => self.meddling(party),
-            Phase::Chaos => self.parties[party].acts(&mut self.random, self.spread),
+            Phase::Chaos => self.parties[party].acts(&mut self.random, self.world.now.wall, self.spread),
             Phase::Ending => self.parties[party].ends(),
             Phase::Anew => self.parties[party].begins_anew(),
             Phase::Questions => None,
@@ -245,9 +277,11 @@ impl Streets {
         // Some are back at once, some are gone for so long that they are missed.
         let away = self.random.pick(&[200, 3_000, 45_000].map(Duration::from_millis));
         self.parties[party].away_until = self.world.now.tick + away;
-        match self.random.index(2) {
+        match self.random.index(3) {
             0 => self.world.cut(socket),
-            _ => self.world.hang_up(socket, true),
+            1 => self.world.hang_up(socket, true),
+            // The node believes them to be there yet when they are back, by another connection.
+            _ => self.world.deaden(socket, Duration::from_secs(4)),
         }
         self.closed(socket);
     }
@@ -272,6 +306,28 @@ impl Streets {
         self.world.say(socket, &frame);
     }
 
+    /// To one as to the other, and as the log has it.
+    fn all_agree_on_money(&self, model: &Model) -> Result<(), String> {
+        for (ride, people) in model.paid() {
+            let of = |room: &String| {
+                let party = self.parties.iter().position(|party| party.room == format!("rides:{room}"));
+                party.and_then(|party| self.hearings.get(&party))
+            };
+            let told: Vec<&Hearing> = people.iter().filter_map(of).collect();
+            if let [driver, passenger] = told[..] {
+                driver.agrees_with(passenger)?;
+            }
+            let billed = model.costs(ride);
+            for hearing in told {
+                let cost = hearing.money.get(ride).map(|money| money[0]);
+                if cost.is_some() && cost != billed {
+                    return Err(format!("{ride} costs {billed:?}, and somebody is told {cost:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What the logs hold, and whether people were told that nothing holds them.
     fn judge(&mut self) -> Result<Ridden, String> {
         self.world.engine.hold_still(self.world.now);
@@ -294,6 +350,7 @@ impl Streets {
                 return Err(format!("{} cannot begin anew: {told}", party.room));
             }
         }
+        self.all_agree_on_money(&model)?;
         Ok(Ridden { tally: self.world.tally.clone(), ..model.ridden() })
     }
 }

@@ -1,6 +1,8 @@
 //! The checkers have teeth: each mistake made on purpose is found, by the property that stands for it.
 
-use sim::{Mutant, News, Scenario, find, run_scenario};
+use std::ops::RangeInclusive;
+
+use sim::{Mutant, News, Scenario, find, run_scenario, run_spoiled_rides};
 
 /// In one of the worlds that seeds choose.
 fn is_found(mutant: Mutant, properties: &[&str], seeds: u64) {
@@ -145,4 +147,57 @@ fn damage_that_nobody_puts_down_is_found() {
 #[test]
 fn damage_that_is_served_is_found() {
     is_found_among(Mutant::DamageServed, &["one order per room"], 20, damaged);
+}
+
+/// In a world of rides, by the words that it is told with.
+fn is_found_in_rides(mutant: Mutant, words: &str, seeds: RangeInclusive<u64>) {
+    let mut others = Vec::new();
+    for seed in seeds {
+        match run_spoiled_rides(seed, mutant) {
+            Err(error) if error.contains(words) => {
+                println!("{mutant:?} found by seed {seed}: {error}");
+                return;
+            }
+            Err(error) => others.push(format!("seed {seed}: {error}")),
+            Ok(_) => {}
+        }
+    }
+    panic!("{mutant:?} is not found as {words:?}, but as\n{}", others.join("\n"));
+}
+
+#[test]
+fn a_yes_that_nobody_said_is_found() {
+    is_found_in_rides(Mutant::YesOfNobody, "was confirmed by None", 1..=3);
+}
+
+#[test]
+fn a_driver_who_is_given_without_being_asked_is_found() {
+    is_found_in_rides(Mutant::GivenUnasked, "never said yes to", 1..=3);
+}
+
+/// Of two claims that both hold the second lets go the first, which is ridden all the same.
+#[test]
+fn a_claim_on_a_state_that_is_not_the_newest_is_found() {
+    is_found_in_rides(Mutant::ClaimUnguarded, "began, and one of the two was let go", 5..=15);
+    is_found_in_rides(Mutant::StaleGuard, "began, and one of the two was let go", 5..=15);
+}
+
+#[test]
+fn a_point_that_counts_twice_is_found() {
+    is_found_in_rides(Mutant::PointCountsTwice, "a point is duplicate, and counts as", 1..=5);
+}
+
+#[test]
+fn a_fee_that_nobody_pays_is_found() {
+    is_found_in_rides(Mutant::FeeOnTop, "are not what is paid", 1..=5);
+}
+
+#[test]
+fn a_driver_whom_a_ride_never_lets_go_is_found() {
+    is_found_in_rides(Mutant::NeverReleased, "is still in", 1..=3);
+}
+
+#[test]
+fn two_amounts_for_one_ride_are_found() {
+    is_found_in_rides(Mutant::ToldOtherwise, " costs [", 1..=5);
 }

@@ -16,11 +16,15 @@ fn nobody_is_anybodys_twice_or_locked_out_whichever_node_dies() {
         all.arrived += ridden.arrived;
         all.paid += ridden.paid;
         all.cancelled += ridden.cancelled;
+        all.repeated += ridden.repeated;
         all.tally.add(&ridden.tally);
     }
     let much = all.matched > 100 && all.arrived > 20 && all.paid > 5 && all.cancelled > 20;
     assert!(much && all.proposed > 500, "little happened: {all:?}");
-    assert!(all.tally.faults.contains_key("kill"), "no node died: {:?}", all.tally.faults);
+    assert!(all.repeated > 10, "no phone said anything twice: {all:?}");
+    for fault in ["kill", "pause", "partition", "answer late", "question lost"] {
+        assert!(all.tally.faults.contains_key(fault), "no {fault}: {:?}", all.tally.faults);
+    }
 }
 
 #[test]

@@ -41,6 +41,7 @@ cargo xtask <chore>
   sim [args]       the simulator: --seeds N for many, --seed S to replay one, --trace for all that happens in it
                    --scenario NAME for a world that has a name, `all` for each of them; --list says which there are
                    --desks and --rides [--full] for worlds of support and of rides
+  sim rides        3,000 worlds of rides, and ten of full size
   bench [args]     the server in release, measured: passed on to `kulkul bench`
   services         Redis, NATS and Kafka for the tests: looks for them, installs them; `services up` starts them
   interop          clients that others wrote, straight and through HAProxy and nginx
@@ -91,7 +92,12 @@ fn main() -> ExitCode {
 
 fn sim(root: &Path, args: &[&str]) -> ExitCode {
     let mut steps = Steps::begin("sim", Told::People);
-    steps.run("simulator", |_| test::simulator(root, args));
+    match args {
+        ["rides"] => test::rides(&mut steps, root, policy::SIM_MANY_RIDES, policy::SIM_MANY_FULL_RIDES),
+        _ => {
+            steps.run("simulator", |_| test::simulator(root, args));
+        }
+    }
     steps.end()
 }
 

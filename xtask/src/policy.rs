@@ -269,6 +269,10 @@ pub(crate) const SIM_PACKAGE: &str = "kulkul-sim";
 pub(crate) const SIM_SEEDS: u32 = 300;
 pub(crate) const SIM_SCENARIO_SEEDS: u32 = 10;
 pub(crate) const SIM_RIDES_SEEDS: u32 = 200;
+pub(crate) const SIM_FULL_RIDES_SEEDS: u32 = 1;
+/// What `sim rides` runs: half an hour of them.
+pub(crate) const SIM_MANY_RIDES: u32 = 3_000;
+pub(crate) const SIM_MANY_FULL_RIDES: u32 = 10;
 pub(crate) const FUZZ_PACKAGE: &str = "kulkul-fuzz";
 pub(crate) const FAULTS_PACKAGE: &str = "kulkul-faults";
 pub(crate) const SERVER_PACKAGE: &str = "kulkul";

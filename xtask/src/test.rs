@@ -10,7 +10,9 @@ use crate::faults;
 use crate::fuzz;
 use crate::interop;
 use crate::pages;
-use crate::policy::{SERVER_PACKAGE, SIM_PACKAGE, SIM_RIDES_SEEDS, SIM_SCENARIO_SEEDS, SIM_SEEDS};
+use crate::policy::{
+    SERVER_PACKAGE, SIM_FULL_RIDES_SEEDS, SIM_PACKAGE, SIM_RIDES_SEEDS, SIM_SCENARIO_SEEDS, SIM_SEEDS,
+};
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
 use crate::suites;
@@ -34,8 +36,14 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("scenarios", |_| {
         simulator(root, &["--scenario", "all", "--seeds", &SIM_SCENARIO_SEEDS.to_string()])
     });
-    steps.run("rides", |_| simulator(root, &["--rides", "--seeds", &SIM_RIDES_SEEDS.to_string()]));
+    rides(&mut steps, root, SIM_RIDES_SEEDS, SIM_FULL_RIDES_SEEDS);
     steps.end()
+}
+
+/// Worlds of rides, small ones and full ones.
+pub(crate) fn rides(steps: &mut Steps, root: &Path, small: u32, full: u32) {
+    steps.run("rides", |_| simulator(root, &["--rides", "--seeds", &small.to_string()]));
+    steps.run("rides in full", |_| simulator(root, &["--rides", "--full", "--seeds", &full.to_string()]));
 }
 
 /// What cargo's closing lines add up to.

@@ -7,15 +7,15 @@ mod words;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use nix::sys::epoll::EpollTimeout;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::adapters::{Choices, Desk};
+use crate::figures::{Figures, Row};
 use crate::histogram::Histogram;
-use crate::interval::Interval;
-use crate::machine::{self, Facts};
+use crate::machine;
 use crate::process::Server;
 use stand::Stand;
 
@@ -83,9 +83,7 @@ struct Round {
     busy: f64,
 }
 
-type Row = (&'static str, &'static str, fn(&Round) -> f64);
-
-const ROWS: [Row; 9] = [
+const ROWS: &[Row<Round>] = &[
     ("viewers come", "/s", |it| it.joins),
     ("memory a viewer", "kB", |it| it.weight),
     ("bytes a viewer and action", "B", |it| it.bytes),
@@ -100,32 +98,14 @@ const ROWS: [Row; 9] = [
 pub(crate) fn run(asked: &Scores, choices: &Choices, as_json: bool) -> Result<bool> {
     ensure!(asked.rate > 0.0 && asked.seconds > 0.0, "a match has a rate and a length");
     machine::raise_descriptors(u64::from(asked.viewers + asked.late) + 100)?;
-    let facts = Facts::gather();
-    let mut rounds = Vec::new();
-    for round in 1..=asked.rounds {
-        eprintln!("round {round} of {}", asked.rounds);
-        rounds.push(Ground::open(asked, choices)?.play(asked)?);
-    }
-    let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<f64>>();
-    if as_json {
-        let rows: Vec<Value> = ROWS
-            .iter()
-            .map(|(name, unit, figure)| json!({ "figure": name, "unit": unit, "rounds": of(*figure) }))
-            .collect();
-        let load = json!({ "viewers": asked.viewers, "late": asked.late, "rate": asked.rate, "played": asked.played,
-            "mode": format!("{:?}", asked.mode), "by": format!("{:?}", asked.by) });
-        println!("{:#}", json!({ "machine": facts.json(), "load": load, "figures": rows }));
-        return Ok(true);
-    }
-    println!(
+    let figures = Figures::of(ROWS, asked.rounds, || Ground::open(asked, choices)?.play(asked))?;
+    let words = format!(
         "scores: {} viewers and {} who come later, {:?} by {:?}, {} actions/s after {} raids",
         asked.viewers, asked.late, asked.mode, asked.by, asked.rate, asked.played
     );
-    for (name, unit, figure) in ROWS {
-        let Interval { median, low, high, .. } = Interval::of(&of(figure)).context("no round")?;
-        println!("{name:<28} {median:>10.1} {unit:<3} ({low:.1} to {high:.1})");
-    }
-    println!("{}", facts.line());
+    let load = json!({ "viewers": asked.viewers, "late": asked.late, "rate": asked.rate, "played": asked.played,
+        "mode": format!("{:?}", asked.mode), "by": format!("{:?}", asked.by) });
+    figures.print(&words, &load, as_json)?;
     Ok(true)
 }
 

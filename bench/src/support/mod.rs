@@ -1,8 +1,6 @@
 //! A department of support: its customers begin sessions, its agents are given them, and they talk. How many begin and are given a
 //! second, and what a message costs the server. A message that is lost, told twice or out of order ends the run.
 
-mod floor;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -12,11 +10,11 @@ use nix::sys::epoll::EpollTimeout;
 use serde_json::{Value, json};
 
 use crate::adapters::{Choices, Desk};
+use crate::figures::{Figures, Row};
+use crate::floor::Floor;
 use crate::histogram::Histogram;
-use crate::interval::Interval;
-use crate::machine::{self, Facts};
+use crate::machine;
 use crate::process::Server;
-use floor::Floor;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Support {
@@ -53,9 +51,7 @@ struct Round {
     rss: f64,
 }
 
-type Row = (&'static str, &'static str, fn(&Round) -> f64);
-
-const ROWS: [Row; 8] = [
+const ROWS: &[Row<Round>] = &[
     ("sessions begun", "/s", |it| it.starts),
     ("server CPU a session begun", "us", |it| it.start_us),
     ("sessions given to agents", "/s", |it| it.given),
@@ -69,32 +65,14 @@ const ROWS: [Row; 8] = [
 pub(crate) fn run(asked: &Support, choices: &Choices, as_json: bool) -> Result<bool> {
     let agents = (asked.sessions as usize).div_ceil(CAP);
     machine::raise_descriptors(u64::from(asked.sessions) + agents as u64 + 100)?;
-    let facts = Facts::gather();
-    let mut rounds = Vec::new();
-    for round in 1..=asked.rounds {
-        eprintln!("round {round} of {}", asked.rounds);
-        rounds.push(Department::open(asked, choices)?.day(asked)?);
-    }
-    let of = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<f64>>();
-    if as_json {
-        let rows: Vec<Value> = ROWS
-            .iter()
-            .map(|(name, unit, figure)| json!({ "figure": name, "unit": unit, "rounds": of(*figure) }))
-            .collect();
-        let load = json!({ "sessions": asked.sessions, "agents": agents, "rate": asked.rate });
-        println!("{:#}", json!({ "machine": facts.json(), "load": load, "figures": rows }));
-        return Ok(true);
-    }
-    println!(
+    let figures = Figures::of(ROWS, asked.rounds, || Department::open(asked, choices)?.day(asked))?;
+    let words = format!(
         "support: {} sessions, {agents} agents, {} messages/s in all",
         asked.sessions,
         asked.rate * f64::from(asked.sessions)
     );
-    for (name, unit, figure) in ROWS {
-        let Interval { median, low, high, .. } = Interval::of(&of(figure)).context("no round")?;
-        println!("{name:<28} {median:>10.1} {unit:<3} ({low:.1} to {high:.1})");
-    }
-    println!("{}", facts.line());
+    let load = json!({ "sessions": asked.sessions, "agents": agents, "rate": asked.rate });
+    figures.print(&words, &load, as_json)?;
     Ok(true)
 }
 

@@ -1,7 +1,7 @@
 //! The mistakes of an engine, made on purpose.
 
 use engine::{Answer, Appended, Asked, Erased, Followed, Placement, Question, Read, Stored};
-use vocabulary::{Key, Payload, Position, SLICES, Slice};
+use vocabulary::{Incarnation, Key, Payload, Position, SLICES, Slice};
 
 use super::{Engine, Way};
 use crate::mutant::Mutant;
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// What is done to an answer; whether it is said at all.
-    pub(super) fn spoil(&mut self, answer: &mut Answer, way: &mut Way<'_>) -> bool {
+    pub(super) fn spoil(&mut self, to: Incarnation, answer: &mut Answer, way: &mut Way<'_>) -> bool {
         if self.mutant == Some(Mutant::LivingEnded)
             && let Answer::Present { present, .. } = &*answer
             && way.random.per_mille(100)
@@ -48,6 +48,11 @@ impl Engine {
         match (self.mutant, answer) {
             (Some(Mutant::TwoStewards), Answer::Attending { slices, .. }) => {
                 *slices = (0..SLICES).map(Slice).collect();
+            }
+            // No mistake: leases end late for whoever was paused or cut off.
+            (_, Answer::Attending { slices, .. }) if way.scenario.many_stewards => {
+                let is_at_home = |slice: &Slice| slice.home(way.scenario.shards) == to.shard;
+                *slices = (0..SLICES).map(Slice).filter(is_at_home).collect();
             }
             (Some(Mutant::MissedSwallowed), Answer::Missed) => return false,
             (Some(Mutant::DeadForEver), Answer::Ended { .. }) => return false,

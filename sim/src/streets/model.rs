@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Ridden;
+use super::meter::Meter;
 use crate::ledger::{Entry, Ledger};
 
 /// What the simulated nodes go by.
@@ -17,7 +18,7 @@ struct Ride {
     /// Its driver's room and its passenger's.
     people: [String; 2],
     status: &'static str,
-    millimetres: i64,
+    meter: Meter,
     due: Option<i64>,
     paid: bool,
 }
@@ -148,6 +149,16 @@ impl Model {
         Ok(())
     }
 
+    /// Rides that money went for, and the rooms of their people.
+    pub(super) fn paid(&self) -> impl Iterator<Item = (&str, &[String; 2])> {
+        let paid = self.rides.iter().filter(|(_, ride)| ride.paid);
+        paid.map(|(id, ride)| (id.as_str(), &ride.people))
+    }
+
+    pub(super) fn costs(&self, ride: &str) -> Option<i64> {
+        self.rides.get(ride)?.due
+    }
+
     pub(super) fn ridden(&self) -> Ridden {
         let count = |is: &dyn Fn(&Ride) -> bool| self.rides.values().filter(|ride| is(ride)).count();
         Ridden {
@@ -156,6 +167,7 @@ impl Model {
             arrived: count(&|ride| matches!(ride.status, "arrived" | "completed")),
             paid: count(&|ride| ride.paid && ride.due > Some(0)),
             cancelled: self.cancelled,
+            repeated: self.rides.values().map(|ride| ride.meter.repeated).sum(),
             ..Ridden::default()
         }
     }
@@ -169,13 +181,12 @@ impl Ride {
                 if number(&body["apart_mm"]) > 100_000 {
                     return Err(format!("began {} mm apart", body["apart_mm"]));
                 }
+                self.meter = Meter::from(&body["driver"])?;
                 self.status = "ongoing";
             }
-            ("point", "ongoing") => {
-                self.millimetres += body["verdict"]["counted"].as_i64().unwrap_or(0);
-            }
+            ("point", "ongoing") => self.meter.takes(&body["spot"], &body["verdict"])?,
             ("arrived", "ongoing") => {
-                let fare = (self.millimetres * RATE_PER_KM + 500_000) / 1_000_000;
+                let fare = (self.meter.millimetres * RATE_PER_KM + 500_000) / 1_000_000;
                 self.owes(&body["due"]["bill"], fare)?;
                 let is_paid = self.due == Some(0);
                 (self.status, self.paid) = if is_paid { ("completed", true) } else { ("arrived", false) };
@@ -213,7 +224,7 @@ impl Ride {
             if number(&bill[name]) != amount {
                 return Err(format!(
                     "{name} is {amount} after {} mm, and the bill is {bill}",
-                    self.millimetres
+                    self.meter.millimetres
                 ));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use vocabulary::{Tick, User};
+use vocabulary::{Tick, User, Wall};
 
 use crate::random::Random;
 use crate::world::{SocketId, user_as};
@@ -50,6 +50,8 @@ pub(super) struct Party {
     /// In thousandths of a degree from the middle of the world.
     place: (f64, f64),
     before: VecDeque<String>,
+    /// Where this phone was of late, with the time: it says some of it again.
+    been: VecDeque<Value>,
 }
 
 /// Frames that may be said once more.
@@ -74,6 +76,7 @@ impl Party {
             state: Value::Null,
             place: (0.0, 0.0),
             before: VecDeque::new(),
+            been: VecDeque::new(),
         }
     }
 
@@ -153,6 +156,27 @@ impl Party {
         (coordinate(), coordinate())
     }
 
+    /// Where this phone is, as a phone says it: mostly once, in order; now and then again, late, or a city away.
+    fn here(&mut self, random: &mut Random, wall: Wall) -> Value {
+        match random.index(100) {
+            0..15 if !self.been.is_empty() => return self.been[random.index(self.been.len())].clone(),
+            15..18 => {
+                let (north, east) = self.place;
+                let mut far = Party::point((north + 90.0, east));
+                far["timestamp"] = wall.to_string().into();
+                return far;
+            }
+            _ => {}
+        }
+        let mut here = Party::point(self.place);
+        here["timestamp"] = wall.to_string().into();
+        self.been.push_back(here.clone());
+        while self.been.len() > BEFORE_MAX {
+            self.been.pop_front();
+        }
+        here
+    }
+
     /// Some tens of metres.
     fn stroll(&mut self, random: &mut Random) {
         let mut step = || random.below(1000) as f64 / 1000.0 - 0.5;
@@ -169,9 +193,9 @@ impl Party {
         }
     }
 
-    pub(super) fn acts(&mut self, random: &mut Random, spread: u64) -> Option<Said> {
+    pub(super) fn acts(&mut self, random: &mut Random, wall: Wall, spread: u64) -> Option<Said> {
         match self.role {
-            Role::Driver => self.drives(random, spread),
+            Role::Driver => self.drives(random, wall, spread),
             Role::Passenger => self.travels(random, spread),
         }
     }
@@ -182,7 +206,14 @@ impl Party {
         self.own("match_confirm", json!({"match_id": id, "accepted": random.per_mille(850)}))
     }
 
-    fn drives(&mut self, random: &mut Random, spread: u64) -> Option<Said> {
+    /// Yes to whoever asks, in one go: then several want the same one at once.
+    pub(super) fn confirms_all(&self) -> Vec<Said> {
+        let offers = self.state["offers"].as_array().into_iter().flatten();
+        let yes = |offer: &Value| json!({"match_id": offer["match_id"], "accepted": true});
+        offers.filter_map(|offer| self.own("match_confirm", yes(offer))).collect()
+    }
+
+    fn drives(&mut self, random: &mut Random, wall: Wall, spread: u64) -> Option<Said> {
         let what = random.index(100);
         if let Some((id, status)) = self.ride() {
             let room = format!("rides:ride:{id}");
@@ -194,13 +225,14 @@ impl Party {
                     } else {
                         self.go_to_pickup(random)
                     }
-                    let mut here = Party::point(self.place);
+                    let mut here = self.here(random, wall);
                     here["ride_id"] = id.into();
                     Some(Said::new("location_update", &room, here))
                 }
                 45..60 => {
                     self.stroll(random);
-                    self.own("location_update", Party::point(self.place))
+                    let here = self.here(random, wall);
+                    self.own("location_update", here)
                 }
                 60..85 if on_the_way => {
                     let factor = random.pick(&[1.0, 0.9, 0.57, 0.0, 1.5]);

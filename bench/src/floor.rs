@@ -1,4 +1,4 @@
-//! The people of a department at their connections: who says what is another's affair, here it is sent and heard.
+//! People at their connections: who says what is another's affair, here it is sent and heard.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,20 +17,20 @@ struct Person {
     waiting: Vec<u8>,
 }
 
-pub(super) struct Floor {
+pub(crate) struct Floor {
     epoll: Epoll,
     people: Vec<Person>,
     buffer: Box<[u8; 256 << 10]>,
 }
 
 impl Floor {
-    pub(super) fn new() -> Result<Floor> {
+    pub(crate) fn new() -> Result<Floor> {
         let epoll = Epoll::new(EpollCreateFlags::empty())?;
         Ok(Floor { epoll, people: Vec::new(), buffer: Box::new([0; 256 << 10]) })
     }
 
     /// Lets one in, and says which number they have.
-    pub(super) fn enter(&mut self, port: u16, token: &str) -> Result<usize> {
+    pub(crate) fn enter(&mut self, port: u16, token: &str) -> Result<usize> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -55,14 +55,14 @@ impl Floor {
         Ok(number)
     }
 
-    pub(super) fn say(&mut self, who: usize, text: &str) -> Result<()> {
+    pub(crate) fn say(&mut self, who: usize, text: &str) -> Result<()> {
         let person = &mut self.people[who];
         wire::client_frame(wire::TEXT, text.as_bytes(), &mut person.waiting);
         person.flush()
     }
 
     /// What came within this time at most, frame by frame, with whom it came to.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &mut self,
         wait: EpollTimeout,
         mut told: impl FnMut(usize, &[u8]) -> Result<()>,
