@@ -89,7 +89,7 @@ const PAGES: &[Page] = &[
     web!("scores/follow.js"),
     web!("scores/landing.css"),
     web!("scores/landing.js"),
-    web!("scores/link.js"),
+    
     web!("scores/listing.js"),
     web!("scores/mat.js"),
     web!("scores/match.js"),
