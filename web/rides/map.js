@@ -45,7 +45,7 @@ export class TownMap {
     const keys = `Arrow keys move the map, plus and minus zoom, 0 shows all.${pressed ? " Enter chooses the middle of the map." : ""}`;
     const tools = make("div", { class: "map-tools" },
       button("+", () => this.zoom(1.5), { class: "quiet", "aria-label": "Zoom in" }), button("−", () => this.zoom(1 / 1.5), { class: "quiet", "aria-label": "Zoom out" }),
-      button("⛶", () => ((this.isHeld = false), this.fit()), { class: "quiet", "aria-label": "Show all" }));
+      button("⤢", () => ((this.isHeld = false), this.fit()), { class: "quiet", "aria-label": "Show all" }));
     element.append(this.town, this.moving, make("span", { class: "map-middle", "aria-hidden": "true" }), make("p", { class: "out", id: `${element.id}-keys` }, keys), tools);
     this.#view.centre = spotOf(centre);
     new ResizeObserver(() => this.#size()).observe(element);

@@ -61,12 +61,18 @@ export function offerPlaces(select, around, none) {
 /** @param {HTMLSelectElement} select @returns {Point | null} */
 export const chosen = (select) => (select.value === "" ? null : JSON.parse(select.value));
 
-/** What people call a place of the map. @param {Point} point */
+/** What people call a place of the map: "near Library". @param {Point} point */
 export function named(point) {
   const [near] = places(point, 700);
-  if (!near) return `${point.latitude.toFixed(4)}, ${point.longitude.toFixed(4)}`;
+  if (!near) return `at ${point.latitude.toFixed(4)}, ${point.longitude.toFixed(4)}`;
   const apart = metres(near.point, point);
-  return apart < 40 ? near.name : `${far(apart)} from ${near.name}`;
+  return apart < 40 ? `at ${near.name}` : apart < 250 ? `near ${near.name}` : `${far(apart)} from ${near.name}`;
+}
+
+/** "to Library", "to a place near Library". @param {Point} point */
+export function toward(point) {
+  const name = named(point);
+  return name.startsWith("at ") ? `to ${name.slice(3)}` : `to a place ${name}`;
 }
 
 /**

@@ -12,7 +12,7 @@ import { TownMap } from "../map.js";
 import { identityOf, keep, kept, located, placeOf } from "../own.js";
 import { Pilot } from "../pilot.js";
 import { Seat } from "../seat.js";
-import { aloud, chosen, failed, named, offerPlaces, parts, press, says, showOffers } from "../sheet.js";
+import { aloud, chosen, failed, named, offerPlaces, parts, press, says, showOffers, toward } from "../sheet.js";
 import { endedBy, far, ofReason, ofRefusal, ofStatus, percent, rupiah } from "../words.js";
 import { courseOf, figuresOf } from "../trip.js";
 
@@ -122,7 +122,7 @@ function enter() {
     const shown = ride ? [["", ride]] : [...seat.offers.entries()];
     for (const [id, of] of /** @type {[string, any][]} */ (shown)) {
       ids.add(`pickup${id}`);
-      map.mark(`pickup${id}`, { point: of.location, shape: "pickup", label: ride ? "Pick-up" : of.passenger_name });
+      map.mark(`pickup${id}`, { point: of.location, shape: "pickup", label: !ride ? of.passenger_name : ride.status === "ONGOING" ? undefined : "Pick-up" });
       if (!of.target_location || !ride) continue;
       ids.add("target");
       map.mark("target", { point: of.target_location, shape: "target", label: "Target" });
@@ -147,7 +147,7 @@ function enter() {
     }[ride.status] ?? "";
     says(ofStatus("driver", ride.status), words);
     tell("party-name", ride.passenger_name);
-    tell("party-words", ride.target_location ? `to ${named(ride.target_location)}` : "says where to");
+    tell("party-words", ride.target_location ? `wants to get ${toward(ride.target_location)}` : "says where to");
     colour($("party-face"), { id: ride.passenger_id, name: ride.passenger_name });
     $("course").replaceChildren(...courseOf(ride.status));
     $("figures").replaceChildren(...figuresOf(ride, seat.seen, ride.status === "ARRIVING" ? apart : undefined));

@@ -11,7 +11,7 @@ import { away, isSame, metres, pointIn } from "../geo.js";
 import { TownMap } from "../map.js";
 import { HOME, identityOf, keep, kept, located, placeOf } from "../own.js";
 import { Seat } from "../seat.js";
-import { aloud, chosen, failed, named, offerPlaces, parts, press, says, showOffers } from "../sheet.js";
+import { aloud, chosen, failed, named, offerPlaces, parts, press, says, showOffers, toward } from "../sheet.js";
 import { courseOf, figuresOf } from "../trip.js";
 import { endedBy, far, left, ofReason, ofRefusal, ofStatus, rupiah } from "../words.js";
 
@@ -42,6 +42,8 @@ function enter() {
   /** @type {Set<string>} */
   const busy = new Set();
   let nobody = false;
+  /** Where the driver was when we last heard. @type {Point | null} */
+  let last = null;
   /** How long the search was to take, as it was when we first saw it. */
   let span = { until: "", ms: 0 };
   let saidAt = 0;
@@ -74,7 +76,7 @@ function enter() {
     else keep("passenger", "target", (target = at));
     if (what === "pickup") offerPlaces(select("from"), pickup, "Where I am on the map");
     select(what === "pickup" ? "from" : "to").value = "";
-    aloud(`${what === "pickup" ? "You are" : "To"} ${named(at)}.`);
+    aloud(`${what === "pickup" ? "You are" : "You want to get"} ${what === "pickup" ? named(at) : toward(at)}.`);
     soon();
   }
 
@@ -92,6 +94,8 @@ function enter() {
 
   /** @param {import("../seat.js").News} news */
   function told({ type, payload }) {
+    // Whoever was driven somewhere is there.
+    if (type === "ride_arrived") keep("passenger", "place", (pickup = last ?? payload.target_location ?? pickup));
     if (type === "match_proposal") aloud(`${payload.driver_name} may come, ${far(payload.distance_m)} away.`);
     if (type === "match_rejected" && !["passenger_rejected", "passenger_cancelled", "passenger_taken", "search_over"].includes(payload.reason)) toast(`${payload.driver_name}: ${ofReason("passenger", payload.reason)}`);
     if (type === "no_driver_found") nobody = true;
@@ -118,6 +122,7 @@ function enter() {
     }
     if (!seat.isKnown) return;
     const { ride, ended, due, finder } = seat;
+    last = seat.seen?.point ?? (ride ? null : last);
     const state = ended ? "ended" : due ? "due" : ride ? `ride ${ride.status} ${seat.seen !== null}` : finder.is_active ? "searching" : nobody ? "nobody" : "plan";
     if (state !== shownFor) {
       shownFor = state;
@@ -136,7 +141,7 @@ function enter() {
     const plans = isPlanning();
     const from = ride?.location ?? (finder.is_active ? finder.location : null) ?? pickup;
     const to = ride ? ride.target_location : finder.is_active ? finder.target_location : target;
-    const name = ride || finder.is_active ? "Pick-up" : "You";
+    const name = ride?.status === "ONGOING" ? undefined : ride || finder.is_active ? "Pick-up" : "You";
     map.mark("pickup", { point: from, shape: "pickup", label: name, moved: plans ? (at) => setPlace("pickup", at) : undefined });
     map.mark("target", to ? { point: to, shape: "target", label: "Target", moved: plans ? (at) => setPlace("target", at) : undefined } : null);
     if (ride && ride.status !== "ONGOING") {
@@ -153,7 +158,7 @@ function enter() {
   function showPlan() {
     const apart = metres(pickup, target);
     says("Where to?", "Drivers within a kilometre of you are asked, a few at a time. Both of you say yes before anybody comes.");
-    tell("plan-words", `From ${named(pickup)} to ${named(target)}: ${far(apart)} as the crow flies.`);
+    tell("plan-words", `You are ${named(pickup)} and want to get ${toward(target)}: ${far(apart)} as the crow flies.`);
     return "plan";
   }
 
@@ -162,7 +167,7 @@ function enter() {
     const ms = new Date(until).getTime() - Date.now();
     if (span.until !== until) span = { until, ms };
     const many = seat.offers.size;
-    says(many === 0 ? "Looking for a driver…" : many === 1 ? "A driver may come" : `${many} drivers may come`, `${left(ms)} left${target_location ? `, to ${named(target_location)}` : ""}.`);
+    says(many === 0 ? "Looking for a driver…" : many === 1 ? "A driver may come" : `${many} drivers may come`, `${left(ms)} left${target_location ? `, ${toward(target_location)}` : ""}.`);
     $("search-left").style.width = `${Math.max(0, Math.min(100, (ms / Math.max(1, span.ms)) * 100))}%`;
     showOffers(seat, busy, answer);
     return "searching";
@@ -185,7 +190,7 @@ function enter() {
     }[ride.status] ?? "";
     says(ofStatus("passenger", ride.status), isApart && ride.status !== "ONGOING" ? `${words} You are ${far(metres(pickup, ride.location))} from the pick-up: the ride starts where you both are.` : words);
     tell("party-name", ride.driver_name);
-    tell("party-words", ride.target_location ? `takes you to ${named(ride.target_location)}` : "takes you where you say");
+    tell("party-words", ride.target_location ? `takes you ${toward(ride.target_location)}` : "takes you where you say");
     colour($("party-face"), { id: ride.driver_id, name: ride.driver_name });
     $("course").replaceChildren(...courseOf(ride.status));
     $("figures").replaceChildren(...figuresOf(ride, seat.seen, ride.status === "ARRIVING" ? apart : undefined));
@@ -215,7 +220,7 @@ function enter() {
   function showEnded({ kind, ride, payment }) {
     says(ofStatus("passenger", ride.status), kind === "cancelled" ? endedBy("passenger", ride) : `Thank you. ${ride.driver_name} is paid.`);
     tell("ended-title", kind === "cancelled" && !payment ? "It costs nothing" : "Receipt");
-    tell("ended-words", ride.target_location && kind === "completed" ? `${named(ride.location)} to ${named(ride.target_location)}` : "");
+    tell("ended-words", ride.target_location && kind === "completed" ? `From ${named(ride.location).replace(/^at /, "")} ${toward(ride.target_location)}` : "");
     const of = `${ride.ride_id} ${payment?.status}`;
     if ($("receipt").dataset.of !== of) $("receipt").replaceChildren(receipt("passenger", ride, payment));
     $("receipt").dataset.of = of;
