@@ -90,12 +90,13 @@ impl Mirror {
     }
 }
 
+pub(crate) fn own() -> Refusal {
+    let text = "the fleet's own back end decides this (rides.authority = \"fleet\")";
+    Refusal::new(Code::Forbidden, text)
+}
+
 /// Whose words these are was looked at before: their own, or the back end's.
 pub(crate) fn decide(mirror: &Mirror, caller: &Caller, action: Action<'_>) -> Result<Decision, Refusal> {
-    let own = || {
-        let text = "the fleet's own back end decides this (rides.authority = \"fleet\")";
-        Refusal::new(Code::Forbidden, text)
-    };
     match caller {
         Caller::Duty { .. } | Caller::Outcome { .. } => return Ok(Decision::nothing()),
         Caller::Step(_) => return Err(own()),

@@ -212,6 +212,16 @@ mod tests {
         }
     }
 
+    /// Clients work squares out for themselves, by the cosine that they have.
+    #[test]
+    fn every_row_has_as_many_squares_by_the_librarys_cosine() {
+        for row in 0..ROWS {
+            let edge = (row * ROW - 90 * DEGREE).abs().max(((row + 1) * ROW - 90 * DEGREE).abs());
+            let narrow = (edge as f64 / DEGREE as f64).to_radians().cos();
+            assert_eq!(columns(row), ((18_000.0 * narrow).floor() as i64).max(1), "row {row}");
+        }
+    }
+
     #[test]
     fn a_square_is_known_by_its_name_alone() {
         let cell = at(-6.2088, 106.8456).cell();

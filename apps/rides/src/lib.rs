@@ -6,6 +6,7 @@ mod content;
 mod driver;
 mod fleet;
 mod geo;
+mod leaving;
 mod meter;
 mod money;
 mod passenger;
@@ -29,7 +30,7 @@ use driver::Driver;
 use fleet::Mirror;
 use passenger::Passenger;
 use ride::Ride;
-use standing::{Side, Who};
+use standing::{Side, Who, is_operator};
 
 pub use rules::{Authority, Rules};
 
@@ -37,6 +38,8 @@ pub use rules::{Authority, Rules};
 const OUTWARD: Audience = Audience(0);
 /// Whose room it is, and the two of a ride.
 const THEIRS: Audience = Audience(1);
+/// Those who look after all, in a square.
+const OPERATORS: Audience = Audience(2);
 
 const WORDS: &[Word] = &[
     Word::of_anyone("beacon_update"),
@@ -116,8 +119,19 @@ impl Rides {
         self.rules.authority == Authority::Fleet
     }
 
-    /// Whoever may not be here may not speak here either.
+    /// Who may be here: whose room it is, and those who look after all where they may look.
     fn enter(&self, state: &State, caller: &Caller) -> Result<(), Refusal> {
+        match &state.kind {
+            Kind::Area if self.is_fleet() => Err(fleet::own()),
+            Kind::Area if is_operator(caller) => Ok(()),
+            Kind::Ride(ride) if is_operator(caller) && !self.is_fleet() => ride::exists(ride),
+            Kind::Ride(_) if is_operator(caller) => Ok(()),
+            _ => self.speak(state, caller),
+        }
+    }
+
+    /// Who may do something here. Nobody does who may not be here.
+    fn speak(&self, state: &State, caller: &Caller) -> Result<(), Refusal> {
         let who = Who::of(caller);
         match &state.kind {
             Kind::Driver(driver) => who.must_be(Side::Driver, driver.id()),
@@ -131,6 +145,7 @@ impl Rides {
                 };
                 if is_theirs { Ok(()) } else { Err(Refusal::unauthorized()) }
             }
+            Kind::Area if who.person().is_none() => Ok(()),
             Kind::Area => Err(Refusal::unauthorized()),
             Kind::Nowhere => Err(nowhere()),
         }
@@ -160,7 +175,8 @@ impl App for Rides {
     }
 
     fn admit(&self, _now: Now, state: &State, caller: &Caller, _join: &Payload) -> Result<Audience, Refusal> {
-        self.enter(state, caller).map(|()| THEIRS)
+        let sees = if matches!(state.kind, Kind::Area) { OPERATORS } else { THEIRS };
+        self.enter(state, caller).map(|()| sees)
     }
 
     fn about(&self, _now: Now, state: &State, caller: &Caller, _join: &Payload) -> Option<Payload> {
@@ -168,7 +184,8 @@ impl App for Rides {
     }
 
     fn guarded(&self, action: Action<'_>) -> bool {
-        !matches!(action.kind, "get_state" | "here" | "nearby")
+        let unguarded = ["get_state", area::HERE, area::SEARCHING, area::RIDING, area::LEFT, area::NEARBY];
+        !unguarded.contains(&action.kind)
     }
 
     fn decide(
@@ -182,9 +199,13 @@ impl App for Rides {
         let decided = match &room.state.kind {
             Kind::Nowhere => Err(nowhere()),
             _ if self.is_fleet() => {
-                let is_clients = caller.user().is_some();
-                let entered = if is_clients { self.enter(room.state, caller) } else { Ok(()) };
-                entered.and_then(|()| fleet::decide(&room.state.mirror, caller, action))
+                let heard = match caller.user() {
+                    _ if matches!(room.state.kind, Kind::Area) => Err(fleet::own()),
+                    None => Ok(()),
+                    Some(_) if action.kind == "get_state" => self.enter(room.state, caller),
+                    Some(_) => self.speak(room.state, caller),
+                };
+                heard.and_then(|()| fleet::decide(&room.state.mirror, caller, action))
             }
             Kind::Driver(driver) => driver::decide(rules, now, of_kind(&room, &**driver), caller, action),
             Kind::Passenger(passenger) => {
@@ -231,6 +252,7 @@ impl App for Rides {
     fn glimpse(&self, state: &State, change: &SoftChange<'_>, audience: Audience) -> Option<Shown> {
         match &state.kind {
             Kind::Ride(ride) if audience == THEIRS => ride::glimpse(ride, change),
+            Kind::Area if audience == OPERATORS => area::glimpse(change),
             _ => None,
         }
     }

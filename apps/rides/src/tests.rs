@@ -4,6 +4,7 @@ mod bounds;
 mod defects;
 mod fleet;
 mod matching;
+mod operators;
 mod paying;
 mod people;
 mod riding;

@@ -33,7 +33,8 @@ pub(crate) const CANCEL: u32 = FIXES + 1;
 pub(crate) const BEGIN: u32 = FIXES + 2;
 pub(crate) const IS_MATCHED: u32 = FIXES + 3;
 pub(crate) const HERE: u32 = FIXES + 4;
-pub(crate) const NEARBY: u32 = FIXES + 5;
+pub(crate) const LEFT: u32 = FIXES + 5;
+pub(crate) const NEARBY: u32 = FIXES + 6;
 
 /// Points that the ride's room has not taken yet: minutes of an ordinary phone.
 const FIXES_MAX: usize = 256;
@@ -268,10 +269,7 @@ impl Trip {
         if !is_cancel && !is_fixes {
             return None;
         }
-        Some(match result {
-            Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
-            _ => Decision::record(SENT, written(&Answered::of(step))),
-        })
+        Some(sent(step, result))
     }
 
     fn sent(&mut self, record: &Record, answered: &Answered) {
@@ -286,6 +284,14 @@ impl Trip {
             self.fixes.sending = None;
             self.fixes.send(record.position, self.stands.as_ref());
         }
+    }
+}
+
+/// Of what another room has heard or will not hear; what it could not hear is said again.
+pub(crate) fn sent(step: &StepId, result: &Result<Payload, Refusal>) -> Decision {
+    match result {
+        Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
+        _ => Decision::record(SENT, written(&Answered::of(step))),
     }
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
+use crate::geo::Cell;
+use crate::leaving::Leaving;
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::{Answered, Telling};
@@ -44,6 +46,9 @@ pub(crate) struct Driver {
     /// The record since which the pool is to know what it is told now.
     #[serde(with = "place")]
     pub pooled: Position,
+    /// The square that does not know yet that the driver is in it no more.
+    #[serde(default)]
+    pub leaving: Leaving,
     pub offers: BTreeMap<String, Offer>,
     /// The match that has the driver, and the ride that came of it.
     pub trips: Trips,
@@ -66,6 +71,7 @@ impl Driver {
             gone: false,
             spot: None,
             pooled: Position::default(),
+            leaving: Leaving::default(),
             offers: BTreeMap::new(),
             trips: Trips::default(),
             untold: Telling::default(),
@@ -91,13 +97,26 @@ impl Driver {
         self.over.iter().any(|over| over == match_id)
     }
 
+    /// Where the pool is told that the driver is.
+    fn square(&self) -> Option<Cell> {
+        self.spot.filter(|_| self.is_free()).map(|spot| spot.point.cell())
+    }
+
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        let before = self.square();
+        let applied = self.fold(record);
+        self.leaving.moved(before, self.square(), record.position);
+        applied
+    }
+
+    fn fold(&mut self, record: &Record) -> Applied {
         self.newest = record.position;
         // Answers about rides and about matches are one kind of record; each finds its own.
         if record.kind == SENT
             && let Some(answered) = read::<Answered>(&record.body)
         {
             self.untold.settle(&answered);
+            self.leaving.settle(&answered);
         }
         if let Some((applied, ended)) = self.trips.apply(record) {
             if let Some(trip) = ended {

@@ -7,7 +7,7 @@ use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
 use super::records::{self as kinds};
 use super::state::{Driver, OFFERS_MAX, Word};
 use super::{all_withdrawn, withdrawn};
-use crate::area::IsHere;
+use crate::area::{self, IsHere};
 use crate::proposal::{Proposal, Reason};
 use crate::standing::Side;
 use crate::telling::Answered;
@@ -41,11 +41,12 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(spot) = driver.spot.filter(|_| driver.is_free()) {
         // Never settled: said again and again as long as it is so, and a square that was forgotten is full again.
-        let here = IsHere { name: driver.name.clone(), point: spot.point };
-        let room = RoomId::new(app, &format!("area:{}", spot.point.cell().name()));
+        let here = IsHere { name: driver.name.clone(), point: spot.point, ride: None };
+        let room = area::room(app, &spot.point.cell().name());
         let payload = written(&here);
-        steps.push(Step { position: driver.pooled, number: HERE, room, kind: "here".into(), payload });
+        steps.push(Step { position: driver.pooled, number: HERE, room, kind: area::HERE.into(), payload });
     }
+    steps.extend(driver.leaving.step(app));
     if let Some(claim) = driver.claim() {
         if let Some(claimed_by) = claim.claimed_by.filter(|_| claim.stands.is_none()) {
             // Until the ride speaks: a passenger's room that forgot the match holds nobody.
@@ -79,6 +80,9 @@ pub(super) fn answered(driver: &Driver, step: &StepId, result: &Result<Payload, 
     let refused = result.as_ref().err().filter(|refusal| refusal.code.is_clients_fault());
     if step.number == HERE {
         return Decision::nothing();
+    }
+    if driver.leaving.is(step) {
+        return trip::sent(step, result);
     }
     if let Some(claim) = driver.claim() {
         if step.number == IS_MATCHED {

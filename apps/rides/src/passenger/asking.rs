@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{Decision, Room, SoftDraft, Step};
-use vocabulary::{Class, Now, Payload, Position, RoomId, StepId};
+use vocabulary::{Class, Now, Payload, Position, StepId};
 
 use super::records::{self as kinds};
 use super::state::{Passenger, Search};
-use crate::area::{Near, WhoIsNear};
+use crate::area::{self, Near, WhoIsNear};
 use crate::geo::Cell;
 use crate::proposal::Proposal;
 use crate::rules::Rules;
@@ -29,8 +29,8 @@ pub(super) fn steps(passenger: &Passenger) -> Vec<Step> {
     let step = |(number, cell): (u32, Cell)| Step {
         position: search.asking,
         number: NEARBY + number,
-        room: RoomId::new(passenger.room.app(), &format!("area:{}", cell.name())),
-        kind: "nearby".into(),
+        room: area::room(passenger.room.app(), &cell.name()),
+        kind: area::NEARBY.into(),
         payload: payload.clone(),
     };
     (0..).zip(search.pickup.cells_within(search.radius_mm)).map(step).collect()

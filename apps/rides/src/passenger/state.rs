@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
-use crate::geo::Point;
+use crate::geo::{Cell, Point};
+use crate::leaving::Leaving;
 use crate::proposal::{Proposal, Reason};
 use crate::telling::{Answered, Telling};
 use crate::trip::{SENT, Trip, Trips};
@@ -53,6 +54,8 @@ pub(crate) struct Search {
     pub passenger: Party,
     pub pickup: Point,
     pub target: Option<Point>,
+    #[serde(default)]
+    pub since: i64,
     pub until: i64,
     pub radius_mm: i64,
     pub offers_at_once: usize,
@@ -100,6 +103,9 @@ pub(crate) struct Passenger {
     #[serde(skip, default = "nowhere")]
     pub room: RoomId,
     pub search: Option<Search>,
+    /// The square that does not know yet that the search is over.
+    #[serde(default)]
+    pub leaving: Leaving,
     pub trips: Trips,
     pub untold: Telling<Word>,
     over: VecDeque<Over>,
@@ -116,6 +122,7 @@ impl Passenger {
         Passenger {
             room: room.clone(),
             search: None,
+            leaving: Leaving::default(),
             trips: Trips::default(),
             untold: Telling::default(),
             over: VecDeque::new(),
@@ -148,12 +155,24 @@ impl Passenger {
         claiming.is_some_and(|claiming| claiming.match_id == match_id)
     }
 
+    fn square(&self) -> Option<Cell> {
+        self.search.as_ref().map(|search| search.pickup.cell())
+    }
+
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        let before = self.square();
+        let applied = self.fold(record);
+        self.leaving.moved(before, self.square(), record.position);
+        applied
+    }
+
+    fn fold(&mut self, record: &Record) -> Applied {
         self.newest = record.position;
         if record.kind == SENT
             && let Some(answered) = read::<Answered>(&record.body)
         {
             self.untold.settle(&answered);
+            self.leaving.settle(&answered);
         }
         if let Some((applied, ended)) = self.trips.apply(record) {
             if let Some(trip) = ended {
@@ -188,6 +207,7 @@ impl Passenger {
             passenger: body.passenger,
             pickup: body.pickup,
             target: body.target,
+            since: record.at.0,
             until: body.until,
             radius_mm: body.radius_mm,
             offers_at_once: body.offers_at_once,

@@ -4,19 +4,22 @@ use app::{Action, Decision, Room, Step};
 use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
 
 use super::records::{self as kinds};
-use super::state::{Offer, Passenger, Word};
+use super::state::{Offer, Passenger, Search, Word};
 use super::{all_withdrawn, asking, matched, together, withdrawn};
+use crate::area::{self, IsSearching};
 use crate::driver::{BEHIND_MS, IsMatched, Speaks};
 use crate::proposal::Reason;
 use crate::rules::Rules;
 use crate::standing::Side;
 use crate::telling::{Answered, Tell};
-use crate::trip::{self, NEARBY};
+use crate::trip::{self, HERE, NEARBY};
 use crate::wire::{read, written};
 
 pub(crate) fn steps(passenger: &Passenger) -> Vec<Step> {
     let app = passenger.room.app();
     let mut steps = asking::steps(passenger);
+    steps.extend(passenger.search.as_ref().map(|search| searching(app, search)));
+    steps.extend(passenger.leaving.step(app));
     steps.extend(passenger.trip().into_iter().flat_map(|trip| trip.steps(app, Side::Passenger)));
     steps.extend(passenger.untold.iter().map(|tell| {
         let (kind, reason) = match tell.word {
@@ -38,6 +41,26 @@ pub(crate) fn steps(passenger: &Passenger) -> Vec<Step> {
     steps
 }
 
+/// For those who look after all: never settled, as long as the search is on.
+fn searching(app: &str, search: &Search) -> Step {
+    let searching = IsSearching {
+        name: search.passenger.name.clone(),
+        pickup: search.pickup,
+        target: search.target,
+        since: search.since,
+        until: search.until,
+        offers: search.offers.len(),
+        asked: search.asked,
+    };
+    Step {
+        position: search.asking,
+        number: HERE,
+        room: area::room(app, &search.pickup.cell().name()),
+        kind: area::SEARCHING.into(),
+        payload: written(&searching),
+    }
+}
+
 pub(super) fn answered(
     rules: &Rules,
     now: Now,
@@ -50,6 +73,12 @@ pub(super) fn answered(
         // A square that cannot speak has nobody: the others are not kept waiting.
         let nobody = Payload::from_static(b"[]");
         return asking::answered(rules, now, room, step, result.as_ref().unwrap_or(&nobody));
+    }
+    if step.number == HERE {
+        return Decision::nothing();
+    }
+    if passenger.leaving.is(step) {
+        return trip::sent(step, result);
     }
     if let Some(decision) = passenger.trip().and_then(|trip| trip.answered(step, result)) {
         return decision;

@@ -10,6 +10,8 @@ use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
 use super::told;
+use crate::geo::{Cell, Point};
+use crate::leaving::Leaving;
 use crate::meter::{Meter, Spot};
 use crate::money::{self, Bill};
 use crate::proposal::Proposal;
@@ -96,6 +98,9 @@ pub(crate) struct Ride {
     /// Rooms whose people believe to be on it, and are not; they have still to be told. It never begins once there was one.
     pub void: BTreeMap<String, Answered>,
     pub is_void: bool,
+    /// The square that does not know yet that the ride is in it no more.
+    #[serde(default)]
+    pub leaving: Leaving,
     #[serde(with = "place")]
     pub newest: Position,
 }
@@ -106,20 +111,33 @@ fn nowhere() -> RoomId {
 
 impl Ride {
     pub(crate) fn new(room: &RoomId) -> Ride {
-        let (void, newest) = (BTreeMap::new(), Position::default());
-        Ride { room: room.clone(), course: None, void, is_void: false, newest }
+        let (void, leaving, newest) = (BTreeMap::new(), Leaving::default(), Position::default());
+        Ride { room: room.clone(), course: None, void, is_void: false, leaving, newest }
     }
 
     pub(crate) fn id(&self) -> &str {
         self.room.name().strip_prefix("ride:").unwrap_or_default()
     }
 
+    fn square(&self) -> Option<Cell> {
+        let course = self.course.as_ref().filter(|course| !course.status.is_over())?;
+        Some(course.driver_at().cell())
+    }
+
     pub(crate) fn apply(&mut self, record: &Record) -> Applied {
+        let before = self.square();
+        let applied = self.fold(record);
+        self.leaving.moved(before, self.square(), record.position);
+        applied
+    }
+
+    fn fold(&mut self, record: &Record) -> Applied {
         self.newest = record.position;
         if record.kind == kinds::TOLD
             && let Some(kinds::Heard { answered }) = read(&record.body)
         {
             self.void.retain(|_, word| *word != answered);
+            self.leaving.settle(&answered);
         }
         let done = match (&*record.kind, &mut self.course) {
             (kinds::BEGAN, None) => read::<Begins>(&record.body).map(|body| {
@@ -165,6 +183,15 @@ impl Course {
 
     pub(crate) fn party(&self, side: Side) -> &str {
         &self.proposal.party(side).id
+    }
+
+    /// Where the driver was when that was written down last, since the match.
+    fn spot(&self) -> Option<Spot> {
+        self.meter.seen.or(self.at_pickup.map(|(spot, _)| spot))
+    }
+
+    pub(crate) fn driver_at(&self) -> Point {
+        self.spot().map_or(self.proposal.driver_at, |spot| spot.point)
     }
 
     /// What it comes to so far, if nothing is adjusted.
@@ -283,7 +310,7 @@ impl Course {
             ride_id: self.proposal.match_id.clone(),
             status: self.status,
             owes: !self.is_paid(),
-            spot: self.meter.seen.or(self.at_pickup.map(|(spot, _)| spot)),
+            spot: self.spot(),
             as_of: record.position,
             lost: false,
             ride: told::ride(self),

@@ -7,11 +7,12 @@ use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId};
 use super::records::{self as kinds};
 use super::state::{Course, Ride};
 use super::{Asking, no_ride, told};
+use crate::area::{self, IsRiding};
 use crate::driver::BEHIND_MS;
 use crate::rules::Rules;
 use crate::standing::Side;
 use crate::telling::Answered;
-use crate::trip::{Begins, Passes};
+use crate::trip::{Begins, HERE, Passes};
 use crate::wire::{read, written};
 
 /// To each side one word after the other: none is left out, none overtakes another.
@@ -23,6 +24,7 @@ pub(crate) fn steps(ride: &Ride) -> Vec<Step> {
         kind: "ride".into(),
         payload: written(&told::lost(ride, word.position)),
     });
+    let void = void.chain(ride.leaving.step(ride.room.app()));
     let Some(course) = &ride.course else { return void.collect() };
     let words = Side::BOTH.into_iter().filter_map(|side| {
         let word = course.untold(side).front()?;
@@ -30,14 +32,39 @@ pub(crate) fn steps(ride: &Ride) -> Vec<Step> {
         let (position, number) = (word.position, word.number);
         Some(Step { position, number, room, kind: "ride".into(), payload: written(&word.told) })
     });
-    void.chain(words).collect()
+    void.chain(words).chain(riding(ride, course)).collect()
+}
+
+/// For those who look after all: never settled, as long as the ride is on.
+fn riding(ride: &Ride, course: &Course) -> Option<Step> {
+    if course.status.is_over() {
+        return None;
+    }
+    let (proposal, point) = (&course.proposal, course.driver_at());
+    let riding = IsRiding {
+        status: course.status,
+        driver: proposal.driver.clone(),
+        passenger: proposal.passenger.clone(),
+        pickup: proposal.pickup,
+        target: proposal.target,
+        point,
+        since: course.created_at,
+    };
+    Some(Step {
+        position: course.changed,
+        number: HERE,
+        room: area::room(ride.room.app(), &point.cell().name()),
+        kind: area::RIDING.into(),
+        payload: written(&riding),
+    })
 }
 
 pub(super) fn answered(ride: &Ride, step: &StepId, result: &Result<Payload, Refusal>) -> Decision {
     let answered = Answered::of(step);
     let course = ride.course.iter().flat_map(|course| Side::BOTH.map(|side| course.untold(side).front()));
     let is_front = course.flatten().any(|word| (word.position, word.number) == (step.position, step.number))
-        || ride.void.values().any(|word| *word == answered);
+        || ride.void.values().any(|word| *word == answered)
+        || ride.leaving.is(step);
     match result {
         Err(refusal) if !refusal.code.is_clients_fault() => Decision::nothing(),
         _ if is_front => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use app::{Action, App, Applied, Decision, Presence, Room, Soft, SoftChange, SoftValue, Step};
 use serde_json::Value;
 use vocabulary::{
-    Audience, Caller, Code, Epoch, Now, Payload, Position, Record, Refusal, RoomId, StepId, Tick, UserId,
-    Wall,
+    Audience, Caller, Class, Code, Epoch, Now, Payload, Position, Record, Refusal, RoomId, StepId, Tick,
+    UserId, Wall,
 };
 
 use super::people::Crowd;
@@ -17,7 +17,7 @@ pub(super) use super::people::{as_role, broker, key, user};
 use crate::driver::Driver;
 use crate::passenger::Passenger;
 use crate::ride::Ride;
-use crate::{Kind, Rides, Rules, State, THEIRS};
+use crate::{Kind, OPERATORS, Rides, Rules, State, THEIRS};
 
 /// The same every time, so that tests may name it.
 pub(super) const BEGIN: i64 = 1_767_261_600_000;
@@ -276,6 +276,18 @@ impl World {
         let soft = place.soft.get(key)?;
         let change = SoftChange { key, value: Some(&soft.value), before: None, class: soft.class };
         let shown = self.app.glimpse(&place.state, &change, THEIRS)?;
+        Some(format!("{} {}", shown.kind, String::from_utf8_lossy(&shown.payload)))
+    }
+
+    pub(super) fn soft(&self, room: &str, key: &str) -> Option<Payload> {
+        self.places[room].soft.get(key).map(|soft| soft.value.clone())
+    }
+
+    /// What those who look after all are told of a value as it is now, if it was `before`.
+    pub(super) fn news(&self, room: &str, key: &str, before: Option<&Payload>) -> Option<String> {
+        let (value, class) = (self.soft(room, key), Class::Signal);
+        let change = SoftChange { key, value: value.as_ref(), before, class };
+        let shown = self.app.glimpse(&self.places[room].state, &change, OPERATORS)?;
         Some(format!("{} {}", shown.kind, String::from_utf8_lossy(&shown.payload)))
     }
 
