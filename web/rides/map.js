@@ -113,6 +113,12 @@ export class TownMap {
     return pointOf(this.#view.centre);
   }
 
+  /** The corners of what is seen. */
+  get seen() {
+    const { width, height } = this.#view;
+    return { southWest: pointOf(spotIn(this.#view, { x: 0, y: height })), northEast: pointOf(spotIn(this.#view, { x: width, y: 0 })) };
+  }
+
   /** Where something is on the screen, within the map. @param {Point} point */
   pixel(point) {
     return pixelOf(this.#view, spotOf(point));

@@ -13,7 +13,7 @@ import { Seat } from "../seat.js";
 /** A browser holds 255 WebSockets to one server, all its windows together: a hundred drivers, their passengers, and room for the other pages. */
 export const DRIVERS_MAX = 100;
 /** One passenger for so many drivers. */
-const DRIVERS_EACH = 3;
+const DRIVERS_EACH = 2;
 /** Between two who come: a server is not stormed by a page that shows it. */
 const PACE_MS = 80;
 /** How far out the town is that they drive in. */
@@ -25,6 +25,9 @@ const GOODBYE_MS = 4_000;
 const DESK = new URL("../../demo/token", import.meta.url);
 
 const NAMES = ["Wayan", "Made", "Nyoman", "Ketut", "Putu", "Kadek", "Komang", "Gede", "Ayu", "Dewi", "Agung", "Sri", "Budi", "Rai", "Sari", "Adi", "Indah", "Bagus", "Tirta", "Yudi"];
+
+/** @param {number} drivers */
+export const ridersFor = (drivers) => Math.ceil(drivers / DRIVERS_EACH);
 
 /** The server gives no tokens away: then there is no fleet. */
 export class NotInDemo extends Error {}
@@ -195,7 +198,7 @@ export class Fleet {
   /** One comes or some leave, until there are as many as are wanted; what is wanted may change meanwhile. */
   async #settle() {
     for (;;) {
-      const riders = Math.ceil(this.wanted / DRIVERS_EACH);
+      const riders = ridersFor(this.wanted);
       const [spareDrivers, sparePassengers] = [this.drivers.splice(this.wanted), this.passengers.splice(riders)];
       await this.#leave([...sparePassengers, ...spareDrivers]);
       this.changed();

@@ -5,7 +5,7 @@ import { ofRefusal, rupiah } from "../words.js";
 import { TownMap } from "../map.js";
 import { HOME } from "../own.js";
 import { away } from "../geo.js";
-import { Fleet, NotInDemo } from "./fleet.js";
+import { Fleet, NotInDemo, ridersFor } from "./fleet.js";
 
 const TURN_MS = 1_000;
 /** What is not shown of a fleet that goes on behind it. */
@@ -47,9 +47,10 @@ function render() {
   if ($("figures").childElementCount === 0) $("figures").append(...FIGURES.map(([of, words]) => make("div", {}, make("dt", {}, words), make("dd", { "data-figure": of }))));
   for (const [of] of FIGURES) tell(/** @type {HTMLElement} */ ($("figures").querySelector(`[data-figure="${of}"]`)), value(of));
   const count = input("count").valueAsNumber;
-  tell("count-words", `${count} drivers, ${Math.ceil(count / 3)} passengers`);
+  tell("count-words", `${count} drivers, ${ridersFor(count)} passengers`);
   tell("run", runs ? "Stop" : "Start");
   $("run").className = runs ? "quiet grave" : "";
+  tell("stumbles", figures.stumbles > 0 ? `${figures.stumbles} times somebody was a moment too late, or refused; they went on.` : "");
   const stops = !runs && fleet.size > 0;
   /** @type {HTMLButtonElement} */ ($("run")).disabled = stops;
   $("panel").dataset.state = runs ? "open" : stops ? "connecting" : "off";
