@@ -9,9 +9,9 @@ import { pointOf, spotOf } from "./geo.js";
 
 const WAYS = /** @type {const} */ (["u", "v"]);
 /** Below it there are avenues alone, and nothing between them. */
-const STREETS_FROM = 0.09;
+const STREETS_FROM = 0.055;
 const HOUSES_FROM = 0.42;
-const NAMES_FROM = 0.14;
+const NAMES_FROM = 0.12;
 
 /** As the page's own style says them, by day or by night. @param {Element} element @returns {Colours} */
 export function coloursOf(element) {

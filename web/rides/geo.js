@@ -26,7 +26,8 @@ export function spotOf({ latitude, longitude }) {
 export function pointOf({ x, y }) {
   const degrees = (/** @type {number} */ radians) => Math.round((radians / RADIAN) * 1e7) / 1e7;
   const longitude = degrees(x / EARTH_M);
-  return { latitude: degrees(2 * Math.atan(Math.exp(y / EARTH_M)) - Math.PI / 2), longitude: ((longitude + 540) % 360) - 180 };
+  const turns = Math.abs(longitude) > 180 ? Math.round(longitude / 360) * 360 : 0;
+  return { latitude: degrees(2 * Math.atan(Math.exp(y / EARTH_M)) - Math.PI / 2), longitude: longitude - turns };
 }
 
 /** A place on the earth, or null. @param {any} said @returns {Point | null} */

@@ -94,7 +94,8 @@ export class TownMap {
     const spots = points.map(spotOf);
     const [xs, ys] = [spots.map(({ x }) => x), spots.map(({ y }) => y)];
     const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const scale = Math.min((width - 130) / Math.max(1, right - left), (height - 150) / Math.max(1, high - low), 0.9);
+    const [aside, above] = [Math.min(130, width * 0.25), Math.min(150, height * 0.3)];
+    const scale = Math.min((width - aside) / Math.max(1, right - left), (height - above) / Math.max(1, high - low), 0.9);
     this.#view.scale = Math.max(SCALE.least, Math.min(SCALE.most, scale));
     this.#view.centre = { x: (left + right) / 2, y: (low + high) / 2 };
     this.#isStale = true;

@@ -80,6 +80,15 @@ export class Seat {
     this.#take(payload);
   }
 
+  /** How far the ride is. Whoever says where they are is told that it was heard, and not what it came to. */
+  async look() {
+    const id = this.ride?.ride_id;
+    if (!id || this.ride?.status !== "ONGOING") return;
+    const { payload } = await this.client.room(`rides:ride:${id}`).ask("get_state");
+    if (this.ride?.ride_id === id && !OVER.has(payload.status)) this.ride = payload;
+    this.changed();
+  }
+
   /** What ended was looked at. */
   putAway() {
     this.ended = null;

@@ -54,6 +54,12 @@ const COURSE = /** @type {Record<string, [string, string]>} */ ({
   CANCELLED: ["Ride cancelled", "Ride cancelled"],
 });
 
+/** As a third person says it. */
+const STANDS = /** @type {Record<string, string>} */ ({ MATCHED: "matched", ARRIVING: "coming", PICKUP: "at the pick-up", ONGOING: "riding", ARRIVED: "arrived", COMPLETED: "completed", CANCELLED: "cancelled" });
+
+/** @param {string} status */
+export const stands = (status) => STANDS[status] ?? status;
+
 /** @param {"driver" | "passenger"} role @param {string} status */
 export const ofStatus = (role, status) => COURSE[status]?.[role === "driver" ? 0 : 1] ?? status;
 

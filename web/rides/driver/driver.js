@@ -17,6 +17,8 @@ import { endedBy, far, ofReason, ofRefusal, ofStatus, percent, rupiah } from "..
 import { courseOf, figuresOf } from "../trip.js";
 
 const TURN_MS = 1_000;
+/** Of so many turns one asks what the way came to so far. */
+const LOOK_EACH = 2;
 
 const who = identityOf("driver");
 const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ ($(id));
@@ -36,6 +38,7 @@ function enter() {
   const busy = new Set();
   let wanted = false;
   let shownFor = "";
+  let turns = 0;
 
   function soon() {
     if (wanted) return;
@@ -92,24 +95,24 @@ function enter() {
     }
     if (!seat.isKnown) return;
     const { ride, ended, due, beacon } = seat;
-    const state = ended ? "ended" : ride ? `ride ${ride.status}` : beacon.is_active ? "free" : "off";
+    const state = ended && !ride ? "ended" : ride ? `ride ${ride.status}` : beacon.is_active ? "free" : "off";
     if (state !== shownFor) {
       shownFor = state;
       map.isHeld = false;
       map.fit();
     }
-    if (ended) showEnded(ended);
-    else if (ride) showTrip(ride);
+    if (ride) showTrip(ride);
+    else if (ended && seat.offers.size === 0) showEnded(ended);
     else if (beacon.is_active) {
       const many = seat.offers.size;
       says(many === 0 ? "You are on duty" : many === 1 ? "Somebody asks for you" : `${many} ask for you`, many === 0 ? "Passengers within a kilometre are offered to you here. Stay on this page: who is not connected is not asked." : "");
-      showOffers(seat, busy, answer);
     } else {
       says("You are off duty", `You stand ${named(pilot.at)}. Nobody is offered to you.`);
     }
+    showOffers(seat, busy, answer);
     const owed = due && !ended && due.payment.status !== "PROCESSED";
     if (owed) tell("owed-words", `${due.ride?.passenger_name ?? "A passenger"} ${due.payment.status === "REJECTED" ? "has refused to pay" : "has yet to pay"} ${rupiah(due.payment.adjusted_cost)}. You are free meanwhile.`);
-    parts(ended ? "ended" : ride ? "trip" : beacon.is_active ? "free" : "off", owed ? "owed" : "", ended ? "" : "auto");
+    parts(ride ? "trip" : beacon.is_active ? "free" : "off", ended && !ride ? "ended" : "", owed ? "owed" : "", "auto");
     draw();
     document.title = `${seat.offers.size > 0 && !ride ? `(${seat.offers.size}) ` : ""}${ride ? ofStatus("driver", ride.status) : "Driver"} · Kulkul`;
   }
@@ -181,6 +184,7 @@ function enter() {
     slider.value = "100";
     slider.oninput = show;
     show();
+    seat.look().then(show, () => {});
     const dialog = open("arrive-dialog");
     /** @type {HTMLFormElement} */ ($("arrive-form")).onsubmit = () => {
       void press(null, () => seat.rides("ride_arrived", { adjustment_factor: slider.valueAsNumber / 100 }, ride.ride_id));
@@ -243,6 +247,8 @@ function enter() {
     pilot.turn(Date.now());
     if (pilot.at !== before) keep("driver", "place", pilot.at);
     if (seat.ride && pilot.drives) map.fit();
+    turns += 1;
+    if (turns % LOOK_EACH === 0 && client.state === "open") seat.look().catch(() => {});
     soon();
   }, TURN_MS);
 }

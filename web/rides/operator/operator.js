@@ -7,7 +7,7 @@ import { connected } from "../../link.js";
 import { TownMap } from "../map.js";
 import { HOME, identityOf } from "../own.js";
 import { away } from "../geo.js";
-import { far, left, ofRefusal, ofStatus, rupiah } from "../words.js";
+import { far, left, ofRefusal, rupiah, stands } from "../words.js";
 import { Squares, placed, squaresOf } from "./squares.js";
 
 /** @typedef {import("../geo.js").Point} Point */
@@ -123,7 +123,7 @@ function enter() {
     tell("refusal", !refusal ? "" : barred && /fleet/i.test(refusal.message) ? "The fleet’s own back end matches here: squares of the map know nobody." : barred ? "Your token may not look into squares of the map: that takes the role operator or admin." : ofRefusal(refusal));
     const firsts = (/** @type {Map<string, any>} */ of) => [...of.values()].slice(0, ROWS_MAX);
     table("searches", firsts(searches).map((one) => make("tr", { "data-search": one.passenger_id }, make("th", { scope: "row" }, one.passenger_name ?? one.passenger_id), cell(`${one.offers} open, ${one.asked} asked`), cell(left(new Date(one.expires_at).getTime() - now), "figure"))), searches.size);
-    table("rides", firsts(rides).map((one) => make("tr", {}, make("th", { scope: "row" }, button(`${one.driver_name} – ${one.passenger_name}`, () => look(looked?.id === one.ride_id ? null : one.ride_id), { class: "look", "data-ride": one.ride_id, "aria-expanded": String(looked?.id === one.ride_id) })), cell(ofStatus("passenger", one.status)))), rides.size);
+    table("rides", firsts(rides).map((one) => make("tr", {}, make("th", { scope: "row" }, button(`${one.driver_name} – ${one.passenger_name}`, () => look(looked?.id === one.ride_id ? null : one.ride_id), { class: "look", "data-ride": one.ride_id, "aria-expanded": String(looked?.id === one.ride_id) })), cell(stands(one.status)))), rides.size);
     const pool = [...drivers.values()].sort((a, b) => Number(b.available) - Number(a.available));
     table("drivers", pool.slice(0, ROWS_MAX).map((one) => make("tr", {}, make("th", { scope: "row" }, one.driver_name), cell(one.available ? "free" : "in a ride"), cell(one.square, "figure"))), drivers.size);
     showLooked();
@@ -138,7 +138,7 @@ function enter() {
     const metres = Math.max(seen?.distance_m ?? 0, ride?.distance_m ?? 0);
     const cost = Math.max(seen?.total_cost ?? 0, ride?.total_cost ?? 0);
     const words = !ride ? "" : ride.status === "ONGOING" ? `${far(metres)} driven, ${rupiah(cost)} so far.` : ride.status === "ARRIVING" && seen ? `${far(seen.distance_to_pickup_m)} to the pick-up.` : ride.payment ? `${rupiah(ride.payment.adjusted_cost)}, ${ride.payment.status === "PROCESSED" ? "paid" : "not paid yet"}.` : "";
-    tell("look-words", error ? ofRefusal(error) : ride ? `${ofStatus("passenger", ride.status)}. ${words}` : "");
+    tell("look-words", error ? ofRefusal(error) : ride ? `Now ${stands(ride.status)}. ${words}` : "");
   }
 
   function draw() {

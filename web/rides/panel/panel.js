@@ -15,7 +15,7 @@ const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ ($(i
 const address = new URL("../../ws", import.meta.url);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 
-const edges = [0, 0.25, 0.5, 0.75].map((turns) => away(HOME, 1_400, turns));
+const edges = [0, 0.25, 0.5, 0.75].map((turns) => away(HOME, 1_250, turns));
 const map = new TownMap($("map"), { label: "Map: all drivers and passengers of the panel", centre: HOME, fits: () => edges });
 const fleet = new Fleet(address.href, HOME, { changed: () => soon(), failed });
 let wanted = 0;
