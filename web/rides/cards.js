@@ -19,9 +19,6 @@ function waiting(side, status) {
   return { words: side === "driver" ? "Do you take this ride?" : "Do you want this driver?", isSaid: false };
 }
 
-/** So long an offer is shown to run, whatever the server's clock and ours differ by. */
-const OFFER_MS = 30_000;
-
 /**
  * The card of an offer; told anew it stays the same element, so that a focus in it stays.
  *
@@ -36,20 +33,25 @@ export function offerCard(held, side, offer, now, { yes, no, isBusy }) {
     make("div", { class: "offer-bar", "aria-hidden": "true" }, make("i")),
     make("p", { class: "offer-words" }),
     make("div", { class: "row" },
-      button("Accept", () => yes(), { class: "yes", "aria-label": `Accept ${person.name}` }), button("Decline", () => no(), { class: "quiet no", "aria-label": `Decline ${person.name}` })));
+      button("Accept", () => yes(), { class: "yes", "aria-label": `Accept ${person.name}` }), button("Decline", () => no(), { class: "quiet no" })));
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (card.querySelector(name));
   const ms = new Date(offer.expires_at).getTime() - now;
   const { words, isSaid } = waiting(side, offer.match_status);
   const trip = offer.target_location ? ` · trip ${far(metres(offer.location, offer.target_location))} as the crow flies` : "";
+  // The bar is full when the offer is first seen.
+  card.dataset.span ??= String(Math.max(1, ms));
   part(".offer-far").textContent = side === "driver" ? `${far(offer.distance_m)} to the pick-up${trip}` : `${far(offer.distance_m)} from your pick-up`;
   part(".offer-left").textContent = left(ms);
-  part(".offer-bar i").style.width = `${Math.max(0, Math.min(100, (ms / OFFER_MS) * 100))}%`;
+  part(".offer-bar i").style.width = `${Math.max(0, Math.min(100, (ms / Number(card.dataset.span)) * 100))}%`;
   if (part(".offer-words").textContent !== words) part(".offer-words").textContent = words;
   card.dataset.status = offer.match_status;
-  const accept = /** @type {HTMLButtonElement} */ (part(".yes"));
+  const accept = part(".yes");
+  const decline = part(".no");
+  if (isSaid && document.activeElement === accept) decline.focus();
   accept.hidden = isSaid;
-  accept.disabled = /** @type {HTMLButtonElement} */ (part(".no")).disabled = isBusy;
-  part(".no").textContent = isSaid ? "Take it back" : "Decline";
+  accept.ariaDisabled = decline.ariaDisabled = isBusy ? "true" : null;
+  decline.textContent = isSaid ? "Take it back" : "Decline";
+  decline.ariaLabel = `${decline.textContent}: ${person.name}`;
   return card;
 }
 

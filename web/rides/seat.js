@@ -126,9 +126,7 @@ export class Seat {
       case "payment_request":
         if (this.due?.payment.ride_id === payload.ride_id) this.due.qr = payload.qr_code_url ?? null;
         break;
-      case "payment_processed":
-        if (this.due?.payment.ride_id === payload.ride_id) this.due.payment = payload;
-        break;
+      case "payment_processed": this.#pays(payload); break;
       case "ride_completed": this.#completes(payload); break;
       default: return;
     }
@@ -229,15 +227,25 @@ export class Seat {
     this.#follow();
   }
 
+  /** What a cancelled ride costs is paid without a receipt of its own. @param {Payment} payment */
+  #pays(payment) {
+    if (this.ended?.ride.ride_id === payment.ride_id) this.ended.payment = payment;
+    if (this.due?.payment.ride_id !== payment.ride_id) return;
+    this.due.payment = payment;
+    if (payment.status === "PROCESSED") this.#settled();
+  }
+
+  /** It is paid; an older one may still be due. */
+  #settled() {
+    this.due = null;
+    void this.refresh().catch(() => {});
+  }
+
   /** @param {{ride: Ride, payment: Payment | null}} receipt */
   #completes({ ride, payment }) {
     if (this.ride?.ride_id === ride.ride_id) this.ride = this.seen = null;
     this.ended = { kind: "completed", ride, payment };
-    if (this.due?.payment.ride_id === ride.ride_id) {
-      this.due = null;
-      // An older one may still be due.
-      void this.refresh().catch(() => {});
-    }
+    if (this.due?.payment.ride_id === ride.ride_id) this.#settled();
     this.#follow();
   }
 

@@ -35,9 +35,11 @@ export function aloud(words) {
 
 /** Does it once, however often it is pressed, and says why it was refused. @param {Event | null} event @param {() => Promise<unknown>} does */
 export async function press(event, does) {
-  const pressed = /** @type {HTMLButtonElement | null} */ (event?.currentTarget instanceof HTMLButtonElement ? event.currentTarget : null);
+  const pressed = event?.currentTarget instanceof HTMLButtonElement ? event.currentTarget : null;
+  // Not disabled: that would take the focus away from who came by the keys.
+  if (pressed?.ariaDisabled === "true") return false;
   tell("refusal", "");
-  if (pressed) pressed.disabled = true;
+  if (pressed) pressed.ariaDisabled = "true";
   try {
     await does();
     return true;
@@ -45,7 +47,7 @@ export async function press(event, does) {
     tell("refusal", ofRefusal(error));
     return false;
   } finally {
-    if (pressed) pressed.disabled = false;
+    if (pressed) pressed.ariaDisabled = null;
   }
 }
 

@@ -10,6 +10,7 @@ const CONFIG = `secret = "for-the-tests-of-the-pages-and-for-nothing-else"
 operator_listen = "127.0.0.1:0"
 [rides]
 search = "10s"
+offer = "10s"
 [[mounts]]
 path = "/ws"
 one_per_user = true
@@ -83,7 +84,8 @@ test('cancelling is free while the driver comes, and costs the passenger a fee o
   await gede.stands('Ride cancelled');
   await gede.sees('#ended-words', 'The passenger pays for your way');
   await ida.press('pay');
-  await ida.sees('#sheet-words', /Gede is paid|You cancelled/);
+  await ida.sees('#ended-title', 'Receipt');
+  await gede.sees('#ended-words', 'has paid for your way');
   assert.equal(amount(await ida.line('Paid')), 2000);
   await gede.leaves();
   await ida.leaves();

@@ -116,6 +116,16 @@ test('two who say yes at once are both seen to have said it', () => {
   assert.deepEqual(asked, ['join rides:ride:m', 'leave rides:ride:m']);
 });
 
+test('what a cancelled ride costs is due until it is paid, and then it is on the receipt', () => {
+  const { seat, says } = seated('passenger');
+  const payment = { ride_id: 'm', status: 'PENDING', adjusted_cost: 2000 };
+  says('room_info', { about: { finder: { is_active: false }, offers: [], ride: ride('PICKUP'), payment: null } });
+  says('ride_cancelled', ride('CANCELLED', { ended_by: 'passenger', payment }));
+  assert.deepEqual([seat.ride, seat.due.payment.status, seat.ended.kind], [null, 'PENDING', 'cancelled']);
+  says('payment_processed', { ...payment, status: 'PROCESSED' });
+  assert.deepEqual([seat.due, seat.ended.payment.status], [null, 'PROCESSED']);
+});
+
 test('after a reset there is what the room says now and nothing else', () => {
   const { seat, says } = seated('driver');
   says('room_info', { about: { beacon: { is_active: true, available: true, location: HOME }, offers: [offer('PENDING')], ride: null, payment: null } });

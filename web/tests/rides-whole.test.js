@@ -22,7 +22,7 @@ after(async () => {
 
 test('a driver and a passenger find each other, ride, and pay', async () => {
   const wayan = await Rider.drives(browser, server.url, 'Wayan', { at: north(260), auto: { drives: false, presses: false, kmh: 120 } });
-  const ana = await Rider.rides(browser, way.url, 'Ana', { at: HOME, target: north(-600) });
+  const ana = await Rider.rides(browser, way.url, 'Ana', { at: HOME, target: north(-350) });
   await wayan.stands('You are off duty');
   await wayan.onDuty();
   await ana.press('find');
@@ -85,7 +85,7 @@ test('a driver and a passenger find each other, ride, and pay', async () => {
   await wayan.stands('You are on duty');
   const fare = amount(await ana.line('Fare'));
   const due = amount(await ana.line('To be paid'));
-  assert.ok(fare >= 1800, `600 m as the crow flies make 1800 at least: ${fare}`);
+  assert.ok(fare >= 1050, `350 m as the crow flies make 1050 at least: ${fare}`);
   assert.equal(due, Math.floor(fare * 0.9));
   assert.equal(amount(await ana.page.locator('#due-sum').textContent()), due);
 

@@ -80,6 +80,7 @@ function enter() {
 
   /** @param {string} id @param {boolean} accepted */
   async function answer(id, accepted) {
+    if (busy.has(id)) return;
     busy.add(id);
     soon();
     await press(null, () => seat.says("match_confirm", { match_id: id, accepted }));
@@ -165,7 +166,7 @@ function enter() {
   function showEnded({ kind, ride, payment }) {
     says(ofStatus("driver", ride.status), kind === "cancelled" ? endedBy("driver", ride) : `${rupiah(payment?.driver_payout)} are yours.`);
     tell("ended-title", kind === "cancelled" ? "What became of it" : "Receipt");
-    tell("ended-words", kind === "cancelled" && payment ? "The passenger pays for your way." : "");
+    tell("ended-words", kind !== "cancelled" || !payment ? "" : payment.status === "PROCESSED" ? "The passenger has paid for your way." : "The passenger pays for your way.");
     if ($("receipt").dataset.of === `${ride.ride_id} ${payment?.status}`) return;
     $("receipt").dataset.of = `${ride.ride_id} ${payment?.status}`;
     $("receipt").replaceChildren(receipt("driver", ride, payment));

@@ -16,9 +16,9 @@ export const DRIVERS_MAX = 100;
 const DRIVERS_EACH = 2;
 /** Between two who come: a server is not stormed by a page that shows it. */
 const PACE_MS = 80;
-/** How far out the town is that they drive in. */
-const TOWN_M = 1_500;
-const TRIP_M = { least: 350, most: 900 };
+/** How far out the town is that so many drive in: few would never meet in a large one. @param {number} drivers */
+export const townOf = (drivers) => 500 + 100 * Math.sqrt(drivers);
+const TRIP_M = { least: 250, most: 700 };
 const REST_MS = { least: 1_500, most: 6_000 };
 /** Word must be out before the connection goes, but not for ever. */
 const GOODBYE_MS = 4_000;
@@ -50,12 +50,12 @@ class Actor {
   /** What was to be done and was refused or lost: it is tried again with the next turn. */
   stumbles = 0;
 
-  /** @param {"driver" | "passenger"} role @param {Given} given @param {string} url @param {() => void} changed @param {(news: import("../seat.js").News) => void} told */
-  constructor(role, given, url, changed, told) {
+  /** @param {"driver" | "passenger"} role @param {Given} given @param {Fleet} fleet */
+  constructor(role, given, fleet) {
     this.role = role;
     this.given = given;
-    this.client = new Kulkul(url, { token: given.token, user: given.user });
-    this.seat = new Seat(this.client, role, given.user.id, { changed, told });
+    this.client = new Kulkul(fleet.url, { token: given.token, user: given.user });
+    this.seat = new Seat(this.client, role, given.user.id, { changed: () => fleet.changed(), told: (news) => fleet.count(news) });
   }
 
   get isHere() {
@@ -69,12 +69,13 @@ class Actor {
 }
 
 export class Driver extends Actor {
-  /** @param {Given} given @param {string} url @param {Point} home @param {() => void} changed @param {(news: import("../seat.js").News) => void} told */
-  constructor(given, url, home, changed, told) {
-    super("driver", given, url, changed, told);
-    this.pilot = new Pilot(this.seat, somewhere(home, TOWN_M), { failed: () => (this.stumbles += 1) });
+  /** @param {Given} given @param {Fleet} fleet */
+  constructor(given, fleet) {
+    super("driver", given, fleet);
+    const { home } = fleet;
+    this.pilot = new Pilot(this.seat, somewhere(home, townOf(fleet.wanted)), { failed: () => (this.stumbles += 1) });
     this.pilot.drives = this.pilot.presses = true;
-    this.pilot.roams = () => somewhere(home, TOWN_M);
+    this.pilot.roams = () => somewhere(home, townOf(fleet.wanted));
     this.asked = false;
   }
 
@@ -99,13 +100,11 @@ export class Driver extends Actor {
 export class Passenger extends Actor {
   #restsUntil = 0;
   #isBusy = false;
-  /** @type {Point | null} */
-  where = null;
 
-  /** @param {Given} given @param {string} url @param {Point} home @param {() => void} changed @param {(news: import("../seat.js").News) => void} told */
-  constructor(given, url, home, changed, told) {
-    super("passenger", given, url, changed, told);
-    this.home = home;
+  /** @param {Given} given @param {Fleet} fleet */
+  constructor(given, fleet) {
+    super("passenger", given, fleet);
+    this.fleet = fleet;
     this.#restsUntil = Date.now() + between(500, REST_MS.most);
   }
 
@@ -134,9 +133,8 @@ export class Passenger extends Actor {
       const said = [...seat.offers.values()].filter(({ match_status }) => match_status === "DRIVER_CONFIRMED").sort((a, b) => a.distance_m - b.distance_m);
       return said.length > 0 ? () => seat.says("match_confirm", { match_id: said[0].match_id, accepted: true }) : null;
     }
-    const from = somewhere(this.home, TOWN_M * 0.85);
+    const from = somewhere(this.fleet.home, townOf(this.fleet.wanted) * 0.85);
     const to = onStreet(away(from, between(TRIP_M.least, TRIP_M.most), Math.random()));
-    this.where = from;
     if (metres(from, to) < TRIP_M.least / 2) return null;
     return async () => {
       await seat.says("finder_update", { is_active: true, location: from, target_location: to });
@@ -214,14 +212,13 @@ export class Fleet {
     const name = `${NAMES[this.#number % NAMES.length]} ${this.#number}`;
     const given = this.#spare[role].pop() ?? (await token(name, role));
     if (this.wanted === 0) return void this.#spare[role].push(given);
-    const told = (/** @type {import("../seat.js").News} */ news) => this.#count(news);
-    if (role === "driver") this.drivers.push(new Driver(given, this.url, this.home, this.changed, told));
-    else this.passengers.push(new Passenger(given, this.url, this.home, this.changed, told));
+    if (role === "driver") this.drivers.push(new Driver(given, this));
+    else this.passengers.push(new Passenger(given, this));
     (role === "driver" ? this.drivers : this.passengers).at(-1)?.begin();
   }
 
   /** Both people of a ride are told; it counts once. @param {import("../seat.js").News} news */
-  #count({ type, payload }) {
+  count({ type, payload }) {
     if (type !== "ride_completed" || this.#counted.has(payload.ride.ride_id)) return;
     this.#counted.add(payload.ride.ride_id);
     this.done += 1;

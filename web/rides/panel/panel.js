@@ -5,7 +5,7 @@ import { ofRefusal, rupiah } from "../words.js";
 import { TownMap } from "../map.js";
 import { HOME } from "../own.js";
 import { away } from "../geo.js";
-import { Fleet, NotInDemo, ridersFor } from "./fleet.js";
+import { Fleet, NotInDemo, ridersFor, townOf } from "./fleet.js";
 
 const TURN_MS = 1_000;
 /** What is not shown of a fleet that goes on behind it. */
@@ -15,12 +15,16 @@ const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ ($(i
 const address = new URL("../../ws", import.meta.url);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 
-const edges = [0, 0.25, 0.5, 0.75].map((turns) => away(HOME, 1_250, turns));
-const map = new TownMap($("map"), { label: "Map: all drivers and passengers of the panel", centre: HOME, fits: () => edges });
+const map = new TownMap($("map"), { label: "Map: all drivers and passengers of the panel", centre: HOME, fits });
 const fleet = new Fleet(address.href, HOME, { changed: () => soon(), failed });
 let wanted = 0;
 let runs = false;
 let turning = 0;
+
+/** All of the town that so many drive in. */
+function fits() {
+  return [0, 0.25, 0.5, 0.75].map((turns) => away(HOME, townOf(input("count").valueAsNumber) * 0.85, turns));
+}
 
 /** @param {Error} error */
 function failed(error) {
@@ -97,6 +101,7 @@ $("run").addEventListener("click", () => {
 });
 input("count").addEventListener("input", () => {
   if (runs) void fleet.want(input("count").valueAsNumber);
+  map.fit();
   soon();
 });
 const pace = () => (fleet.kmh = Number(/** @type {HTMLSelectElement} */ ($("kmh")).value));

@@ -107,6 +107,7 @@ function enter() {
 
   /** @param {string} id @param {boolean} accepted */
   async function answer(id, accepted) {
+    if (busy.has(id)) return;
     busy.add(id);
     soon();
     await press(null, () => seat.says("match_confirm", { match_id: id, accepted }));
@@ -219,7 +220,7 @@ function enter() {
   /** @param {import("../seat.js").Ended} ended */
   function showEnded({ kind, ride, payment }) {
     says(ofStatus("passenger", ride.status), kind === "cancelled" ? endedBy("passenger", ride) : `Thank you. ${ride.driver_name} is paid.`);
-    tell("ended-title", kind === "cancelled" && !payment ? "It costs nothing" : "Receipt");
+    tell("ended-title", payment || kind === "completed" ? "Receipt" : "It costs nothing");
     tell("ended-words", ride.target_location && kind === "completed" ? `From ${named(ride.location).replace(/^at /, "")} ${toward(ride.target_location)}` : "");
     const of = `${ride.ride_id} ${payment?.status}`;
     if ($("receipt").dataset.of !== of) $("receipt").replaceChildren(receipt("passenger", ride, payment));
