@@ -1,6 +1,6 @@
 // Draws the town and what moves in it onto a canvas. It knows colours and shapes, and nothing of rides.
 
-import { TURN, blockKind, chance, cornerOf, isAvenue, places, river, rivers, spotAt, street, streets } from "./city.js";
+import { TURN, blockKind, chance, cornerOf, isAvenue, places, river, rivers, street, streets } from "./city.js";
 import { pointOf, spotOf } from "./geo.js";
 
 /** @typedef {import("./geo.js").Spot} Spot */
@@ -12,6 +12,8 @@ const WAYS = /** @type {const} */ (["u", "v"]);
 const STREETS_FROM = 0.055;
 const HOUSES_FROM = 0.42;
 const NAMES_FROM = 0.12;
+/** A name on the map is a hint: the sheet has all of it. */
+const LABEL_CHARS_MAX = 20;
 
 /** As the page's own style says them, by day or by night. @param {Element} element @returns {Colours} */
 export function coloursOf(element) {
@@ -187,8 +189,9 @@ export function drawMark(pen, { x, y }, { shape, tone, label, turned = 0 }, colo
   if (label) drawLabel(pen, { x, y: shape === "pickup" || shape === "target" ? y - 38 : y - 26 }, label, colours);
 }
 
-/** @param {CanvasRenderingContext2D} pen @param {{x: number, y: number}} at @param {string} label @param {Colours} colours */
-function drawLabel(pen, { x, y }, label, colours) {
+/** @param {CanvasRenderingContext2D} pen @param {{x: number, y: number}} at @param {string} whole @param {Colours} colours */
+function drawLabel(pen, { x, y }, whole, colours) {
+  const label = whole.length > LABEL_CHARS_MAX ? `${whole.slice(0, LABEL_CHARS_MAX - 1)}…` : whole;
   pen.font = "650 12px system-ui, sans-serif";
   pen.textAlign = "center";
   pen.textBaseline = "middle";

@@ -124,7 +124,7 @@ export class Seat {
         this.ended = { kind: "cancelled", ride: payload, payment: payload.payment };
         break;
       case "payment_request":
-        if (this.due?.payment.ride_id === payload.ride_id) this.due.qr = payload.qr_code_url ?? null;
+        if (this.due && this.due.payment.ride_id === payload.ride_id) this.due.qr = payload.qr_code_url ?? null;
         break;
       case "payment_processed": this.#pays(payload); break;
       case "ride_completed": this.#completes(payload); break;
@@ -159,7 +159,7 @@ export class Seat {
     const { payment } = state;
     const isDue = payment && payment.status !== "PROCESSED";
     if (!isDue) this.due = null;
-    else if (this.due?.payment.ride_id !== payment.ride_id) {
+    else if (!this.due || this.due.payment.ride_id !== payment.ride_id) {
       this.due = { payment, ride: null, qr: null };
       void this.#remember(payment.ride_id);
     } else this.due.payment = payment;

@@ -11,7 +11,7 @@ const STEPS = /** @type {[string, string[]][]} */ ([["Matched", ["MATCHED"]], ["
 /** @param {string} status */
 export function courseOf(status) {
   const at = STEPS.findIndex(([, of]) => of.includes(status));
-  return STEPS.map(([words], index) => make("li", { "data-done": index < at, "aria-current": index === at ? "step" : null }, words));
+  return STEPS.map(([words], index) => make("li", { "data-done": String(index < at), "aria-current": index === at ? "step" : null }, words));
 }
 
 /** What one wants to know of a ride in figures. @param {Ride} ride @param {Seen | null} seen @param {number | undefined} toPickup in metres */

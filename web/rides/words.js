@@ -8,7 +8,7 @@ const RUPIAH = new Intl.NumberFormat("id-ID", { style: "currency", currency: "ID
 const WHEN = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
 /** "Rp 8.640". @param {number | null | undefined} amount */
-export const rupiah = (amount) => RUPIAH.format(amount ?? 0);
+export const rupiah = (amount) => RUPIAH.format(amount || 0);
 
 /** "340 m", "1.24 km". @param {number | null | undefined} metres */
 export function far(metres) {

@@ -21,8 +21,8 @@ after(async () => {
 });
 
 test('a driver and a passenger find each other, ride, and pay', async () => {
-  const wayan = await Rider.drives(browser, server.url, 'Wayan', { at: north(260), auto: { drives: false, presses: false, kmh: 120 } });
-  const ana = await Rider.rides(browser, way.url, 'Ana', { at: HOME, target: north(-350) });
+  const wayan = await Rider.drives(browser, server.url, 'Wayan', { at: north(180), auto: { drives: false, presses: false, kmh: 120 } });
+  const ana = await Rider.rides(browser, way.url, 'Ana', { at: HOME, target: north(-250) });
   await wayan.stands('You are off duty');
   await wayan.onDuty();
   await ana.press('find');
@@ -30,9 +30,9 @@ test('a driver and a passenger find each other, ride, and pay', async () => {
 
   // Both are asked, with a countdown and the distance; neither is matched by one yes.
   await wayan.sees('.offer', 'Ana');
-  await wayan.sees('.offer', '260 m to the pick-up');
+  await wayan.sees('.offer', '180 m to the pick-up');
   await wayan.sees('.offer-left', /^0:[0-3]\d$/);
-  await ana.sees('.offer', '260 m from your pick-up');
+  await ana.sees('.offer', '180 m from your pick-up');
   await ana.accepts('Wayan');
   await wayan.sees('.offer[data-status="PASSENGER_CONFIRMED"]', 'The passenger said yes. Do you?');
   await ana.sees('.offer-words', 'You said yes. Waiting for the driver');
@@ -43,8 +43,8 @@ test('a driver and a passenger find each other, ride, and pay', async () => {
 
   // Too far away to start; the refusal says how far.
   await wayan.press('start');
-  await wayan.sees('#refusal', 'You are 260 m from the passenger. Come within 100 m');
-  await ana.sees('#sheet-words', '260 m away');
+  await wayan.sees('#refusal', 'You are 180 m from the passenger. Come within 100 m');
+  await ana.sees('#sheet-words', '180 m away');
 
   await wayan.page.check('#drives');
   await wayan.stands('You are at the pick-up');
@@ -85,7 +85,7 @@ test('a driver and a passenger find each other, ride, and pay', async () => {
   await wayan.stands('You are on duty');
   const fare = amount(await ana.line('Fare'));
   const due = amount(await ana.line('To be paid'));
-  assert.ok(fare >= 1050, `350 m as the crow flies make 1050 at least: ${fare}`);
+  assert.ok(fare >= 750, `250 m as the crow flies make 750 at least: ${fare}`);
   assert.equal(due, Math.floor(fare * 0.9));
   assert.equal(amount(await ana.page.locator('#due-sum').textContent()), due);
 
@@ -118,7 +118,7 @@ test('a driver and a passenger find each other, ride, and pay', async () => {
 
 test('the driver’s page does it all by itself, and one person sees a whole ride', async () => {
   const made = await Rider.drives(browser, server.url, 'Made', { at: { latitude: 1.3, longitude: 103.8 }, auto: { drives: true, presses: true, kmh: 120 } });
-  const bo = await Rider.rides(browser, server.url, 'Bo', { at: { latitude: 1.3005, longitude: 103.8 }, target: { latitude: 1.302, longitude: 103.8 } });
+  const bo = await Rider.rides(browser, server.url, 'Bo', { at: { latitude: 1.3005, longitude: 103.8 }, target: { latitude: 1.301, longitude: 103.8 } });
   await made.onDuty();
   await bo.press('find');
   await bo.page.locator('.offer[data-status="DRIVER_CONFIRMED"]').waitFor();

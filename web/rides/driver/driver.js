@@ -110,6 +110,7 @@ function enter() {
     } else {
       says("You are off duty", `You stand ${named(pilot.at)}. Nobody is offered to you.`);
     }
+    $("go-off").hidden = ended !== null && seat.offers.size === 0;
     showOffers(seat, busy, answer);
     const owed = due && !ended && due.payment.status !== "PROCESSED";
     if (owed) tell("owed-words", `${due.ride?.passenger_name ?? "A passenger"} ${due.payment.status === "REJECTED" ? "has refused to pay" : "has yet to pay"} ${rupiah(due.payment.adjusted_cost)}. You are free meanwhile.`);
@@ -164,7 +165,7 @@ function enter() {
 
   /** @param {import("../seat.js").Ended} ended */
   function showEnded({ kind, ride, payment }) {
-    says(ofStatus("driver", ride.status), kind === "cancelled" ? endedBy("driver", ride) : `${rupiah(payment?.driver_payout)} are yours.`);
+    says(ofStatus("driver", ride.status), kind === "cancelled" ? endedBy("driver", ride) : payment?.driver_payout ? `${rupiah(payment.driver_payout)} are yours.` : "Nothing was to be paid.");
     tell("ended-title", kind === "cancelled" ? "What became of it" : "Receipt");
     tell("ended-words", kind !== "cancelled" || !payment ? "" : payment.status === "PROCESSED" ? "The passenger has paid for your way." : "The passenger pays for your way.");
     if ($("receipt").dataset.of === `${ride.ride_id} ${payment?.status}`) return;

@@ -6,7 +6,7 @@ import { door, leave } from "../../door.js";
 import { connected } from "../../link.js";
 import { TownMap } from "../map.js";
 import { HOME, identityOf } from "../own.js";
-import { away } from "../geo.js";
+import { away, pointIn } from "../geo.js";
 import { far, left, ofRefusal, rupiah, stands } from "../words.js";
 import { Squares, placed, squaresOf } from "./squares.js";
 
@@ -19,6 +19,11 @@ const TURN_MS = 1_000;
 const ROWS_MAX = 40;
 
 const who = identityOf("operator");
+/** Where the map begins, by the address: `?at=-6.2088,106.8456`. */
+const AT = (() => {
+  const [latitude, longitude] = (new URLSearchParams(location.search).get("at") ?? "").split(",").map((text) => (text.trim() === "" ? NaN : Number(text)));
+  return pointIn({ latitude, longitude }) ?? HOME;
+})();
 
 /** @param {string | undefined} role */
 const hinders = (role) => (role === "operator" || role === "admin" ? "" : `Your token is ${role ? `a ${role}’s` : "a passenger’s"}. Enter with one whose role is operator or admin: kulkul token --role operator makes one.`);
@@ -36,8 +41,8 @@ function enter() {
   let wanted = false;
   let shown = "";
 
-  const edges = [0, 0.25, 0.5, 0.75].map((turns) => away(HOME, 1_700, turns));
-  const map = new TownMap($("map"), { label: "Map: drivers, searches and rides", centre: HOME, fits: () => edges });
+  const edges = [0, 0.25, 0.5, 0.75].map((turns) => away(AT, 1_700, turns));
+  const map = new TownMap($("map"), { label: "Map: drivers, searches and rides", centre: AT, fits: () => edges });
 
   function soon() {
     if (wanted) return;
