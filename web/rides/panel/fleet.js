@@ -62,6 +62,12 @@ class Actor {
     return this.client.state === "open" && this.seat.isKnown;
   }
 
+  /** Nothing is left behind that waits for somebody who is gone. A ride that the other has ended just now is no reason to stay. */
+  async endsRide() {
+    const { ride } = this.seat;
+    if (ride) await this.seat.says("ride_cancel", { ride_id: ride.ride_id, reason: "The panel was stopped" }).catch(() => (this.stumbles += 1));
+  }
+
   begin() {
     this.client.connect();
     this.seat.join().catch(() => (this.stumbles += 1));
@@ -91,9 +97,8 @@ export class Driver extends Actor {
   }
 
   async goes() {
-    const { seat } = this;
-    if (seat.ride) await seat.says("ride_cancel", { ride_id: seat.ride.ride_id, reason: "The panel was stopped" });
-    await seat.says("beacon_update", { is_active: false });
+    await this.endsRide();
+    await this.seat.says("beacon_update", { is_active: false });
   }
 }
 
@@ -144,7 +149,7 @@ export class Passenger extends Actor {
 
   async goes() {
     const { seat } = this;
-    if (seat.ride) await seat.says("ride_cancel", { ride_id: seat.ride.ride_id, reason: "The panel was stopped" });
+    await this.endsRide();
     if (seat.finder.is_active) await seat.says("finder_update", { is_active: false });
   }
 }
@@ -198,7 +203,9 @@ export class Fleet {
     for (;;) {
       const riders = ridersFor(this.wanted);
       const [spareDrivers, sparePassengers] = [this.drivers.splice(this.wanted), this.passengers.splice(riders)];
-      await this.#leave([...sparePassengers, ...spareDrivers]);
+      // Drivers first: a ride that its driver cancels costs nobody anything.
+      await this.#leave(spareDrivers);
+      await this.#leave(sparePassengers);
       this.changed();
       if (this.drivers.length >= this.wanted && this.passengers.length >= riders) return;
       await this.#come(this.drivers.length < this.wanted && this.drivers.length <= this.passengers.length * DRIVERS_EACH ? "driver" : this.passengers.length < riders ? "passenger" : "driver");
