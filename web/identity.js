@@ -2,6 +2,7 @@
 
 /** @typedef {{id: string, name: string}} Person */
 /** @typedef {{token: string, user: Person | null, name: string, pasted: boolean}} Identity */
+/** What the demo mode may be asked to make somebody. @typedef {"agent" | "supervisor" | "scorer" | "organizer" | "driver" | "passenger" | "operator"} Role */
 
 const DESK = new URL("demo/token", import.meta.url);
 
@@ -30,7 +31,7 @@ export const identity = {
     }
   },
 
-  /** A token from the demo mode. "none": this server gives none away. @param {string} name @param {"agent" | "supervisor" | "scorer" | "organizer"} [role] */
+  /** A token from the demo mode. "none": this server gives none away. @param {string} name @param {Role} [role] */
   async ask(name, role) {
     const response = await fetch(DESK, {
       method: "POST",

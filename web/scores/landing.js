@@ -6,7 +6,7 @@ import { toast } from "../overlays.js";
 import { create, newId, teamOf } from "./create.js";
 import { keyed, official, watcher, watches } from "./door.js";
 import { Follow } from "./follow.js";
-import { connected, shown } from "./link.js";
+import { connected, shown } from "../link.js";
 import { Listing } from "./listing.js";
 import { TEAMS } from "./match.js";
 import { Open } from "./open.js";

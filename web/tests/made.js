@@ -11,7 +11,7 @@ export function unmade(least) {
     const name = `${element.tagName} ${element.id || element.className || element.textContent}`;
     if (left < -1 || right > clientWidth + 1) found.push(`${name} sticks out`);
     const inText = getComputedStyle(element).display === 'inline';
-    const isChoice = element.type === 'checkbox';
+    const isChoice = ['checkbox', 'radio'].includes(element.type);
     if (least && !inText && !isChoice && (height < least || width < least)) found.push(`${name} is ${Math.round(width)} by ${Math.round(height)}`);
   }
   return found;

@@ -37,6 +37,7 @@ enum Role {
     Organizer,
     Driver,
     Passenger,
+    Operator,
 }
 
 struct Desk {
@@ -57,7 +58,7 @@ async fn give(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return (StatusCode::FORBIDDEN, Json(json!({ "error": "origin not allowed" }))).into_response();
     }
     let Ok(ask) = serde_json::from_slice::<Ask>(&body) else {
-        let says = "the body must be JSON: {\"name\":\"…\"}, and for other sides \"role\": agent, supervisor, scorer, organizer, driver or passenger";
+        let says = "the body must be JSON: {\"name\":\"…\"}, and for other sides \"role\": agent, supervisor, scorer, organizer, driver, passenger or operator";
         let error = json!({ "error": says, "field": "name" });
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     };
@@ -91,6 +92,7 @@ impl Desk {
             Role::Organizer => ("organizer", false),
             Role::Driver => ("driver", false),
             Role::Passenger => ("passenger", false),
+            Role::Operator => ("operator", false),
         };
         // Of support, those who serve there serve all its departments.
         let groups = (self.groups_claim.clone(), if serves { vec!["*".to_owned()] } else { Vec::new() });

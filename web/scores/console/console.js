@@ -6,7 +6,7 @@ import { menu, toast } from "../../overlays.js";
 import { Board } from "../board.js";
 import { door, leave, matchId, official } from "../door.js";
 import { Follow } from "../follow.js";
-import { connected } from "../link.js";
+import { connected } from "../../link.js";
 import { Queue, drawn, isSame } from "../queue.js";
 import { isNews, many, mayRaid, ofLine, ofRefusal } from "../words.js";
 import { amending, correct, history, lastOf } from "./history.js";

@@ -4,7 +4,7 @@ import { $, tell } from "../../elements.js";
 import { Board } from "../board.js";
 import { keyed, matchId, watcher, watches } from "../door.js";
 import { Follow } from "../follow.js";
-import { connected, shown } from "../link.js";
+import { connected, shown } from "../../link.js";
 import { TEAMS } from "../match.js";
 import { note, wantsToken } from "../note.js";
 import { bench, mat } from "../mat.js";

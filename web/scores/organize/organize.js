@@ -6,7 +6,7 @@ import { toast } from "../../overlays.js";
 import { create, own } from "../create.js";
 import { door, leave, matchId, official } from "../door.js";
 import { Follow } from "../follow.js";
-import { connected } from "../link.js";
+import { connected } from "../../link.js";
 import { TEAMS, letterOf } from "../match.js";
 import { lineUp, toss } from "../setup.js";
 import { squadOf, textOf } from "../squads.js";

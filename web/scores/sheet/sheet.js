@@ -4,7 +4,7 @@ import { $, make, tell } from "../../elements.js";
 import { csv, rows, sums } from "../csv.js";
 import { keyed, matchId, watcher, watches } from "../door.js";
 import { Follow } from "../follow.js";
-import { connected, shown } from "../link.js";
+import { connected, shown } from "../../link.js";
 import { TEAMS } from "../match.js";
 import { note, wantsToken } from "../note.js";
 import { Open } from "../open.js";

@@ -1,12 +1,12 @@
-// The connection of a page of the scores: one client, its state in words, and what to do where it is not well.
+// The connection of a page: one client, its state in words, and what to do where it is not well.
 
-import { ofStatus as inGeneral } from "../chat/words.js";
-import { Kulkul } from "../client/index.js";
-import { $, duration, tell } from "../elements.js";
-import { tokens } from "../tokens.js";
+import { ofStatus as inGeneral } from "./chat/words.js";
+import { Kulkul } from "./client/index.js";
+import { $, duration, tell } from "./elements.js";
+import { tokens } from "./tokens.js";
 
-/** @typedef {import("../../clients/js/src/types.d.ts").Status} Status */
-/** @typedef {typeof import("../identity.js").identity} Identity */
+/** @typedef {import("../clients/js/src/types.d.ts").Status} Status */
+/** @typedef {typeof import("./identity.js").identity} Identity */
 
 const SHUT = { short: "Not connected", words: "", does: "", remedy: "connect" };
 
@@ -24,7 +24,7 @@ function ofStatus(status, meanwhile) {
 
 /** @param {Identity} who @param {Page} page */
 export function connected(who, page) {
-  const address = new URL("../ws", import.meta.url);
+  const address = new URL("ws", import.meta.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   const source = tokens(who);
   const client = new Kulkul(address.href, { token: () => source.give(), user: who.now?.user ?? undefined });
