@@ -1,13 +1,15 @@
-//! The connection: how it is begun, and what is heard of it beside messages. It begins anew by itself, and asks nothing.
+//! The connection: how it is begun, and what is heard of it beside messages. Once there it begins anew by itself; it asks nothing.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, ServerError};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use crossing::pause;
+use nats_wire::CredentialsFile;
 
+use crate::Config;
 use crate::counts::{Counts, add};
 
 /// A connection that is silent for two of them is dead.
@@ -69,7 +71,7 @@ impl Signals {
                 tracing::warn!("messages of NATS came faster than they were taken in, and some were dropped");
             }
             Event::ServerError(ServerError::AuthorizationViolation) => {
-                self.heard().why = Some("the server refuses our credentials".to_owned());
+                self.heard().why = Some(REFUSED.to_owned());
             }
             Event::ServerError(ServerError::Other(what))
                 if what.to_ascii_lowercase().contains("permissions violation") =>
@@ -91,10 +93,24 @@ impl Signals {
 
 const PERMISSIONS: &str = "permissions";
 
-pub(crate) fn with_signals(options: ConnectOptions, signals: &Arc<Signals>) -> ConnectOptions {
+/// One try, or why it came to nothing, in words without a secret.
+pub(crate) async fn connect(config: &Config, signals: &Arc<Signals>) -> Result<Client, String> {
+    let options =
+        nats_wire::options(&config.credentials, &config.tls).map_err(|CredentialsFile { path, why }| {
+            format!("the file of credentials {path} cannot be used: {why}")
+        })?;
+    let connected = with_signals(options, signals).connect(config.servers.as_slice()).await;
+    connected.map_err(|error| match error.kind() {
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => REFUSED.to_owned(),
+        _ => error.to_string(),
+    })
+}
+
+const REFUSED: &str = "the server refuses our credentials: give a user that it knows (authorization)";
+
+fn with_signals(options: ConnectOptions, signals: &Arc<Signals>) -> ConnectOptions {
     let hears = signals.clone();
     options
-        .retry_on_initial_connect()
         .connection_timeout(ANSWERS_WITHIN)
         .request_timeout(Some(ANSWERS_WITHIN))
         .ping_interval(PING_EVERY)

@@ -24,14 +24,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
+use async_nats::Client;
 use crossing::Stage;
 use link::{Condition, Figure};
 use node::{Desk, Owed, Series};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
-use connect::{Signals, with_signals};
+use connect::{Signals, connect};
 use counts::Counts;
 use jetstream::JetStream;
 use lanes::Lanes;
@@ -102,6 +102,8 @@ impl std::error::Error for StartError {}
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// Between two looks whether it is all there.
 const LOOK: Duration = Duration::from_millis(10);
+/// While there is no connection yet, and the circuit lets nobody try.
+const LOOKS_AGAIN: Duration = Duration::from_millis(250);
 /// Streams that could not be made are tried again.
 const MAKES_AGAIN: Duration = Duration::from_secs(5);
 
@@ -117,11 +119,11 @@ pub struct Bridge {
 pub fn start(config: Config, ground: Ground) -> Result<Bridge, StartError> {
     let counts = Arc::new(Counts::new(&nats_wire::shown(&config.servers)));
     let signals = Arc::new(Signals::new(counts.clone()));
-    let options = nats_wire::options(&config.credentials, &config.tls).map_err(StartError::Credentials)?;
-    let options = with_signals(options, &signals);
+    // Looked at here, so that a file that cannot be read keeps the node from starting.
+    nats_wire::options(&config.credentials, &config.tls).map_err(StartError::Credentials)?;
     let (stage, stages) = watch::channel(Stage::Runs);
     let (tells_reads, reads) = watch::channel(true);
-    let begin = Begin { config, ground, options, signals, counts: counts.clone(), stages, tells_reads };
+    let begin = Begin { config, ground, signals, counts: counts.clone(), stages, tells_reads };
     let thread = std::thread::Builder::new().name("nats-bridge".to_owned()).spawn(move || begin.run());
     Ok(Bridge { counts, stage, reads, thread: Mutex::new(Some(thread.map_err(StartError::Thread)?)) })
 }
@@ -172,7 +174,6 @@ impl node::Bridge for Bridge {
 struct Begin {
     config: Config,
     ground: Ground,
-    options: ConnectOptions,
     signals: Arc<Signals>,
     counts: Arc<Counts>,
     stages: watch::Receiver<Stage>,
@@ -189,16 +190,27 @@ impl Begin {
         runtime.shutdown_background();
     }
 
-    async fn go_on(self) {
-        let Begin { config, ground, options, signals, counts, mut stages, tells_reads } = self;
-        // It connects when it can, and does not wait for that here.
-        let client = match options.connect(config.servers.as_slice()).await {
-            Ok(client) => client,
-            Err(error) => {
-                counts.is_amiss("the connection", &format!("{error}: mend `nats_bridge.url`"));
-                stages.wait_for(|stage| *stage == Stage::Ends).await.ok();
-                return;
+    /// None: the node ends before there was a connection.
+    async fn connected(&self) -> Option<Client> {
+        let mut stages = self.stages.clone();
+        while *stages.borrow_and_update() == Stage::Runs {
+            if self.counts.may_probe() {
+                match connect(&self.config, &self.signals).await {
+                    Ok(client) => return Some(client),
+                    Err(why) => self.counts.failed(&why),
+                }
             }
+            tokio::time::timeout(LOOKS_AGAIN, stages.changed()).await.ok();
+        }
+        None
+    }
+
+    async fn go_on(self) {
+        let client = self.connected().await;
+        let Begin { config, ground, signals, counts, mut stages, tells_reads } = self;
+        let Some(client) = client else {
+            tells_reads.send_replace(false);
+            return drop(stages.wait_for(|stage| *stage == Stage::Ends).await);
         };
         let (reads, others) = (reads(&config), config.rides.map(Authority::others).unwrap_or_default());
         let letters = Letters::new(config.dead_letters.clone());

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::nats::{Nats, broker, broker_with};
-use crate::{Place, bridge, contents, figure, message, numbers, until};
+use crate::{Place, bridge, contents, figure, message, numbers, until, url};
 
 #[test]
 fn a_server_that_is_killed_opens_the_circuit_and_nothing_is_lost_when_it_is_back() {
@@ -57,7 +57,8 @@ fn a_node_that_is_killed_between_append_and_ack_has_taken_each_once() {
         vec!["-c".into(), file.into()]
     });
     let by = |user: &str| format!("nats://{user}:pw@{}", broker.address);
-    let nats = Nats::by(&by("ana"), async_nats::ConnectOptions::new());
+    let ana = async_nats::ConnectOptions::with_user_and_password("ana".to_owned(), "pw".to_owned());
+    let nats = Nats::by(&url(&broker), ana);
     nats.stream("SAID", &["said.*"], &json!({}));
     nats.durable("SAID", "chat", &json!({ "filter_subject": "said.*", "ack_wait": 3_000_000_000_u64 }));
     let bridge = |user: &str| bridge(&broker).replace(&format!("nats://{}", broker.address), &by(user));

@@ -105,7 +105,7 @@ fn every_user_whom_an_event_names_is_told_once_wherever_they_are_connected() {
         let mut heard = BTreeMap::new();
         let expected = if *user == "cy" { 1 } else { 20 };
         for _ in 0..expected {
-            let news = device.next("order_shipped");
+            let news = device.next("notification");
             *heard.entry(news["payload"]["number"].to_string()).or_insert(0) += 1;
         }
         assert!(heard.len() == expected && heard.values().all(|times| *times == 1), "{user}: {heard:?}");

@@ -34,8 +34,9 @@ fn by_tls_with_a_password_and_not_where_the_authority_or_the_password_is_another
             authorities.display()
         )
     };
-    let options = ConnectOptions::new().add_root_certificates(certificates().join("one.pem"));
-    let nats = Nats::by(&url("hush"), options);
+    let options = ConnectOptions::with_user_and_password("ana".to_owned(), "hush".to_owned());
+    let options = options.add_root_certificates(certificates().join("one.pem"));
+    let nats = Nats::by(&format!("tls://localhost:{}", broker.address.port()), options);
     nats.stream("SAID", &["said.*"], &json!({}));
     nats.put("said.a", &message("hello"));
     for (password, authority, says) in [("hush", "two.pem", "certificate"), ("wrong", "one.pem", "uthoriz")] {

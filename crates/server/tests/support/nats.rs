@@ -115,16 +115,25 @@ impl Nats {
         }
     }
 
-    /// Many at once, each with an ack.
+    /// Many, in this order; returns when all are stored.
     pub(crate) fn put_all(&self, messages: Vec<(String, String)>) {
-        for some in messages.chunks(500) {
-            let sent = some
-                .iter()
-                .map(|(subject, value)| self.client.request(subject.clone(), value.clone().into()));
-            for sent in self.runtime.block_on(futures_util::future::join_all(sent)) {
-                assert!(sent.expect("an ack").payload.starts_with(br#"{"stream""#));
+        self.runtime.block_on(async {
+            let inbox = self.client.new_inbox();
+            let mut acks = self.client.subscribe(inbox.clone()).await.expect("let in");
+            for some in messages.chunks(500) {
+                for (subject, value) in some {
+                    let value = value.clone().into();
+                    self.client
+                        .publish_with_reply(subject.clone(), inbox.clone(), value)
+                        .await
+                        .expect("taken");
+                }
+                for _ in some {
+                    let ack = acks.next().await.expect("an ack");
+                    assert!(ack.payload.starts_with(br#"{"stream""#), "{ack:?}");
+                }
             }
-        }
+        });
     }
 
     /// To whoever listens.
