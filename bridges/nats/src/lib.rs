@@ -196,7 +196,10 @@ impl Begin {
         while *stages.borrow_and_update() == Stage::Runs {
             if self.counts.may_probe() {
                 match connect(&self.config, &self.signals).await {
-                    Ok(client) => return Some(client),
+                    Ok(client) => {
+                        self.counts.succeeded();
+                        return Some(client);
+                    }
                     Err(why) => self.counts.failed(&why),
                 }
             }
