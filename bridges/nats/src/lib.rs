@@ -270,9 +270,15 @@ fn reads(config: &Config) -> Vec<Reads> {
         anywhere: true,
     });
     let mapped = config.sources.iter().filter_map(|source| {
-        let From::Stream { name, durable, all, deliver_max } = &source.from else { return None };
+        let From::Stream { name, durable, all, deliver_max, in_order } = &source.from else { return None };
         let (subject, stream) = (source.subject.clone(), name.clone());
-        let durable = Durable { name: durable.clone(), subject, all: *all, deliver_max: *deliver_max };
+        let durable = Durable {
+            name: durable.clone(),
+            subject,
+            all: *all,
+            deliver_max: *deliver_max,
+            pending_max: if *in_order { 1 } else { tables::PENDING_MAX },
+        };
         Some(Reads { way: Rc::new(Way::Mapped(source.clone().into())), durable, stream, anywhere: false })
     });
     of_rides.chain(mapped).collect()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use vocabulary::{Outward, lower_uuid};
 
 use crate::said::{Meant, Said};
-use crate::tables::{Durable, Retention, Stream};
+use crate::tables::{Durable, PENDING_MAX, Retention, Stream};
 
 /// The app that these rooms are of.
 pub(crate) const APP: &str = "rides";
@@ -112,7 +112,11 @@ pub(crate) fn streams() -> Vec<Stream> {
 
 fn durable((event, subject, stream, name, all, deliver_max): &Row) -> (Event, &'static str, Durable) {
     let (name, subject) = ((*name).to_owned(), (*subject).to_owned());
-    (*event, stream, Durable { name, subject, all: *all, deliver_max: *deliver_max })
+    (
+        *event,
+        stream,
+        Durable { name, subject, all: *all, deliver_max: *deliver_max, pending_max: PENDING_MAX },
+    )
 }
 
 impl Authority {

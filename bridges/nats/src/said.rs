@@ -37,7 +37,14 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub enum From {
     /// A stream: each at least once. Without a name: whichever has the subject.
-    Stream { name: Option<String>, durable: String, all: bool, deliver_max: u32 },
+    Stream {
+        name: Option<String>,
+        durable: String,
+        all: bool,
+        deliver_max: u32,
+        /// One at a time, whichever node takes it.
+        in_order: bool,
+    },
     /// As they are published: at most once.
     Plain,
 }

@@ -12,7 +12,7 @@ const DUPLICATES: Duration = Duration::from_secs(300);
 /// Who was given a message and says nothing for so long has it no more.
 pub(crate) const ACK_WAIT: Duration = Duration::from_secs(30);
 /// Messages of one consumer that are given out and not done.
-const PENDING_MAX: u32 = 1000;
+pub(crate) const PENDING_MAX: u32 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retention {
@@ -40,6 +40,8 @@ pub(crate) struct Durable {
     /// From the oldest that there is, else from now on.
     pub(crate) all: bool,
     pub(crate) deliver_max: u32,
+    /// Messages that are given out and not done, of all nodes together. One: their order holds whatever happens.
+    pub(crate) pending_max: u32,
 }
 
 fn nanos(span: Duration) -> u64 {
@@ -108,7 +110,8 @@ impl Durable {
         json!({
             "durable_name": self.name, "filter_subject": self.subject,
             "deliver_policy": if self.all { "all" } else { "new" }, "ack_policy": "explicit",
-            "ack_wait": nanos(ACK_WAIT), "max_deliver": self.deliver_max, "max_ack_pending": PENDING_MAX,
+            "ack_wait": nanos(ACK_WAIT), "max_deliver": self.deliver_max,
+            "max_ack_pending": self.pending_max,
             "replay_policy": "instant",
         })
     }
@@ -230,7 +233,13 @@ mod tests {
     }
 
     fn durable() -> Durable {
-        Durable { name: "d".to_owned(), subject: "a.b".to_owned(), all: true, deliver_max: 5 }
+        Durable {
+            name: "d".to_owned(),
+            subject: "a.b".to_owned(),
+            all: true,
+            deliver_max: 5,
+            pending_max: PENDING_MAX,
+        }
     }
 
     #[test]

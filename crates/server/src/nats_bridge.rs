@@ -44,11 +44,12 @@ fn source(source: &NatsSource) -> Result<Source> {
         subject: source.subject.clone(),
         from: match &source.from {
             NatsFrom::Plain => From::Plain,
-            NatsFrom::Stream { name, durable, all, deliver_max } => From::Stream {
+            NatsFrom::Stream { name, durable, all, deliver_max, in_order } => From::Stream {
                 name: name.clone(),
                 durable: durable.clone(),
                 all: *all,
                 deliver_max: *deliver_max,
+                in_order: *in_order,
             },
         },
         to: match &source.to {

@@ -169,7 +169,7 @@ pub(crate) struct NatsSource {
 }
 
 pub(crate) enum NatsFrom {
-    Stream { name: Option<String>, durable: String, all: bool, deliver_max: u32 },
+    Stream { name: Option<String>, durable: String, all: bool, deliver_max: u32, in_order: bool },
     Plain,
 }
 

@@ -113,3 +113,21 @@ fn every_user_whom_an_event_names_is_told_once_wherever_they_are_connected() {
     let taken = || figure(&one, "taken_in_total") + figure(&two, "taken_in_total");
     until("all are done", || taken() == 41);
 }
+
+/// The server gives out one at a time, so that there is nothing to overtake, whoever takes it and whoever dies with it.
+#[test]
+fn in_order_means_in_order_with_two_nodes_and_when_one_of_them_is_killed() {
+    let broker = broker();
+    let nats = Nats::at(&broker);
+    nats.stream("SAID", &["said.*"], &json!({}));
+    let config = bridge(&broker).replace("from = \"all\"", "from = \"all\"\nin_order = true");
+    let fleet = fleet(&config);
+    let (one, two) = (fleet.node(), fleet.node());
+    reads(&[&one, &two]);
+    nats.put_all(messages(1, 300));
+    until("both are at it", || figure(&one, "taken_in_total") > 10 && figure(&two, "taken_in_total") > 10);
+    one.signal(Signal::SIGKILL);
+    one.wait();
+    until("all are done", || nats.consumer("SAID", "chat")["ack_floor"]["stream_seq"] == 300);
+    assert_eq!(contents(&two, "r-0"), numbers(0..300));
+}

@@ -23,7 +23,9 @@ fn a_bridge_is_there_with_its_url_and_not_without() {
         (bridge.group.as_str(), bridge.dead_letters.as_str(), bridge.rides),
         ("kulkul", "dead-letters", false)
     );
-    let NatsFrom::Stream { name: None, durable, all: false, deliver_max: 5 } = &bridge.sources[0].from else {
+    let NatsFrom::Stream { name: None, durable, all: false, deliver_max: 5, in_order: false } =
+        &bridge.sources[0].from
+    else {
         panic!("of some stream, from now on, five times")
     };
     assert_eq!(durable, "kulkul-orders_any_all");
