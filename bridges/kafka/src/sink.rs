@@ -233,7 +233,7 @@ fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = Came>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocabulary::{Class, Epoch, Key, Person, Shown, UserId, Wall};
+    use vocabulary::{Class, Epoch, Key, Person, Position, Shown, UserId, Wall};
 
     fn ways() -> Ways {
         let sink = |rooms: &str, topic: &str, key: &str| Sink {
