@@ -14,7 +14,7 @@ pub use answer::{Came, came};
 pub use chance::{chance, pause};
 pub use envelope::{envelope, fields_of};
 pub use names::{MESSAGE_BYTES_MAX, Poison, id, object, person, poison, room, text};
-pub use sinking::{Carrier, Goes, go_on};
+pub use sinking::{Carried, Carrier, Goes, go_on};
 pub use stage::Stage;
 pub use template::{Fields, Template, field, path};
 

@@ -36,8 +36,20 @@ pub trait Carrier {
     fn has_ended(&self) -> bool;
     fn rest(&self, time: Duration) -> impl Future<Output = ()>;
     fn goes(&self, room: &RoomId) -> Goes;
-    /// In their order. Whether there was something to send among them; None: not all of it has left.
-    fn carry(&self, room: &RoomId, entries: &[Outward]) -> impl Future<Output = Option<bool>>;
+    /// In their order.
+    fn carry(&self, room: &RoomId, entries: &[Outward]) -> impl Future<Output = Carried>;
+}
+
+/// What has left of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// All of it, and whether there was something to send.
+    All {
+        some: bool,
+    },
+    /// Up to there: what follows waits.
+    Upto(Position),
+    Nothing,
 }
 
 /// For as long as the thread lives, in a set of local tasks.
@@ -75,8 +87,11 @@ async fn empty<C: Carrier>(carrier: &C, room: &RoomId) {
         else {
             return;
         };
-        let Some(some) = carrier.carry(room, &entries).await else { return };
-        after = has(carrier, room, upto, some).await;
+        after = match carrier.carry(room, &entries).await {
+            Carried::All { some } => has(carrier, room, upto, some).await,
+            Carried::Upto(upto) => return drop(has(carrier, room, upto, true).await),
+            Carried::Nothing => return,
+        };
         if !more || after.is_none() || carrier.has_ended() {
             return;
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crossing::{Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause};
+use crossing::{
+    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause,
+};
 use node::{Desk, Owed};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
@@ -133,10 +135,13 @@ impl Carrier for Sinks {
         }
     }
 
-    async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Option<bool> {
+    async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Carried {
         let made: Vec<Made> = entries.iter().filter_map(|entry| self.ways.made(entry)).collect();
         add(&self.parts.counts.unmapped_total, entries.len() - made.len());
-        produce(&self.parts, &self.topics, room, &made).await.then_some(!made.is_empty())
+        match produce(&self.parts, &self.topics, room, &made).await {
+            true => Carried::All { some: !made.is_empty() },
+            false => Carried::Nothing,
+        }
     }
 }
 

@@ -26,8 +26,6 @@ pub(crate) const WAITING_MAX: usize = 8192;
 pub(crate) const BYTES_MAX: usize = 64 << 20;
 /// Between two askings, whatever a room says.
 const AGAIN_MAX: Duration = Duration::from_secs(2);
-/// So long a room is asked before others may try; nothing overtakes meanwhile.
-const HOLDS_FOR: Duration = Duration::from_secs(120);
 /// What was given back comes again a little later than it was to.
 const LATER: Duration = Duration::from_millis(300);
 
@@ -224,14 +222,14 @@ async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
                 return Verdict::Done;
             }
             Came::Refused(why) => return Verdict::Refused(why, attempts),
-            Came::NotNow(_) if since.elapsed() >= HOLDS_FOR && receipt.is_last() => {
+            Came::NotNow(_) if since.elapsed() >= parts.hold && receipt.is_last() => {
                 let times = receipt.heard.place.as_ref().map_or(1, |place| place.delivered);
                 return Verdict::Refused(
                     format!("its room took nothing, and it was given out {times} times"),
                     attempts,
                 );
             }
-            Came::NotNow(_) if since.elapsed() >= HOLDS_FOR => return Verdict::Back,
+            Came::NotNow(_) if since.elapsed() >= parts.hold => return Verdict::Back,
             Came::NotNow(wait) => {
                 add(&parts.counts.retried_total, 1);
                 parts.rest(wait.unwrap_or_else(|| pause(attempts, AGAIN_MAX)).min(AGAIN_MAX)).await;

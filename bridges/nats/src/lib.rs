@@ -61,6 +61,8 @@ pub struct Config {
     pub group: String,
     /// This deployment, in what it produces.
     pub origin: String,
+    /// So long a room that takes nothing is asked, before its messages are given back.
+    pub hold: Duration,
     /// What subjects of dead letters begin with.
     pub dead_letters: String,
     /// The subjects of seed 004's fleet, and who matches and bills.
@@ -229,6 +231,7 @@ impl Begin {
             letters,
             stage: stages.clone(),
             origin: config.origin,
+            hold: config.hold,
             group: config.group,
             calls: Semaphore::new(lanes::CALLS_MAX),
         });

@@ -25,6 +25,8 @@ pub(crate) struct Parts {
     pub(crate) stage: watch::Receiver<Stage>,
     /// Who this deployment is, in what it produces.
     pub(crate) origin: String,
+    /// So long a room is asked before others may try; nothing overtakes meanwhile.
+    pub(crate) hold: Duration,
     /// Nodes of one group share what comes by plain subjects.
     pub(crate) group: String,
     /// Calls to rooms at a time.

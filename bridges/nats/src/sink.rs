@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderMap;
-use crossing::{Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause};
+use crossing::{
+    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause,
+};
 use node::Desk;
 use vocabulary::{Outward, RoomId};
 
@@ -124,19 +126,20 @@ impl Carrier for Sinks {
         if self.ways.way(room).is_some() { Goes::Now } else { Goes::Nowhere }
     }
 
-    async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Option<bool> {
-        let mut some = false;
+    /// What has left is put down also where the rest waits: it may wait for longer than the server knows ids again.
+    async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Carried {
+        let mut left = None;
         for entry in entries {
             let Some(made) = self.ways.made(entry) else {
                 add(&self.parts.counts.unmapped_total, 1);
                 continue;
             };
             if !self.store(room, &made).await {
-                return None;
+                return left.map_or(Carried::Nothing, Carried::Upto);
             }
-            some = true;
+            left = Some(entry.position);
         }
-        Some(some)
+        Carried::All { some: left.is_some() }
     }
 }
 

@@ -64,7 +64,9 @@ pub(crate) async fn go_on(parts: Rc<Parts>, reads: Reads) {
             Ok(Err(why)) => parts.counts.is_amiss(&what, &why),
             Err(fault) => tracing::debug!(what, why = fault.words(), "a source is not read yet"),
         }
-        parts.rest(AGAIN).await;
+        if parts.runs() {
+            parts.rest(AGAIN).await;
+        }
     }
 }
 
@@ -129,7 +131,7 @@ async fn pull(parts: &Rc<Parts>, reads: &Reads, stream: &str, made: &Made) {
         let Some(message) = message else { return };
         match message.status {
             None => {
-                due -= 1;
+                due = due.saturating_sub(1);
                 take(parts, reads, made, message);
             }
             Some(StatusCode::IDLE_HEARTBEAT) => {}

@@ -30,6 +30,7 @@ pub(crate) fn config(bridge: &NatsBridge, origin: &str, rides: rides::Authority)
         },
         domain: bridge.domain.clone(),
         group: bridge.group.clone(),
+        hold: bridge.hold,
         origin: origin.to_owned(),
         dead_letters: bridge.dead_letters.clone(),
         rides: bridge.rides.then_some(authority),

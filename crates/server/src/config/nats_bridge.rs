@@ -161,6 +161,7 @@ pub(super) fn typed(settings: &Settings) -> Option<NatsBridge> {
         identity: top.maybe("nats_bridge.certificate").zip(top.maybe("nats_bridge.key")),
         domain: top.maybe("nats_bridge.domain"),
         group: top.get("nats_bridge.group"),
+        hold: top.get("nats_bridge.hold"),
         dead_letters: top.get("nats_bridge.dead_letters"),
         rides,
         sources: settings.entries(SOURCES.key).iter().filter_map(|entry| source(settings, entry)).collect(),

@@ -147,6 +147,7 @@ pub(crate) struct NatsBridge {
     pub identity: Option<(PathBuf, PathBuf)>,
     pub domain: Option<String>,
     pub group: String,
+    pub hold: Duration,
     pub dead_letters: String,
     pub rides: bool,
     pub sources: Vec<NatsSource>,

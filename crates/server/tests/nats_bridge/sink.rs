@@ -103,3 +103,32 @@ fn a_subject_that_no_stream_has_is_said_and_its_rooms_wait_until_it_has_one() {
     assert_eq!(each_once(&nats.all("OUT")), numbers(0..5));
     until("nothing is amiss", || figure(&node, "refused") == 0);
 }
+
+/// The server forgets ids, and what waits may wait for longer.
+#[test]
+fn what_has_left_leaves_no_second_time_while_what_is_behind_it_waits() {
+    let broker = broker();
+    let nats = Nats::at(&broker);
+    nats.stream("FREE", &["free.*"], &json!({ "duplicate_window": 100_000_000 }));
+    let place = Place::new(&format!("[nats_bridge]\nurl = \"{}\"\n{}", url(&broker), sink("{topic}.{name}")));
+    let node = place.node();
+    let mut ana = place.client(&node, &["ana"]);
+    ana.join("a");
+    for (number, topic) in ["free", "free", "shut", "free"].into_iter().enumerate() {
+        let payload = json!({ "content": number.to_string(), "topic": topic });
+        ana.say(
+            &json!({ "type": "send_message", "room": "a", "id": number.to_string(), "payload": payload })
+                .to_string(),
+        );
+        ana.next("ack");
+    }
+    until("two have left", || figure(&node, "produced_total") == 2);
+    until("the third waits", || node.get("/ready").1.contains("shut.a: no stream takes it"));
+    nats.stream("SHUT", &["shut.*"], &json!({}));
+    until("all have left", || figure(&node, "produced_total") == 4);
+    assert_eq!(
+        (each_once(&nats.all("FREE")), nats.all("FREE").len()),
+        (vec!["0".into(), "1".into(), "3".into()], 3)
+    );
+    assert_eq!(each_once(&nats.all("SHUT")), ["2"]);
+}

@@ -1,7 +1,7 @@
 //! The settings of the bridge to NATS, a row each, and what their texts may be.
 
 use super::super::kind::{Form, Kind};
-use super::super::rows::{TEXT, count};
+use super::super::rows::{MINUTE, SECOND, TEXT, count, span};
 use super::super::schema::{Group, Row};
 use super::{SINK_APPS, URL};
 use crate::nats_addresses;
@@ -85,6 +85,12 @@ pub(in super::super) const ROWS: &[Row] = &[
         Kind::Text(NAME),
         "kulkul",
         "What durable consumers are called that are not named, and the queue in which nodes share plain subjects.",
+    ),
+    Row::new(
+        "nats_bridge.hold",
+        span(SECOND, 10 * MINUTE),
+        "2m",
+        "How long a room that takes nothing is asked before its messages are given back to the server, or are dead letters if it gives them out no more.",
     ),
     Row::new(
         "nats_bridge.dead_letters",
