@@ -40,6 +40,11 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "an engine stores logs and never opens a payload",
     },
     Edge {
+        of: "engines/nats",
+        may: &["crates/engine", "crates/vocabulary", "engines/link", "engines/nats-wire"],
+        because: "an engine stores logs and never opens a payload",
+    },
+    Edge {
         of: "engines/*",
         may: &["crates/engine", "crates/vocabulary", "engines/link"],
         because: "an engine stores logs and never opens a payload",
@@ -55,8 +60,18 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
     },
     Edge {
+        of: "bridges/crossing",
+        may: &["crates/node", "crates/vocabulary"],
+        because: "what bridges share is between a broker and the rooms, and knows neither of them",
+    },
+    Edge {
         of: "bridges/kafka",
-        may: &["crates/node", "crates/vocabulary", "engines/link"],
+        may: &["bridges/crossing", "crates/node", "crates/vocabulary", "engines/link"],
+        because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
+    },
+    Edge {
+        of: "bridges/nats",
+        may: &["bridges/crossing", "crates/node", "crates/vocabulary", "engines/link", "engines/nats-wire"],
         because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
     },
     Edge {

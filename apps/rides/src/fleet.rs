@@ -40,6 +40,9 @@ pub(crate) struct Mirror {
 struct Said {
     name: String,
     payload: Value,
+    /// Of a client, in which of the two roles: in the room of a ride its name does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
 }
 
 fn id<'a>(payload: &'a Value, name: &str) -> &'a str {
@@ -64,7 +67,7 @@ impl Mirror {
             TOLD => {}
             _ => return None,
         }
-        let Some(Said { name, payload }) = read(&record.body) else { return Some(Applied::Unknown) };
+        let Some(Said { name, payload, .. }) = read(&record.body) else { return Some(Applied::Unknown) };
         match name.as_str() {
             "match_proposal" | "match_confirm" => {
                 self.matches.insert(id(&payload, "match_id").to_owned(), payload);
@@ -113,19 +116,22 @@ pub(crate) fn decide(mirror: &Mirror, caller: &Caller, action: Action<'_>) -> Re
     }
     Fields::of(action.payload)?;
     let payload = read(action.payload).unwrap_or(Value::Object(Map::new()));
-    let said = |kind| {
-        let said = Said { name: action.kind.to_owned(), payload };
+    let said = |kind, side: Option<Side>| {
+        let role = side.map(|side| side.name().to_owned());
+        let said = Said { name: action.kind.to_owned(), payload, role };
         Ok(Decision::record(kind, written(&said)))
     };
     match Who::of(caller) {
-        Who::Backend if spoken(action.kind).is_some() => said(TOLD),
+        Who::Backend if spoken(action.kind).is_some() => said(TOLD, None),
         Who::Backend => Err(own()),
-        // Clients wait to see their switch back.
-        Who::Driver(_) | Who::Passenger(_) if matches!(action.kind, "beacon_update" | "finder_update") => {
-            let taken = said(REQUESTED)?;
-            Ok(taken.with_reply(action.payload.clone()))
+        who @ (Who::Driver(_) | Who::Passenger(_)) => {
+            let taken = said(REQUESTED, who.side())?;
+            // Clients wait to see their switch back.
+            match action.kind {
+                "beacon_update" | "finder_update" => Ok(taken.with_reply(action.payload.clone())),
+                _ => Ok(taken),
+            }
         }
-        Who::Driver(_) | Who::Passenger(_) => said(REQUESTED),
     }
 }
 
@@ -134,13 +140,13 @@ fn spoken(kind: &str) -> Option<&'static str> {
 }
 
 pub(crate) fn shown(record: &Record, audience: Audience) -> Option<Shown> {
-    let Said { name, payload } = read(&record.body)?;
+    let Said { name, payload, role } = read(&record.body)?;
     let (kind, payload) = match (&*record.kind, audience) {
         (TOLD, audience) if audience != OUTWARD => (spoken(&name)?, payload),
         (REQUESTED, OUTWARD) => {
             let word: &Word = WORDS.iter().find(|word| word.name == name)?;
             let user_id = record.author.as_ref().map(|author| author.id.as_str());
-            (word.name, json!({"user_id": user_id, "data": payload}))
+            (word.name, json!({"user_id": user_id, "role": role, "data": payload}))
         }
         _ => return None,
     };

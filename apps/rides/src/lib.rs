@@ -37,7 +37,7 @@ pub use area::{around, nearest};
 pub use rules::{Authority, Rules};
 pub use standing::own_room;
 
-/// What leaves for brokers: what happens in rides, and where a fleet's own back end decides, what it is asked.
+/// What leaves for brokers: what becomes of matches and what happens in rides, and where a fleet's own back end decides, what it is asked.
 const OUTWARD: Audience = Audience(0);
 /// Whose room it is, and the two of a ride.
 const THEIRS: Audience = Audience(1);
@@ -239,6 +239,8 @@ impl App for Rides {
         match &state.kind {
             Kind::Driver(_) if audience == THEIRS => driver::shown(record),
             Kind::Passenger(_) if audience == THEIRS => passenger::shown(record),
+            // A match is told of by the room that makes it, and once.
+            Kind::Passenger(_) if audience == OUTWARD => passenger::left(record),
             Kind::Ride(ride) => ride::shown(ride, record, audience),
             Kind::Driver(_) | Kind::Passenger(_) | Kind::Area | Kind::Nowhere => None,
         }
@@ -246,8 +248,8 @@ impl App for Rides {
 
     fn is_outward(&self, state: &State) -> bool {
         match &state.kind {
-            Kind::Ride(_) => true,
-            Kind::Driver(_) | Kind::Passenger(_) => self.is_fleet(),
+            Kind::Ride(_) | Kind::Passenger(_) => true,
+            Kind::Driver(_) => self.is_fleet(),
             Kind::Area | Kind::Nowhere => false,
         }
     }

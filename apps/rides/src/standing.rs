@@ -58,6 +58,14 @@ impl<'a> Who<'a> {
         }
     }
 
+    pub(crate) fn side(self) -> Option<Side> {
+        match self {
+            Who::Driver(_) => Some(Side::Driver),
+            Who::Passenger(_) => Some(Side::Passenger),
+            Who::Backend => None,
+        }
+    }
+
     pub(crate) fn person(self) -> Option<&'a Person> {
         match self {
             Who::Driver(person) | Who::Passenger(person) => Some(person),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crossing::chance;
 use link::{Circuit, Condition, Figure, Waits};
 use node::Series;
 
@@ -162,14 +163,6 @@ impl Counts {
         let help = "Records of a partition that are not done";
         vec![Series { name: "partition_lag", help, rows: lags.iter().take(LAGS_MAX).map(row).collect() }]
     }
-}
-
-/// Evenly spread over all it can be. Where the system has no chance to give, the clock must do: it only spreads tries.
-pub(crate) fn chance() -> u64 {
-    getrandom::u64().unwrap_or_else(|_| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        u64::from(now.subsec_nanos()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    })
 }
 
 pub(crate) fn add(count: &AtomicU64, more: usize) {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use crossing::{ORIGIN, POSITION};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, OwnedHeaders};
-
-use crate::wire::{ORIGIN, POSITION};
 
 /// What librdkafka holds of a header beside its name and its value.
 const HEADER_BYTES: usize = 64;

@@ -2,23 +2,21 @@
 //! that a room gets everything in the order of its partitions. A room that takes nothing is asked again for as long as the
 //! partition is ours, and holds up itself alone: what waits is bounded, and beyond that the partition is not read on.
 
-use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use node::Uncalled;
+use crossing::{Came, Stage, came, pause, words_of};
 use tokio::sync::mpsc;
-use vocabulary::{By, Code, Reply, RoomId, Told, Wish};
+use vocabulary::{By, RoomId, Wish};
 
 use crate::counts::add;
 use crate::heard::Heard;
 use crate::ledger::Receipt;
-use crate::parts::{Parts, pause};
+use crate::parts::Parts;
 use crate::said::Said;
-use crate::stage::Stage;
 
 /// Calls at a time. Each waits for the engine, and some dozens share one visit to its disk.
 pub(crate) const CALLS_MAX: usize = 256;
@@ -30,8 +28,6 @@ pub(crate) const BYTES_MAX: usize = 64 << 20;
 const LANE_MAX: usize = 512;
 /// Between two askings, whatever a room says.
 const AGAIN_MAX: Duration = Duration::from_secs(2);
-/// A room that refuses by a time of its own says when; more than this is a refusal for good.
-const WAITS_MAX: Duration = Duration::from_secs(2);
 
 /// What is to be done about one record.
 pub(crate) struct Errand {
@@ -177,11 +173,6 @@ async fn run(parts: &Parts, errand: Errand) {
     }
 }
 
-pub(crate) fn words_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without words")
-}
-
 /// Whether the record is done: its room has it, or it is a dead letter. If not, it is read again.
 async fn settle(parts: &Parts, heard: &Heard, receipt: &Receipt, task: Task) -> bool {
     let said = match task {
@@ -239,30 +230,6 @@ async fn settle(parts: &Parts, heard: &Heard, receipt: &Receipt, task: Task) -> 
     }
 }
 
-#[derive(Debug)]
-enum Came {
-    Taken,
-    /// For good, and why.
-    Refused(String),
-    /// Not yet, and when to ask again if that was said.
-    NotNow(Option<Duration>),
-}
-
-fn came(told: Result<Told, Uncalled>) -> Came {
-    let refusal = match told {
-        Ok(Told::Reply { reply: Reply::Refused(refusal), .. }) => refusal,
-        Ok(Told::Stored { .. } | Told::Reply { .. }) => return Came::Taken,
-        Err(Uncalled::Busy | Uncalled::Unanswered) => return Came::NotNow(None),
-    };
-    let wait = refusal.retry_after_ms.map(|millis| Duration::from_millis(millis.into()));
-    match refusal.code {
-        Code::Busy | Code::Unconfirmed | Code::RateLimit => Came::NotNow(wait),
-        // Slow mode and the like say when they end.
-        Code::App(_) if wait.is_some_and(|wait| wait <= WAITS_MAX) => Came::NotNow(wait),
-        code => Came::Refused(format!("{code:?}: {}", refusal.text)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,24 +237,6 @@ mod tests {
     use crate::ledger::Ledger;
     use rdkafka::message::{Header, OwnedHeaders};
     use std::sync::Arc;
-    use vocabulary::{Refusal, Wall};
-
-    #[test]
-    fn only_what_may_succeed_is_asked_again() {
-        let refused = |refusal| Ok(Told::Reply { reply: Reply::Refused(refusal), at: Wall(0) });
-        for (told, again) in [
-            (Err(Uncalled::Busy), true),
-            (Err(Uncalled::Unanswered), true),
-            (refused(Refusal::busy(50)), true),
-            (refused(Refusal::unconfirmed()), true),
-            (refused(Refusal::new(Code::InvalidPayload, "content: …")), false),
-            (refused(Refusal::new(Code::App("BANNED"), "you are banned")), false),
-            (refused(Refusal::new(Code::Internal, "it panicked, or is quarantined")), false),
-        ] {
-            assert_eq!(matches!(came(told.clone()), Came::NotNow(..)), again, "{told:?}");
-        }
-        assert!(matches!(came(Ok(Told::Reply { reply: Reply::Done(None), at: Wall(0) })), Came::Taken));
-    }
 
     fn errand(ledger: &Arc<Ledger>, offset: i64, room: &str) -> Errand {
         let heard = heard(offset, b"{}");

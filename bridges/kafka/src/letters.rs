@@ -5,15 +5,14 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use crossing::{ORIGIN, Stage, pause};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 
 use crate::counts::add;
 use crate::heard::Heard;
-use crate::parts::{Parts, pause};
+use crate::parts::Parts;
 use crate::refusal::Refusal;
-use crate::stage::Stage;
-use crate::wire::ORIGIN;
 
 /// What a letter holds of a value: brokers take a megabyte as a rule.
 const VALUE_BYTES_MAX: usize = 512 << 10;

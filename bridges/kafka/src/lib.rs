@@ -1,7 +1,6 @@
 //! Kafka topics as sources of rooms, and rooms' messages as records of topics. It asks rooms for what a back end could ask for, from
 //! threads of its own; rooms know nothing of it, and no client ever waits for it.
 
-mod busy;
 mod context;
 mod counts;
 mod heard;
@@ -16,8 +15,6 @@ pub mod replay;
 mod said;
 mod sink;
 mod source;
-mod stage;
-mod template;
 mod topics;
 mod wire;
 
@@ -30,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crossing::Stage;
 use link::{Condition, Figure};
 use node::{Desk, Owed, Series};
 use rdkafka::ClientConfig;
@@ -49,11 +47,10 @@ use parts::Parts;
 use probe::Asks;
 use said::{Reading, Way};
 use sink::Ways;
-use stage::Stage;
 
+pub use crossing::Template;
 pub use said::Source;
 pub use sink::Sink;
-pub use template::Template;
 pub use wire::{Sasl, Tls, Wire};
 
 pub struct Config {

@@ -1,10 +1,11 @@
 //! The three topics of seed 000's fleet, and what is said in support's rooms as its back end writes it there. Names of topics and
 //! fields are that fleet's, and verbatim.
 
+use crossing::{Poison, id, person, poison, text};
 use serde_json::{Value, json};
 use vocabulary::{Outward, Payload, RoomId, lower_uuid};
 
-use crate::said::{Meant, Poison, Said, id, person, poison, text};
+use crate::said::{Meant, Said};
 
 pub(crate) const MESSAGES: &str = "chat-messages";
 /// What clients ask of a fleet whose back end decides by itself: it stores the message, and says it in the topic above.

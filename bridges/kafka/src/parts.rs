@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossing::Stage;
 use node::Desk;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, Producer};
 use tokio::sync::{Semaphore, watch};
 
 use crate::context::Writes;
-use crate::counts::{Counts, add, chance};
+use crate::counts::{Counts, add};
 use crate::lanes::Lanes;
 use crate::letters::Letters;
-use crate::stage::Stage;
 
 pub(crate) struct Parts {
     pub(crate) counts: Arc<Counts>,
@@ -58,10 +58,4 @@ impl Parts {
         // An error: nobody is left to say what comes next, and the time goes by as well.
         tokio::time::timeout(time, stage.wait_for(|stage| *stage != now)).await.ok();
     }
-}
-
-/// Full jitter over a range that doubles, from a few milliseconds on.
-pub(crate) fn pause(tries: u32, most: Duration) -> Duration {
-    let range = Duration::from_millis(10).saturating_mul(2_u32.saturating_pow(tries.min(16))).min(most);
-    range.mul_f64((chance() >> 11) as f64 / (1_u64 << 53) as f64)
 }

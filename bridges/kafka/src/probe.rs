@@ -4,6 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossing::Stage;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{FutureProducer, Producer};
@@ -12,7 +13,6 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::context::Writes;
 use crate::parts::Parts;
 use crate::refusal::Refusal;
-use crate::stage::Stage;
 
 /// While all is well, and the longest that an outage goes unseen beside the time a question takes.
 const EVERY: Duration = Duration::from_secs(2);

@@ -3,17 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use crossing::{Fields, Poison, Template, field, id, object, path, person, poison, room};
 use serde_json::Value;
-use vocabulary::{
-    EVENT_ID_BYTES_MAX, Payload, Person, RoomId, UserId, check_name, check_user, is_built_in, is_event_id,
-    lower_uuid,
-};
+use vocabulary::{Payload, Person, RoomId};
 
-use crate::livechat::{self, Livechat};
-use crate::template::{Template, field};
+use crate::livechat::Livechat;
 
-/// What a back end may publish by HTTP, too.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Written in a template for the record's key, which is no field of its value.
+const KEY: &str = "@key";
 
 /// How the records of a topic become commands.
 #[derive(Clone, Debug)]
@@ -61,14 +58,6 @@ pub(crate) struct Said {
     pub(crate) soft: bool,
 }
 
-/// Why a record is not understood.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Poison(pub(crate) String);
-
-pub(crate) fn poison<T>(says: impl Into<String>) -> Result<T, Poison> {
-    Err(Poison(says.into()))
-}
-
 impl Reading {
     pub(crate) fn meant(
         &self,
@@ -78,15 +67,7 @@ impl Reading {
     ) -> Result<Meant, Poison> {
         let Some(way) = self.0.get(topic) else { return poison("nothing is said of this topic") };
         let Some(bytes) = value else { return poison("it has no value") };
-        if bytes.len() > MESSAGE_BYTES_MAX {
-            let length = bytes.len();
-            return poison(format!("its value has {length} bytes; at most {MESSAGE_BYTES_MAX} are taken"));
-        }
-        let value: Value = match serde_json::from_slice(bytes) {
-            Ok(value @ Value::Object(_)) => value,
-            Ok(_) => return poison("its value must be an object in JSON"),
-            Err(error) => return poison(format!("its value is no JSON: {error}")),
-        };
+        let value = object(bytes)?;
         match way {
             Way::Livechat(topic) => topic.meant(bytes, &value),
             Way::Mapped(source) => {
@@ -101,26 +82,28 @@ impl Source {
     fn meant(&self, key: Option<&str>, bytes: &[u8], value: &Value) -> Result<Said, Poison> {
         let payload = match &self.payload {
             None => Payload::copy_from_slice(bytes),
-            Some(name) => {
-                let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-                match field(value, &path) {
-                    Some(payload @ Value::Object(_)) => payload.to_string().into(),
-                    _ => return poison(format!("`{name}` must be an object")),
-                }
-            }
+            Some(name) => match field(value, &path(name)) {
+                Some(payload @ Value::Object(_)) => payload.to_string().into(),
+                _ => return poison(format!("`{name}` must be an object")),
+            },
         };
+        let around = |name: &str| {
+            let key = key.filter(|key| !key.is_empty()).map(str::to_owned);
+            (name == KEY).then(|| key.ok_or_else(|| "wants a key, and the record has none".to_owned()))
+        };
+        let fields = Fields { value, around: &around };
         let filled = |template: &Option<Template>| match template {
-            Some(template) => template.fill_if_there(key, value),
+            Some(template) => template.fill_if_there(&fields),
             None => Ok(None),
         };
         let id = match &self.id {
-            Some(template) => Some(id(template.fill(key, value)?)?),
+            Some(template) => Some(id(template.fill(&fields)?)?),
             None => None,
         };
         Ok(Said {
-            room: room(&self.room.fill(key, value)?)?,
+            room: room(&self.room.fill(&fields)?)?,
             author: filled(&self.author)?.map(|id| person(&id, filled(&self.author_name)?)).transpose()?,
-            kind: self.kind.fill(key, value)?,
+            kind: self.kind.fill(&fields)?,
             payload,
             id,
             soft: self.soft,
@@ -128,60 +111,10 @@ impl Source {
     }
 }
 
-/// What two say to each other alone, no third one says for them; of what is built in, inboxes may be written to.
-pub(crate) fn room(full: &str) -> Result<RoomId, Poison> {
-    let Some((app, name)) = full.split_once(':') else {
-        return poison(format!("{full:?} names no room: an app, a colon and a name"));
-    };
-    let is_name = match app {
-        "user" => check_user(name).is_ok(),
-        _ => check_name(name).is_ok(),
-    };
-    if !is_name {
-        return poison(format!("{name:?} is no room's name: 1 to 128 of A-Z a-z 0-9 _ . : -"));
-    }
-    if is_built_in(app) && app != "user" {
-        return poison(format!("{full:?}: rooms of {app} are not written to from here"));
-    }
-    // Sessions are named by UUIDs, which people write as they like.
-    let lower = (app == livechat::APP).then(|| lower_uuid(name)).flatten();
-    let room = RoomId::new(app, lower.as_deref().unwrap_or(name));
-    match room.direct_pair() {
-        Some(_) => poison(format!("{full:?}: rooms of two are not written to from here")),
-        None => Ok(room),
-    }
-}
-
-pub(crate) fn id(id: String) -> Result<String, Poison> {
-    match id.len() {
-        _ if is_event_id(&id) => Ok(id),
-        length @ 1..=EVENT_ID_BYTES_MAX => {
-            poison(format!("its id has control characters in its {length} bytes; it may have none"))
-        }
-        length => poison(format!("its id has {length} bytes; 1 to {EVENT_ID_BYTES_MAX} are taken")),
-    }
-}
-
-pub(crate) fn person(id: &str, name: Option<String>) -> Result<Person, Poison> {
-    if check_user(id).is_err() {
-        return poison(format!("{id:?} names no user: 1 to 128 bytes without control characters"));
-    }
-    let name = name.filter(|name| check_user(name).is_ok());
-    Ok(Person { name: name.as_deref().unwrap_or(id).into(), id: UserId::new(id) })
-}
-
-/// A text that is not empty, or a whole number as text.
-pub(crate) fn text(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) if number.is_u64() || number.is_i64() => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossing::MESSAGE_BYTES_MAX;
 
     fn of(written: &str) -> Template {
         Template::read(written).expect(written)
@@ -237,13 +170,6 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_one_room_however_its_name_is_written() {
-        let written = "support:660E8400-E29B-41D4-A716-446655440000";
-        assert_eq!(room(written).map(|room| room.as_str().to_owned()), Ok(written.to_ascii_lowercase()));
-        assert_eq!(room("chat:AB").map(|room| room.as_str().to_owned()), Ok("chat:AB".to_owned()));
-    }
-
-    #[test]
     fn what_is_not_understood_is_said_with_its_field() {
         let long = format!(r#"{{"room":"a","id":"{}","data":{{}}}}"#, "x".repeat(257));
         let large = vec![b' '; MESSAGE_BYTES_MAX + 1];
@@ -268,8 +194,5 @@ mod tests {
             }
         }
         assert!(reading().meant("orders", None, None).is_err(), "a tombstone says nothing");
-        for full in ["system:x", "area:1", "nowhere", "chat:"] {
-            assert!(room(full).is_err(), "{full}");
-        }
     }
 }

@@ -1,32 +1,26 @@
-//! What is said in rooms, produced to topics: a room says that it has something, and is asked for it a page at a time until it has no
-//! more; the page is produced in its order, and the room is told that it has left. Where it stands the room itself puts down, so
-//! that nothing here is to be kept. What is produced twice has the same position both times.
+//! What is said in rooms, produced to topics, a page at a time and in its order. What is produced twice has the same position both
+//! times. Which rooms have something, and where each stands, is the crossing's.
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use node::Owed;
+use crossing::{
+    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause,
+};
+use node::{Desk, Owed};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 use rdkafka::types::RDKafkaErrorCode;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use vocabulary::{By, Outward, Position, Reply, RoomId, SinkAsks, Told, Wish};
+use vocabulary::{Outward, RoomId};
 
-use crate::busy::Busy;
 use crate::counts::add;
 use crate::livechat;
-use crate::parts::{Parts, pause};
+use crate::parts::Parts;
 use crate::refusal::Refusal;
-use crate::stage::Stage;
-use crate::template::Template;
 use crate::topics::Topics;
-use crate::wire::{ORIGIN, POSITION, ROOM};
 
-/// Rooms that are asked at a time. Each has a page of at most 64 messages on its way; the others wait at their homes.
-const ROOMS_AT_ONCE: usize = 64;
 /// One record, with librdkafka's own tries within it.
 const WITHIN: Duration = Duration::from_secs(40);
 const AGAIN_MAX: Duration = Duration::from_secs(5);
@@ -93,105 +87,61 @@ impl Ways {
                 Some(Made { topic, key, value: value.to_string(), position })
             }
             Way::Sink(sink) => {
-                let mut fields: Value = serde_json::from_slice(&outward.shown.payload).unwrap_or_default();
-                if !fields.is_object() {
-                    fields = json!({});
-                }
-                fields["name"] = outward.room.name().into();
-                fields["room"] = outward.room.as_str().into();
-                let key = sink.key.fill(None, &fields).ok()?;
+                let key = sink.key.fill(&Fields::of(&fields_of(outward))).ok()?;
                 Some(Made { topic: sink.topic.clone(), key, value: envelope(outward)?, position })
             }
         }
     }
 }
 
-/// As clients are told of it, with the room's full name.
-fn envelope(outward: &Outward) -> Option<String> {
-    #[derive(serde::Serialize)]
-    struct Person<'a> {
-        id: &'a str,
-        name: &'a str,
-    }
-    #[derive(serde::Serialize)]
-    struct Envelope<'a> {
-        #[serde(rename = "type")]
-        kind: &'a str,
-        room: &'a str,
-        payload: &'a RawValue,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sender: Option<Person<'a>>,
-        timestamp: String,
-        id: String,
-    }
-    let payload: &RawValue = serde_json::from_slice(&outward.shown.payload).ok()?;
-    let sender = outward.shown.sender.as_ref().map(|it| Person { id: it.id.as_str(), name: &it.name });
-    let (timestamp, id) = (outward.at.to_string(), outward.position.to_string());
-    let (kind, room) = (outward.shown.kind, outward.room.as_str());
-    serde_json::to_string(&Envelope { kind, room, payload, sender, timestamp, id }).ok()
+/// What carries rooms' messages to Kafka.
+struct Sinks {
+    parts: Rc<Parts>,
+    ways: Ways,
+    topics: Topics,
 }
 
 /// For as long as the thread lives.
 pub(crate) async fn go_on(parts: Rc<Parts>, owed: Arc<Owed>, ways: Ways) {
-    let (ways, at_once) = (Rc::new(ways), Arc::new(Semaphore::new(ROOMS_AT_ONCE)));
-    let (busy, topics): (Rc<Busy>, Rc<Topics>) = Default::default();
-    loop {
-        // While nobody answers, rooms wait where they are; they say it again.
-        while parts.counts.is_away() && parts.stage() < Stage::Ends {
-            parts.rest(Duration::from_millis(250)).await;
-        }
-        // It is never closed.
-        let Ok(place) = at_once.clone().acquire_owned().await else { return };
-        let room = owed.next().await;
-        if !busy.begins(&room) {
-            continue;
-        }
-        let (parts, ways, busy, topics) = (parts.clone(), ways.clone(), busy.clone(), topics.clone());
-        tokio::task::spawn_local(async move {
-            busy.run(&parts.counts, &room, async || empty(&parts, &ways, &topics, &room).await).await;
-            drop(place);
-        });
-    }
+    crossing::go_on(Rc::new(Sinks { parts, ways, topics: Topics::default() }), owed).await;
 }
 
-/// Until the room has nothing more, or is another node's, or does not answer, or its topic takes nothing: it says so again.
-async fn empty(parts: &Parts, ways: &Ways, topics: &Topics, room: &RoomId) {
-    let Some(way) = ways.way(room) else {
-        ask(parts, room, SinkAsks::Never).await;
-        return;
-    };
-    let mut after = None;
-    loop {
-        if !topics.may_try(&way) {
-            return;
-        }
-        let Some(Reply::Outward { entries, upto, more }) = ask(parts, room, SinkAsks::Next { after }).await
-        else {
-            return;
-        };
-        let made: Vec<Made> = entries.iter().filter_map(|entry| ways.made(entry)).collect();
-        add(&parts.counts.unmapped_total, entries.len() - made.len());
-        if !produce(parts, topics, room, &made).await {
-            return;
-        }
-        after = has(parts, room, upto, !made.is_empty()).await;
-        if !more || after.is_none() || parts.stage() == Stage::Ends {
-            return;
+impl Carrier for Sinks {
+    fn desk(&self) -> &Desk {
+        &self.parts.desk
+    }
+
+    fn panics(&self) -> &AtomicU64 {
+        &self.parts.counts.panics_total
+    }
+
+    fn is_away(&self) -> bool {
+        self.parts.counts.is_away()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.parts.stage() == Stage::Ends
+    }
+
+    async fn rest(&self, time: Duration) {
+        self.parts.rest(time).await;
+    }
+
+    fn goes(&self, room: &RoomId) -> Goes {
+        match self.ways.way(room) {
+            None => Goes::Nowhere,
+            Some(way) if self.topics.may_try(&way) => Goes::Now,
+            Some(_) => Goes::NotNow,
         }
     }
-}
 
-async fn has(parts: &Parts, room: &RoomId, upto: Position, some: bool) -> Option<Position> {
-    ask(parts, room, SinkAsks::Sunk { upto, some }).await.map(|_| upto)
-}
-
-/// None: not now.
-async fn ask(parts: &Parts, room: &RoomId, asks: SinkAsks) -> Option<Reply> {
-    let by = By::Source { name: "sink".into(), author: None };
-    match parts.desk.call_by(by, room.clone(), Wish::Sink(asks)).await {
-        Ok(Told::Reply { reply: Reply::Refused(_), .. }) | Err(_) => None,
-        Ok(Told::Reply { reply, .. }) => Some(reply),
-        Ok(Told::Stored { .. }) => None,
+    async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Carried {
+        let made: Vec<Made> = entries.iter().filter_map(|entry| self.ways.made(entry)).collect();
+        add(&self.parts.counts.unmapped_total, entries.len() - made.len());
+        match produce(&self.parts, &self.topics, room, &made).await {
+            true => Carried::All { some: !made.is_empty() },
+            false => Carried::Nothing,
+        }
     }
 }
 
@@ -288,7 +238,7 @@ fn send(parts: &Parts, room: &RoomId, made: &Made) -> impl Future<Output = Came>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocabulary::{Class, Epoch, Key, Person, Shown, UserId, Wall};
+    use vocabulary::{Class, Epoch, Key, Person, Position, Shown, UserId, Wall};
 
     fn ways() -> Ways {
         let sink = |rooms: &str, topic: &str, key: &str| Sink {

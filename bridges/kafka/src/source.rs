@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crossing::{Poison, Stage, words_of};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -15,10 +16,9 @@ use tokio::sync::watch;
 use crate::context::{Reads, commit};
 use crate::counts::{Counts, add, set};
 use crate::heard::{Heard, SOURCE};
-use crate::lanes::{BYTES_MAX, Errand, Lanes, Task, WAITING_MAX, words_of};
+use crate::lanes::{BYTES_MAX, Errand, Lanes, Task, WAITING_MAX};
 use crate::ledger::{Ledger, Part};
-use crate::said::{Meant, Poison, Reading};
-use crate::stage::Stage;
+use crate::said::{Meant, Reading};
 
 /// How long one look at the brokers takes, where nothing comes.
 const LOOK: Duration = Duration::from_millis(20);

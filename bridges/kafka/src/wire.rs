@@ -7,12 +7,6 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-/// What this deployment says who it is in what it produces.
-pub(crate) const ORIGIN: &str = "kulkul-origin";
-/// Where a message stands that was said in a room: whoever reads it twice can tell.
-pub(crate) const POSITION: &str = "kulkul-position";
-pub(crate) const ROOM: &str = "kulkul-room";
-
 #[derive(Clone)]
 pub struct Wire {
     /// Some of the brokers, by host and port.

@@ -79,7 +79,7 @@ fn node() -> Node {
         room_limits: rooms::Limits::default(),
         engine: node::Engine::Memory(engine::MemoryLimits::default()),
         outlet: None,
-        owed: None,
+        owed: Vec::new(),
         durability: Durability::None,
         node_tag: 0x9f3c,
         start_tag: 7,

@@ -94,8 +94,8 @@ pub struct Config {
     pub engine: Engine,
     /// Where messages of rooms go that are for brokers too.
     pub outlet: Option<Outlet>,
-    /// Where rooms say that they have something for a sink.
-    pub owed: Option<Arc<Owed>>,
+    /// Where rooms of an app say that they have something for a sink.
+    pub owed: Vec<(String, Arc<Owed>)>,
     /// What stored records must survive at least, whatever the apps need.
     pub durability: Durability,
     /// Told apart from every other process of the deployment; drawn by the caller.

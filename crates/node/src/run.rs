@@ -55,7 +55,7 @@ pub(crate) struct Seat {
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
     pub outlet: Option<Outlet>,
-    pub owed: Option<Arc<Owed>>,
+    pub owed: Vec<(String, Arc<Owed>)>,
     pub said: SyncSender<Said>,
     pub pages: http::ToPages,
 }
@@ -346,7 +346,7 @@ impl Thread {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
-        let owed = seat.owed.as_deref();
+        let owed = &*seat.owed;
         (
             shard,
             post,

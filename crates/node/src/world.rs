@@ -1,6 +1,7 @@
 //! What a shard can touch: its sockets, its siblings' boxes, and where its logs live.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::{Answer, Asked};
@@ -42,7 +43,7 @@ pub(crate) struct Outside<'a> {
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
     pub outlet: Option<&'a Outlet>,
-    pub owed: Option<&'a Owed>,
+    pub owed: &'a [(String, Arc<Owed>)],
     pub facts: &'a ShardFacts,
     /// Sockets that failed while being written to; their shard learns of it next.
     pub broken: &'a mut Vec<ConnectionId>,
@@ -107,7 +108,7 @@ impl World for Outside<'_> {
     }
 
     fn owes(&mut self, room: RoomId) {
-        if let Some(owed) = self.owed {
+        if let Some((_, owed)) = self.owed.iter().find(|(app, _)| app == room.app()) {
             owed.put(room);
         }
     }

@@ -141,7 +141,7 @@ fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Nod
         room_limits: rooms::Limits::default(),
         engine: node::Engine::Memory(engine::MemoryLimits::default()),
         outlet: None,
-        owed: None,
+        owed: Vec::new(),
         durability: configured,
         node_tag: 0x9f3c,
         start_tag: 7,

@@ -15,8 +15,8 @@ pub(crate) struct Furniture {
     /// Messages of chat leave for a broker, too.
     pub outward: bool,
     pub outward_changes: bool,
-    /// Apps whose messages leave by a sink.
-    pub sinks: Vec<String>,
+    /// Apps whose messages leave by a bridge's sink, and which.
+    pub sinks: Vec<(String, &'static str)>,
     pub conformance: bool,
     pub mounts: Vec<config::Mount>,
     pub fragments_max: u32,
@@ -35,12 +35,9 @@ const SYSTEM_RECORDS: u64 = 10_000;
 const CONFORMANCE: websocket::Limits =
     websocket::Limits { message_bytes_max: 16 << 20, fragments_max: 1 << 17 };
 
-/// The one bridge that has sinks with a cursor.
-const SINK: &str = "kafka";
-
 impl Furniture {
     fn sink(&self, app: &str) -> Option<&'static str> {
-        self.sinks.iter().any(|name| name == app).then_some(SINK)
+        self.sinks.iter().find(|(name, _)| name == app).map(|(_, bridge)| *bridge)
     }
 }
 
@@ -64,8 +61,12 @@ impl Furnish for Furniture {
         // Who watches a match is nobody's news.
         let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
         // In a person's room is that person alone.
-        let rides =
-            Rules { notices: false, retention_records: self.rides.retention_records, ..Rules::default() };
+        let rides = Rules {
+            notices: false,
+            retention_records: self.rides.retention_records,
+            sink: self.sink("rides"),
+            ..Rules::default()
+        };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };

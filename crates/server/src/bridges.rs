@@ -9,12 +9,14 @@ use node::{Facts, Node, Outflow, Outlet, Owed};
 use crate::config::Typed;
 #[cfg(feature = "kafka")]
 use crate::kafka;
+use crate::nats_bridge;
 
 /// The ways out of the rooms, made before there are any.
 pub(crate) struct Ways {
     pub outlet: Option<Outlet>,
     outflow: Option<Outflow>,
-    pub owed: Option<Arc<Owed>>,
+    /// By the app whose rooms owe something.
+    pub owed: Vec<(String, Arc<Owed>)>,
 }
 
 #[derive(Default)]
@@ -22,11 +24,18 @@ pub(crate) struct Bridges {
     redis: Option<Arc<bridge_redis::Bridge>>,
     #[cfg(feature = "kafka")]
     kafka: Option<Arc<bridge_kafka::Bridge>>,
+    nats: Option<Arc<bridge_nats::Bridge>>,
 }
 
-/// Apps whose messages leave by a sink that has a cursor.
-pub(crate) fn sinks(settings: &Typed) -> Vec<String> {
-    settings.kafka_bridge.as_ref().map(|bridge| bridge.sink_apps.clone()).unwrap_or_default()
+/// As rooms call the bridges whose sinks have a cursor, in it and in the keys of what came from there.
+const KAFKA: &str = "kafka";
+const NATS: &str = "nats";
+
+/// Apps whose messages leave by a sink that has a cursor, and by which bridge: one each.
+pub(crate) fn sinks(settings: &Typed) -> Vec<(String, &'static str)> {
+    let kafka = settings.kafka_bridge.iter().flat_map(|bridge| &bridge.sink_apps).map(|app| (app, KAFKA));
+    let nats = settings.nats_bridge.iter().flat_map(|bridge| &bridge.sink_apps).map(|app| (app, NATS));
+    kafka.chain(nats).map(|(app, bridge)| (app.clone(), bridge)).collect()
 }
 
 impl Ways {
@@ -34,12 +43,23 @@ impl Ways {
         let bridge = settings.redis_bridge.as_ref();
         let tells = bridge.is_some_and(|bridge| bridge.relay.is_some() || bridge.members);
         let (outlet, outflow) = tells.then(node::outlet).unzip();
-        let owed = (!sinks(settings).is_empty()).then(Arc::default);
+        let (kafka, nats): (Arc<Owed>, Arc<Owed>) = Default::default();
+        let box_of = |bridge| if bridge == NATS { nats.clone() } else { kafka.clone() };
+        let owed = sinks(settings).into_iter().map(|(app, bridge)| (app, box_of(bridge))).collect();
         Ways { outlet, outflow, owed }
+    }
+
+    /// Where the rooms say so whose messages leave by this bridge.
+    fn owed_to(&self, settings: &Typed, bridge: &str) -> Option<Arc<Owed>> {
+        let app = sinks(settings).into_iter().find(|(_, name)| *name == bridge)?.0;
+        self.owed.iter().find(|(name, _)| *name == app).map(|(_, owed)| owed.clone())
     }
 
     pub(crate) fn start(self, settings: &Typed, node: &Node, facts: &Arc<Facts>) -> Result<Bridges> {
         let mut bridges = Bridges::default();
+        let owed_to_nats = self.owed_to(settings, NATS);
+        #[cfg(feature = "kafka")]
+        let owed_to_kafka = self.owed_to(settings, KAFKA);
         if let Some(bridge) = &settings.redis_bridge {
             let config = Config {
                 url: bridge.url.0.clone(),
@@ -60,7 +80,7 @@ impl Ways {
         #[cfg(feature = "kafka")]
         if let Some(bridge) = &settings.kafka_bridge {
             let config = kafka::config(bridge, &settings.engine_prefix)?;
-            let ground = bridge_kafka::Ground { desk: node.desk(), owed: self.owed };
+            let ground = bridge_kafka::Ground { desk: node.desk(), owed: owed_to_kafka };
             let bridge = Arc::new(bridge_kafka::start(config, ground).context("kafka_bridge")?);
             facts.bridge_is(bridge.clone());
             bridges.kafka = Some(bridge);
@@ -70,6 +90,14 @@ impl Ways {
             settings.kafka_bridge.is_none(),
             "`kafka_bridge` is configured, and this build has none: build with the cargo feature kafka, or leave it out"
         );
+        if let Some(bridge) = &settings.nats_bridge {
+            let config =
+                nats_bridge::config(bridge, &settings.engine_prefix, settings.rides.rules.authority)?;
+            let ground = bridge_nats::Ground { desk: node.desk(), owed: owed_to_nats };
+            let bridge = Arc::new(bridge_nats::start(config, ground).context("nats_bridge")?);
+            facts.bridge_is(bridge.clone());
+            bridges.nats = Some(bridge);
+        }
         Ok(bridges)
     }
 }
@@ -84,6 +112,9 @@ impl Bridges {
         if let Some(bridge) = &self.kafka {
             bridge.stop_reading().await;
         }
+        if let Some(bridge) = &self.nats {
+            bridge.stop_reading().await;
+        }
     }
 
     /// Behind it: its last messages leave.
@@ -93,6 +124,9 @@ impl Bridges {
         }
         #[cfg(feature = "kafka")]
         if let Some(bridge) = &self.kafka {
+            bridge.end();
+        }
+        if let Some(bridge) = &self.nats {
             bridge.end();
         }
     }

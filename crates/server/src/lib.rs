@@ -17,6 +17,7 @@ mod log;
 mod matches;
 mod memory;
 mod nats_addresses;
+mod nats_bridge;
 mod operator;
 mod options;
 mod pages;

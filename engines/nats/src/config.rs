@@ -1,10 +1,9 @@
 //! How a node comes to its NATS server, and what the server is said to be. It connects to nothing.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use engine::Durability;
+pub use nats_wire::{Credentials, Tls};
 
 /// Twice what one pull brings, so that none is dropped.
 const NEWS_MAX_MIN: usize = 512;
@@ -101,43 +100,4 @@ pub enum Keeps {
     OnDisk,
     /// In files of a server whose configuration has `sync_interval: always`.
     OnDiskSynced,
-}
-
-#[derive(Clone, Default)]
-pub enum Credentials {
-    #[default]
-    None,
-    Password {
-        user: String,
-        password: String,
-    },
-    Token(String),
-    /// The seed of a user's key pair.
-    Nkey(String),
-    /// The file that holds a user's token and seed.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Credentials::None => f.write_str("None"),
-            Credentials::Password { user, .. } => write!(f, "Password({user})"),
-            Credentials::Token(_) => f.write_str("Token"),
-            Credentials::Nkey(_) => f.write_str("Nkey"),
-            Credentials::File(path) => write!(f, "File({})", path.display()),
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Tls {
-    /// Refuse a server that speaks without.
-    pub required: bool,
-    /// Speak TLS from the first byte, as `handshake_first` has it.
-    pub first: bool,
-    /// Authorities to trust instead of the system's.
-    pub authorities: Option<PathBuf>,
-    /// Our own certificate and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
 }

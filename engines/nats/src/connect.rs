@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Client, ConnectErrorKind, Event};
+use nats_wire::CredentialsFile;
 use tokio::sync::{Notify, watch};
 
-use crate::config::{Config, Credentials};
+use crate::config::Config;
 use crate::error::OpenError;
 use crate::server::{chance, count};
 
@@ -89,43 +90,16 @@ fn pause(tries: usize, lease: Duration) -> Duration {
 }
 
 pub(crate) async fn connect(config: &Config, signals: &Arc<Signals>) -> Result<Client, OpenError> {
-    let servers = || config.servers.iter().map(|url| without_secret(url)).collect::<Vec<_>>().join(", ");
-    // Ours and the library's are the same provider; who was first does not matter.
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let servers = || nats_wire::shown(&config.servers);
     let lease = config.lease;
-    let mut options = ConnectOptions::new()
-        .name("kulkul")
+    let options = nats_wire::options(&config.credentials, &config.tls);
+    let mut options = options
+        .map_err(|CredentialsFile { path, why }| OpenError::CredentialsFile { path, why })?
         .connection_timeout(config.call_within)
         .request_timeout(Some(config.call_within))
         .ping_interval(PING_EVERY)
         .subscription_capacity(config.news_max)
         .reconnect_delay_callback(move |tries| pause(tries, lease));
-    options = match &config.credentials {
-        Credentials::None => options,
-        Credentials::Password { user, password } => options.user_and_password(user.clone(), password.clone()),
-        Credentials::Token(token) => options.token(token.clone()),
-        Credentials::Nkey(seed) => options.nkey(seed.clone()),
-        Credentials::File(path) => {
-            let text = std::fs::read_to_string(path);
-            let options = text.and_then(|text| options.credentials(&text));
-            options.map_err(|error| OpenError::CredentialsFile {
-                path: path.display().to_string(),
-                why: error.to_string(),
-            })?
-        }
-    };
-    if config.tls.required {
-        options = options.require_tls(true);
-    }
-    if config.tls.first {
-        options = options.tls_first();
-    }
-    if let Some(path) = &config.tls.authorities {
-        options = options.add_root_certificates(path.clone());
-    }
-    if let Some((certificate, key)) = &config.tls.identity {
-        options = options.add_client_certificate(certificate.clone(), key.clone());
-    }
     let hears = signals.clone();
     options = options.event_callback(move |event| {
         hears.hear(&event);
@@ -145,15 +119,4 @@ pub(crate) async fn connect(config: &Config, signals: &Arc<Signals>) -> Result<C
             _ => OpenError::Unreachable { servers: servers(), why },
         }
     })
-}
-
-/// A password may stand in an address.
-fn without_secret(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => match rest.rsplit_once('@') {
-            Some((_, host)) => format!("{scheme}://…@{host}"),
-            None => url.to_owned(),
-        },
-        None => url.rsplit_once('@').map_or(url, |(_, host)| host).to_owned(),
-    }
 }

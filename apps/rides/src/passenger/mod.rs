@@ -25,7 +25,7 @@ use state::{Offer, Search};
 pub(crate) use duties::due;
 pub(crate) use state::Passenger;
 pub(crate) use steps::steps;
-pub(crate) use told::{shown, view};
+pub(crate) use told::{left, shown, view};
 
 /// An offer that comes to nothing. Its driver's room is told, unless it said so itself.
 fn withdrawn(offer: &Offer, reason: Reason, tell: bool, answers: Option<Answered>) -> Draft {

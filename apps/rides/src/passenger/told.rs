@@ -49,6 +49,12 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
     }
 }
 
+/// What others are told of matches: that there is one, that it is made, that it came to nothing.
+pub(crate) fn left(record: &Record) -> Option<Shown> {
+    let is_told = matches!(&*record.kind, kinds::PROPOSED | kinds::ACCEPTED | kinds::WITHDRAWN);
+    is_told.then(|| shown(record)).flatten()
+}
+
 fn offered(offer: &Offer) -> Value {
     let standing = match (offer.confirmed, offer.driver_confirmed.is_some()) {
         (true, _) => Standing::PassengerConfirmed,

@@ -14,10 +14,10 @@ fn fleet() -> World {
 fn what_clients_say_leaves_and_nothing_comes_of_it_here() {
     let mut world = fleet();
     let find = format!(r#"{{"is_active":true,{}}}"#, at(0.0));
-    for (room, who, word, payload) in [
-        ("driver:d1", "d1", "beacon_update", find.as_str()),
-        ("passenger:p1", "p1", "finder_update", find.as_str()),
-        ("driver:d1", "d1", "match_confirm", r#"{"match_id":"m1","accepted":true}"#),
+    for (room, who, role, word, payload) in [
+        ("driver:d1", "d1", "driver", "beacon_update", find.as_str()),
+        ("passenger:p1", "p1", "passenger", "finder_update", find.as_str()),
+        ("driver:d1", "d1", "driver", "match_confirm", r#"{"match_id":"m1","accepted":true}"#),
     ] {
         let echo = if word.ends_with("_update") { payload.to_owned() } else { "hidden".to_owned() };
         assert_eq!(world.told(room, &user(who), word, payload), echo);
@@ -25,7 +25,7 @@ fn what_clients_say_leaves_and_nothing_comes_of_it_here() {
         let left = world.frame(room, &record, OUTWARD);
         assert!(
             left.starts_with(&format!("{word} {{\"data\":{{"))
-                && left.contains(&format!("\"user_id\":\"{who}\"")),
+                && left.ends_with(&format!("}},\"role\":\"{role}\",\"user_id\":\"{who}\"}}")),
             "{left}"
         );
     }

@@ -1,6 +1,7 @@
 //! How two people come together: who is asked, in which order, for how long, and that both must want it.
 
 use super::world::{World, at, user};
+use crate::OUTWARD;
 
 #[test]
 fn the_nearest_are_asked_first_five_at_a_time_and_then_the_next() {
@@ -291,4 +292,39 @@ fn rooms_that_forget_hold_nobody() {
         assert!(world.state(room)["ride"].is_null(), "{}", world.state(room));
         assert!(world.heard(room).ends_with("ride_cancelled CANCELLED lost"), "{}", world.heard(room));
     }
+}
+
+/// Brokers are told of each match by the passenger's room alone: that it is offered, made, or over, and no half of a yes.
+#[test]
+fn what_becomes_of_a_match_leaves_once() {
+    let mut world = World::new();
+    for id in ["d1", "d2"] {
+        world.beacon(id, 100.0);
+    }
+    world.find("p1");
+    let id = world.offers("passenger:p1")["d1"].clone();
+    let yes = format!(r#"{{"match_id":"{id}","accepted":true}}"#);
+    world.says("driver:d1", "match_confirm", &yes);
+    world.says("passenger:p1", "match_confirm", &yes);
+    world.live(1);
+    let left = |room: &str| -> Vec<String> {
+        let frames = world.places[room].log.iter().map(|record| world.frame(room, record, OUTWARD));
+        let told = frames.filter(|frame| frame != "hidden").map(|frame| {
+            let (kind, payload) = frame.split_once(' ').expect("a kind and a payload");
+            let payload: serde_json::Value = serde_json::from_str(payload).expect("JSON");
+            let of = |name: &str| payload[name].as_str().expect("a text").to_owned();
+            format!("{kind} {} {}", of("driver_id"), of("match_status"))
+        });
+        told.collect()
+    };
+    let mut told = left("passenger:p1");
+    told.sort();
+    let expected = [
+        "match_confirm d1 ACCEPTED",
+        "match_proposal d1 PENDING",
+        "match_proposal d2 PENDING",
+        "match_rejected d2 REJECTED",
+    ];
+    assert_eq!(told, expected);
+    assert!(left("driver:d1").is_empty() && left("driver:d2").is_empty());
 }

@@ -14,7 +14,7 @@ use super::typed::{
     ApiKey, Auth, Authorizer, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Limits, Log,
     LogFormat, Mount, MountAuth, Nats, Proof, Redis, Side, Signing, Speaks, Tls, Typed, WebSocket,
 };
-use super::{bridges, kafka, rides, support};
+use super::{bridges, kafka, nats_bridge, rides, support};
 use crate::options::{self, Engine};
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -45,6 +45,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         rides: rides::rides(settings),
         redis_bridge: bridges::redis(top),
         kafka_bridge: kafka::typed(settings),
+        nats_bridge: nats_bridge::typed(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),

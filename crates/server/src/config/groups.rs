@@ -100,6 +100,8 @@ pub(super) const GROUPS: &[Group] = &[
     super::support::DEPARTMENTS,
     super::kafka::SOURCES,
     super::kafka::SINKS,
+    super::nats_bridge::SOURCES,
+    super::nats_bridge::SINKS,
     Group {
         key: "mounts",
         rows: &[

@@ -13,6 +13,7 @@ mod inherited;
 mod kafka;
 mod kind;
 mod mounts;
+mod nats_bridge;
 mod nearest;
 #[cfg(test)]
 mod page;
@@ -38,8 +39,8 @@ pub(crate) use rides::Rides;
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use support::Support;
 pub(crate) use typed::{
-    ApiKey, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth, Proof,
-    Side, Signing, Speaks, Tls, Typed,
+    ApiKey, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth,
+    NatsBridge, NatsFrom, NatsSink, NatsSource, NatsTo, Proof, Side, Signing, Speaks, Tls, Typed,
 };
 #[cfg(feature = "kafka")]
 pub(crate) use typed::{KafkaBridge, KafkaSink, KafkaSource};

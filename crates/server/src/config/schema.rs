@@ -2,7 +2,7 @@
 //! prints or documents settings is made from them, and nowhere is a key known that has no row.
 
 use super::kind::Kind;
-use super::{bridges, groups, kafka, rides, rows, support};
+use super::{bridges, groups, kafka, nats_bridge, rides, rows, support};
 
 /// One setting.
 pub(crate) struct Row {
@@ -50,8 +50,16 @@ pub(crate) struct Group {
 }
 
 /// Tables of rows; an app's own section is one more.
-const TABLES: [&[Row]; 7] =
-    [rows::SERVER, super::chat::ROWS, support::ROWS, rides::ROWS, rows::CLIENTS, bridges::ROWS, kafka::ROWS];
+const TABLES: [&[Row]; 8] = [
+    rows::SERVER,
+    super::chat::ROWS,
+    support::ROWS,
+    rides::ROWS,
+    rows::CLIENTS,
+    bridges::ROWS,
+    kafka::ROWS,
+    nats_bridge::ROWS,
+];
 
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().flat_map(|table| table.iter())

@@ -13,7 +13,7 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use super::{bridges, kafka, mounts, rides, support};
+use super::{bridges, kafka, mounts, nats_bridge, rides, support};
 use crate::{nats_addresses, options};
 
 /// What the command line alone says.
@@ -39,6 +39,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     support::check(settings, faults);
     rides::check(settings, faults);
     kafka::check(settings, faults);
+    nats_bridge::check(settings, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }

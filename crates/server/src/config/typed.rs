@@ -30,6 +30,7 @@ pub(crate) struct Typed {
     pub rides: super::Rides,
     pub redis_bridge: Option<RedisBridge>,
     pub kafka_bridge: Option<KafkaBridge>,
+    pub nats_bridge: Option<NatsBridge>,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -131,6 +132,56 @@ pub(crate) struct KafkaSource {
     pub author: Option<String>,
     pub author_name: Option<String>,
     pub soft: bool,
+}
+
+pub(crate) struct NatsBridge {
+    /// With a password, perhaps.
+    pub url: Hidden,
+    pub credentials: Option<PathBuf>,
+    pub token: Option<Hidden>,
+    pub nkey: Option<Hidden>,
+    pub tls: bool,
+    pub tls_first: bool,
+    pub authorities: Option<PathBuf>,
+    /// A certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    pub domain: Option<String>,
+    pub group: String,
+    pub hold: Duration,
+    pub dead_letters: String,
+    pub rides: bool,
+    pub sources: Vec<NatsSource>,
+    pub sinks: Vec<NatsSink>,
+    /// Apps whose rooms these are, and that of the subjects of rides.
+    pub sink_apps: Vec<String>,
+}
+
+/// With fields of messages in braces, which were found to stand in pairs.
+pub(crate) struct NatsSource {
+    pub subject: String,
+    pub from: NatsFrom,
+    pub to: NatsTo,
+    pub kind: String,
+    pub payload: Option<String>,
+    pub id: Option<String>,
+    pub author: Option<String>,
+    pub author_name: Option<String>,
+    pub soft: bool,
+}
+
+pub(crate) enum NatsFrom {
+    Stream { name: Option<String>, durable: String, all: bool, deliver_max: u32, in_order: bool },
+    Plain,
+}
+
+pub(crate) enum NatsTo {
+    Room(String),
+    Users(String),
+}
+
+pub(crate) struct NatsSink {
+    pub rooms: String,
+    pub subject: String,
 }
 
 pub(crate) struct Nats {

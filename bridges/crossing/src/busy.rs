@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use vocabulary::RoomId;
 
-use crate::counts::{Counts, add};
-use crate::lanes::words_of;
+use crate::words_of;
 
 /// As many as are asked at a time.
 #[derive(Default)]
@@ -39,10 +39,10 @@ impl Busy {
     }
 
     /// What panics is said; the room says anew that it has something, and is asked like any other.
-    pub(crate) async fn run(&self, counts: &Counts, room: &RoomId, mut asks: impl AsyncFnMut()) {
+    pub(crate) async fn run(&self, panics: &AtomicU64, room: &RoomId, mut asks: impl AsyncFnMut()) {
         loop {
             if let Err(panic) = AssertUnwindSafe(asks()).catch_unwind().await {
-                add(&counts.panics_total, 1);
+                panics.fetch_add(1, Ordering::Relaxed);
                 let (room, why) = (room.as_str(), words_of(&*panic));
                 tracing::error!(room, why, "the bridge panicked on what a room has for a sink");
                 break;
@@ -59,19 +59,18 @@ impl Busy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::Ordering;
 
-    fn run(busy: &Busy, counts: &Counts, room: &RoomId, asks: impl AsyncFnMut()) {
+    fn run(busy: &Busy, panics: &AtomicU64, room: &RoomId, asks: impl AsyncFnMut()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(busy.run(counts, room, asks));
+        runtime.block_on(busy.run(panics, room, asks));
     }
 
     #[test]
     fn a_room_is_asked_by_one_and_once_more_if_it_says_so_meanwhile() {
-        let (busy, counts, room) = (Busy::default(), Counts::new(""), RoomId::new("chat", "a"));
+        let (busy, panics, room) = (Busy::default(), AtomicU64::new(0), RoomId::new("chat", "a"));
         assert!(busy.begins(&room));
         let mut times = 0;
-        run(&busy, &counts, &room, async || {
+        run(&busy, &panics, &room, async || {
             times += 1;
             assert!(times > 1 || !busy.begins(&room), "it is being asked");
         });
@@ -81,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_room_on_which_the_bridge_panics_is_asked_again_when_it_says_so() {
-        let (busy, counts, room) = (Busy::default(), Counts::new(""), RoomId::new("chat", "a"));
+        let (busy, panics, room) = (Busy::default(), AtomicU64::new(0), RoomId::new("chat", "a"));
         assert!(busy.begins(&room));
-        run(&busy, &counts, &room, async || panic!("on purpose"));
-        assert_eq!(counts.panics_total.load(Ordering::Relaxed), 1);
+        run(&busy, &panics, &room, async || panic!("on purpose"));
+        assert_eq!(panics.load(Ordering::Relaxed), 1);
         assert!(busy.begins(&room));
     }
 }
