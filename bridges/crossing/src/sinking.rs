@@ -89,7 +89,10 @@ async fn empty<C: Carrier>(carrier: &C, room: &RoomId) {
         };
         after = match carrier.carry(room, &entries).await {
             Carried::All { some } => has(carrier, room, upto, some).await,
-            Carried::Upto(upto) => return drop(has(carrier, room, upto, true).await),
+            Carried::Upto(upto) => {
+                has(carrier, room, upto, true).await;
+                return;
+            }
             Carried::Nothing => return,
         };
         if !more || after.is_none() || carrier.has_ended() {
