@@ -35,14 +35,15 @@ export function offerCard(held, side, offer, now, { yes, no, isBusy }) {
     make("div", { class: "row" },
       button("Accept", () => yes(), { class: "yes", "aria-label": `Accept ${person.name}` }), button("Decline", () => no(), { class: "quiet no" })));
   const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (card.querySelector(name));
-  const ms = new Date(offer.expires_at).getTime() - now;
+  // An offer of a fleet's own need not say how long it stands.
+  const ms = offer.expires_at ? new Date(offer.expires_at).getTime() - now : null;
   const { words, isSaid } = waiting(side, offer.match_status);
   const trip = offer.target_location ? ` · trip ${far(metres(offer.location, offer.target_location))} as the crow flies` : "";
   // The bar is full when the offer is first seen.
-  card.dataset.span ??= String(Math.max(1, ms));
+  card.dataset.span ??= String(Math.max(1, ms ?? 1));
   part(".offer-far").textContent = side === "driver" ? `${far(offer.distance_m)} to the pick-up${trip}` : `${far(offer.distance_m)} from your pick-up`;
-  part(".offer-left").textContent = left(ms);
-  part(".offer-bar i").style.width = `${Math.max(0, Math.min(100, (ms / Number(card.dataset.span)) * 100))}%`;
+  part(".offer-left").textContent = ms === null ? "" : left(ms);
+  part(".offer-bar i").style.width = `${Math.max(0, Math.min(100, ((ms ?? 0) / Number(card.dataset.span)) * 100))}%`;
   if (part(".offer-words").textContent !== words) part(".offer-words").textContent = words;
   card.dataset.status = offer.match_status;
   const accept = part(".yes");

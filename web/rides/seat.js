@@ -62,9 +62,11 @@ export class Seat {
   /** A word to one's own room. @param {string} word @param {object} [payload] */
   async says(word, payload = {}) {
     const answer = await this.own.act(word, payload);
-    if (word === "beacon_update" && answer.payload) this.#beacon(answer.payload);
-    if (word === "finder_update" && answer.payload) this.#finder(answer.payload);
-    if (word === "match_confirm" && answer.payload) this.#offer(answer.payload);
+    // A server that hands words on to a fleet's back end says that it took them, and no more.
+    const said = typeof answer.payload?.is_active === "boolean" ? answer.payload : payload;
+    if (word === "beacon_update") this.#beacon(said);
+    if (word === "finder_update") this.#finder(said);
+    if (word === "match_confirm" && answer.payload?.match_status) this.#offer(answer.payload);
     this.changed();
     return answer;
   }
@@ -187,7 +189,7 @@ export class Seat {
 
   /** @param {any} said */
   #finder(said) {
-    this.finder = said.is_active ? { ...said } : { ...this.finder, is_active: false };
+    this.finder = said.is_active ? { target_location: null, expires_at: "", ...said } : { ...this.finder, is_active: false };
     if (!said.is_active) this.offers.clear();
   }
 

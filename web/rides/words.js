@@ -19,7 +19,7 @@ export function far(metres) {
 /** @param {string} timestamp */
 export const when = (timestamp) => WHEN.format(new Date(timestamp));
 
-/** Minutes and seconds that are left. @param {number} ms */
+/** Minutes and seconds that are left: "0:29". @param {number} ms */
 export function left(ms) {
   const seconds = Math.max(0, Math.ceil(ms / 1000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

@@ -126,6 +126,17 @@ test('what a cancelled ride costs is due until it is paid, and then it is on the
   assert.deepEqual([seat.due, seat.ended.payment.status], [null, 'PROCESSED']);
 });
 
+test('where a fleet decides, what was said and taken holds until it says otherwise', async () => {
+  const driver = seated('driver');
+  await driver.seat.says('beacon_update', { is_active: true, ...HOME });
+  assert.deepEqual([driver.seat.beacon.is_active, driver.seat.beacon.location], [true, HOME]);
+  const passenger = seated('passenger');
+  await passenger.seat.says('finder_update', { is_active: true, location: HOME });
+  assert.deepEqual([passenger.seat.finder.is_active, passenger.seat.finder.expires_at], [true, '']);
+  await passenger.seat.says('match_confirm', { match_id: 'm', accepted: true });
+  assert.equal(passenger.seat.offers.size, 0);
+});
+
 test('after a reset there is what the room says now and nothing else', () => {
   const { seat, says } = seated('driver');
   says('room_info', { about: { beacon: { is_active: true, available: true, location: HOME }, offers: [offer('PENDING')], ride: null, payment: null } });

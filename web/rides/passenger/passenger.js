@@ -165,10 +165,10 @@ function enter() {
 
   function showSearch() {
     const { expires_at: until, target_location } = seat.finder;
-    const ms = new Date(until).getTime() - Date.now();
+    const ms = until ? new Date(until).getTime() - Date.now() : 0;
     if (span.until !== until) span = { until, ms };
     const many = seat.offers.size;
-    says(many === 0 ? "Looking for a driver…" : many === 1 ? "A driver may come" : `${many} drivers may come`, `${left(ms)} left${target_location ? `, ${toward(target_location)}` : ""}.`);
+    says(many === 0 ? "Looking for a driver…" : many === 1 ? "A driver may come" : `${many} drivers may come`, [until ? `${left(ms)} left` : "You are told of who may come", target_location ? toward(target_location) : ""].filter((words) => words).join(", ") + ".");
     $("search-left").style.width = `${Math.max(0, Math.min(100, (ms / Math.max(1, span.ms)) * 100))}%`;
     showOffers(seat, busy, answer);
     return "searching";
