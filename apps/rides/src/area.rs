@@ -15,8 +15,10 @@ use crate::wire::{Party, read, written};
 
 /// A driver is in the pool as long as somebody says so: rooms repeat it every five seconds.
 const HERE: Duration = Duration::from_secs(30);
-/// Of one square's drivers those who are nearest: several times as many as are asked at a time.
-pub(crate) const NEAREST_MAX: usize = 20;
+/// Of one square's drivers those who are nearest: as many as may be asked at a time, and for each who was asked already one more...
+pub(crate) const NEAREST_MIN: usize = 20;
+/// ...up to what an answer of some ten thousand bytes has place for.
+pub(crate) const NEAREST_MAX: usize = 100;
 
 /// What a driver's room says.
 #[derive(Serialize, Deserialize)]
@@ -24,6 +26,9 @@ pub(crate) struct IsHere {
     pub name: String,
     #[serde(flatten)]
     pub point: Point,
+    /// When the driver said so.
+    #[serde(default)]
+    pub at: i64,
 }
 
 /// What a passenger's room asks.
@@ -32,6 +37,8 @@ pub(crate) struct WhoIsNear {
     #[serde(flatten)]
     pub point: Point,
     pub radius_mm: i64,
+    #[serde(default)]
+    pub many: usize,
 }
 
 /// A driver in reach.
@@ -41,6 +48,8 @@ pub(crate) struct Near {
     pub driver: Party,
     #[serde(flatten)]
     pub point: Point,
+    #[serde(default)]
+    pub at: i64,
 }
 
 pub(crate) fn is_area(name: &str) -> bool {
@@ -71,11 +80,12 @@ pub(crate) fn decide<S>(
                 let (id, here) = (key.strip_prefix("driver:")?, read::<IsHere>(value)?);
                 let distance_mm = asked.point.millimetres_to(here.point);
                 let driver = Party { id: id.to_owned(), name: here.name };
-                (distance_mm <= asked.radius_mm).then_some(Near { distance_mm, driver, point: here.point })
+                let near = Near { distance_mm, driver, point: here.point, at: here.at };
+                (distance_mm <= asked.radius_mm).then_some(near)
             });
             let mut near: Vec<Near> = near.collect();
             near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
-            near.truncate(NEAREST_MAX);
+            near.truncate(asked.many.clamp(NEAREST_MIN, NEAREST_MAX));
             Ok(Decision::reply(written(&near)))
         }
         kind => Err(Refusal::new(Code::UnknownType, format!("an area takes no {kind}"))),

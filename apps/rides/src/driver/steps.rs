@@ -41,7 +41,7 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(spot) = driver.spot.filter(|_| driver.is_free()) {
         // Never settled: said again and again as long as it is so, and a square that was forgotten is full again.
-        let here = IsHere { name: driver.name.clone(), point: spot.point };
+        let here = IsHere { name: driver.name.clone(), point: spot.point, at: spot.at };
         let room = RoomId::new(app, &format!("area:{}", spot.point.cell().name()));
         let payload = written(&here);
         steps.push(Step { position: driver.pooled, number: HERE, room, kind: "here".into(), payload });
