@@ -26,8 +26,10 @@ pub(crate) const NEARBY: &str = "nearby";
 
 /// Somebody is in a square as long as that is said: rooms repeat it every five seconds.
 const HERE_FOR: Duration = Duration::from_secs(30);
-/// Of one square's drivers those who are nearest: several times as many as are asked at a time.
-pub(crate) const NEAREST_MAX: usize = 20;
+/// Of one square's drivers those who are nearest: as many as may be asked at a time, and for each who was asked already one more...
+pub(crate) const NEAREST_MIN: usize = 20;
+/// ...up to what an answer of some ten thousand bytes has place for.
+pub(crate) const NEAREST_MAX: usize = 100;
 /// Of each kind, in an operator's list: what a page can draw, in a frame of some ten thousand bytes. Counts are of all.
 const LISTED_MAX: usize = 200;
 
@@ -39,6 +41,9 @@ pub(crate) struct IsHere {
     pub point: Point,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vehicle: Option<Vehicle>,
+    /// When the driver said so.
+    #[serde(default)]
+    pub at: i64,
     /// They can be asked for nobody: the ride that has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ride: Option<String>,
@@ -78,6 +83,8 @@ pub(crate) struct WhoIsNear {
     #[serde(flatten)]
     pub point: Point,
     pub radius_mm: i64,
+    #[serde(default)]
+    pub many: usize,
 }
 
 /// A driver in reach.
@@ -89,6 +96,8 @@ pub(crate) struct Near {
     pub vehicle: Option<Vehicle>,
     #[serde(flatten)]
     pub point: Point,
+    #[serde(default)]
+    pub at: i64,
 }
 
 /// Whom a back end asks who is near a place, and what: the squares that a circle touches. `None`: no such place, or no such circle.
@@ -96,7 +105,7 @@ pub fn around(app: &str, latitude: f64, longitude: f64, radius_m: i64) -> Option
     let point = Point::of_degrees(latitude, longitude)?;
     let radius_mm = radius_m.checked_mul(1_000).filter(|radius| (1..=RADIUS_MM_MAX).contains(radius))?;
     let rooms = point.cells_within(radius_mm).into_iter().map(|cell| room(app, &cell.name())).collect();
-    Some((rooms, written(&WhoIsNear { point, radius_mm })))
+    Some((rooms, written(&WhoIsNear { point, radius_mm, many: NEAREST_MIN })))
 }
 
 /// What all of them answered, as one: the nearest first, as many as one square would name.
@@ -111,7 +120,7 @@ pub fn nearest(answers: &[Payload]) -> Vec<Value> {
     }
     let mut near: Vec<Near> = near.into_values().collect();
     near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
-    near.truncate(NEAREST_MAX);
+    near.truncate(NEAREST_MIN);
     let told = |near: &Near| {
         let vehicle = near.vehicle.as_ref().map(Vehicle::told);
         json!({"driver_id": near.driver.id, "driver_name": near.driver.name, "vehicle": vehicle,
@@ -186,7 +195,7 @@ fn heard<S>(room: &Room<'_, S>, step: &StepId, action: Action<'_>) -> Result<Dec
             let riding: IsRiding = read(action.payload).ok_or_else(unread)?;
             let name = riding.driver.name.clone();
             let (vehicle, ride) = (riding.vehicle.clone(), Some(id.to_owned()));
-            let driver = IsHere { name, point: riding.point, vehicle, ride };
+            let driver = IsHere { name, point: riding.point, vehicle, at: riding.since, ride };
             let soft = vec![
                 said(Side::Driver.room(&riding.driver.id), Some(written(&driver))),
                 said(saga.to_owned(), Some(written(&riding))),
@@ -217,11 +226,11 @@ fn near<S>(room: &Room<'_, S>, asked: &Payload) -> Result<Decision, Refusal> {
         let distance_mm = asked.point.millimetres_to(here.point);
         let driver = Party { id: id.to_owned(), name: here.name };
         let is_near = here.ride.is_none() && distance_mm <= asked.radius_mm;
-        is_near.then_some(Near { distance_mm, driver, vehicle: here.vehicle, point: here.point })
+        is_near.then_some(Near { distance_mm, driver, vehicle: here.vehicle, point: here.point, at: here.at })
     });
     let mut near: Vec<Near> = near.collect();
     near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
-    near.truncate(NEAREST_MAX);
+    near.truncate(asked.many.clamp(NEAREST_MIN, NEAREST_MAX));
     Ok(Decision::reply(written(&near)))
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use app::{Action, Applied, Decision, Fields};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use vocabulary::{Audience, Caller, Class, Code, Payload, Record, Refusal, Shown, Word};
+use vocabulary::{Audience, Caller, Class, Code, Payload, Record, Refusal, Shown, Touched, UserId, Word};
 
 use crate::content::invalid;
 use crate::standing::{Side, Who};
@@ -23,8 +23,13 @@ const TOLD: &str = "fleet_told";
 const MATCHES: [&str; 5] =
     ["match_proposal", "match_confirm", "match_rejected", "no_driver_found", "driver_location"];
 
+/// Of the events of rides those whose payload is how the ride stands.
+const STANDS: [&str; 3] = ["ride_pickup", "ride_started", "ride_arrived"];
+
 /// A word that is larger is none of these.
 const BYTES_MAX: usize = 8 << 10;
+/// What is read back has 128 levels at most, and records and snapshots have some of their own around it.
+const DEPTH_MAX: usize = 100;
 /// Of one person.
 const MATCHES_MAX: usize = 20;
 
@@ -55,6 +60,18 @@ impl Mirror {
         id(&self.ride, &format!("{}_id", side.name())) == person
     }
 
+    /// Who is named no more by how the ride stands then: its room is closed to them.
+    fn left_by(&self, event: &str, payload: &Value) -> Vec<UserId> {
+        if !STANDS.contains(&event) {
+            return Vec::new();
+        }
+        let sides = Side::BOTH.map(|side| format!("{}_id", side.name()));
+        let was = |name: &String| {
+            Some(id(&self.ride, name)).filter(|was| !was.is_empty() && *was != id(payload, name))
+        };
+        sides.iter().filter_map(was).map(UserId::new).collect()
+    }
+
     pub(crate) fn told(&self) -> Payload {
         let matches: Vec<&Value> = self.matches.values().collect();
         written(&json!({"offers": matches, "ride": self.ride, "payment": self.payment}))
@@ -77,9 +94,7 @@ impl Mirror {
             }
             "match_rejected" => drop(self.matches.remove(id(&payload, "match_id"))),
             "no_driver_found" => self.matches.clear(),
-            "ride_pickup" | "ride_started" | "ride_arrived" => {
-                (self.ride, self.matches) = (payload, BTreeMap::new())
-            }
+            stands if STANDS.contains(&stands) => (self.ride, self.matches) = (payload, BTreeMap::new()),
             "payment_request" | "payment_processed" => self.payment = payload,
             "ride_completed" | "ride_cancelled" => *self = Mirror::default(),
             _ => {}
@@ -114,15 +129,22 @@ pub(crate) fn decide(mirror: &Mirror, caller: &Caller, action: Action<'_>) -> Re
             action.payload.len()
         )));
     }
-    Fields::of(action.payload)?;
-    let payload = read(action.payload).unwrap_or(Value::Object(Map::new()));
+    // No payload at all is one without fields.
+    let is_empty = Fields::of(action.payload)?.iter().next().is_none();
+    let payload = if is_empty { Some(Value::Object(Map::new())) } else { read(action.payload) };
+    let payload = payload.filter(|payload| is_within(payload, DEPTH_MAX)).ok_or_else(|| {
+        invalid(format!("payload must be JSON with values in range, at most {DEPTH_MAX} levels deep"))
+    })?;
+    let left = mirror.left_by(action.kind, &payload);
     let said = |kind, side: Option<Side>| {
         let role = side.map(|side| side.name().to_owned());
         let said = Said { name: action.kind.to_owned(), payload, role };
         Ok(Decision::record(kind, written(&said)))
     };
     match Who::of(caller) {
-        Who::Backend if spoken(action.kind).is_some() => said(TOLD, None),
+        Who::Backend if spoken(action.kind).is_some() => {
+            said(TOLD, None).map(|decision| decision.touching(Touched::Users(left)))
+        }
         Who::Backend => Err(own()),
         who @ (Who::Driver(_) | Who::Passenger(_)) => {
             let taken = said(REQUESTED, who.side())?;
@@ -135,11 +157,23 @@ pub(crate) fn decide(mirror: &Mirror, caller: &Caller, action: Action<'_>) -> Re
     }
 }
 
+fn is_within(value: &Value, levels: usize) -> bool {
+    let is_within = |inner: &Value| levels > 0 && is_within(inner, levels - 1);
+    match value {
+        Value::Array(items) => items.iter().all(is_within),
+        Value::Object(fields) => fields.values().all(is_within),
+        _ => true,
+    }
+}
+
 fn spoken(kind: &str) -> Option<&'static str> {
     MATCHES.into_iter().chain(EVENTS).find(|event| *event == kind)
 }
 
 pub(crate) fn shown(record: &Record, audience: Audience) -> Option<Shown> {
+    if !matches!(&*record.kind, REQUESTED | TOLD) {
+        return None;
+    }
     let Said { name, payload, role } = read(&record.body)?;
     let (kind, payload) = match (&*record.kind, audience) {
         (TOLD, audience) if audience != OUTWARD => (spoken(&name)?, payload),

@@ -4,6 +4,7 @@
 mod area;
 mod content;
 mod driver;
+mod fixes;
 mod fleet;
 mod geo;
 mod leaving;
@@ -60,7 +61,7 @@ const WORDS: &[Word] = &[
     Word::of_anyone("get_state"),
 ];
 
-/// The first is what this build writes.
+/// Of snapshots, as this build writes and reads them.
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, Default)]

@@ -13,6 +13,13 @@ pub(crate) struct Spot {
     pub at: i64,
 }
 
+/// The same, and when we heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub spot: Spot,
+    pub heard: i64,
+}
+
 /// What a ride's meter goes by, from its beginning to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scale {
@@ -54,7 +61,9 @@ impl Meter {
         Meter { counted: Some(spot), seen: Some(spot), ..Meter::default() }
     }
 
-    pub(crate) fn judge(&self, scale: Scale, spot: Spot) -> Verdict {
+    /// `most_ms`: more cannot have passed since the ride began, whatever a phone says: by one that was set right on the way anybody
+    /// would have had the time to be anywhere.
+    pub(crate) fn judge(&self, scale: Scale, spot: Spot, most_ms: i64) -> Verdict {
         let (Some(counted), Some(seen)) = (self.counted, self.seen) else { return Verdict::Counted(0) };
         let passed = spot.at - seen.at;
         if passed <= 0 {
@@ -62,7 +71,7 @@ impl Meter {
         }
         // In millimetres and milliseconds: a kilometre per hour is 10/36 of the one per the other.
         let run = i128::from(seen.point.millimetres_to(spot.point));
-        if run * 36 > i128::from(scale.speed_kmh_max) * 10 * i128::from(passed) {
+        if run * 36 > i128::from(scale.speed_kmh_max) * 10 * i128::from(passed.min(most_ms)) {
             return Verdict::Jump;
         }
         match counted.point.millimetres_to(spot.point) {
@@ -102,6 +111,7 @@ mod tests {
     use super::*;
 
     const SCALE: Scale = Scale { jitter_mm: 5_000, speed_kmh_max: 150 };
+    const LONG: i64 = i64::MAX;
 
     /// So many metres north of a place in Jakarta.
     fn spot(metres: f64, seconds: i64) -> Spot {
@@ -112,7 +122,7 @@ mod tests {
     fn run(spots: &[Spot]) -> Meter {
         let mut meter = Meter::from(spots[0]);
         for spot in &spots[1..] {
-            let verdict = meter.judge(SCALE, *spot);
+            let verdict = meter.judge(SCALE, *spot, LONG);
             meter.take(*spot, verdict);
         }
         meter
@@ -133,7 +143,7 @@ mod tests {
             (spot(417.0, 110), "jump"),
             (spot(5_000.0, 110), "jump"),
         ] {
-            let judged = serde_json::to_string(&meter.judge(SCALE, given)).expect("it is written");
+            let judged = serde_json::to_string(&meter.judge(SCALE, given, LONG)).expect("it is written");
             assert!(judged.contains(verdict), "{given:?}: {judged}");
         }
     }
@@ -158,6 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_right_makes_no_jump_true() {
+        let meter = Meter::from(spot(0.0, 0));
+        // Ten seconds and two minutes on the road, by our clock: 5.4 km.
+        for (metres, verdict) in [(5_400.0, Verdict::Counted(5_400_000)), (5_500.0, Verdict::Jump)] {
+            let judged = meter.judge(SCALE, spot(metres, 50 * 365 * 86_400), 130_000);
+            let rounded = match judged {
+                Verdict::Counted(millimetres) => Verdict::Counted((millimetres + 500) / 1_000 * 1_000),
+                other => other,
+            };
+            assert_eq!(rounded, verdict, "{metres} m");
+        }
+    }
+
+    #[test]
     fn a_rest_does_not_hide_a_jump() {
         let mut spots: Vec<Spot> = (0..=60).map(|step| spot(1.0, i64::from(step) * 10)).collect();
         spots.push(spot(10_000.0, 610));
@@ -172,7 +196,7 @@ mod tests {
             let mut meter = Meter::from(spot(0.0, 0));
             for (metres, seconds) in steps {
                 let (before, given) = (meter.clone(), spot(metres, seconds));
-                let verdict = meter.judge(SCALE, given);
+                let verdict = meter.judge(SCALE, given, LONG);
                 meter.take(given, verdict);
                 let more = meter.millimetres - before.millimetres;
                 match verdict {

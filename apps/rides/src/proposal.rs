@@ -20,8 +20,10 @@ pub(crate) struct Proposal {
     pub vehicle: Option<Vehicle>,
     pub pickup: Point,
     pub target: Option<Point>,
-    /// Where the driver was, and how far from the pick-up that is.
+    /// Where the driver was, when that was said, and how far from the pick-up it is.
     pub driver_at: Point,
+    #[serde(default)]
+    pub driver_heard: i64,
     pub distance_mm: i64,
     pub until: i64,
 }

@@ -3,6 +3,7 @@
 mod bounds;
 mod defects;
 mod fleet;
+mod losses;
 mod matching;
 mod operators;
 mod paying;

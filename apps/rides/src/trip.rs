@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use app::{Applied, Decision, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vocabulary::{Class, Code, Payload, Position, Record, Refusal, RoomId, Shown, StepId};
+use vocabulary::{Class, Code, Now, Payload, Position, Record, Refusal, RoomId, Shown, StepId};
 
+use crate::fixes::Fixes;
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Standing};
 use crate::rules::Terms;
@@ -36,11 +37,6 @@ pub(crate) const HERE: u32 = FIXES + 4;
 pub(crate) const LEFT: u32 = FIXES + 5;
 pub(crate) const NEARBY: u32 = FIXES + 6;
 
-/// Points that the ride's room has not taken yet: minutes of an ordinary phone.
-const FIXES_MAX: usize = 256;
-const FIXES_AT_A_TIME: usize = 32;
-/// What one phone sends more often says no more.
-const FIX_MS: i64 = 1_000;
 /// Rides that are over and not paid, as one's own room lists them; each can be paid by its name for ever.
 const UNPAID_MAX: usize = 10;
 
@@ -126,40 +122,6 @@ pub(crate) struct Fix {
     pub spot: Spot,
 }
 
-/// Points on their way. A room that does not know yet how the ride stands would not know what they are worth.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Passes {
-    #[serde(with = "place")]
-    pub as_of: Position,
-    pub spots: Vec<Spot>,
-}
-
-/// Points on their way: in order, a batch at a time, so that none overtakes another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Fixes {
-    waiting: VecDeque<Spot>,
-    sending: Option<Sending>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Sending {
-    #[serde(with = "place")]
-    position: Position,
-    count: usize,
-    #[serde(with = "place")]
-    as_of: Position,
-}
-
-impl Fixes {
-    fn send(&mut self, position: Position, stands: Option<&Stands>) {
-        if self.sending.is_none() && !self.waiting.is_empty() {
-            let as_of = stands.map_or(Position::default(), |stands| stands.as_of);
-            let count = self.waiting.len().min(FIXES_AT_A_TIME);
-            self.sending = Some(Sending { position, count, as_of });
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClaimedBy {
     #[serde(with = "place")]
@@ -224,13 +186,22 @@ impl Trip {
         }
     }
 
+    /// Where both are is of interest until the ride begins; then it is the driver's points that are measured.
+    pub(crate) fn is_ongoing(&self) -> bool {
+        self.stands.as_ref().is_some_and(|stands| stands.status == Status::Ongoing)
+    }
+
     /// A point that belongs to the ride.
-    pub(crate) fn passed(&self, spot: Spot) -> Decision {
-        let is_soon = self.fixes.waiting.back().is_some_and(|last| spot.at < last.at.saturating_add(FIX_MS));
-        if is_soon || self.fixes.waiting.len() >= FIXES_MAX {
-            return Decision::nothing();
+    pub(crate) fn passed(&self, now: Now, spot: Spot) -> Decision {
+        match self.fixes.wants(now.wall, spot) {
+            true => Decision::record(FIX, written(&Fix { spot })),
+            false => Decision::nothing(),
         }
-        Decision::record(FIX, written(&Fix { spot }))
+    }
+
+    /// What waits goes, if the ride has spoken.
+    fn send_fixes(&mut self, position: Position) {
+        self.fixes.send(position, self.stands.as_ref().map(|stands| stands.as_of));
     }
 
     pub(crate) fn steps(&self, app: &str, side: Side) -> Vec<Step> {
@@ -250,21 +221,24 @@ impl Trip {
             let wish = json!({"by": side.name(), "reason": cancel.reason});
             step(cancel.position, CANCEL, "cancel", written(&wish))
         });
-        let fixes = self.fixes.sending.map(|sending| {
-            let spots = self.fixes.waiting.iter().take(sending.count).copied().collect();
-            let passes = Passes { as_of: sending.as_of, spots };
-            step(sending.position, FIXES, "fixes", written(&passes))
-        });
+        let fixes = self.fixes.step();
+        let fixes = fixes.map(|(position, passes)| step(position, FIXES, "fixes", written(&passes)));
         begin.into_iter().chain(cancel).chain(fixes).collect()
     }
 
     /// What the ride's room answered to one of these steps; `None`: the step is none of them.
     pub(crate) fn answered(&self, step: &StepId, result: &Result<Payload, Refusal>) -> Option<Decision> {
         let is_cancel = step.number == CANCEL && self.cancel.as_ref()?.position == step.position;
-        let is_fixes = step.number == FIXES && self.fixes.sending?.position == step.position;
+        let is_fixes = step.number == FIXES && self.fixes.is_sending(step.position);
         if step.number == BEGIN && step.position == self.since {
             // Until the ride speaks for itself it is begun again and again, should its log have lost its beginning.
             return Some(Decision::nothing());
+        }
+        if let Some(said) = result.as_ref().ok().filter(|said| is_cancel && read::<Told>(said).is_some()) {
+            // The ride is over and had said so: this room has lost that, and is told it once more.
+            let mut decision = Decision::record(SENT, written(&Answered::of(step)));
+            decision.records.extend(Decision::record(RIDE, said.clone()).records);
+            return Some(decision);
         }
         if !is_cancel && !is_fixes {
             return None;
@@ -277,12 +251,9 @@ impl Trip {
         {
             self.cancel = None;
         }
-        let sending =
-            self.fixes.sending.filter(|it| answered.number == FIXES && it.position == answered.position);
-        if let Some(sending) = sending {
-            self.fixes.waiting.drain(..sending.count.min(self.fixes.waiting.len()));
-            self.fixes.sending = None;
-            self.fixes.send(record.position, self.stands.as_ref());
+        if answered.number == FIXES && self.fixes.is_sending(answered.position) {
+            self.fixes.sent();
+            self.send_fixes(record.position);
         }
     }
 }
@@ -339,7 +310,7 @@ impl Trips {
     /// Records that are the same in both kinds of rooms. `None`: it is none of them. The trip that it ended, if it did.
     pub(crate) fn apply(&mut self, record: &Record) -> Option<(Applied, Option<Trip>)> {
         let done = match &*record.kind {
-            RIDE => read::<Told>(&record.body).map(|told| self.told(told.stands)),
+            RIDE => read::<Told>(&record.body).map(|told| self.told(record.position, told.stands)),
             CANCELLING => read::<Cancelling>(&record.body).map(|body| {
                 if let Some(trip) = &mut self.current {
                     trip.cancel = Some(Cancel { position: record.position, reason: body.reason });
@@ -348,8 +319,8 @@ impl Trips {
             }),
             FIX => read::<Fix>(&record.body).map(|body| {
                 if let Some(trip) = &mut self.current {
-                    trip.fixes.waiting.push_back(body.spot);
-                    trip.fixes.send(record.position, trip.stands.as_ref());
+                    trip.fixes.take(record, body.spot);
+                    trip.send_fixes(record.position);
                 }
                 None
             }),
@@ -368,7 +339,7 @@ impl Trips {
         })
     }
 
-    fn told(&mut self, stands: Stands) -> Option<Trip> {
+    fn told(&mut self, position: Position, stands: Stands) -> Option<Trip> {
         let is_over = stands.status.is_over();
         self.unpaid.retain(|known| known.ride_id != stands.ride_id);
         if is_over && stands.owes {
@@ -379,6 +350,7 @@ impl Trips {
         }
         if let Some(trip) = self.current.as_mut().filter(|trip| trip.is(&stands.ride_id)) {
             trip.stands = Some(stands);
+            trip.send_fixes(position);
             if is_over {
                 return self.current.take();
             }

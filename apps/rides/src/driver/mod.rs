@@ -131,7 +131,7 @@ impl Asking<'_> {
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         let spot = content::spot(self.now, fields)?;
         if let Some(trip) = self.driver.claim() {
-            return Ok(trip.passed(spot));
+            return Ok(trip.passed(self.now, spot));
         }
         let is_near = |known: Spot| known.point.millimetres_to(spot.point) < MOVED_MM;
         if self.driver.spot.is_some_and(is_near) {

@@ -42,7 +42,7 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
     if let Some(spot) = driver.spot.filter(|_| driver.is_free()) {
         // Never settled: said again and again as long as it is so, and a square that was forgotten is full again.
         let vehicle = driver.vehicle.clone();
-        let here = IsHere { name: driver.name.clone(), point: spot.point, vehicle, ride: None };
+        let here = IsHere { name: driver.name.clone(), point: spot.point, vehicle, at: spot.at, ride: None };
         let room = area::room(app, &spot.point.cell().name());
         let payload = written(&here);
         steps.push(Step { position: driver.pooled, number: HERE, room, kind: area::HERE.into(), payload });

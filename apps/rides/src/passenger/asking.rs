@@ -10,7 +10,7 @@ use vocabulary::{Class, Now, Payload, Position, StepId};
 
 use super::records::{self as kinds};
 use super::state::{Passenger, Search};
-use crate::area::{self, Near, WhoIsNear};
+use crate::area::{self, NEAREST_MIN, Near, WhoIsNear};
 use crate::geo::Cell;
 use crate::proposal::Proposal;
 use crate::rules::Rules;
@@ -25,7 +25,8 @@ const PATIENCE_MS: i64 = 8_000;
 /// Asked again every five seconds, as long as there is place for one more: so drivers who come or come nearer are found.
 pub(super) fn steps(passenger: &Passenger) -> Vec<Step> {
     let Some(search) = wanting(passenger) else { return Vec::new() };
-    let payload = written(&WhoIsNear { point: search.pickup, radius_mm: search.radius_mm });
+    let many = NEAREST_MIN.saturating_add(search.tried.len());
+    let payload = written(&WhoIsNear { point: search.pickup, radius_mm: search.radius_mm, many });
     let step = |(number, cell): (u32, Cell)| Step {
         position: search.asking,
         number: NEARBY + number,
@@ -98,7 +99,9 @@ fn nearest(
         !is_asked && again_at <= now.wall.0 && found.driver.id != search.passenger.id
     };
     near.retain(may_be);
-    near.sort_by(|a, b| (a.distance_mm, &a.driver.id).cmp(&(b.distance_mm, &b.driver.id)));
+    // Before those who let it pass once those come who were not asked: or a few phones in pockets keep all others from it.
+    let rank = |found: &Near| search.tried.contains_key(&found.driver.id);
+    near.sort_by(|a, b| (rank(a), a.distance_mm, &a.driver.id).cmp(&(rank(b), b.distance_mm, &b.driver.id)));
     let until = now.wall.0.saturating_add(rules.offer_ms);
     let places = search.offers_at_once - search.offers.len();
     let proposal = |(number, found): (u32, Near)| Proposal {
@@ -109,6 +112,7 @@ fn nearest(
         pickup: search.pickup,
         target: search.target,
         driver_at: found.point,
+        driver_heard: found.at,
         distance_mm: found.distance_mm,
         until,
     };

@@ -143,8 +143,9 @@ impl Asking<'_> {
 
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         let spot = content::spot(self.now, fields)?;
-        // Where a passenger is while they wait is no affair of anybody's.
-        Ok(self.passenger.trip().map_or_else(Decision::nothing, |trip| trip.passed(spot)))
+        // Where a passenger is while they wait, and when they sit in the car, is no affair of anybody's.
+        let trip = self.passenger.trip().filter(|trip| !trip.is_ongoing());
+        Ok(trip.map_or_else(Decision::nothing, |trip| trip.passed(self.now, spot)))
     }
 
     /// What is known of a match by its name. Of one that is none of this passenger's nothing is said.

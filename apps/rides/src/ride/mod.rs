@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{Action, Decision, Fields, Room, SoftDraft, wrong};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vocabulary::{Caller, Class, Code, Now, Refusal};
 
 use crate::content::{self, invalid};
-use crate::meter::{Spot, Verdict};
+use crate::meter::{Seen, Verdict};
 use crate::money::{self, BASIS_POINTS};
 use crate::rules::Rules;
 use crate::standing::{Side, Who, is_operator};
@@ -26,13 +26,6 @@ use state::{Course, POINTS_MAX, PaymentStatus, WORDS_MAX};
 pub(crate) use state::Ride;
 pub(crate) use steps::steps;
 pub(crate) use told::{glimpse, shown, view};
-
-/// Where somebody was before the ride began, and when we heard of it.
-#[derive(Serialize, Deserialize)]
-struct Seen {
-    spot: Spot,
-    heard: i64,
-}
 
 pub(crate) fn no_ride() -> Refusal {
     Refusal::new(NOT_FOUND, "no such ride: a match that both confirm has one")
@@ -89,7 +82,7 @@ pub(crate) fn decide(
         "get_state" => Ok(Decision::reply(view(ride))),
         "location_update" => {
             let spot = content::spot(now, &fields)?;
-            Ok(asking.passes(side.unwrap_or(Side::Driver), &[spot]))
+            Ok(asking.passes(side.unwrap_or(Side::Driver), &[Seen { spot, heard: now.wall.0 }]))
         }
         "pickup_arrived" => only(Side::Driver).and_then(|()| asking.picks_up()),
         "ride_start" | "ride_started" => only(Side::Driver).and_then(|()| asking.starts()),
@@ -128,8 +121,9 @@ impl Asking<'_> {
     fn watched(&self) -> Decision {
         let before = matches!(self.course.status, Status::Arriving | Status::Pickup);
         let seen = if before { self.seen(Side::Driver) } else { None };
-        let driver = seen.or(self.course.spot());
-        Decision::reply(told::watched(self.course, driver, self.seen(Side::Passenger)))
+        let driver = seen.map(|seen| seen.spot).or(self.course.spot());
+        let passenger = self.seen(Side::Passenger).map(|seen| seen.spot);
+        Decision::reply(told::watched(self.course, driver, passenger))
     }
 
     fn recorded<T: Serialize>(&self, kind: &'static str, body: &T) -> Result<Decision, Refusal> {
@@ -139,52 +133,61 @@ impl Asking<'_> {
         Ok(Decision::record(kind, written(body)))
     }
 
+    fn is_fresh(&self, seen: &Seen) -> bool {
+        self.now.wall.0.saturating_sub(seen.heard) <= self.course.terms.fresh_ms
+    }
+
     /// Before the ride where somebody is is a soft value; in it each of the driver's points is a record, judged once.
-    fn passes(&self, side: Side, spots: &[Spot]) -> Decision {
-        let Some(last) = spots.last() else { return Decision::nothing() };
+    fn passes(&self, side: Side, points: &[Seen]) -> Decision {
+        let Some(last) = points.last() else { return Decision::nothing() };
         match (self.course.status, side) {
-            (Status::Arriving | Status::Pickup, _) => {
-                let value = written(&Seen { spot: *last, heard: self.now.wall.0 });
+            (Status::Arriving | Status::Pickup, _) if self.is_fresh(last) => {
                 let fresh = u64::try_from(self.course.terms.fresh_ms).unwrap_or_default();
                 let time_to_live = Duration::from_millis(fresh);
                 let (key, class) = (Arc::from(side.name()), Class::Latest(0));
-                let soft = SoftDraft { key, value: Some(value), time_to_live, class };
+                let soft = SoftDraft { key, value: Some(written(last)), time_to_live, class };
                 let pickup = self.course.proposal.pickup;
-                let is_there = last.point.millimetres_to(pickup) <= self.course.terms.gate_mm;
+                let is_there = last.spot.point.millimetres_to(pickup) <= self.course.terms.gate_mm;
                 let has_come = side == Side::Driver && self.course.status == Status::Arriving && is_there;
-                let body = kinds::AtPickup { spot: *last };
+                let body = kinds::AtPickup { spot: last.spot, heard: Some(last.heard) };
                 let come = has_come.then(|| self.recorded(kinds::PICKUP, &body).ok()).flatten();
                 Decision { soft: vec![soft], ..come.unwrap_or_default() }
             }
             (Status::Ongoing, Side::Driver) => {
                 let mut meter = self.course.meter.clone();
+                // Where it began was said at most so long before.
+                let begun = self.course.started_at.unwrap_or(self.now.wall.0);
+                let passed = self.now.wall.0.saturating_sub(begun).max(0);
+                let most_ms = passed.saturating_add(self.course.terms.fresh_ms);
                 let mut decision = Decision::nothing();
-                for spot in spots {
+                for Seen { spot, .. } in points {
                     if meter.points >= POINTS_MAX {
                         break;
                     }
-                    let verdict: Verdict = meter.judge(self.course.terms.scale, *spot);
+                    let verdict: Verdict = meter.judge(self.course.terms.scale, *spot, most_ms);
                     meter.take(*spot, verdict);
                     let body = kinds::Passed { spot: *spot, verdict };
                     decision.records.extend(Decision::record(kinds::POINT, written(&body)).records);
                 }
                 decision
             }
-            // What comes behind the end was on its way.
+            // What comes behind the end was on its way, and what comes late before the beginning says of nobody where they are.
             _ => Decision::nothing(),
         }
     }
 
     /// The last that is known of somebody, if it says anything of where they are now.
-    fn seen(&self, side: Side) -> Option<Spot> {
-        let soft = self.room.soft.get(side.name()).and_then(read::<Seen>).map(|seen| (seen.spot, seen.heard));
-        let kept = self.course.at_pickup.filter(|_| side == Side::Driver);
-        let newest = soft.into_iter().chain(kept).max_by_key(|(_, heard)| *heard);
-        let is_fresh = |heard: i64| self.now.wall.0.saturating_sub(heard) <= self.course.terms.fresh_ms;
-        newest.filter(|(_, heard)| is_fresh(*heard)).map(|(spot, _)| spot)
+    fn seen(&self, side: Side) -> Option<Seen> {
+        let soft = self.room.soft.get(side.name()).and_then(read::<Seen>);
+        let (kept, before) = match side {
+            Side::Driver => (self.course.at_pickup(), Some(self.course.driver_before())),
+            Side::Passenger => (None, None),
+        };
+        let newest = soft.into_iter().chain(kept).max_by_key(|seen| seen.heard).or(before);
+        newest.filter(|seen| self.is_fresh(seen))
     }
 
-    fn driver_seen(&self) -> Result<Spot, Refusal> {
+    fn driver_seen(&self) -> Result<Seen, Refusal> {
         self.seen(Side::Driver).ok_or_else(|| {
             let seconds = self.course.terms.fresh_ms / 1_000;
             invalid(format!(
@@ -205,12 +208,12 @@ impl Asking<'_> {
     fn picks_up(&self) -> Result<Decision, Refusal> {
         match self.course.status {
             Status::Arriving => {
-                let spot = self.driver_seen()?;
+                let Seen { spot, heard } = self.driver_seen()?;
                 let pickup = self.course.proposal.pickup;
-                let point = self.seen(Side::Passenger).map_or(pickup, |seen| seen.point);
+                let point = self.seen(Side::Passenger).map_or(pickup, |seen| seen.spot.point);
                 let apart = spot.point.millimetres_to(point).min(spot.point.millimetres_to(pickup));
                 self.within_gate(apart, "the pick-up")?;
-                self.recorded(kinds::PICKUP, &kinds::AtPickup { spot })
+                self.recorded(kinds::PICKUP, &kinds::AtPickup { spot, heard: Some(heard) })
             }
             Status::Pickup | Status::Ongoing => Ok(self.as_it_stands()),
             Status::Arrived | Status::Completed | Status::Cancelled => Err(over()),
@@ -221,9 +224,9 @@ impl Asking<'_> {
     fn starts(&self) -> Result<Decision, Refusal> {
         match self.course.status {
             Status::Arriving | Status::Pickup => {
-                let driver = self.driver_seen()?;
-                let passenger =
-                    self.seen(Side::Passenger).map_or(self.course.proposal.pickup, |seen| seen.point);
+                let driver = self.driver_seen()?.spot;
+                let pickup = self.course.proposal.pickup;
+                let passenger = self.seen(Side::Passenger).map_or(pickup, |seen| seen.spot.point);
                 let apart_mm = driver.point.millimetres_to(passenger);
                 self.within_gate(apart_mm, "the passenger")?;
                 self.recorded(kinds::STARTED, &kinds::Started { driver, apart_mm })
@@ -237,7 +240,8 @@ impl Asking<'_> {
         let bill = money::bill(amount, factor, self.course.terms.fee);
         let qr_code_url = self.rules.payment_url.as_ref().map(|url| {
             let (id, passenger) = (&self.course.proposal.match_id, &self.course.proposal.passenger.id);
-            format!("{url}?ride_id={id}&amount={}&passenger_id={passenger}", bill.adjusted)
+            let mark = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{mark}ride_id={id}&amount={}&passenger_id={passenger}", bill.adjusted)
         });
         kinds::Due { bill, qr_code_url }
     }

@@ -22,6 +22,9 @@ pub(crate) const TOLD: &str = "told";
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AtPickup {
     pub spot: Spot,
+    /// When that was heard, if not with this record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use app::Applied;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
 use super::told;
 use crate::geo::{Cell, Point};
 use crate::leaving::Leaving;
-use crate::meter::{Meter, Spot};
+use crate::meter::{Meter, Seen, Spot};
 use crate::money::{self, Bill};
 use crate::proposal::Proposal;
 use crate::rules::Terms;
@@ -43,7 +43,6 @@ pub(crate) struct Payment {
     pub status: PaymentStatus,
     pub qr_code_url: Option<String>,
     pub created_at: i64,
-    pub attempts: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +68,7 @@ pub(crate) struct Course {
     pub status: Status,
     pub meter: Meter,
     /// Where the driver was when that was written down last, and when we heard of it.
-    pub at_pickup: Option<(Spot, i64)>,
+    at_pickup: Option<(Spot, i64)>,
     pub created_at: i64,
     pub updated_at: i64,
     pub started_at: Option<i64>,
@@ -146,10 +145,10 @@ impl Ride {
             (kinds::BEGAN, Some(_)) => Some(()),
             (kinds::VOID, _) => read::<kinds::Void>(&record.body).map(|body| {
                 self.is_void |= self.course.is_none();
-                while self.void.len() >= VOID_MAX {
+                self.void.insert(body.room, Answered { position: record.position, number: 0 });
+                while self.void.len() > VOID_MAX {
                     self.void.pop_first();
                 }
-                self.void.insert(body.room, Answered { position: record.position, number: 0 });
             }),
             (kinds::TOLD, None) => Some(()),
             (_, Some(course)) => course.apply(record),
@@ -194,6 +193,16 @@ impl Course {
         self.spot().map_or(self.proposal.driver_at, |spot| spot.point)
     }
 
+    /// Where the driver was before the match, and when that was heard.
+    pub(crate) fn driver_before(&self) -> Seen {
+        let Proposal { driver_at: point, driver_heard: at, .. } = self.proposal;
+        Seen { spot: Spot { point, at }, heard: at }
+    }
+
+    pub(crate) fn at_pickup(&self) -> Option<Seen> {
+        self.at_pickup.map(|(spot, heard)| Seen { spot, heard })
+    }
+
     /// What it comes to so far, if nothing is adjusted.
     pub(crate) fn fare(&self) -> i64 {
         money::fare(self.meter.millimetres, self.terms.rate_per_km)
@@ -223,11 +232,21 @@ impl Course {
             }
             _ => {}
         }
+        let before = (self.updated_at, self.changed);
         (self.updated_at, self.changed) = (record.at.0, record.position);
+        let happened = self.happens(record);
+        if happened.is_none() {
+            // Of a newer build: nothing is known of it, and nothing has changed.
+            (self.updated_at, self.changed) = before;
+        }
+        happened
+    }
+
+    fn happens(&mut self, record: &Record) -> Option<()> {
         match &*record.kind {
             kinds::PICKUP => {
                 let body: kinds::AtPickup = read(&record.body)?;
-                self.at_pickup = Some((body.spot, record.at.0));
+                self.at_pickup = Some((body.spot, body.heard.unwrap_or(record.at.0)));
                 self.status = Status::Pickup;
                 self.tell(record, "ride_pickup", &Side::BOTH, told::ride(self));
             }
@@ -249,7 +268,7 @@ impl Course {
         let kinds::Due { bill, qr_code_url } = due;
         let status = if bill.adjusted == 0 { PaymentStatus::Processed } else { PaymentStatus::Pending };
         let created_at = record.at.0;
-        self.payment = Some(Payment { bill, status, qr_code_url, created_at, attempts: 0 });
+        self.payment = Some(Payment { bill, status, qr_code_url, created_at });
     }
 
     fn is_paid(&self) -> bool {
@@ -286,7 +305,6 @@ impl Course {
     fn paid(&mut self, record: &Record) -> Option<()> {
         let body: kinds::Paid = read(&record.body)?;
         let payment = self.payment.as_mut()?;
-        payment.attempts = payment.attempts.saturating_add(1);
         payment.status = if body.accepted { PaymentStatus::Processed } else { PaymentStatus::Rejected };
         self.tell(record, "payment_processed", &Side::BOTH, told::payment(self));
         if body.accepted && self.status == Status::Arrived {
@@ -297,25 +315,28 @@ impl Course {
 
     fn complete(&mut self, record: &Record) {
         self.status = Status::Completed;
-        let receipt = json!({"ride": told::ride(self), "payment": told::payment(self)});
-        self.tell(record, "ride_completed", &Side::BOTH, receipt);
+        self.tell(record, "ride_completed", &Side::BOTH, told::receipt(self));
     }
 
     fn ask_for_payment(&mut self, record: &Record) {
         self.tell(record, "payment_request", &[Side::Passenger], told::payment_request(self));
     }
 
-    fn tell(&mut self, record: &Record, event: &str, sides: &[Side], payload: Value) {
-        let stands = Stands {
+    /// As a person's own room keeps it.
+    pub(crate) fn stands(&self) -> Stands {
+        Stands {
             ride_id: self.proposal.match_id.clone(),
             status: self.status,
             owes: !self.is_paid(),
             spot: self.spot(),
-            as_of: record.position,
+            as_of: self.changed,
             lost: false,
             ride: told::ride(self),
-        };
-        let told = Told { event: event.to_owned(), payload, stands };
+        }
+    }
+
+    fn tell(&mut self, record: &Record, event: &str, sides: &[Side], payload: Value) {
+        let told = Told { event: event.to_owned(), payload, stands: self.stands() };
         for side in sides {
             // Two sides and a few words of one record.
             let (untold, base) = match side {

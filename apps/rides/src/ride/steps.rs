@@ -9,10 +9,11 @@ use super::state::{Course, Ride};
 use super::{Asking, no_ride, told};
 use crate::area::{self, IsRiding};
 use crate::driver::BEHIND_MS;
+use crate::fixes::Passes;
 use crate::rules::Rules;
 use crate::standing::Side;
 use crate::telling::Answered;
-use crate::trip::{Begins, HERE, Passes};
+use crate::trip::{Begins, HERE};
 use crate::wire::{read, written};
 
 /// To each side one word after the other: none is left out, none overtakes another.
@@ -102,20 +103,20 @@ pub(super) fn heard(
     }
     let side = ride.course.as_ref().map(|course| side_of(course, step));
     let (Some(course), Some(Ok(side))) = (&ride.course, side) else {
-        // As a record, so that a node that is behind cannot say so.
-        let body = kinds::Void { room: step.saga.name().to_owned() };
-        let void = Decision::record(kinds::VOID, written(&body));
-        return if action.kind == "cancel" { Ok(void) } else { Err(no_ride()) };
+        return if action.kind == "cancel" { Ok(void_for(step)) } else { Err(no_ride()) };
     };
     let room = Room { id: room.id, state: ride, presence: room.presence, soft: room.soft, subject: None };
     let asking = Asking { rules, now, room, course };
     match action.kind {
         "fixes" => {
-            let Passes { as_of, spots } = read(action.payload).ok_or_else(unread)?;
+            let Passes { as_of, points } = read(action.payload).ok_or_else(unread)?;
             if ride.newest < as_of {
                 return Err(Refusal::busy(BEHIND_MS));
             }
-            Ok(asking.passes(side, &spots))
+            Ok(asking.passes(side, &points))
+        }
+        "cancel" if course.status.is_over() && course.untold(side).is_empty() => {
+            Ok(Decision::reply(written(&told::ended(course))))
         }
         "cancel" => {
             let Wish { reason } = read(action.payload).ok_or_else(unread)?;
@@ -123,6 +124,12 @@ pub(super) fn heard(
         }
         kind => Err(Refusal::new(Code::UnknownType, format!("a ride takes no {kind} from a room"))),
     }
+}
+
+/// Whose room it is is told that there is no such ride. As a record, so that a node that is behind cannot say so.
+fn void_for(step: &StepId) -> Decision {
+    let body = kinds::Void { room: step.saga.name().to_owned() };
+    Decision::record(kinds::VOID, written(&body))
 }
 
 /// Only the room of the passenger whom the match is of, and once.
@@ -133,7 +140,8 @@ fn begun(ride: &Ride, step: &StepId, begins: &Begins, body: &Payload) -> Result<
         return Err(Refusal::unauthorized());
     }
     match &ride.course {
-        None if ride.is_void => Err(Refusal::new(Code::App("VOID"), "the ride was ended before it began")),
+        // The other one ended it before it began: who waits for it is not left waiting.
+        None if ride.is_void => Ok(void_for(step)),
         None => Ok(Decision::record(kinds::BEGAN, body.clone())),
         Some(course) if course.proposal == *proposal => Ok(Decision::nothing()),
         Some(_) => Err(Refusal::new(Code::App("EXISTS"), "the ride is another's")),

@@ -5,11 +5,10 @@ use app::SoftChange;
 use serde_json::{Value, json};
 use vocabulary::{Audience, Class, Payload, Position, Record, Shown, Wall};
 
-use super::Seen;
 use super::records::{self as kinds};
 use super::state::{Course, PaymentStatus, Ride};
 use crate::OUTWARD;
-use crate::meter::{Spot, Verdict};
+use crate::meter::{Seen, Spot, Verdict};
 use crate::trip::{Stands, Status, Told};
 use crate::wire::{read, told_metres, told_point, written};
 
@@ -81,6 +80,22 @@ pub(crate) fn payment_request(course: &Course) -> Value {
     })
 }
 
+pub(crate) fn receipt(course: &Course) -> Value {
+    json!({"ride": ride(course), "payment": payment(course)})
+}
+
+/// To whoever was told how it ended, and wants to end it all the same: their room has lost the end of its log.
+pub(crate) fn ended(course: &Course) -> Told {
+    let (event, payload) = match course.status {
+        Status::Completed => ("ride_completed", receipt(course)),
+        Status::Cancelled => ("ride_cancelled", ride(course)),
+        Status::Arriving | Status::Pickup | Status::Ongoing | Status::Arrived => {
+            ("ride_arrived", ride(course))
+        }
+    };
+    Told { event: event.to_owned(), payload, stands: course.stands() }
+}
+
 /// To whoever believes to be on a ride that there is not.
 pub(crate) fn lost(ride: &Ride, as_of: Position) -> Told {
     let (ride_id, status) = (ride.id().to_owned(), Status::Cancelled);
@@ -134,13 +149,24 @@ pub(crate) fn shown(ride: &Ride, record: &Record, audience: Audience) -> Option<
             .and_then(|ride| told("state", ride, Class::Record, false)),
         kinds::BEGAN | kinds::PICKUP => told("ride_pickup", self::ride(course), Class::Record, true),
         kinds::STARTED => told("ride_started", self::ride(course), Class::Record, true),
-        kinds::ARRIVED => told("ride_arrived", self::ride(course), Class::Record, true),
-        kinds::CANCELLED => told("ride_cancelled", self::ride(course), Class::Record, true),
-        kinds::PAYMENT if course.status == Status::Completed => {
-            let receipt = json!({"ride": self::ride(course), "payment": payment(course)});
-            told("ride_completed", receipt, Class::Record, true)
+        kinds::ARRIVED => {
+            let body: kinds::Arrived = read(&record.body)?;
+            match body.due.bill.adjusted {
+                0 => told("ride_completed", receipt(course), Class::Record, true),
+                _ => told("ride_arrived", self::ride(course), Class::Record, true),
+            }
         }
-        kinds::PAYMENT => told("payment_processed", payment(course), Class::Record, true),
+        kinds::CANCELLED => told("ride_cancelled", self::ride(course), Class::Record, true),
+        // A broker may be told of it when the ride stands otherwise: what it was says the record.
+        kinds::PAYMENT => {
+            let kinds::Paid { accepted } = read(&record.body)?;
+            if accepted && course.status == Status::Completed {
+                return told("ride_completed", receipt(course), Class::Record, true);
+            }
+            let mut paid = payment(course);
+            paid["status"] = if accepted { "PROCESSED" } else { "REJECTED" }.into();
+            told("payment_processed", paid, Class::Record, true)
+        }
         _ => None,
     }
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 use vocabulary::{Payload, RoomId};
 
 use super::world::{World, at, user};
-use crate::Kind;
+use crate::{Kind, THEIRS};
 
-fn check_saved(world: &World) {
+pub(super) fn check_saved(world: &World) {
     for (room, place) in &world.places {
         let saved = world.app.save(&place.state);
         let loaded = world.app.load(&RoomId::new("rides", room), &saved);
@@ -152,4 +152,17 @@ fn records_of_a_newer_build_are_skipped() {
         assert_eq!(world.app.apply(&mut state, &record), app::Applied::Unknown, "{kind}");
     }
     assert_eq!(state, world.places["driver:d1"].state);
+    let mut world = World::new();
+    let ride = world.riding();
+    let mut state = world.places[&ride].state.clone();
+    let before = world.app.view(&state, THEIRS);
+    let mut record = world.places[&ride].log[0].clone();
+    record.position.offset += 100;
+    record.at.0 += 1_000;
+    for kind in ["tipped", "arrived"] {
+        record.kind = kind.into();
+        assert_eq!(world.app.apply(&mut state, &record), app::Applied::Unknown, "{kind}");
+        assert_eq!(world.app.view(&state, THEIRS), before, "{kind}");
+        assert_eq!(world.app.show(&state, &record, THEIRS), None, "{kind}");
+    }
 }

@@ -133,6 +133,19 @@ fn repeated_late_and_impossible_points_are_counted_and_cost_nothing() {
 }
 
 #[test]
+fn a_phone_whose_clock_was_wrong_where_the_ride_began_makes_no_jump_true() {
+    let mut world = World::new();
+    let ride = world.riding();
+    let old = format!(r#"{{{},"timestamp":"1970-01-01T00:00:00.000Z"}}"#, at(0.0));
+    world.does(&ride, &user("d1"), "location_update", &old);
+    world.does(&ride, &user("d1"), "ride_start", "{}");
+    world.wait(10_000);
+    world.moves(&ride, "d1", 50_000.0);
+    let state = world.state(&ride);
+    assert_eq!((&state["distance_m"], &state["dropped_points"]["jump"]), (&0.0.into(), &1.into()), "{state}");
+}
+
+#[test]
 fn a_step_that_comes_twice_is_billed_once() {
     let mut world = World::new();
     let ride = world.riding();

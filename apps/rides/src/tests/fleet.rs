@@ -1,5 +1,8 @@
 //! Where the fleet's own back end decides: words are handed on, and what the broker says is what is.
 
+use app::App;
+use vocabulary::{RoomId, Touched, UserId};
+
 use super::world::{World, at, broker, user};
 use crate::{Authority, OUTWARD, Rules, THEIRS};
 
@@ -70,6 +73,40 @@ fn what_the_broker_says_is_shown_and_stands() {
     for word in ["beacon_update", "payment_process", "begin", "claim"] {
         assert_eq!(world.told(RIDE, &broker(), word, "{}"), REFUSED, "{word}");
     }
+}
+
+#[test]
+fn a_ride_that_is_given_to_another_driver_is_closed_to_the_first() {
+    let mut world = fleet();
+    let touched = |world: &mut World, event: &str, driver: &str| {
+        let said = format!(r#"{{"driver_id":"{driver}","passenger_id":"p1"}}"#);
+        let records = world.ask(RIDE, &broker(), event, &said).expect("it is taken");
+        records[0].touches.clone()
+    };
+    assert!(touched(&mut world, "ride_pickup", "d1").is_nobody());
+    assert!(touched(&mut world, "ride_started", "d1").is_nobody());
+    assert!(touched(&mut world, "driver_location", "d2").is_nobody());
+    assert_eq!(touched(&mut world, "ride_pickup", "d2"), Touched::Users(vec![UserId::new("d1")]));
+    assert_eq!(world.enters(RIDE, &user("d1")), Err("! Unauthorized Authentication required".into()));
+}
+
+#[test]
+fn what_cannot_be_kept_as_it_was_said_is_refused() {
+    let mut world = fleet();
+    let deep =
+        |levels: usize| format!(r#"{{"match_id":"m1","x":{}0{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let (infinite, half) = (r#"{"match_id":"m1","fare":1e999}"#, r#"{"match_id":"\ud800"}"#);
+    let wrong = [infinite.to_owned(), half.to_owned(), deep(1_000)];
+    for payload in wrong.into_iter().chain((100..=128).map(deep)) {
+        let told = world.told("driver:d1", &broker(), "match_proposal", &payload);
+        assert!(told.starts_with("! VALIDATION_FAILED payload must be JSON with values in range"), "{told}");
+    }
+    for payload in [deep(99), String::new()] {
+        world.does("driver:d1", &broker(), "match_proposal", &payload);
+    }
+    let place = &world.places["driver:d1"];
+    let loaded = world.app.load(&RoomId::new("rides", "driver:d1"), &world.app.save(&place.state));
+    assert_eq!(loaded.as_ref(), Ok(&place.state));
 }
 
 #[test]

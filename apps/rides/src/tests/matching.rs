@@ -1,7 +1,7 @@
 //! How two people come together: who is asked, in which order, for how long, and that both must want it.
 
 use super::world::{World, at, user};
-use crate::OUTWARD;
+use crate::{OUTWARD, THEIRS};
 
 #[test]
 fn the_nearest_are_asked_first_five_at_a_time_and_then_the_next() {
@@ -30,6 +30,37 @@ fn the_nearest_are_asked_first_five_at_a_time_and_then_the_next() {
     assert!(world.heard("driver:d1").ends_with("match_rejected REJECTED timeout"));
     world.live(61);
     assert_eq!(asked(&world), ["d1", "d2", "d4", "d5", "d6"], "who missed it is asked again after a minute");
+}
+
+#[test]
+fn who_was_not_asked_yet_comes_before_who_let_it_pass() {
+    let mut world = World::new();
+    for number in 1..=18 {
+        world.beacon(&format!("d{number}"), 10.0 * f64::from(number));
+    }
+    world.find("p1");
+    // Nobody answers. When the fourth five are asked the first five may be asked again.
+    world.live(31 * 3 + 1);
+    for number in 1..=18 {
+        let heard = world.heard(&format!("driver:d{number}"));
+        assert!(heard.contains("match_proposal"), "{number}: {heard}");
+    }
+}
+
+#[test]
+fn behind_those_nearest_who_want_nobody_the_others_of_a_full_square_are_found() {
+    let mut world = World::new();
+    for number in 1..=40 {
+        world.beacon(&format!("d{number}"), 10.0 * f64::from(number));
+    }
+    world.find("p1");
+    for asked in 0..40 {
+        let (driver, id) =
+            world.offers("passenger:p1").pop_first().unwrap_or_else(|| panic!("{asked} were asked"));
+        let no = format!(r#"{{"match_id":"{id}","accepted":false}}"#);
+        world.says(&format!("driver:{driver}"), "match_confirm", &no);
+    }
+    assert!(world.offers("passenger:p1").is_empty(), "and nobody twice");
 }
 
 #[test]
@@ -260,6 +291,33 @@ fn a_search_that_is_ended_while_a_driver_is_claimed_holds_nobody() {
 }
 
 #[test]
+fn a_driver_who_ends_a_match_before_its_ride_has_begun_leaves_nobody_waiting() {
+    let mut world = World::new();
+    world.beacon("d1", 100.0);
+    world.find("p1");
+    let id = world.offers("driver:d1")["p1"].clone();
+    world.confirm("driver:d1", &id);
+    let yes = format!(r#"{{"match_id":"{id}","accepted":true}}"#);
+    world.does("passenger:p1", &user("p1"), "match_confirm", &yes);
+    let one = |world: &World, kind: &str| {
+        world.steps().into_iter().find(|(step, _)| step.kind == kind).unwrap_or_else(|| panic!("no {kind}"))
+    };
+    let (claim, name) = one(&world, "claim");
+    world.deliver(&claim, &name).expect("the driver is given");
+    // The passenger's room does not know it yet, and the driver's wish is at the ride before the ride begins.
+    world.does("driver:d1", &user("d1"), "match_cancel", &format!(r#"{{"match_id":"{id}"}}"#));
+    let (cancel, wish) = one(&world, "cancel");
+    let answer = world.deliver(&cancel, &wish);
+    world.answer(&wish, answer);
+    world.settle();
+    for room in ["passenger:p1", "driver:d1"] {
+        assert!(world.state(room)["ride"].is_null(), "{}", world.state(room));
+        assert!(world.heard(room).ends_with("ride_cancelled CANCELLED lost"), "{}", world.heard(room));
+    }
+    assert!(world.steps().iter().all(|(step, _)| step.kind == "here"), "{:?}", world.steps());
+}
+
+#[test]
 fn rooms_that_forget_hold_nobody() {
     // The passenger's room loses the match after the driver's was claimed.
     let mut world = World::new();
@@ -291,6 +349,23 @@ fn rooms_that_forget_hold_nobody() {
         world.says(room, "ride_cancel", &format!(r#"{{"ride_id":"{}"}}"#, &ride[5..]));
         assert!(world.state(room)["ride"].is_null(), "{}", world.state(room));
         assert!(world.heard(room).ends_with("ride_cancelled CANCELLED lost"), "{}", world.heard(room));
+    }
+    // Both people's rooms lose what they were told of its end.
+    let mut world = World::new();
+    let ride = world.ridden(1_000.0, "{}");
+    world.does(&ride, &user("p1"), "payment_process", r#"{"total_cost":3000,"status":"ACCEPTED"}"#);
+    world.settle();
+    for room in ["passenger:p1", "driver:d1"] {
+        let log = &world.places[room].log;
+        let is_end =
+            |record: &vocabulary::Record| world.frame(room, record, THEIRS).starts_with("ride_arrived");
+        let lost = log.len() - log.iter().position(is_end).expect("it has arrived");
+        world.loses(room, lost);
+        world.settle();
+        assert_eq!(world.state(room)["ride"]["status"], "ONGOING");
+        world.says(room, "ride_cancel", &format!(r#"{{"ride_id":"{}"}}"#, &ride[5..]));
+        assert!(world.state(room)["ride"].is_null(), "{}", world.state(room));
+        assert!(world.heard(room).ends_with("ride_completed"), "{}", world.heard(room));
     }
 }
 

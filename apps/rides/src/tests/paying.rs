@@ -1,7 +1,7 @@
 //! What is paid: the amounts, who may, and that a payment that failed can be tried again.
 
 use super::world::{World, key, user};
-use crate::Rules;
+use crate::{OUTWARD, Rules};
 
 #[test]
 fn the_amount_must_be_the_one_that_is_due() {
@@ -104,21 +104,45 @@ fn payments_are_listed_until_they_are_made_and_rates_are_those_the_ride_began_wi
 }
 
 #[test]
-fn the_page_to_pay_at_is_named_with_ride_amount_and_passenger() {
-    let rules = Rules { payment_url: Some("https://pay.example/qr".into()), ..Rules::default() };
-    let mut world = World::with(rules);
+fn brokers_are_told_what_each_word_was_however_late() {
+    let mut world = World::new();
     let ride = world.ridden(1_000.0, "{}");
-    let frames: Vec<String> = world.places["passenger:p1"]
-        .log
-        .iter()
-        .map(|record| world.frame("passenger:p1", record, crate::THEIRS))
-        .collect();
-    let url = format!(
-        r#""qr_code_url":"https://pay.example/qr?ride_id={}&amount=3000&passenger_id=p1""#,
-        &ride[5..]
-    );
-    assert!(
-        frames.iter().any(|frame| frame.starts_with("payment_request") && frame.contains(&url)),
-        "{frames:?}"
-    );
+    for status in ["REJECTED", "ACCEPTED"] {
+        let payment = format!(r#"{{"total_cost":3000,"status":"{status}"}}"#);
+        world.does(&ride, &user("p1"), "payment_process", &payment);
+    }
+    let told = |world: &World, ride: &str| -> Vec<String> {
+        let frames = world.places[ride].log.iter().map(|record| world.frame(ride, record, OUTWARD));
+        let kinds = frames.filter_map(|frame| Some(frame.split_once(' ')?.0.to_owned()));
+        kinds.filter(|kind| kind != "driver_location").collect()
+    };
+    let begun = ["ride_pickup", "ride_pickup", "ride_started"];
+    let all = [&begun[..], &["ride_arrived", "payment_processed", "ride_completed"]].concat();
+    assert_eq!(told(&world, &ride), all);
+    let is_refused =
+        |record: &vocabulary::Record| world.frame(&ride, record, OUTWARD).contains(r#""status":"REJECTED""#);
+    assert!(world.places[&ride].log.iter().any(is_refused));
+    let mut world = World::new();
+    let ride = world.ridden(1_000.0, r#"{"adjustment_factor":0}"#);
+    assert_eq!(told(&world, &ride), [&begun[..], &["ride_completed"]].concat());
+}
+
+#[test]
+fn the_page_to_pay_at_is_named_with_ride_amount_and_passenger() {
+    for (page, mark) in [("https://pay.example/qr", '?'), ("https://pay.example/qr?shop=7", '&')] {
+        let rules = Rules { payment_url: Some(page.into()), ..Rules::default() };
+        let mut world = World::with(rules);
+        let ride = world.ridden(1_000.0, "{}");
+        let frames: Vec<String> = world.places["passenger:p1"]
+            .log
+            .iter()
+            .map(|record| world.frame("passenger:p1", record, crate::THEIRS))
+            .collect();
+        let url =
+            format!(r#""qr_code_url":"{page}{mark}ride_id={}&amount=3000&passenger_id=p1""#, &ride[5..]);
+        assert!(
+            frames.iter().any(|frame| frame.starts_with("payment_request") && frame.contains(&url)),
+            "{frames:?}"
+        );
+    }
 }

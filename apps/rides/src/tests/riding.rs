@@ -55,7 +55,9 @@ fn it_begins_where_the_two_are_within_the_gate_by_what_both_phones_said() {
         (Some(99.9), None, "ONGOING"),
         (Some(240.0), Some(150.0), "ONGOING"),
         (Some(0.0), Some(150.0), "! VALIDATION_FAILED the driver is 150 m from the passenger"),
-        (None, Some(0.0), "! VALIDATION_FAILED no position of the driver is known from the last 120 s"),
+        // By the driver's beacon, 300 m from the pick-up.
+        (None, Some(0.0), "! VALIDATION_FAILED the driver is 300 m from the passenger"),
+        (None, Some(210.0), "ONGOING"),
     ] {
         let mut world = World::new();
         let ride = world.riding();
@@ -84,7 +86,18 @@ fn what_was_known_two_minutes_ago_is_not_known() {
     assert!(answer.contains("the driver is 200 m from the passenger"), "{answer}");
     world.live(120);
     let answer = world.told(&ride, &user("d1"), "ride_start", "{}");
-    assert!(answer.contains("no position of the driver"), "{answer}");
+    assert!(answer.contains("no position of the driver is known from the last 120 s"), "{answer}");
+    // What the beacon said is no news for longer either.
+    for (seconds, status) in [(119, "ONGOING"), (121, "ARRIVING")] {
+        let mut world = World::new();
+        world.beacon("d1", 50.0);
+        world.live(60);
+        world.find("p1");
+        let ride = world.matched("p1", "d1");
+        world.live(seconds - 60);
+        world.told(&ride, &user("d1"), "ride_start", "{}");
+        assert_eq!(world.status(&ride), status, "{seconds} s");
+    }
 }
 
 #[test]
@@ -258,6 +271,75 @@ fn the_passenger_sees_the_driver_come_and_go() {
         "a jump"
     );
     assert_eq!(world.told(&ride, &user("p1"), "location_update", &format!("{{{}}}", at(270.0))), "-");
+}
+
+#[test]
+fn a_point_that_is_said_before_the_ride_has_spoken_is_the_rides_too() {
+    let mut world = World::new();
+    world.beacon("d1", 300.0);
+    world.find("p1");
+    let id = world.offers("passenger:p1")["d1"].clone();
+    world.confirm("driver:d1", &id);
+    let yes = format!(r#"{{"match_id":"{id}","accepted":true}}"#);
+    world.does("passenger:p1", &user("p1"), "match_confirm", &yes);
+    let (claim, name) =
+        world.steps().into_iter().find(|(step, _)| step.kind == "claim").expect("it is claimed");
+    let answer = world.deliver(&claim, &name);
+    world.does("driver:d1", &user("d1"), "location_update", &format!("{{{}}}", at(250.0)));
+    // The driver's room tells what it has to tell before the ride begins.
+    for (step, of) in world.steps().into_iter().filter(|(_, of)| of.saga.name() == "driver:d1") {
+        let result = world.deliver(&step, &of);
+        world.answer(&of, result);
+    }
+    world.answer(&name, answer);
+    world.settle();
+    let seen = world.glimpse(&format!("ride:{id}"), "driver").expect("it was carried");
+    assert!(seen.contains(r#""distance_to_pickup_m":250.0"#), "{seen}");
+}
+
+#[test]
+fn a_point_that_was_long_on_its_way_says_of_nobody_where_they_are() {
+    let mut world = World::new();
+    let ride = world.riding();
+    world.wait(200_000);
+    world.does("driver:d1", &user("d1"), "location_update", &format!("{{{}}}", at(10.0)));
+    world.wait(120_001);
+    world.settle();
+    assert_eq!(world.status(&ride), "ARRIVING");
+    let answer = world.told(&ride, &user("d1"), "ride_start", "{}");
+    assert!(answer.contains("no position of the driver"), "{answer}");
+    // Nor does a word that goes by it make it younger.
+    world.moves(&ride, "d1", 310.0);
+    world.wait(119_000);
+    world.moves(&ride, "p1", 300.0);
+    world.does(&ride, &user("d1"), "pickup_arrived", "{}");
+    world.wait(2_000);
+    let answer = world.told(&ride, &user("d1"), "ride_start", "{}");
+    assert!(answer.contains("no position of the driver"), "{answer}");
+}
+
+#[test]
+fn of_what_is_said_in_ones_own_room_a_point_a_second_is_carried_and_a_passengers_until_the_ride_begins() {
+    let mut world = World::new();
+    let ride = world.riding();
+    let carried = |world: &World, room: &str| {
+        world.places[room].log.iter().filter(|record| record.kind == "fix").count()
+    };
+    for (room, by) in [("driver:d1", 10.0), ("passenger:p1", 0.0)] {
+        for _ in 0..10 {
+            world.says(room, "location_update", &format!("{{{}}}", at(by)));
+            world.wait(300);
+        }
+        // At 0, 1.2 and 2.4 s.
+        assert_eq!(carried(&world, room), 3, "{room}");
+    }
+    world.does(&ride, &user("d1"), "ride_start", "{}");
+    world.settle();
+    world.wait(5_000);
+    for (room, fixes) in [("driver:d1", 4), ("passenger:p1", 3)] {
+        world.says(room, "location_update", &format!("{{{}}}", at(20.0)));
+        assert_eq!(carried(&world, room), fixes, "{room}");
+    }
 }
 
 #[test]

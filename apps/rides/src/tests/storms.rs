@@ -9,8 +9,8 @@ use crate::trip::Told;
 use crate::wire::read;
 use crate::{Kind, State};
 
-const DRIVERS: [&str; 3] = ["d1", "d2", "d3"];
-const PASSENGERS: [&str; 4] = ["p1", "p2", "p3", "p4"];
+pub(super) const DRIVERS: [&str; 3] = ["d1", "d2", "d3"];
+pub(super) const PASSENGERS: [&str; 4] = ["p1", "p2", "p3", "p4"];
 
 /// What holds after every decision.
 pub(super) fn check(state: &State) {
@@ -126,7 +126,7 @@ fn end_all(world: &mut World) {
 }
 
 /// By anybody, also by those whose it is not: a refusal is as good an answer as any.
-fn act(world: &mut World, what: u8, driver: usize, passenger: usize, number: usize) {
+pub(super) fn act(world: &mut World, what: u8, driver: usize, passenger: usize, number: usize) {
     let (driver, passenger) = (DRIVERS[driver % DRIVERS.len()], PASSENGERS[passenger % PASSENGERS.len()]);
     let (d, p) = (format!("driver:{driver}"), format!("passenger:{passenger}"));
     let known = |room: &str, what: &str, name: &str| -> Option<String> {
@@ -180,13 +180,17 @@ fn act(world: &mut World, what: u8, driver: usize, passenger: usize, number: usi
         }
         25 => return world.goes(&d, driver),
         26 => return world.comes(&d, driver),
+        27 => {
+            let id = known(&d, "ride", "match_id").unwrap_or_default();
+            (d.clone(), driver, "match_cancel", format!(r#"{{"match_id":"{id}"}}"#))
+        }
         _ => return world.wait([300, 2_000, 16_000, 31_000, 61_000][number % 5]),
     };
     let _ = world.ask(&room, &user(who), kind, &payload);
 }
 
 /// Steps and outcomes fly late, twice, in another order, or are lost.
-fn carry(world: &mut World, fate: u8, which: usize) {
+pub(super) fn carry(world: &mut World, fate: u8, which: usize) {
     match fate {
         0 | 1 => {
             let steps = world.steps();
@@ -246,6 +250,7 @@ proptest! {
             carry(&mut world, fate, number);
         }
         check_logs(&world);
+        super::bounds::check_saved(&world);
         world.live(1);
         check_settled(&world);
         end_all(&mut world);
