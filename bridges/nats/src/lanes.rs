@@ -20,10 +20,11 @@ use crate::said::Said;
 
 /// Calls at a time. Each waits for the engine, and some dozens share one visit to its disk.
 pub(crate) const CALLS_MAX: usize = 256;
-/// What waits in all lanes together: more than consumers give out unacked, so that one that is held up holds up no other.
-pub(crate) const WAITING_MAX: usize = 8192;
+/// What waits in all lanes together, beyond which nothing more is asked for; what was asked for still comes. More than consumers give
+/// out unacked, so that one that is held up holds up no other.
+pub(crate) const WAITING_MAX: usize = 4096;
 /// And in bytes.
-pub(crate) const BYTES_MAX: usize = 64 << 20;
+pub(crate) const BYTES_MAX: usize = 32 << 20;
 /// Between two askings, whatever a room says.
 const AGAIN_MAX: Duration = Duration::from_secs(2);
 /// What was given back comes again a little later than it was to.
@@ -96,7 +97,7 @@ impl Lanes {
     /// How many more may be asked for.
     pub(crate) fn places(&self) -> usize {
         let all = self.all.borrow();
-        if all.bytes >= BYTES_MAX / 2 { 0 } else { (WAITING_MAX / 2).saturating_sub(all.count) }
+        if all.bytes >= BYTES_MAX { 0 } else { WAITING_MAX.saturating_sub(all.count) }
     }
 
     /// What was asked for has its place. It stands behind what stands before it in its stream.
@@ -269,12 +270,12 @@ mod tests {
     #[test]
     fn what_waits_leaves_less_to_be_asked_for_by_count_and_by_bytes() {
         let (receipts, lanes) = (Receipts::default(), Lanes::default());
-        assert_eq!(lanes.places(), WAITING_MAX / 2);
+        assert_eq!(lanes.places(), WAITING_MAX);
         let large = "x".repeat(1 << 20);
         for sequence in 0..31 {
             lanes.put(errand(&receipts, sequence, &large));
         }
-        assert_eq!(lanes.places(), WAITING_MAX / 2 - 31);
+        assert_eq!(lanes.places(), WAITING_MAX - 31);
         lanes.put(errand(&receipts, 31, &large));
         assert_eq!(lanes.places(), 0);
     }

@@ -264,6 +264,12 @@ impl Begin {
     }
 }
 
+/// Whether the server is there for this deployment, and of which version it is; or why not. It changes nothing.
+pub fn look(config: &Config) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(looks::once(config))
+}
+
 fn reads(config: &Config) -> Vec<Reads> {
     let of_rides = config.rides.map(Authority::reads).unwrap_or_default().into_iter();
     let of_rides = of_rides.map(|(event, stream, durable)| Reads {

@@ -2,6 +2,7 @@
 //! anybody was given it, and what was given out too often. It reads no message but those.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::header::HeaderMap;
@@ -11,15 +12,26 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::counts::{Lag, add};
+use crate::Config;
+use crate::connect::{Signals, connect};
+use crate::counts::{Counts, Lag, add};
 use crate::heard::{Heard, Place};
-use crate::jetstream::Fault;
+use crate::jetstream::{Fault, JetStream};
 use crate::parts::Parts;
 
 /// While all is well, and the longest that an outage goes unseen beside the time a question takes.
 const EVERY: Duration = Duration::from_secs(2);
 /// While nobody is to ask.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Once, by a connection of its own: the server's version, if it answers and has JetStream for this user.
+pub(crate) async fn once(config: &Config) -> Result<String, String> {
+    let counts = Arc::new(Counts::new(""));
+    let client = connect(config, &Arc::new(Signals::new(counts))).await?;
+    let version = client.server_info().version;
+    let js = JetStream::new(client, config.domain.as_deref());
+    js.ask("INFO", &Value::Null).await.map(|_| version).map_err(|fault| fault.words())
+}
 
 /// Whether the server answers; for as long as the thread lives.
 pub(crate) async fn probe(parts: Rc<Parts>) {

@@ -10,7 +10,8 @@ use anyhow::{Result, bail};
 use network::Asks;
 use serde_json::json;
 
-use crate::config::{self, Config, Faults};
+use crate::config::{self, Config, Faults, NatsBridge, Typed};
+use crate::nats_bridge;
 use crate::options::{Engine, Look};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +94,7 @@ fn findings(read: &std::result::Result<Config, Faults>) -> Vec<Finding> {
         findings.extend(settings.tls.as_ref().map(files::certificate));
         findings.extend(crate::gate::sources(settings).iter().map(keys));
         findings.push(engine(&settings.engine));
+        findings.extend(settings.nats_bridge.as_ref().map(|bridge| nats(settings, bridge)));
     }
     findings
 }
@@ -135,6 +137,24 @@ fn engine(engine: &Engine) -> Finding {
         Engine::Redis(_) | Engine::Nats(_) => {
             Finding::warn("engine", "cannot tell whether it answers", "start it before this server")
         }
+    }
+}
+
+/// Asked as the bridge will ask. A node serves without it, so that its absence is no failure.
+fn nats(settings: &Typed, bridge: &NatsBridge) -> Finding {
+    let about = "nats_bridge";
+    let looked = nats_bridge::config(bridge, &settings.engine_prefix, settings.rides.rules.authority)
+        .map_err(|error| error.to_string())
+        .and_then(|config| bridge_nats::look(&config));
+    match looked {
+        Ok(version) => {
+            Finding::fine(about, format!("NATS {version} answers, and has JetStream for this user"))
+        }
+        Err(why) => Finding::warn(
+            about,
+            why,
+            "start it with JetStream, or mend nats_bridge.url and who it says this is: until it answers, nothing comes in or goes out",
+        ),
     }
 }
 

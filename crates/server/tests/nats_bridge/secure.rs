@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use async_nats::ConnectOptions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::nats::{Nats, broker_with};
 use crate::{Place, SOURCE, contents, figure, message, until};
@@ -39,13 +39,31 @@ fn by_tls_with_a_password_and_not_where_the_authority_or_the_password_is_another
     let nats = Nats::by(&format!("tls://localhost:{}", broker.address.port()), options);
     nats.stream("SAID", &["said.*"], &json!({}));
     nats.put("said.a", &message("hello"));
+    let doctor = |password: &str, authority: &str| {
+        let told = crate::kulkul(&[
+            "doctor",
+            "--json",
+            "--config",
+            &Place::new(&config(password, authority)).config(),
+        ]);
+        let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        let checks = told["checks"].as_array().expect("a list").clone();
+        checks
+            .into_iter()
+            .find(|check| check["check"] == "nats_bridge")
+            .expect("it was looked at")
+            .to_string()
+    };
     for (password, authority, says) in [("hush", "two.pem", "certificate"), ("wrong", "one.pem", "uthoriz")] {
         let place = Place::new(&config(password, authority));
         let node = place.node();
         until(says, || node.get("/ready").1.contains("bridge nats is away"));
         let ready = node.get("/ready").1;
         assert!(ready.contains(says) && !ready.contains(password), "{ready}");
+        let told = doctor(password, authority);
+        assert!(told.contains(says) && !told.contains(password) && told.contains("warn"), "{told}");
     }
+    assert!(doctor("hush", "one.pem").contains("answers, and has JetStream"));
     let place = Place::new(&config("hush", "one.pem"));
     let node = place.node();
     until("it is taken", || figure(&node, "taken_in_total") == 1);
