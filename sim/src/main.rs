@@ -142,7 +142,7 @@ fn many_rides(wanted: &Wanted, crowd: Crowd) -> bool {
             }
         }
         let done = seed + 1 - wanted.from;
-        if done % 100 == 0 {
+        if done.is_multiple_of(100) {
             println!("{done} worlds, {matched} rides, {failed} failures");
         }
     }
