@@ -64,6 +64,23 @@ fn count(history: &[Value], kind: &str) -> usize {
     history.iter().filter(|told| told["type"] == kind).count()
 }
 
+/// Both drivers are asked for the passenger, who hears that they would.
+fn both_want(pia: &mut Person, drivers: [&mut Person; 2]) {
+    let mut ids = drivers.map(|driver| {
+        let id = driver.next("match_proposal")["match_id"].clone();
+        let said = agrees(driver, &id);
+        driver.done(&said);
+        id
+    });
+    let mut wanted = [(); 2].map(|()| {
+        let told = pia.until(|frame| frame["payload"]["match_status"] == "DRIVER_CONFIRMED");
+        told["payload"]["match_id"].clone()
+    });
+    wanted.sort_by_key(Value::to_string);
+    ids.sort_by_key(Value::to_string);
+    assert_eq!(wanted, ids);
+}
+
 /// R28: the match is made while the driver's node is there and says nothing, and then it is gone.
 pub(crate) fn driver_dies_before_it_is_told(fleet: &Fleet) {
     let (one, two) = (fleet.node(), fleet.node());
@@ -75,22 +92,7 @@ pub(crate) fn driver_dies_before_it_is_told(fleet: &Fleet) {
     on(&mut dan, 100.0);
     on(&mut eva, 200.0);
     looks(&mut pia);
-    let mut ids = Vec::new();
-    for driver in [&mut dan, &mut eva] {
-        let id = driver.next("match_proposal")["match_id"].clone();
-        let said = agrees(driver, &id);
-        driver.done(&said);
-        ids.push(id);
-    }
-    // Both want to take pia, and she has heard so.
-    let wants = |pia: &mut Person| {
-        pia.until(|frame| frame["payload"]["match_status"] == "DRIVER_CONFIRMED")["payload"]["match_id"]
-            .clone()
-    };
-    let mut wanted = vec![wants(&mut pia), wants(&mut pia)];
-    wanted.sort_by_key(Value::to_string);
-    ids.sort_by_key(Value::to_string);
-    assert_eq!(wanted, ids);
+    both_want(&mut pia, [&mut dan, &mut eva]);
     let dans = dan.state()["offers"][0]["match_id"].clone();
     one.signal(Signal::SIGSTOP);
     let said = agrees(&mut pia, &dans);
