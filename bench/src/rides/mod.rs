@@ -66,7 +66,6 @@ struct Round {
     proposal: Histogram,
     match_: Histogram,
     matches: f64,
-    search_us: f64,
     server_busy: f64,
     busy: f64,
 }
@@ -80,18 +79,17 @@ const ROWS: &[Row<Round>] = &[
     ("server CPU a waiting driver", "us/s", |it| it.idle_us),
     ("positions", "/s", |it| it.positions),
     ("server CPU a position", "us", |it| it.position_us),
-    ("told of a position", "", |it| it.told),
+    ("told of a hundred positions", "", |it| 100.0 * it.told),
     ("driver to passenger p50", "ms", |it| ms(&it.seen, 0.5)),
     ("driver to passenger p99", "ms", |it| ms(&it.seen, 0.99)),
     ("matches", "/s", |it| it.matches),
-    ("server CPU a match", "us", |it| it.search_us),
     ("search to proposal p50", "ms", |it| ms(&it.proposal, 0.5)),
     ("search to proposal p99", "ms", |it| ms(&it.proposal, 0.99)),
     ("second yes to ride p50", "ms", |it| ms(&it.match_, 0.5)),
     ("second yes to ride p99", "ms", |it| ms(&it.match_, 0.99)),
     ("a scan of all, haversine", "us", |it| it.scan_us),
     ("a scan of all, flat", "us", |it| it.flat_us),
-    ("told if all in the radius are", "", |it| it.all_told),
+    ("told if all in the radius are", "", |it| 100.0 * it.all_told),
     ("server busy", "%", |it| it.server_busy),
     ("generator busy", "%", |it| it.busy),
 ];
@@ -135,9 +133,6 @@ fn round(asked: &Rides, choices: &Choices) -> Result<Round> {
     round.seen = std::mem::take(&mut city.seen);
     let searching = city.lives(seconds, true, asked.searches)?;
     round.matches = searching.matched as f64 / searching.seconds;
-    // What the same positions cost without searches is not a match's.
-    let besides = round.position_us * searching.said as f64;
-    round.search_us = (searching.cpu_us - besides) / searching.matched.max(1) as f64;
     round.server_busy = searching.cpu_us / searching.seconds / 1e4;
     round.busy = 100.0 * searching.busy;
     (round.proposal, round.match_) = (std::mem::take(&mut city.proposal), std::mem::take(&mut city.match_));
