@@ -296,7 +296,8 @@ impl Trips {
         let told: Told =
             read(payload).ok_or_else(|| Refusal::new(Code::InvalidPayload, "a ride says how it stands"))?;
         match step.saga.name().strip_prefix("ride:") {
-            Some(id) if id == told.stands.ride_id && (self.has(id) || was(id)) => {
+            // That there is no such ride is news to who believes to be on it, and was told to who believes so no more.
+            Some(id) if id == told.stands.ride_id && (self.has(id) || !told.stands.lost && was(id)) => {
                 Ok(Decision::record(RIDE, payload.clone()))
             }
             Some(id) if id == told.stands.ride_id => {

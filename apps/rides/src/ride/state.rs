@@ -145,7 +145,8 @@ impl Ride {
             (kinds::BEGAN, Some(_)) => Some(()),
             (kinds::VOID, _) => read::<kinds::Void>(&record.body).map(|body| {
                 self.is_void |= self.course.is_none();
-                self.void.insert(body.room, Answered { position: record.position, number: 0 });
+                // What is on its way already says the same.
+                self.void.entry(body.room).or_insert(Answered { position: record.position, number: 0 });
                 while self.void.len() > VOID_MAX {
                     self.void.pop_first();
                 }
