@@ -317,6 +317,44 @@ fn a_driver_who_ends_a_match_before_its_ride_has_begun_leaves_nobody_waiting() {
     assert!(world.steps().iter().all(|(step, _)| step.kind == "here"), "{:?}", world.steps());
 }
 
+/// The driver ends the match before its ride has begun; the passenger's room has it begun, and the passenger ends it too.
+#[test]
+fn that_there_is_no_ride_is_said_once() {
+    let mut world = World::new();
+    world.beacon("d1", 100.0);
+    world.find("p1");
+    let id = world.offers("driver:d1")["p1"].clone();
+    world.confirm("driver:d1", &id);
+    let yes = format!(r#"{{"match_id":"{id}","accepted":true}}"#);
+    world.does("passenger:p1", &user("p1"), "match_confirm", &yes);
+    let step_of = |world: &World, saga: &str, kind: &str| {
+        let mut steps = world.steps().into_iter();
+        steps.find(|(step, id)| *step.kind == *kind && id.saga.name() == saga).expect("there is such a step")
+    };
+    let (claim, name) = step_of(&world, "passenger:p1", "claim");
+    let given = world.deliver(&claim, &name);
+    world.answer(&name, given);
+    let ride = format!(r#"{{"ride_id":"{id}"}}"#);
+    world.does("driver:d1", &user("d1"), "ride_cancel", &ride);
+    let (cancel, name) = step_of(&world, "driver:d1", "cancel");
+    world.deliver(&cancel, &name).expect("there is no ride");
+    let (begin, name) = step_of(&world, "passenger:p1", "begin");
+    world.does("passenger:p1", &user("p1"), "ride_cancel", &ride);
+    let (cancel, cancels) = step_of(&world, "passenger:p1", "cancel");
+    world.deliver(&begin, &name).expect("there is no ride");
+    let void =
+        world.steps().into_iter().find(|(step, _)| step.kind == "ride" && step.room.name() == "passenger:p1");
+    let (void, name) = void.expect("the passenger is to be told");
+    world.deliver(&void, &name).expect("the passenger is told");
+    world.deliver(&cancel, &cancels).expect("there is no ride");
+    world.settle();
+    for room in ["passenger:p1", "driver:d1"] {
+        let heard = world.heard(room);
+        assert_eq!(heard.matches("lost").count(), 1, "{room}: {heard}");
+        assert!(world.state(room)["ride"].is_null());
+    }
+}
+
 #[test]
 fn rooms_that_forget_hold_nobody() {
     // The passenger's room loses the match after the driver's was claimed.
