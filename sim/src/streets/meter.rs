@@ -97,26 +97,29 @@ mod tests {
 
     use super::*;
 
-    /// So many metres north, so many seconds later.
-    fn spot(metres: f64, seconds: i64) -> Value {
-        json!({"lat": (metres / 111_194.927 * 1e7).round() as i64, "lon": 1_068_456_000, "at": seconds * 1_000})
+    /// So many ten-millionths of a degree north, each a bit more than 11 mm, so many seconds later.
+    fn spot(north: i64, seconds: i64) -> Value {
+        json!({"lat": north, "lon": 1_068_456_000, "at": seconds * 1_000})
     }
 
     #[test]
     fn a_point_is_worth_what_it_is_and_nothing_else() {
         let counted = |millimetres: i64| json!({"counted": millimetres});
         for (given, right, wrong) in [
-            (spot(100.0, 10), counted(100_000), counted(100_004)),
-            (spot(100.0, 10), counted(99_999), json!("duplicate")),
-            (spot(4.0, 10), json!("jitter"), counted(4_000)),
-            (spot(0.0, 0), json!("duplicate"), json!("jitter")),
-            (spot(100.0, 0), json!("duplicate"), counted(100_000)),
-            (spot(100.0, -5), json!("out_of_order"), counted(100_000)),
-            (spot(1_000.0, 10), json!("jump"), counted(1_000_000)),
-            (spot(400.0, 10), counted(400_000), json!("jump")),
+            (spot(9_000, 10), counted(100_075), counted(100_079)),
+            (spot(9_000, 10), counted(100_074), json!("duplicate")),
+            (spot(360, 10), json!("jitter"), counted(4_003)),
+            (spot(0, 0), json!("duplicate"), json!("jitter")),
+            (spot(9_000, 0), json!("duplicate"), counted(100_075)),
+            (spot(9_000, -5), json!("out_of_order"), counted(100_075)),
+            (spot(90_000, 10), json!("jump"), counted(1_000_754)),
+            (spot(36_000, 10), counted(400_302), json!("jump")),
         ] {
-            let meter = Meter::from(&spot(0.0, 0)).expect("a point");
-            let takes = |verdict: &Value| meter.clone().takes(&given, verdict);
+            let meter = Meter::from(&spot(0, 0)).expect("a point");
+            let takes = |verdict: &Value| {
+                let mut meter = meter;
+                meter.takes(&given, verdict)
+            };
             assert_eq!(takes(&right), Ok(()), "{given}");
             assert!(takes(&wrong).is_err(), "{given} taken for {wrong}");
         }

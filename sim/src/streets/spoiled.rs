@@ -73,12 +73,11 @@ impl Spoiled {
                     body["due"]["bill"]["payout"] = adjusted;
                 }
             }),
-            Mutant::NeverReleased if is_driver && action.kind == "ride" && by_step.is_some() => {
-                let status = said()["stands"]["status"].clone();
-                if ["ARRIVED", "COMPLETED", "CANCELLED"].iter().any(|over| status == *over) {
-                    decision.records.clear();
-                }
-            }
+            // Neither by the ride's word nor when the driver asks for it once more.
+            Mutant::NeverReleased if is_driver => decision.records.retain(|record| {
+                let status = parsed(&record.body)["stands"]["status"].clone();
+                !["ARRIVED", "COMPLETED", "CANCELLED"].iter().any(|over| status == *over)
+            }),
             _ => {}
         }
     }
