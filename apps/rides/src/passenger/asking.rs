@@ -76,7 +76,8 @@ pub(super) fn answered(
     let soft = SoftDraft { key: own, value: Some(said.clone()), time_to_live: SAID, class: Class::Latest(0) };
     let said = Decision::soft(soft);
     let waited = now.wall.0.saturating_sub(search.asking_at);
-    if spoken < cells && waited < PATIENCE_MS {
+    let pauses = now.wall.0 < room.state.pauses_until;
+    if pauses || spoken < cells && waited < PATIENCE_MS {
         return said;
     }
     let proposals = nearest(rules, now, room, search, near.into_values().collect());

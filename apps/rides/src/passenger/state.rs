@@ -18,6 +18,9 @@ use crate::wire::{Party, place, read};
 pub(crate) const TRIED_MAX: usize = 500;
 /// Matches that are over, of which their names are still said.
 const OVER_MAX: usize = 100;
+/// Who ended a search in which drivers were asked has the next ask nobody for so long: phones that flash as fast as one can switch are no
+/// offers.
+const PAUSE_MS: i64 = 3_000;
 /// A driver's room answers at once, or cannot be reached: then another driver is better than none.
 pub(crate) const CLAIM_MS: i64 = 30_000;
 
@@ -103,6 +106,9 @@ pub(crate) struct Passenger {
     #[serde(skip, default = "nowhere")]
     pub room: RoomId,
     pub search: Option<Search>,
+    /// Until then nobody is asked.
+    #[serde(default)]
+    pub pauses_until: i64,
     /// The square that does not know yet that the search is over.
     #[serde(default)]
     pub leaving: Leaving,
@@ -122,6 +128,7 @@ impl Passenger {
         Passenger {
             room: room.clone(),
             search: None,
+            pauses_until: 0,
             leaving: Leaving::default(),
             trips: Trips::default(),
             untold: Telling::default(),
@@ -192,7 +199,9 @@ impl Passenger {
             }),
             kinds::WITHDRAWN => self.withdrawn(record),
             kinds::SEARCH_OVER | kinds::NO_DRIVER => {
-                self.search = None;
+                if self.search.take().is_some_and(|search| search.asked > 0) {
+                    self.pauses_until = record.at.0.saturating_add(PAUSE_MS);
+                }
                 Some(())
             }
             _ => None,

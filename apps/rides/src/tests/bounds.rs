@@ -166,3 +166,24 @@ fn records_of_a_newer_build_are_skipped() {
         assert_eq!(world.app.show(&state, &record, THEIRS), None, "{kind}");
     }
 }
+
+/// As fast as somebody can press: drivers' phones flash once, and the search that stays is heard by them in the end.
+#[test]
+fn a_finder_that_is_switched_on_and_off_asks_drivers_once_in_a_while() {
+    let mut world = World::new();
+    for id in ["d1", "d2", "d3"] {
+        world.beacon(id, 100.0);
+    }
+    for _ in 0..10 {
+        world.find("p1");
+        world.says("passenger:p1", "finder_update", r#"{"is_active":false}"#);
+        world.wait(100);
+    }
+    world.find("p1");
+    let asked = |world: &World| world.heard("driver:d1").matches("match_proposal").count();
+    assert_eq!(asked(&world), 1, "{}", world.heard("driver:d1"));
+    assert!(world.offers("passenger:p1").is_empty());
+    world.live(8);
+    assert_eq!(asked(&world), 2, "{}", world.heard("driver:d1"));
+    assert_eq!(world.offers("passenger:p1").len(), 3);
+}
