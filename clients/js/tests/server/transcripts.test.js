@@ -12,11 +12,11 @@ import { server } from "./server.js";
 const ROOT = new URL("../../../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, ROOT), "utf8");
 
-/** Those that are played between real sockets and nodes, and of them those that need nobody but clients. */
+/** Those that are played between real sockets and nodes, and of them those that need nobody but clients of this protocol. */
 const [, listed] = /const DIALOGUES: \[&str; \d+\] = \[(.*?)\];/s.exec(read("crates/server/tests/dialogues.rs")) ?? [];
 const DIALOGUES = [...(listed ?? "").matchAll(/"(\w+)"/g)]
   .map(([, name]) => ({ name, text: read(`sim/transcripts/${name}.txt`) }))
-  .filter(({ text }) => !/^(a back end |\S+ is revoked$)/m.test(text));
+  .filter(({ text }) => !/^(a back end |\S+ is revoked$|\S+ connects by )/m.test(text));
 
 /** A department as the Rust side's nodes have it. */
 const STAFFED = `secret = "0123456789abcdef0123456789abcdef"
