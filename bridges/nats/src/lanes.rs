@@ -173,12 +173,21 @@ async fn go(parts: &Parts, lane: &Lane, errand: Errand) {
     let wait = receipt.comes_again_in();
     for errand in behind {
         let bytes = errand.bytes();
-        settle(parts, &errand.receipt, Verdict::Back).await;
+        settle(parts, &errand.receipt, given_up(&errand.receipt, 0)).await;
         parts.lanes.ended(bytes);
     }
     if goes_back {
         parts.rest(wait + LATER).await;
     }
+}
+
+/// It goes back to the server, which would give it to nobody if this was the last time.
+fn given_up(receipt: &Receipt, attempts: u32) -> Verdict {
+    if !receipt.is_last() {
+        return Verdict::Back;
+    }
+    let times = receipt.heard.place.as_ref().map_or(1, |place| place.delivered);
+    Verdict::Refused(format!("its room took nothing, and it was given out {times} times"), attempts)
 }
 
 /// What panics here is a dead letter; the next of the lane goes on.
@@ -223,14 +232,7 @@ async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
                 return Verdict::Done;
             }
             Came::Refused(why) => return Verdict::Refused(why, attempts),
-            Came::NotNow(_) if since.elapsed() >= parts.hold && receipt.is_last() => {
-                let times = receipt.heard.place.as_ref().map_or(1, |place| place.delivered);
-                return Verdict::Refused(
-                    format!("its room took nothing, and it was given out {times} times"),
-                    attempts,
-                );
-            }
-            Came::NotNow(_) if since.elapsed() >= parts.hold => return Verdict::Back,
+            Came::NotNow(_) if since.elapsed() >= parts.hold => return given_up(receipt, attempts),
             Came::NotNow(wait) => {
                 add(&parts.counts.retried_total, 1);
                 parts.rest(wait.unwrap_or_else(|| pause(attempts, AGAIN_MAX)).min(AGAIN_MAX)).await;
