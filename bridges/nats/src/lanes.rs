@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossing::{Came, Stage, came, pause, words_of};
+use crossing::{Came, Stage, came, chance, pause, words_of};
 use tokio::sync::Notify;
 use vocabulary::{By, RoomId, Wish};
 
@@ -205,6 +206,12 @@ async fn run(parts: &Parts, errand: Errand) -> Verdict {
 
 async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
     let by = By::Source { name: receipt.heard.source().into(), author: said.author.clone() };
+    // What nothing names has a name for as long as it is asked: else a room that did not answer would have it twice, and none would
+    // know that it came from here.
+    let id: Arc<str> = match &said.id {
+        Some(id) => id.as_str().into(),
+        None => format!("{:016x}{:016x}", chance(), chance()).into(),
+    };
     let (since, mut attempts) = (Instant::now(), 0);
     loop {
         if parts.stage() != Stage::Runs {
@@ -213,7 +220,7 @@ async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
         let wish = Wish::Publish {
             kind: said.kind.clone().into(),
             payload: said.payload.clone(),
-            id: said.id.as_deref().map(Into::into),
+            id: Some(id.clone()),
         };
         let told = {
             // It is never closed.
