@@ -257,6 +257,10 @@ export class Seat {
     if (this.#joined === id) return;
     if (this.#joined !== "") this.client.room(`rides:ride:${this.#joined}`).leave();
     this.#joined = id;
-    if (id !== "") void this.client.room(`rides:ride:${id}`).join().catch(() => (this.#joined = ""));
+    // Tried again with the ride's next word; unless another ride is on by then.
+    const refused = () => {
+      if (this.#joined === id) this.#joined = "";
+    };
+    if (id !== "") void this.client.room(`rides:ride:${id}`).join().catch(refused);
   }
 }

@@ -75,13 +75,13 @@ test('whoever drives keeps the speed, however seldom they are looked at', () => 
 });
 
 /** A client that carries nothing: what is heard is said by the test. */
-function seated(role) {
+function seated(role, joins = async (_name) => {}) {
   const asked = [];
   const heard = [];
   const client = {
     state: 'open',
     on: (type, listener) => type === 'frame' && heard.push(listener),
-    room: (name) => ({ on() {}, state: 'open', error: null, join: async () => void asked.push(`join ${name}`), leave: () => asked.push(`leave ${name}`), ask: async () => ({ payload: {} }), act: async (word) => ({ payload: asked.push(`${word} ${name}`) && null }) }),
+    room: (name) => ({ on() {}, state: 'open', error: null, join: () => (asked.push(`join ${name}`), joins(name)), leave: () => asked.push(`leave ${name}`), ask: async () => ({ payload: {} }), act: async (word) => ({ payload: asked.push(`${word} ${name}`) && null }) }),
   };
   const seat = new Seat(client, role, '7', { changed() {} });
   const says = (type, payload, room = `rides:${role}:7`) => heard.forEach((listener) => listener({ type, room, payload }));
@@ -114,6 +114,24 @@ test('two who say yes at once are both seen to have said it', () => {
   says('ride_completed', { ride: ride('COMPLETED'), payment: { ride_id: 'm', status: 'PROCESSED' } });
   assert.deepEqual([seat.due, seat.ended.kind], [null, 'completed']);
   assert.deepEqual(asked, ['join rides:ride:m', 'leave rides:ride:m']);
+});
+
+test('a ride that one may not be in is joined with its next word, and the next ride is left when it is over', async () => {
+  const refused = [];
+  const { says, asked } = seated('passenger', () => new Promise((_, reject) => refused.push(reject)));
+  const isRefused = async (number) => {
+    refused[number](new Error('not yet'));
+    await new Promise((done) => setImmediate(done));
+  };
+  says('room_info', { about: { finder: { is_active: false }, offers: [], ride: null, payment: null } });
+  says('ride_pickup', ride('ARRIVING'));
+  await isRefused(0);
+  says('ride_pickup', ride('PICKUP'));
+  says('ride_cancelled', ride('CANCELLED'));
+  says('ride_pickup', ride('ARRIVING', { ride_id: 'n' }));
+  await isRefused(1);
+  says('ride_cancelled', ride('CANCELLED', { ride_id: 'n' }));
+  assert.deepEqual(asked, ['join rides:ride:m', 'join rides:ride:m', 'leave rides:ride:m', 'join rides:ride:n', 'leave rides:ride:n']);
 });
 
 test('what a cancelled ride costs is due until it is paid, and then it is on the receipt', () => {

@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossing::{Came, Stage, came, pause, words_of};
+use crossing::{Came, Stage, came, chance, pause, words_of};
 use tokio::sync::Notify;
 use vocabulary::{By, RoomId, Wish};
 
@@ -173,12 +174,21 @@ async fn go(parts: &Parts, lane: &Lane, errand: Errand) {
     let wait = receipt.comes_again_in();
     for errand in behind {
         let bytes = errand.bytes();
-        settle(parts, &errand.receipt, Verdict::Back).await;
+        settle(parts, &errand.receipt, given_up(&errand.receipt, 0)).await;
         parts.lanes.ended(bytes);
     }
     if goes_back {
         parts.rest(wait + LATER).await;
     }
+}
+
+/// It goes back to the server, which would give it to nobody if this was the last time.
+fn given_up(receipt: &Receipt, attempts: u32) -> Verdict {
+    if !receipt.is_last() {
+        return Verdict::Back;
+    }
+    let times = receipt.heard.place.as_ref().map_or(1, |place| place.delivered);
+    Verdict::Refused(format!("its room took nothing, and it was given out {times} times"), attempts)
 }
 
 /// What panics here is a dead letter; the next of the lane goes on.
@@ -196,6 +206,12 @@ async fn run(parts: &Parts, errand: Errand) -> Verdict {
 
 async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
     let by = By::Source { name: receipt.heard.source().into(), author: said.author.clone() };
+    // What nothing names has a name for as long as it is asked: else a room that did not answer would have it twice, and none would
+    // know that it came from here.
+    let id: Arc<str> = match &said.id {
+        Some(id) => id.as_str().into(),
+        None => format!("{:016x}{:016x}", chance(), chance()).into(),
+    };
     let (since, mut attempts) = (Instant::now(), 0);
     loop {
         if parts.stage() != Stage::Runs {
@@ -204,7 +220,7 @@ async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
         let wish = Wish::Publish {
             kind: said.kind.clone().into(),
             payload: said.payload.clone(),
-            id: said.id.as_deref().map(Into::into),
+            id: Some(id.clone()),
         };
         let told = {
             // It is never closed.
@@ -223,14 +239,7 @@ async fn ask(parts: &Parts, receipt: &Receipt, said: &Said) -> Verdict {
                 return Verdict::Done;
             }
             Came::Refused(why) => return Verdict::Refused(why, attempts),
-            Came::NotNow(_) if since.elapsed() >= parts.hold && receipt.is_last() => {
-                let times = receipt.heard.place.as_ref().map_or(1, |place| place.delivered);
-                return Verdict::Refused(
-                    format!("its room took nothing, and it was given out {times} times"),
-                    attempts,
-                );
-            }
-            Came::NotNow(_) if since.elapsed() >= parts.hold => return Verdict::Back,
+            Came::NotNow(_) if since.elapsed() >= parts.hold => return given_up(receipt, attempts),
             Came::NotNow(wait) => {
                 add(&parts.counts.retried_total, 1);
                 parts.rest(wait.unwrap_or_else(|| pause(attempts, AGAIN_MAX)).min(AGAIN_MAX)).await;

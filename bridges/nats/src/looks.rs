@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Subscriber;
 use async_nats::header::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -152,12 +153,15 @@ impl Gaps {
     }
 }
 
-/// What was given out as often as it may be, and nobody said what became of it: the server says so once, and a letter is made of it.
-pub(crate) async fn exceeded(parts: Rc<Parts>, stream: Rc<str>, durable: String) {
+/// Where the server says of a consumer's messages that they were given out as often as they may be. It says so once, to whoever
+/// listens when somebody asks for the next.
+pub(crate) async fn advisories(parts: &Parts, stream: &str, durable: &str) -> Option<Subscriber> {
     let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.{durable}");
-    let Ok(mut advisories) = parts.js.client.queue_subscribe(subject, parts.group.clone()).await else {
-        return;
-    };
+    parts.js.client.queue_subscribe(subject, parts.group.clone()).await.ok()
+}
+
+/// What was given out as often as it may be, and nobody said what became of it: a letter is made of it.
+pub(crate) async fn exceeded(parts: Rc<Parts>, stream: Rc<str>, mut advisories: Subscriber) {
     while let Some(advisory) = advisories.next().await {
         let Ok(says) = serde_json::from_slice::<Value>(&advisory.payload) else { continue };
         let (Some(sequence), times) =

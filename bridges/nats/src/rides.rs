@@ -238,16 +238,28 @@ impl Event {
         let needed = |value: &Value, name: &str| {
             text(value.get(name)).ok_or_else(|| Poison(format!("`{name}` must be a text that is not empty")))
         };
-        let rooms = |ids: &Value, ride: Option<String>| -> Result<Vec<String>, Poison> {
-            let (driver, passenger) = (needed(ids, "driver_id")?, needed(ids, "passenger_id")?);
-            let both = [format!("driver:{driver}"), format!("passenger:{passenger}")];
-            Ok(both.into_iter().chain(ride.map(|ride| format!("ride:{ride}"))).collect())
-        };
         let ride_of = |value: &Value| {
             let written = needed(value, "ride_id")?;
             lower_uuid(&written)
                 .map_or_else(|| poison(format!("`ride_id` is {written:?}, and must be a UUID")), Ok)
         };
+        // Ids are texts, and a ride's is in lower case, as rooms and clients know them.
+        let of_two = |value: &Value| -> Result<(Vec<String>, Value), Poison> {
+            let (driver, passenger) = (needed(value, "driver_id")?, needed(value, "passenger_id")?);
+            let rooms = vec![format!("driver:{driver}"), format!("passenger:{passenger}")];
+            let mut told = value.clone();
+            (told["driver_id"], told["passenger_id"]) = (driver.into(), passenger.into());
+            Ok((rooms, told))
+        };
+        let of_ride = |value: &Value| -> Result<(Vec<String>, Value), Poison> {
+            let ride = ride_of(value)?;
+            let (mut rooms, mut told) = of_two(value)?;
+            rooms.push(format!("ride:{ride}"));
+            told["ride_id"] = ride.into();
+            Ok((rooms, told))
+        };
+        let matched = |kind| of_two(value).map(|(rooms, told)| (kind, rooms, told, false));
+        let ridden = |kind| of_ride(value).map(|(rooms, told)| (kind, rooms, told, false));
         let (kind, rooms, payload, soft) = match self {
             Event::Beacon => {
                 let payload = pick(value, &["is_active", "location"]);
@@ -257,22 +269,20 @@ impl Event {
                 let payload = pick(value, &["is_active", "location", "target_location"]);
                 ("finder_update", vec![format!("passenger:{}", needed(value, "user_id")?)], payload, false)
             }
-            Event::MatchFound => ("match_proposal", rooms(value, None)?, value.clone(), false),
-            Event::MatchAccepted => ("match_confirm", rooms(value, None)?, value.clone(), false),
-            Event::MatchRejected => ("match_rejected", rooms(value, None)?, value.clone(), false),
-            Event::RidePickup => ("ride_pickup", rooms(value, Some(ride_of(value)?))?, value.clone(), false),
-            Event::RideStarted => {
-                ("ride_started", rooms(value, Some(ride_of(value)?))?, value.clone(), false)
-            }
-            Event::RideArrived => {
-                ("ride_arrived", rooms(value, Some(ride_of(value)?))?, value.clone(), false)
-            }
+            Event::MatchFound => matched("match_proposal")?,
+            Event::MatchAccepted => matched("match_confirm")?,
+            Event::MatchRejected => matched("match_rejected")?,
+            Event::RidePickup => ridden("ride_pickup")?,
+            Event::RideStarted => ridden("ride_started")?,
+            Event::RideArrived => ridden("ride_arrived")?,
             Event::RideCompleted => {
-                let ride = &value["ride"];
-                if !ride.is_object() {
+                if !value["ride"].is_object() {
                     return poison("`ride` must be an object");
                 }
-                ("ride_completed", rooms(ride, Some(ride_of(ride)?))?, value.clone(), false)
+                let (rooms, ride) = of_ride(&value["ride"])?;
+                let mut told = value.clone();
+                told["ride"] = ride;
+                ("ride_completed", rooms, told, false)
             }
             Event::Location => (
                 "location_update",
@@ -289,7 +299,10 @@ impl Event {
                 ("driver_location", vec![format!("ride:{ride}")], moved, true)
             }
             Event::Aggregate => {
-                ("driver_location", vec![format!("ride:{}", ride_of(value)?)], value.clone(), true)
+                let ride = ride_of(value)?;
+                let mut told = value.clone();
+                told["ride_id"] = ride.as_str().into();
+                ("driver_location", vec![format!("ride:{ride}")], told, true)
             }
         };
         meant(kind, &rooms, &payload, named, soft)

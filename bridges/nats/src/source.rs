@@ -51,13 +51,18 @@ pub(crate) async fn go_on(parts: Rc<Parts>, reads: Reads) {
             Ok(Ok((stream, made))) => {
                 parts.counts.is_well(&what);
                 add(&parts.counts.sources, 1);
-                let letters = looks::exceeded(parts.clone(), stream.clone(), reads.durable.name.clone());
-                let letters = tokio::task::spawn_local(letters);
-                let looks =
-                    looks::look(parts.clone(), stream.clone(), reads.durable.name.clone(), made.whole);
+                let durable = &reads.durable.name;
+                // Before anything is asked for.
+                let advisories = looks::advisories(&parts, &stream, durable).await;
+                let letters = advisories.map(|advisories| {
+                    tokio::task::spawn_local(looks::exceeded(parts.clone(), stream.clone(), advisories))
+                });
+                let looks = looks::look(parts.clone(), stream.clone(), durable.clone(), made.whole);
                 let looks = tokio::task::spawn_local(looks);
                 pull(&parts, &reads, &stream, &made).await;
-                letters.abort();
+                if let Some(letters) = letters {
+                    letters.abort();
+                }
                 looks.abort();
                 parts.counts.sources.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
             }

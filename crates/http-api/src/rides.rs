@@ -83,6 +83,14 @@ impl Side {
         }
     }
 
+    /// What of the state of their room says whether they are in the pool, or look for a driver.
+    fn switch(self) -> &'static str {
+        match self {
+            Side::Driver => "beacon",
+            Side::Passenger => "finder",
+        }
+    }
+
     fn room(self, id: &str) -> Result<RoomId, Fault> {
         let name = format!("{}:{id}", self.name());
         match check_name(&name) {
@@ -230,13 +238,20 @@ impl Rooms {
         json!({ "ride": state, "payment": payment })
     }
 
-    /// What came of a word in a person's own room: what the room replied, or how things stand there.
-    async fn told(&self, by: &By, room: &RoomId, said: Said, match_id: Option<&str>) -> Result<Value, Fault> {
+    /// What came of switching oneself on or off: what the room replied, or, where that was said before, how it stands.
+    async fn switched(&self, by: &By, room: &RoomId, side: Side, said: Said) -> Result<Value, Fault> {
+        match &said.reply {
+            Some(reply) => read(reply),
+            None => Ok(self.state(by, room).await?[side.switch()].take()),
+        }
+    }
+
+    /// The same of a word about a match.
+    async fn told(&self, by: &By, room: &RoomId, said: Said, id: &str) -> Result<Value, Fault> {
         if let Some(reply) = &said.reply {
             return read(reply);
         }
         let state = self.state(by, room).await?;
-        let Some(id) = match_id else { return Ok(state) };
         let offers = state["offers"].as_array().into_iter().flatten();
         let found = offers.chain([&state["ride"]]).find(|known| known["match_id"] == id);
         Ok(found.cloned().unwrap_or_else(|| json!({ "match_id": id })))

@@ -169,7 +169,7 @@ impl Shard {
         }
     }
 
-    fn member(&mut self, room: &RoomId, id: ConnectionId) -> Option<&mut Member> {
+    pub(crate) fn member(&mut self, room: &RoomId, id: ConnectionId) -> Option<&mut Member> {
         let member = self.locals.get(room)?.members.get_mut(&id.slot)?;
         (member.generation == id.generation).then_some(member)
     }
@@ -197,7 +197,7 @@ impl Shard {
                 let mount = &mounts[usize::from(connection.mount)];
                 let kind = (member.audience, member.format);
                 if mount.own_room.is_some() {
-                    leads.extend(leads_of(room, records, member, (mount, connection)).map(|lead| (id, lead)));
+                    leads.lead(id, leads_of(room, records, member, (mount, connection)));
                 }
                 let row = match rows.iter().position(|(other, _)| *other == kind) {
                     Some(at) => &rows[at].1,

@@ -2,12 +2,70 @@
 //! ([`Lead`]), and the join is made when the turn's deliveries are done. Its client asked for nothing, and is told neither that it
 //! is there nor that it may not be.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
 use protocol::{Item, Lead};
-use vocabulary::{Asked, ConnectionId, Now, Payload, RoomId, Tag, Verb};
+use vocabulary::{Asked, ConnectionId, Now, Payload, RoomId, Tag, Tick, Verb};
 
 use crate::Shard;
 use crate::connection::Connection;
 use crate::speech::Mount;
+
+/// Rooms hear of things one after the other: the one that a client is led into may not know yet what led there, or be too busy just
+/// then. It is asked again so soon...
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// ...and so often: what it does not know in five seconds something else has to tell it.
+const AGAIN_MAX: u32 = 5;
+
+/// Where connections are led.
+#[derive(Default)]
+pub(crate) struct Leads {
+    /// By what this turn told them: a few of each ride.
+    told: Vec<(ConnectionId, Lead)>,
+    /// Into which room within the last seconds; one each.
+    awaited: BTreeMap<ConnectionId, Awaited>,
+    /// When it is looked whether they are there. The wait is the same for all, so that they stand in order; the newest of a connection
+    /// counts.
+    looks: VecDeque<(Tick, ConnectionId)>,
+}
+
+struct Awaited {
+    room: RoomId,
+    look: Tick,
+    tries: u32,
+}
+
+impl Leads {
+    pub(crate) fn lead(&mut self, id: ConnectionId, leads: impl IntoIterator<Item = Lead>) {
+        self.told.extend(leads.into_iter().map(|lead| (id, lead)));
+    }
+
+    /// Whether something that was told is still to be followed.
+    pub(crate) fn any(&self) -> bool {
+        !self.told.is_empty()
+    }
+
+    pub(crate) fn next_look(&self) -> Option<Tick> {
+        self.looks.front().map(|(at, _)| *at)
+    }
+
+    fn expect(&mut self, now: Now, id: ConnectionId, room: RoomId, tries: u32) {
+        let look = now.tick + AGAIN_AFTER;
+        self.looks.push_back((look, id));
+        self.awaited.insert(id, Awaited { room, look, tries });
+    }
+
+    /// The next one whose time has come.
+    fn due(&mut self, now: Now) -> Option<(ConnectionId, Awaited)> {
+        loop {
+            let (at, id) = self.looks.pop_front_if(|(at, _)| *at <= now.tick)?;
+            if self.awaited.get(&id).is_some_and(|awaited| awaited.look == at) {
+                return self.awaited.remove(&id).map(|awaited| (id, awaited));
+            }
+        }
+    }
+}
 
 impl Mount {
     /// Where this leads the client of a connection, if anywhere.
@@ -22,7 +80,7 @@ impl Shard {
     pub(crate) fn heed(&mut self, id: ConnectionId, item: &Item<'_>) {
         let Some(connection) = self.connections.get(id) else { return };
         let lead = self.mounts[usize::from(connection.mount)].leads(connection, item);
-        self.leads.extend(lead.map(|lead| (id, lead)));
+        self.leads.lead(id, lead);
     }
 
     pub(crate) fn send_and_heed(&mut self, id: ConnectionId, item: &Item<'_>) {
@@ -39,7 +97,7 @@ impl Shard {
 
     /// At the end of a turn: as many joins and leaves as deliveries of this turn have led to.
     pub(crate) fn follow_leads(&mut self, now: Now) {
-        for (id, lead) in std::mem::take(&mut self.leads) {
+        for (id, lead) in std::mem::take(&mut self.leads.told) {
             let Some(connection) = self.connections.get(id) else { continue };
             if connection.session.ended().is_some() {
                 continue;
@@ -62,10 +120,37 @@ impl Shard {
                     self.left(now, id, room, Tag::default());
                 }
             }
-            if let Some(room) = into.filter(|_| may && !stays) {
-                let verb = Verb::Join { since: None, payload: Payload::from_static(b"{}") };
-                self.allowed(now, id, Asked { tag: Tag::default(), room, verb });
+            let awaited = self.leads.awaited.get(&id).map(|awaited| &awaited.room);
+            if awaited.is_some_and(|awaited| out_of.as_ref().is_none_or(|out_of| out_of == awaited)) {
+                self.leads.awaited.remove(&id);
             }
+            if let Some(room) = into.filter(|_| may) {
+                if !stays {
+                    self.enter(now, id, room.clone());
+                }
+                self.leads.expect(now, id, room, 0);
+            }
+        }
+    }
+
+    fn enter(&mut self, now: Now, id: ConnectionId, room: RoomId) {
+        let verb = Verb::Join { since: None, payload: Payload::from_static(b"{}") };
+        self.allowed(now, id, Asked { tag: Tag::default(), room, verb });
+    }
+
+    /// Who was led into a room and is not there goes there again.
+    pub(crate) fn look_after_leads(&mut self, now: Now) {
+        while let Some((id, Awaited { room, tries, .. })) = self.leads.due(now) {
+            let is_there = self.member(&room, id).is_some();
+            let Some(connection) = self.connections.get(id) else { continue };
+            if is_there || tries == AGAIN_MAX || connection.session.ended().is_some() {
+                continue;
+            }
+            // Else the answer is on its way.
+            if connection.subscription(&room).is_none() {
+                self.enter(now, id, room.clone());
+            }
+            self.leads.expect(now, id, room, tries + 1);
         }
     }
 }

@@ -35,7 +35,6 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::{Answer, Asked};
-use protocol::Lead;
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
@@ -48,6 +47,7 @@ use announce::Announcements;
 use connection::Connections;
 pub use connection::{Own, Peer};
 pub use framing::{Framing, Greeted, Opening};
+use leads::Leads;
 pub use limits::Limits;
 use members::Locals;
 use outbox::{Frame, Gathered, Pushed};
@@ -128,6 +128,7 @@ pub enum DeadlineReason {
     Rooms,
     Drain,
     Announcements,
+    Leads,
 }
 
 /// Bytes for one socket.
@@ -203,8 +204,7 @@ pub struct Shard {
     writes: Writes,
     /// Members to ask pages for, once this turn's outputs have left.
     wants_pages: BTreeSet<(RoomId, u32)>,
-    /// Where connections are led by what this turn told them: a few of each ride.
-    leads: Vec<(ConnectionId, Lead)>,
+    leads: Leads,
     goodbyes: VecDeque<(Tick, ConnectionId)>,
     announcements: Announcements,
     /// Connections that the wheel found waiting for their peer.
@@ -233,7 +233,7 @@ impl Shard {
             wheel: Wheel::new(now.tick),
             writes: Writes::new(&limits),
             wants_pages: BTreeSet::new(),
-            leads: Vec::new(),
+            leads: Leads::default(),
             goodbyes: VecDeque::new(),
             announcements: Announcements::default(),
             overdue: BTreeSet::new(),
@@ -339,7 +339,8 @@ impl Shard {
         let rooms = self.rooms.next_deadline().map(|at| (at, DeadlineReason::Rooms));
         let drain = self.goodbyes.front().map(|(at, _)| (*at, DeadlineReason::Drain));
         let announcing = self.announcements.next_deadline().map(|at| (at, DeadlineReason::Announcements));
-        [sockets, rooms, drain, announcing].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let leads = self.leads.next_look().map(|at| (at, DeadlineReason::Leads));
+        [sockets, rooms, drain, announcing, leads].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     pub fn counts(&self) -> (Counts, RoomCounts) {
@@ -376,7 +377,7 @@ impl Shard {
     }
 
     fn asks_more(&self) -> bool {
-        !self.wants_pages.is_empty() || !self.leads.is_empty()
+        !self.wants_pages.is_empty() || self.leads.any()
     }
 
     fn has_flush(&self) -> bool {

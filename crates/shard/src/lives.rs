@@ -238,6 +238,7 @@ impl Shard {
             self.look(now, id);
         }
         self.announce(now);
+        self.look_after_leads(now);
         while self.goodbyes.front().is_some_and(|(at, _)| *at <= now.tick) {
             if let Some((_, id)) = self.goodbyes.pop_front() {
                 self.end(now, id, CloseReason::draining(id));

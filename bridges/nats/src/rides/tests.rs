@@ -33,6 +33,12 @@ fn what_happens_to_two_is_told_in_both_their_rooms_and_in_the_rides() {
     }
     for event in [Event::RidePickup, Event::RideStarted, Event::RideArrived] {
         assert_eq!(rooms(event, &of_ride), all);
+        for told in said(event, &of_ride).expect("understood") {
+            let told: Value = serde_json::from_slice(&told.payload).expect("JSON");
+            let ids = [&told["ride_id"], &told["driver_id"], &told["passenger_id"]];
+            assert_eq!(ids, [RIDE, "d1", "7"], "as rooms and clients know them");
+            assert_eq!(told["status"], "PICKUP");
+        }
         assert!(said(event, &of_two).is_err_and(|why| why.contains("`ride_id`")));
     }
     assert_eq!(rooms(Event::RideCompleted, &json!({ "ride": of_ride, "payment": {} })), all);

@@ -147,13 +147,7 @@ impl Internal {
         };
         let (by, key) = (By::Key(known.name()), once(headers, kind)?);
         let said = self.rooms.say(&by, &room, kind, payload.to_string().into(), key).await?;
-        let told = match said.reply {
-            Some(_) => self.rooms.told(&by, &room, said, None).await?,
-            None => {
-                let mut state = self.rooms.state(&by, &room).await?;
-                state[if side == Side::Driver { "beacon" } else { "finder" }].take()
-            }
-        };
+        let told = self.rooms.switched(&by, &room, side, said).await?;
         ok(if is_active { "Available" } else { "Unavailable" }, told)
     }
 
@@ -170,7 +164,7 @@ impl Internal {
             Some(ride) => self.seen_in(&by, &known, &ride, side).await?,
             None => Value::Null,
         };
-        let of = if side == Side::Driver { "beacon" } else { "finder" };
+        let of = side.switch();
         if location.is_null() {
             location = state[of]["location"].clone();
         }
@@ -234,7 +228,7 @@ async fn of_match(State(internal): Shared, of: OfWord, headers: HeaderMap, body:
         known.allows(Scope::Publish, &room)?;
         match internal.rooms.try_say(&by, &room, kind, payload.clone(), key.clone()).await {
             Ok(said) => {
-                let told = internal.rooms.told(&by, &room, said, Some(&id)).await?;
+                let told = internal.rooms.told(&by, &room, said, &id).await?;
                 return ok("Match", told);
             }
             // It is none of theirs on this side.

@@ -85,6 +85,10 @@ fn is_driver(user: &User) -> bool {
     user.role.as_deref() == Some("driver")
 }
 
+fn side(user: &User) -> Side {
+    if is_driver(user) { Side::Driver } else { Side::Passenger }
+}
+
 fn for_drivers() -> Fault {
     Fault::forbidden(
         "the token's role must be driver: your own login gives roles, or `kulkul token --user ID --role driver`",
@@ -104,8 +108,7 @@ impl Rides {
     }
 
     fn own(&self, user: &User) -> Result<RoomId, Fault> {
-        let side = if is_driver(user) { Side::Driver } else { Side::Passenger };
-        self.allowed(side.room(user.person.id.as_str())?, user)
+        self.allowed(side(user).room(user.person.id.as_str())?, user)
     }
 }
 
@@ -135,13 +138,13 @@ async fn say(State(rides): Shared, id: Id, headers: HeaderMap, body: Body) -> An
     }
     let room = rides.own(&user)?;
     let (payload, id) = (body::read(body)?.all_but(&[], &[]), once(&headers, kind)?);
-    let by = By::User(user);
+    let (side, by) = (side(&user), By::User(user));
     let said = rides.rooms.say(&by, &room, kind, payload, id).await?;
     let stored = said.stored.is_some();
     // Where somebody is, they know.
     let told = match kind {
         "location_update" => json!({}),
-        _ => rides.rooms.told(&by, &room, said, None).await?,
+        _ => rides.rooms.switched(&by, &room, side, said).await?,
     };
     rides.rooms.answer(stored, "Taken", told)
 }
@@ -161,7 +164,7 @@ async fn of_match(State(rides): Shared, of: OfWord, headers: HeaderMap, body: Bo
     let (by, key) = (By::User(user), once(&headers, kind)?);
     let said = rides.rooms.say(&by, &room, kind, payload, key).await?;
     let stored = said.stored.is_some();
-    let told = rides.rooms.told(&by, &room, said, Some(&id)).await?;
+    let told = rides.rooms.told(&by, &room, said, &id).await?;
     rides.rooms.answer(stored, "Match", told)
 }
 
@@ -191,7 +194,7 @@ async fn of_ride(State(rides): Shared, of: OfWord, headers: HeaderMap, body: Bod
                 why => unsaid(&by, why),
             };
             let said = rides.rooms.try_say(&by, &own, kind, payload, key).await.map_err(lost)?;
-            let told = rides.rooms.told(&by, &own, said, Some(&id)).await?;
+            let told = rides.rooms.told(&by, &own, said, &id).await?;
             ok("Ride", json!({ "ride": told, "payment": null }))
         }
         Err(why) => Err(unsaid(&by, why).into()),

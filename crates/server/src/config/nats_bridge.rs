@@ -93,9 +93,11 @@ fn one_reader(settings: &Settings, faults: &mut Faults) {
         else {
             continue;
         };
+        // Where one does not say which stream, it may be the other's.
         let same = |other: &&Entry| {
+            let theirs = other.section.maybe::<String>("stream");
             durable(settings, &other.section).as_ref() == Some(&ours)
-                && other.section.maybe::<String>("stream") == stream
+                && (theirs == stream || theirs.is_none() || stream.is_none())
         };
         if sources[..number].iter().any(|other| same(&other)) {
             let says = format!(

@@ -98,6 +98,8 @@ fn clients_ask_the_fleet_and_are_told_what_it_says() {
             assert_eq!(client.next(event)["payload"]["status"], status);
         }
     }
+    // Three rooms are told of it, each when it can.
+    until("the ride's has heard it, too", || figure(&node, "waiting") == 0);
     let room = format!("rides:ride:{RIDE}");
     passenger.join(&room);
     driver.join(&room);

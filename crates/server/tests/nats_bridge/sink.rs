@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::nats::{Found, Nats, broker};
 use crate::support::Client;
-use crate::{Place, bridge, contents, figure, message, numbers, until, url};
+use crate::{Place, SOURCE, bridge, contents, figure, message, numbers, until, url};
 
 fn sink(subject: &str) -> String {
     format!("[[nats_bridge.sinks]]\nrooms = \"chat:*\"\nsubject = \"{subject}\"\n")
@@ -53,6 +53,28 @@ fn what_is_said_leaves_under_its_own_id_and_does_not_come_back() {
         assert_eq!(found.header("Nats-Msg-Id"), format!("kulkul chat:a {position}"));
     }
     assert_eq!(contents(&node, "a").len(), 21);
+}
+
+/// Nothing names it, and no stream has it.
+#[test]
+fn what_was_heard_by_a_plain_subject_does_not_leave_either() {
+    let broker = broker();
+    let nats = Nats::at(&broker);
+    nats.stream("OUT", &["out.*"], &json!({}));
+    let plain = SOURCE.replace("durable = \"chat\"\nfrom = \"all\"", "plain = true");
+    let place =
+        Place::new(&format!("[nats_bridge]\nurl = \"{}\"\n{plain}{}", url(&broker), sink("out.{name}")));
+    let node = place.reading(1);
+    until("it is heard", || {
+        nats.say("said.a", &message("theirs"));
+        figure(&node, "taken_in_total") > 0
+    });
+    let mut ana = place.client(&node, &["ana"]);
+    ana.join("a");
+    say(&mut ana, "ours");
+    // Behind theirs in the room, and so behind it here.
+    until("ours has left", || !nats.all("OUT").is_empty());
+    assert_eq!(each_once(&nats.all("OUT")), ["ours"]);
 }
 
 #[test]

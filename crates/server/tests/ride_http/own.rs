@@ -276,6 +276,23 @@ fn what_is_repeated_with_its_key_is_said_once() {
 }
 
 #[test]
+fn a_switch_that_is_repeated_with_its_key_is_answered_with_the_switch() {
+    let server = server();
+    for (role, word, body) in [
+        (Some("driver"), "beacon", json!({"is_active": true})),
+        (None, "finder", json!({"is_active": true, "location": at(0.0)})),
+    ] {
+        let bearer = format!("Bearer {}", token(&server, word, role));
+        let fields = [("Authorization", &*bearer), ("Idempotency-Key", "once")];
+        for _ in 0..2 {
+            let line = format!("POST /api/rides/{word}");
+            let told = call(&server, &server.address, &line, &fields, &body.to_string()).ok();
+            assert_eq!(told["is_active"], true, "{word}: {told}");
+        }
+    }
+}
+
+#[test]
 fn a_vehicle_stands_beside_its_driver_in_what_the_passenger_is_told() {
     let server = server();
     let dewi = token(&server, "dewi", Some("driver"));

@@ -240,7 +240,7 @@ impl Shard {
                 return false;
             }
         }
-        self.leads.extend(lead.map(|lead| (id, lead)));
+        self.leads.lead(id, lead);
         true
     }
 

@@ -48,6 +48,7 @@ fn what_does_not_fit_together_is_refused_with_its_line() {
         (source("users = \"to\""), 3, "`room` or by `users`"),
         (source("plain = true\ndurable = \"d\""), 8, "plain = true"),
         (format!("{}{SOURCE}", source("")), 8, "read in two ways"),
+        (format!("{}{SOURCE}stream = \"S\"\n", source("")), 8, "read in two ways"),
         (source("").replace("orders.*.>", "orders.>.x"), 4, "a subject such as"),
         (source("").replace("chat:{2}", "scores:{2}"), 5, "an app (chat"),
         (source("").replace("{2}", "{2"), 5, "fields of the message"),
