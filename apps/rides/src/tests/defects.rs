@@ -146,6 +146,29 @@ fn a_phone_whose_clock_was_wrong_where_the_ride_began_makes_no_jump_true() {
 }
 
 #[test]
+fn a_driver_whose_phone_lives_in_another_year_is_paid_for_no_more_than_the_way() {
+    let mut world = World::new();
+    let ride = world.riding();
+    let then = |minute: u32, metres: f64| {
+        format!(
+            r#"{{{},"timestamp":"1970-01-01T{:02}:{:02}:00.000Z"}}"#,
+            at(metres),
+            minute / 60,
+            minute % 60
+        )
+    };
+    world.does(&ride, &user("d1"), "location_update", &then(0, 0.0));
+    world.does(&ride, &user("d1"), "ride_start", "{}");
+    for step in 1..=40 {
+        world.wait(1_000);
+        world.does(&ride, &user("d1"), "location_update", &then(step * 10, 4_000.0 * f64::from(step)));
+    }
+    let state = world.state(&ride);
+    let metres = state["distance_m"].as_f64().expect("metres");
+    assert!(metres <= 150_000.0 / 3_600.0 * 160.0, "{metres} m in 40 seconds, 2 minutes at most before them");
+}
+
+#[test]
 fn a_step_that_comes_twice_is_billed_once() {
     let mut world = World::new();
     let ride = world.riding();
