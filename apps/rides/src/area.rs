@@ -220,7 +220,8 @@ fn heard<S>(room: &Room<'_, S>, step: &StepId, action: Action<'_>) -> Result<Dec
 }
 
 fn near<S>(room: &Room<'_, S>, asked: &Payload) -> Result<Decision, Refusal> {
-    let asked: WhoIsNear = read(asked).ok_or_else(unread)?;
+    let asked: WhoIsNear =
+        read(asked).filter(|asked: &WhoIsNear| asked.point.is_on_earth()).ok_or_else(unread)?;
     let near = room.soft.iter().filter_map(|(key, value)| {
         let (id, here) = (key.strip_prefix("driver:")?, read::<IsHere>(value)?);
         let distance_mm = asked.point.millimetres_to(here.point);

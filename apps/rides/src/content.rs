@@ -50,11 +50,15 @@ fn maybe_point(fields: &Fields<'_>) -> Result<Option<Point>, Refusal> {
     Ok(Point::of_degrees(latitude, longitude))
 }
 
-/// Beside the other fields, or in one called `location`.
+/// Beside the other fields, or in one called `location`; in both only if it is the same.
 pub(crate) fn point(fields: &Fields<'_>) -> Result<Option<Point>, Refusal> {
-    match within(fields, "location")? {
-        Some(inner) => maybe_point(&inner),
-        None => maybe_point(fields),
+    let Some(inner) = within(fields, "location")? else { return maybe_point(fields) };
+    match (maybe_point(&inner)?, maybe_point(fields)?) {
+        (Some(inner), Some(beside)) if inner != beside => {
+            let given = fields.raw("location").map_or("", |raw| raw.get());
+            Err(wrong("location", "where latitude and longitude beside it are, or stand there alone", given))
+        }
+        (inner, beside) => Ok(inner.or(beside)),
     }
 }
 
@@ -128,18 +132,24 @@ fn millis(text: &str) -> Option<i64> {
 
 /// `accepted`, or `status` as older clients say it.
 pub(crate) fn accepted(fields: &Fields<'_>) -> Result<bool, Refusal> {
-    if let Some(accepted) = fields.truth("accepted")? {
-        return Ok(accepted);
-    }
-    said_accepted(fields)?.ok_or_else(|| invalid("accepted is required: true or false"))
+    let said = [fields.truth("accepted")?, said_accepted(fields)?];
+    said.into_iter().flatten().next().ok_or_else(|| invalid("accepted is required: true or false"))
 }
 
+/// `status`. Of two words that differ nobody knows which was meant, and the one is a ride or money.
 pub(crate) fn said_accepted(fields: &Fields<'_>) -> Result<Option<bool>, Refusal> {
-    match fields.text("status")?.as_deref() {
-        None => Ok(None),
-        Some("ACCEPTED") => Ok(Some(true)),
-        Some("REJECTED") => Ok(Some(false)),
-        Some(other) => Err(wrong("status", "ACCEPTED or REJECTED", other)),
+    let status = match fields.text("status")?.as_deref() {
+        None => return Ok(None),
+        Some("ACCEPTED") => true,
+        Some("REJECTED") => false,
+        Some(other) => return Err(wrong("status", "ACCEPTED or REJECTED", other)),
+    };
+    match fields.truth("accepted")? {
+        Some(other) if other != status => {
+            let given = if status { "ACCEPTED" } else { "REJECTED" };
+            Err(wrong("status", &format!("left out, or what accepted says, {other}"), given))
+        }
+        _ => Ok(Some(status)),
     }
 }
 

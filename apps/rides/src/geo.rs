@@ -39,6 +39,12 @@ impl Point {
         known.then(|| Point { latitude: scaled(latitude), longitude: scaled(longitude) })
     }
 
+    /// What was written here is; what a back end asks with may be anything.
+    pub(crate) fn is_on_earth(self) -> bool {
+        let within = |of: i64, degrees: i64| (-degrees * DEGREE..=degrees * DEGREE).contains(&of);
+        within(self.latitude, 90) && within(self.longitude, 180)
+    }
+
     pub(crate) fn latitude(self) -> f64 {
         self.latitude as f64 / DEGREE as f64
     }

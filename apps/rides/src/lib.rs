@@ -168,9 +168,11 @@ impl App for Rides {
     }
 
     fn start(&self, room: &RoomId) -> State {
+        // One's own room comes of a token's user id, which may be longer than a room's name, and anything.
+        let is_name = |id: &str| check_name(id).is_ok() && check_name(room.name()).is_ok();
         let kind = match room.name().split_once(':') {
-            Some(("driver", id)) if check_name(id).is_ok() => Kind::Driver(Driver::new(room).into()),
-            Some(("passenger", id)) if check_name(id).is_ok() => Kind::Passenger(Passenger::new(room).into()),
+            Some(("driver", id)) if is_name(id) => Kind::Driver(Driver::new(room).into()),
+            Some(("passenger", id)) if is_name(id) => Kind::Passenger(Passenger::new(room).into()),
             Some(("ride", id)) if wire::is_uuid(id) => Kind::Ride(Ride::new(room).into()),
             Some(("area", cell)) if area::is_area(cell) => Kind::Area,
             _ => Kind::Nowhere,

@@ -62,7 +62,8 @@ impl Meter {
     }
 
     /// `most_ms`: more cannot have passed since the ride began, whatever a phone says: by one that was set right on the way anybody
-    /// would have had the time to be anywhere.
+    /// would have had the time to be anywhere. That holds for one step and for all of them together: else a phone that lives in another
+    /// year would pay its driver for so much with each point.
     pub(crate) fn judge(&self, scale: Scale, spot: Spot, most_ms: i64) -> Verdict {
         let (Some(counted), Some(seen)) = (self.counted, self.seen) else { return Verdict::Counted(0) };
         let passed = spot.at - seen.at;
@@ -70,11 +71,16 @@ impl Meter {
             return if passed == 0 { Verdict::Duplicate } else { Verdict::OutOfOrder };
         }
         // In millimetres and milliseconds: a kilometre per hour is 10/36 of the one per the other.
+        let is_too_fast = |millimetres: i128, millis: i64| {
+            millimetres * 36 > i128::from(scale.speed_kmh_max) * 10 * i128::from(millis)
+        };
         let run = i128::from(seen.point.millimetres_to(spot.point));
-        if run * 36 > i128::from(scale.speed_kmh_max) * 10 * i128::from(passed.min(most_ms)) {
+        let further = counted.point.millimetres_to(spot.point);
+        let all = i128::from(self.millimetres) + i128::from(further);
+        if is_too_fast(run, passed.min(most_ms)) || is_too_fast(all, most_ms) {
             return Verdict::Jump;
         }
-        match counted.point.millimetres_to(spot.point) {
+        match further {
             millimetres if millimetres < scale.jitter_mm => Verdict::Jitter,
             millimetres => Verdict::Counted(millimetres),
         }
@@ -179,6 +185,17 @@ mod tests {
             };
             assert_eq!(rounded, verdict, "{metres} m");
         }
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_takes_nobody_further_than_they_can_have_come() {
+        let mut meter = Meter::from(spot(0.0, 0));
+        // Ten minutes with each point, by the phone; ten seconds and two minutes in all, by our clock.
+        for step in 1..=50 {
+            let given = spot(4_000.0 * f64::from(step), i64::from(step) * 600);
+            meter.take(given, meter.judge(SCALE, given, 130_000));
+        }
+        assert_eq!(((meter.millimetres + 500) / 1_000, meter.jumps), (4_000, 49));
     }
 
     #[test]

@@ -28,11 +28,17 @@ impl Vehicle {
             return Err(wrong("vehicle_type", "motorcycle, car or van", &kind));
         }
         inner.short_text("vehicle_plate", PLATE_CHARS_MAX)?;
-        let plate = required(&inner, "vehicle_plate")?.split_whitespace().collect::<Vec<_>>().join(" ");
-        if plate.is_empty() {
-            return Err(invalid("vehicle_plate is required"));
+        let written = required(&inner, "vehicle_plate")?;
+        let plate = written.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
+        match plate.chars().count() {
+            0 => Err(invalid("vehicle_plate is required")),
+            // Some letters are two in capitals.
+            chars if chars > PLATE_CHARS_MAX => {
+                let must = format!("at most {PLATE_CHARS_MAX} characters in capitals");
+                Err(wrong("vehicle_plate", &must, &chars.to_string()))
+            }
+            _ => Ok(Vehicle { kind, plate }),
         }
-        Ok(Vehicle { kind, plate: plate.to_uppercase() })
     }
 
     pub(crate) fn told(&self) -> Value {

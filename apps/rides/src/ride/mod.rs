@@ -270,10 +270,9 @@ impl Asking<'_> {
             return Ok(self.as_it_stands());
         }
         let must = payment.bill.adjusted;
-        let total = fields.number("total_cost", 0..=u64::MAX >> 1)?;
-        let total = total.ok_or_else(|| invalid("total_cost is required"))?;
-        if i64::try_from(total) != Ok(must) {
-            return Err(wrong("total_cost", &must.to_string(), &total.to_string()));
+        let total = fields.raw("total_cost").ok_or_else(|| invalid("total_cost is required"))?.get();
+        if total.parse() != Ok(must) {
+            return Err(wrong("total_cost", &must.to_string(), total));
         }
         self.recorded(kinds::PAYMENT, &kinds::Paid { accepted })
     }

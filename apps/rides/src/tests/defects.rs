@@ -146,6 +146,29 @@ fn a_phone_whose_clock_was_wrong_where_the_ride_began_makes_no_jump_true() {
 }
 
 #[test]
+fn a_driver_whose_phone_lives_in_another_year_is_paid_for_no_more_than_the_way() {
+    let mut world = World::new();
+    let ride = world.riding();
+    let then = |minute: u32, metres: f64| {
+        format!(
+            r#"{{{},"timestamp":"1970-01-01T{:02}:{:02}:00.000Z"}}"#,
+            at(metres),
+            minute / 60,
+            minute % 60
+        )
+    };
+    world.does(&ride, &user("d1"), "location_update", &then(0, 0.0));
+    world.does(&ride, &user("d1"), "ride_start", "{}");
+    for step in 1..=40 {
+        world.wait(1_000);
+        world.does(&ride, &user("d1"), "location_update", &then(step * 10, 4_000.0 * f64::from(step)));
+    }
+    let state = world.state(&ride);
+    let metres = state["distance_m"].as_f64().expect("metres");
+    assert!(metres <= 150_000.0 / 3_600.0 * 160.0, "{metres} m in 40 seconds, 2 minutes at most before them");
+}
+
+#[test]
 fn a_step_that_comes_twice_is_billed_once() {
     let mut world = World::new();
     let ride = world.riding();
@@ -308,4 +331,51 @@ fn a_match_needs_its_name() {
     }
     let told = world.told("driver:d1", &user("d1"), "match_confirm", r#"{"match_id":7}"#);
     assert_eq!(told, "! VALIDATION_FAILED match_id must be a text, got 7");
+}
+
+#[test]
+fn of_two_words_that_differ_neither_counts() {
+    let mut world = World::new();
+    world.beacon("d1", 100.0);
+    world.find("p1");
+    let id = world.offers("driver:d1")["p1"].clone();
+    for (accepted, status) in [(true, "REJECTED"), (false, "ACCEPTED")] {
+        let both = format!(r#"{{"match_id":"{id}","accepted":{accepted},"status":"{status}"}}"#);
+        for (room, who) in [("driver:d1", "d1"), ("passenger:p1", "p1")] {
+            let told = world.told(room, &user(who), "match_confirm", &both);
+            let says = format!("status must be left out, or what accepted says, {accepted}, got {status}");
+            assert_eq!(told, format!("! VALIDATION_FAILED {says}"));
+        }
+    }
+    assert_eq!(world.offers("driver:d1").len(), 1, "neither a yes nor a no");
+    let two = format!(r#"{{"is_active":true,{},"location":{{{}}}}}"#, at(0.0), at(500.0));
+    for (room, who, word) in [
+        ("driver:d1", "d1", "beacon_update"),
+        ("driver:d1", "d1", "location_update"),
+        ("passenger:p2", "p2", "finder_update"),
+    ] {
+        let told = world.told(room, &user(who), word, &two);
+        assert!(
+            told.starts_with("! VALIDATION_FAILED location must be where latitude and longitude"),
+            "{told}"
+        );
+    }
+    // The same twice is one.
+    let both = format!(r#"{{"match_id":"{id}","accepted":true,"status":"ACCEPTED"}}"#);
+    world.says("driver:d1", "match_confirm", &both);
+    let place = format!(r#"{{{},"location":{{{}}}}}"#, at(400.0), at(400.0));
+    world.says("driver:d1", "location_update", &place);
+}
+
+#[test]
+fn who_has_too_long_an_id_for_a_room_has_none() {
+    let mut world = World::new();
+    for (side, longest) in [("driver", 121), ("passenger", 118)] {
+        for (bytes, is_room) in [(longest, true), (longest + 1, false), (128, false)] {
+            let id = "x".repeat(bytes);
+            let who = as_role(&id, (side == "driver").then_some("driver"));
+            let entered = world.enters(&format!("{side}:{id}"), &who);
+            assert_eq!(entered.is_ok(), is_room, "{side} {bytes}: {entered:?}");
+        }
+    }
 }

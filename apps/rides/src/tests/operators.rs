@@ -274,6 +274,16 @@ fn a_circle_is_asked_for_in_all_the_squares_that_it_touches_and_the_nearest_come
 }
 
 #[test]
+fn a_question_of_a_place_that_is_none_is_no_question() {
+    let mut world = World::new();
+    world.beacon("d1", 0.0);
+    for (lat, lon) in [(i64::MAX, 0), (0, i64::MIN), (900_000_001, 0), (0, -1_800_000_001)] {
+        let asks = format!(r#"{{"lat":{lat},"lon":{lon},"radius_mm":1000000}}"#);
+        assert!(world.told(HERE, &key(), "nearby", &asks).starts_with("! VALIDATION_FAILED"), "{asks}");
+    }
+}
+
+#[test]
 fn a_vehicle_is_registered_once_and_told_to_whom_it_comes_for() {
     let mut world = World::new();
     for (payload, says) in [
@@ -288,6 +298,10 @@ fn a_vehicle_is_registered_once_and_told_to_whom_it_comes_for() {
         (
             r#"{"driver_info":{"vehicle_type":"car","vehicle_plate":"123456789012345678901"}}"#,
             "vehicle_plate must be at most 20 characters, got 21",
+        ),
+        (
+            r#"{"driver_info":{"vehicle_type":"car","vehicle_plate":"ßßßßßßßßßßß"}}"#,
+            "vehicle_plate must be at most 20 characters in capitals, got 22",
         ),
     ] {
         let told = world.told("driver:d1", &user("d1"), "driver_register", payload);

@@ -12,8 +12,19 @@ fn the_amount_must_be_the_one_that_is_due() {
             r#"{"total_cost":2999,"status":"ACCEPTED"}"#,
             "! VALIDATION_FAILED total_cost must be 3000, got 2999",
         ),
-        (r#"{"total_cost":3000.5,"status":"ACCEPTED"}"#, "! VALIDATION_FAILED total_cost must be 0 to"),
-        (r#"{"total_cost":-1,"status":"ACCEPTED"}"#, "! VALIDATION_FAILED total_cost must be 0 to"),
+        (
+            r#"{"total_cost":3000.0,"status":"ACCEPTED"}"#,
+            "! VALIDATION_FAILED total_cost must be 3000, got 3000.0",
+        ),
+        (
+            r#"{"total_cost":"3000","status":"ACCEPTED"}"#,
+            "! VALIDATION_FAILED total_cost must be 3000, got \"3000\"",
+        ),
+        (r#"{"total_cost":-1,"status":"ACCEPTED"}"#, "! VALIDATION_FAILED total_cost must be 3000, got -1"),
+        (
+            r#"{"total_cost":3000,"status":"ACCEPTED","accepted":false}"#,
+            "! VALIDATION_FAILED status must be left out, or what accepted says, false, got ACCEPTED",
+        ),
         (r#"{"status":"ACCEPTED"}"#, "! VALIDATION_FAILED total_cost is required"),
         (r#"{"total_cost":3000}"#, "! VALIDATION_FAILED status is required: ACCEPTED or REJECTED"),
         (
