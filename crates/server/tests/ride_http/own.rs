@@ -15,9 +15,11 @@ fn a_ride_from_the_match_to_its_receipt_by_calls_alone() {
     assert_eq!((&mine["role"], &mine["ride"]["ride_id"]), (&json!("driver"), &json!(pair.id)));
 
     assert_eq!(says(&server, &pair.putu, &pair.path("location"), &at(0.0)).ok(), json!({}));
-    says(&server, &pair.dewi, &pair.path("location"), &ago(250.0, 160)).ok();
     let far = says(&server, &pair.dewi, &pair.path("start"), &json!({}));
     far.refused(409, "CONFLICT", None, "the driver is 250 m from the passenger, and must be within 100 m");
+    says(&server, &pair.dewi, &pair.path("location"), &ago(300.0, 160)).ok();
+    let far = says(&server, &pair.dewi, &pair.path("start"), &json!({}));
+    far.refused(409, "CONFLICT", None, "the driver is 300 m from the passenger");
     let early = says(&server, &pair.dewi, &pair.path("arrive"), &json!({}));
     early.refused(409, "CONFLICT", Some("ride_id"), "ride_start comes first");
     says(&server, &pair.dewi, &pair.path("location"), &ago(0.0, 150)).ok();
