@@ -35,6 +35,8 @@ const LATER: Duration = Duration::from_millis(300);
 pub(crate) struct Errand {
     pub(crate) receipt: Rc<Receipt>,
     pub(crate) task: Task,
+    /// What other rooms hear of it once this one has.
+    pub(crate) then: Vec<Said>,
 }
 
 pub(crate) enum Task {
@@ -164,17 +166,21 @@ pub(crate) async fn go_on(parts: Rc<Parts>) {
 }
 
 async fn go(parts: &Parts, lane: &Lane, errand: Errand) {
-    let (bytes, receipt) = (errand.bytes(), errand.receipt.clone());
-    let verdict = run(parts, errand).await;
+    let bytes = errand.bytes();
+    let Errand { receipt, task, then } = errand;
+    let verdict = run(parts, &receipt, task).await;
     let goes_back = verdict == Verdict::Back;
     // Decided before anything is waited for: what stands behind it must not overtake it.
     let behind = if goes_back { parts.lanes.drain(lane) } else { VecDeque::new() };
+    go_to_others(parts, &receipt, &verdict, then).await;
     settle(parts, &receipt, verdict).await;
     parts.lanes.ended(bytes);
     let wait = receipt.comes_again_in();
     for errand in behind {
         let bytes = errand.bytes();
-        settle(parts, &errand.receipt, given_up(&errand.receipt, 0)).await;
+        let verdict = given_up(&errand.receipt, 0);
+        go_to_others(parts, &errand.receipt, &verdict, errand.then).await;
+        settle(parts, &errand.receipt, verdict).await;
         parts.lanes.ended(bytes);
     }
     if goes_back {
@@ -191,13 +197,26 @@ fn given_up(receipt: &Receipt, attempts: u32) -> Verdict {
     Verdict::Refused(format!("its room took nothing, and it was given out {times} times"), attempts)
 }
 
+/// Before the next of the lane begins, so that they hear of both in this order. What comes again, they hear of then.
+async fn go_to_others(parts: &Parts, receipt: &Rc<Receipt>, verdict: &Verdict, then: Vec<Said>) {
+    for said in then {
+        match verdict {
+            Verdict::Done | Verdict::Refused(..) => {
+                let (receipt, task, then) = (receipt.clone(), Task::Ask(said), Vec::new());
+                parts.lanes.put(Errand { receipt, task, then });
+            }
+            Verdict::Left | Verdict::Back => settle(parts, receipt, verdict.clone()).await,
+        }
+    }
+}
+
 /// What panics here is a dead letter; the next of the lane goes on.
-async fn run(parts: &Parts, errand: Errand) -> Verdict {
-    let said = match errand.task {
+async fn run(parts: &Parts, receipt: &Receipt, task: Task) -> Verdict {
+    let said = match task {
         Task::Bury(why) => return Verdict::Refused(why, 0),
         Task::Ask(said) => said,
     };
-    let work = AssertUnwindSafe(ask(parts, &errand.receipt, &said));
+    let work = AssertUnwindSafe(ask(parts, receipt, &said));
     futures_util::FutureExt::catch_unwind(work).await.unwrap_or_else(|panic| {
         add(&parts.counts.panics_total, 1);
         Verdict::Refused(format!("the bridge panicked on it: {}", words_of(&*panic)), 1)
@@ -259,7 +278,7 @@ mod tests {
         let receipt = receipts.take(heard(sequence, payload), 1, Duration::from_secs(30), None);
         let (room, payload) = (RoomId::new("chat", "a"), vocabulary::Payload::new());
         let said = Said { room, author: None, kind: "say".to_owned(), payload, id: None, soft: false };
-        Errand { receipt, task: Task::Ask(said) }
+        Errand { receipt, task: Task::Ask(said), then: Vec::new() }
     }
 
     proptest! {

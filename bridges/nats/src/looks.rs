@@ -86,6 +86,7 @@ pub(crate) async fn look(parts: Rc<Parts>, stream: Rc<str>, durable: String, who
                 givings: of(&delivered["consumer_seq"]),
                 pending: lag.pending,
                 whole,
+                is_kept: of_stream["config"]["retention"] == "limits",
             };
             if let Some(gone) = gaps.look(seen) {
                 add(&parts.counts.gaps_total, 1);
@@ -115,6 +116,8 @@ struct Seen {
     pending: u64,
     /// All of the stream is for the consumer.
     whole: bool,
+    /// What was done stays: else the stream begins where others' was not done yet.
+    is_kept: bool,
 }
 
 /// Notices what is gone before it was given out.
@@ -133,8 +136,14 @@ impl Gaps {
                 // What was given out since was in the stream when it was.
                 let clear = clear.max(seen.given);
                 let gone = seen.first.saturating_sub(clear + 1);
-                let pending = self.before.filter(|_| !seen.whole).map(|before| before.pending);
-                pending.map_or(gone, |pending| gone.min(pending.max(1)))
+                match self.before.filter(|_| !seen.whole) {
+                    Some(before) => {
+                        let given = seen.givings.saturating_sub(before.givings);
+                        let waited = before.pending.saturating_sub(given);
+                        gone.min(waited.max(u64::from(seen.is_kept)))
+                    }
+                    None => gone,
+                }
             }
             // Of what is for others too nobody knows who was first.
             None if !seen.whole => 0,
@@ -214,7 +223,7 @@ mod tests {
     use super::*;
 
     fn seen(first: u64, last: u64, given: u64, pending: u64) -> Seen {
-        Seen { first, last, given, givings: given, pending, whole: true }
+        Seen { first, last, given, givings: given, pending, whole: true, is_kept: true }
     }
 
     #[test]
@@ -247,6 +256,22 @@ mod tests {
         assert_eq!(gaps.look(others(90, 100, 4, 0)), None, "all of it was given out, or was for others");
         assert_eq!(gaps.look(others(90, 120, 4, 3)), None);
         assert_eq!(gaps.look(others(115, 120, 4, 1)), Some(3), "no more than had been waiting");
+    }
+
+    #[test]
+    fn where_what_is_done_leaves_the_stream_others_are_no_gap() {
+        let others = |first, last, given, pending| Seen {
+            whole: false,
+            is_kept: false,
+            ..seen(first, last, given, pending)
+        };
+        let mut gaps = Gaps::default();
+        assert_eq!(gaps.look(others(1, 100, 4, 0)), None);
+        assert_eq!(gaps.look(others(120, 120, 4, 0)), None, "twenty of others, which these have done");
+        assert_eq!(gaps.look(others(120, 130, 4, 3)), None);
+        let given = Seen { givings: 4 + 3, ..others(140, 150, 125, 2) };
+        assert_eq!(gaps.look(given), None, "three waited, and were given out");
+        assert_eq!(gaps.look(Seen { givings: 4 + 3, ..others(151, 160, 125, 1) }), Some(2), "two waited");
     }
 
     #[test]

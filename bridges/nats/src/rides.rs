@@ -336,7 +336,13 @@ fn meant(
             (room(&format!("{APP}:{name}"))?, payload.clone(), kind.to_owned(), named.clone());
         Ok(Said { room, author: None, kind, payload, id, soft })
     };
-    rooms.iter().map(said).collect::<Result<Vec<_>, _>>().map(Meant::Said)
+    let mut all = rooms.iter().map(said).collect::<Result<Vec<_>, _>>()?;
+    // Whoever is told of a ride goes there to hear more, and is let in by what it has been told itself.
+    let ride = all.pop_if(|last| last.room.name().starts_with("ride:"));
+    Ok(match ride {
+        Some(ride) => Meant::After(ride, all),
+        None => Meant::Said(all),
+    })
 }
 
 /// Those that are there and not null.

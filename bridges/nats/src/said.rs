@@ -68,8 +68,21 @@ pub(crate) enum Way {
 pub(crate) enum Meant {
     /// One room each.
     Said(Vec<Said>),
+    /// The same, where who hears of it goes to the first, which has to know them by then.
+    After(Said, Vec<Said>),
     /// Well formed, and nothing that a room keeps.
     NotForUs,
+}
+
+impl Meant {
+    /// Worth saying now or never.
+    pub(crate) fn is_soft(&self) -> bool {
+        match self {
+            Meant::Said(said) => said.iter().all(|said| said.soft),
+            Meant::After(first, then) => first.soft && then.iter().all(|said| said.soft),
+            Meant::NotForUs => false,
+        }
+    }
 }
 
 /// A command for a room.
@@ -195,7 +208,7 @@ mod tests {
     fn meant(source: &Source, heard: &Heard) -> Result<Vec<Said>, String> {
         match Way::Mapped(source.clone().into()).meant(heard) {
             Ok(Meant::Said(said)) => Ok(said),
-            Ok(Meant::NotForUs) => panic!("a row is for somebody"),
+            Ok(Meant::After(..) | Meant::NotForUs) => panic!("a row is for somebody"),
             Err(Poison(why)) => Err(why),
         }
     }

@@ -17,7 +17,7 @@ use crate::jetstream::Fault;
 use crate::lanes::{Errand, Task};
 use crate::looks;
 use crate::parts::Parts;
-use crate::said::{Meant, Way};
+use crate::said::{Meant, Said, Way};
 use crate::tables::{Durable, Made};
 
 /// Messages that are asked for at a time.
@@ -180,10 +180,11 @@ pub(crate) fn put(parts: &Rc<Parts>, way: &Way, heard: Heard, made: &Made) {
     add(&parts.counts.read_total, 1);
     let tasks = tasks(parts, way, &heard);
     let is_done = tasks.is_empty();
-    let receipt = parts.receipts.take(heard, tasks.len().max(1), made.ack_wait, made.deliver_max);
+    let rooms: usize = tasks.iter().map(|(_, then)| 1 + then.len()).sum();
+    let receipt = parts.receipts.take(heard, rooms.max(1), made.ack_wait, made.deliver_max);
     set(&parts.counts.waiting, parts.receipts.count());
-    for task in tasks {
-        parts.lanes.put(Errand { receipt: receipt.clone(), task });
+    for (task, then) in tasks {
+        parts.lanes.put(Errand { receipt: receipt.clone(), task, then });
     }
     if is_done {
         let parts = parts.clone();
@@ -193,25 +194,28 @@ pub(crate) fn put(parts: &Rc<Parts>, way: &Way, heard: Heard, made: &Made) {
     }
 }
 
-fn tasks(parts: &Parts, way: &Way, heard: &Heard) -> Vec<Task> {
+/// What is asked, and which rooms then.
+fn tasks(parts: &Parts, way: &Way, heard: &Heard) -> Vec<(Task, Vec<Said>)> {
+    let alone = |task| (task, Vec::new());
     if heard.is_of(&parts.origin) {
         add(&parts.counts.own_skipped_total, 1);
         return Vec::new();
     }
     match catch_unwind(AssertUnwindSafe(|| way.meant(heard))) {
-        Ok(Ok(Meant::Said(said))) if said.iter().all(|said| said.soft) && is_stale(heard.at_millis()) => {
+        Ok(Ok(meant)) if meant.is_soft() && is_stale(heard.at_millis()) => {
             add(&parts.counts.stale_total, 1);
             Vec::new()
         }
-        Ok(Ok(Meant::Said(said))) => said.into_iter().map(Task::Ask).collect(),
+        Ok(Ok(Meant::Said(said))) => said.into_iter().map(Task::Ask).map(alone).collect(),
+        Ok(Ok(Meant::After(first, then))) => vec![(Task::Ask(first), then)],
         Ok(Ok(Meant::NotForUs)) => {
             add(&parts.counts.ignored_total, 1);
             Vec::new()
         }
-        Ok(Err(Poison(why))) => vec![Task::Bury(why)],
+        Ok(Err(Poison(why))) => vec![alone(Task::Bury(why))],
         Err(panic) => {
             add(&parts.counts.panics_total, 1);
-            vec![Task::Bury(format!("the bridge panicked on it: {}", words_of(&*panic)))]
+            vec![alone(Task::Bury(format!("the bridge panicked on it: {}", words_of(&*panic))))]
         }
     }
 }

@@ -49,6 +49,14 @@ impl<'de> Deserialize<'de> for Fields {
 enum Written<'a> {
     Json(&'a RawValue),
     Text(&'a str),
+    Truth(bool),
+}
+
+/// These fields, as far as they were said and as they were written, and that something is on or off, which the call says.
+pub(crate) fn switched(said: Option<&Fields>, names: &[&str], is_active: bool) -> Payload {
+    let said = names.iter().filter_map(|name| Some((*name, Written::Json(said?.raw(name)?))));
+    let all: BTreeMap<&str, Written<'_>> = said.chain([("is_active", Written::Truth(is_active))]).collect();
+    serde_json::to_string(&all).unwrap_or_default().into()
 }
 
 pub(crate) fn read(body: Body) -> Result<Fields, Fault> {
@@ -108,5 +116,26 @@ impl Fields {
         let said: BTreeMap<&str, &RawValue> = said.collect();
         // Texts and JSON that was read: nothing that could not be written.
         serde_json::to_string(&said).unwrap_or_default().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_switch_is_said_with_is_passed_on_as_it_was_written() {
+        let deep = format!(r#"{{"location":{}{},"other":1}}"#, "[".repeat(1000), "]".repeat(1000));
+        let passed = |body: &str| {
+            let fields = read(Ok(Bytes::copy_from_slice(body.as_bytes()))).ok();
+            let names = ["latitude", "location"];
+            String::from_utf8_lossy(&switched(fields.as_ref(), &names, true)).into_owned()
+        };
+        assert_eq!(
+            passed(r#"{"latitude":1e999,"is_active":false}"#),
+            r#"{"is_active":true,"latitude":1e999}"#
+        );
+        assert_eq!(passed(&deep), format!(r#"{{"is_active":true,{}}}"#, &deep[1..deep.len() - 11]));
+        assert_eq!(passed("nothing"), r#"{"is_active":true}"#);
     }
 }

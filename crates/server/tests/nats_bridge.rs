@@ -95,9 +95,13 @@ impl Place {
     }
 
     fn client(&self, node: &Server, says: &[&str]) -> Client {
+        self.client_at(node, "/ws", says)
+    }
+
+    fn client_at(&self, node: &Server, path: &str, says: &[&str]) -> Client {
         let told = kulkul(&[&["token", "--config", &self.config(), "--user"], says].concat());
         let token = String::from_utf8(told.stdout).expect("UTF-8");
-        Client::open(node, &format!("/ws?token={}", token.trim())).expect("let in")
+        Client::open(node, &format!("{path}?token={}", token.trim())).expect("let in")
     }
 
     /// One that has found what it reads.

@@ -9,7 +9,15 @@ const RIDE: &str = "00000000-0000-4000-8000-000000000001";
 
 fn said(event: Event, value: &Value) -> Result<Vec<Said>, String> {
     match event.meant(Some("e-1".to_owned()), value) {
-        Ok(Meant::Said(said)) => Ok(said),
+        Ok(Meant::Said(said)) => {
+            assert!(said.iter().all(|said| !said.room.name().starts_with("ride:")), "a ride is told first");
+            Ok(said)
+        }
+        Ok(Meant::After(ride, mut others)) => {
+            assert!(ride.room.name().starts_with("ride:"), "a ride is told first");
+            others.push(ride);
+            Ok(others)
+        }
         Ok(Meant::NotForUs) => Ok(Vec::new()),
         Err(Poison(why)) => Err(why),
     }

@@ -133,20 +133,17 @@ impl Internal {
         let room = side.room(&asked::id(id)?)?;
         known.allows(Scope::Publish, &room)?;
         self.decides()?;
-        let mut payload = json!({});
         let is_active = on.is_some();
-        if let Some(body) = on {
-            let names = ["latitude", "longitude", "location", "target_location"].map(|name| (name, name));
-            let said = body::read_if_any(body)?.passed_on(&names);
-            payload = serde_json::from_slice(&said).map_err(|_| Fault::unexpected())?;
-        }
-        payload["is_active"] = is_active.into();
+        let said = on.map(body::read_if_any).transpose()?;
+        // As it was written: what of it is wrong, the room says.
+        let names = ["latitude", "longitude", "location", "target_location"];
+        let payload = body::switched(said.as_ref(), &names, is_active);
         let kind = match side {
             Side::Driver => "beacon_update",
             Side::Passenger => "finder_update",
         };
         let (by, key) = (By::Key(known.name()), once(headers, kind)?);
-        let said = self.rooms.say(&by, &room, kind, payload.to_string().into(), key).await?;
+        let said = self.rooms.say(&by, &room, kind, payload, key).await?;
         let told = self.rooms.switched(&by, &room, side, said).await?;
         ok(if is_active { "Available" } else { "Unavailable" }, told)
     }

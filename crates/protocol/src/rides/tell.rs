@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vocabulary::{Code, Payload, Refusal, Shown};
+use vocabulary::{Code, Payload, Refusal, Shown, lower_uuid};
 
 use super::RIDE;
 use crate::json::Object;
@@ -176,8 +176,9 @@ fn of(payload: &Payload) -> Option<Of<'_>> {
     reading::object(std::str::from_utf8(payload).ok()?)
 }
 
-fn room(ride_id: &Text<'_>) -> String {
-    format!("{RIDE}{}", &**ride_id)
+/// As rides are named, however a back end writes it. What is no ride's name leads nowhere.
+fn room(ride_id: &Text<'_>) -> Option<String> {
+    lower_uuid(ride_id).map(|id| format!("{RIDE}{id}"))
 }
 
 /// Into the ride that begins or goes on, and out of it when nobody drives any more.
@@ -189,20 +190,18 @@ pub(super) fn leads(item: &Item<'_>) -> Option<Lead> {
             if !is_ride(room) =>
         {
             let ride = of(state)?.ride.map(|ride| reading::object::<Of<'_>>(ride.get()));
-            Some(match ride.flatten().and_then(|ride| ride.ride_id) {
-                Some(id) => Lead::Into(self::room(&id)),
-                None => Lead::OutOfAll,
-            })
+            let room = ride.flatten().and_then(|ride| self::room(&ride.ride_id?));
+            Some(room.map_or(Lead::OutOfAll, Lead::Into))
         }
         Item::Record { room, shown, .. } if !is_ride(room) => {
-            let named = || of(&shown.payload)?.ride_id.map(|id| self::room(&id));
+            let named = || self::room(&of(&shown.payload)?.ride_id?);
             match shown.kind {
                 "ride_pickup" | "ride_started" => named().map(Lead::Into),
                 "ride_arrived" | "ride_cancelled" => named().map(Lead::OutOf),
                 "ride_completed" => {
                     let ride = of(&shown.payload)?.ride?;
                     let id = reading::object::<Of<'_>>(ride.get())?.ride_id?;
-                    Some(Lead::OutOf(self::room(&id)))
+                    self::room(&id).map(Lead::OutOf)
                 }
                 _ => None,
             }

@@ -255,6 +255,10 @@ fn passengers_are_led_into_the_ride_that_they_are_on_and_out_of_it() {
         ("match_confirm", &of_ride, &None),
         ("payment_request", &of_ride, &None),
         ("ride_pickup", &receipt, &None),
+        // As a fleet's back end may write them.
+        ("ride_pickup", &of_ride.to_uppercase().replace("RIDE_ID", "ride_id"), &into),
+        ("ride_pickup", &r#"{"ride_id":"../7 \n"}"#.to_owned(), &None),
+        ("ride_pickup", &r#"{"ride_id":""}"#.to_owned(), &None),
     ] {
         let shown = shown(kind, payload);
         let item = record("passenger:7", &shown);

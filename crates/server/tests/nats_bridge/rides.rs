@@ -122,6 +122,32 @@ fn clients_ask_the_fleet_and_are_told_what_it_says() {
     assert_eq!(figure(&node, "dead_letters_total"), 0, "{}", node.log());
 }
 
+/// Their clients go to the ride as soon as they are told of it, once: it must know them by then.
+#[test]
+fn whoever_knows_no_rooms_hears_where_the_fleets_driver_is() {
+    let broker = broker();
+    let nats = Nats::at(&broker);
+    let rides =
+        format!("[rides]\nauthority = \"fleet\"\n[nats_bridge]\nurl = \"{}\"\nrides = true\n", url(&broker));
+    // They ask again and again until they see it.
+    let place = Place::new(&format!("{rides}[limits]\nmessages_per_second = 100000\nburst = 100000\n"));
+    let node = place.reading(9);
+    for number in 1..=8 {
+        let (id, ride) = (format!("p{number}"), format!("00000000-0000-4000-8000-00000000000{number}"));
+        let mut passenger = place.client_at(&node, "/rides/ws", &[&id]);
+        passenger.next("state");
+        let begun = json!({ "ride_id": ride, "driver_id": "d1", "passenger_id": id, "status": "PICKUP" });
+        nats.put("ride.pickup", &begun.to_string());
+        passenger.next("ride_pickup");
+        let moved = json!({ "ride_id": ride, "driver_id": "d1", "location": { "latitude": -6.21, "longitude": 106.84 } });
+        until("the driver is seen", || {
+            nats.put("location.update", &moved.to_string());
+            passenger.say(r#"{"type":"get_state"}"#);
+            passenger.next_of(&["state", "driver_location"])["type"] == "driver_location"
+        });
+    }
+}
+
 #[test]
 fn what_is_matched_and_ridden_here_others_are_told_and_their_words_count() {
     let broker = broker();
