@@ -2,6 +2,7 @@
 //! truth about that person alone; two people come together by steps between their rooms, and only if both have said yes.
 
 mod area;
+mod consent;
 mod content;
 mod driver;
 mod fixes;

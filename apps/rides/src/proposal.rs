@@ -83,7 +83,7 @@ impl Reason {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum MatchStatus {
     Pending,
     DriverConfirmed,
     PassengerConfirmed,
@@ -91,21 +91,21 @@ pub(crate) enum Standing {
     Rejected,
 }
 
-impl Standing {
-    pub(crate) fn confirmed_by(side: Side) -> Standing {
+impl MatchStatus {
+    pub(crate) fn confirmed_by(side: Side) -> MatchStatus {
         match side {
-            Side::Driver => Standing::DriverConfirmed,
-            Side::Passenger => Standing::PassengerConfirmed,
+            Side::Driver => MatchStatus::DriverConfirmed,
+            Side::Passenger => MatchStatus::PassengerConfirmed,
         }
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Standing::Pending => "PENDING",
-            Standing::DriverConfirmed => "DRIVER_CONFIRMED",
-            Standing::PassengerConfirmed => "PASSENGER_CONFIRMED",
-            Standing::Accepted => "ACCEPTED",
-            Standing::Rejected => "REJECTED",
+            MatchStatus::Pending => "PENDING",
+            MatchStatus::DriverConfirmed => "DRIVER_CONFIRMED",
+            MatchStatus::PassengerConfirmed => "PASSENGER_CONFIRMED",
+            MatchStatus::Accepted => "ACCEPTED",
+            MatchStatus::Rejected => "REJECTED",
         }
     }
 }
@@ -119,14 +119,14 @@ impl Proposal {
     }
 
     /// As clients read it.
-    pub(crate) fn told(&self, standing: Standing) -> Value {
+    pub(crate) fn told(&self, status: MatchStatus) -> Value {
         let mut told = json!({
             "match_id": self.match_id,
             "passenger_id": self.passenger.id, "passenger_name": self.passenger.name,
             "driver_id": self.driver.id, "driver_name": self.driver.name,
             "location": told_point(self.pickup), "target_location": self.target.map(told_point),
             "driver_location": told_point(self.driver_at), "distance_m": told_metres(self.distance_mm),
-            "match_status": standing.name(), "expires_at": Wall(self.until).to_string(),
+            "match_status": status.name(), "expires_at": Wall(self.until).to_string(),
         });
         if let Some(vehicle) = &self.vehicle {
             told["vehicle"] = vehicle.told();

@@ -10,7 +10,7 @@ use vocabulary::{Class, Code, Now, Payload, Position, Record, Refusal, RoomId, S
 
 use crate::fixes::Fixes;
 use crate::meter::Spot;
-use crate::proposal::{Proposal, Standing};
+use crate::proposal::{MatchStatus, Proposal};
 use crate::rules::Terms;
 use crate::standing::Side;
 use crate::telling::{Answered, sent};
@@ -171,7 +171,7 @@ impl Trip {
         match &self.stands {
             Some(stands) => stands.ride.clone(),
             None => {
-                let mut told = self.proposal.told(Standing::Accepted);
+                let mut told = self.proposal.told(MatchStatus::Accepted);
                 (told["ride_id"], told["status"]) = (self.id().into(), "MATCHED".into());
                 told
             }

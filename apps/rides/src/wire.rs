@@ -26,6 +26,11 @@ pub(crate) struct Party {
     pub name: String,
 }
 
+/// Until a state that was read knows its room.
+pub(crate) fn nowhere() -> RoomId {
+    RoomId::new("rides", "")
+}
+
 /// What a text begins with, on one line.
 pub(crate) fn clipped(text: &str, chars_max: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars_max).collect()

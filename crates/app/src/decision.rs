@@ -64,13 +64,24 @@ pub struct Sweep {
     pub then: Duty,
 }
 
+impl Draft {
+    /// Nobody's membership is another with it.
+    pub fn new(kind: &'static str, body: Payload) -> Draft {
+        Draft { kind, body, touches: Touched::NOBODY }
+    }
+}
+
 impl Decision {
     pub fn nothing() -> Decision {
         Decision::default()
     }
 
     pub fn record(kind: &'static str, body: Payload) -> Decision {
-        Decision { records: vec![Draft { kind, body, touches: Touched::NOBODY }], ..Decision::default() }
+        Decision::records(vec![Draft::new(kind, body)])
+    }
+
+    pub fn records(records: Vec<Draft>) -> Decision {
+        Decision { records, ..Decision::default() }
     }
 
     pub fn soft(draft: SoftDraft) -> Decision {

@@ -7,6 +7,7 @@ use vocabulary::{Now, Payload, UserId, Wall};
 use super::records::{self as kinds};
 use super::state::Driver;
 use super::{all_withdrawn, withdrawn};
+use crate::consent::Half;
 use crate::proposal::Reason;
 use crate::rules::Rules;
 use crate::wire::written;
@@ -26,7 +27,7 @@ fn all_due(rules: &Rules, now: Now, room: &Room<'_, Driver>) -> Vec<(i64, String
         .map(|(id, offer)| (offer.proposal.until.saturating_add(FORGOTTEN_MS), format!("{FORGOTTEN}{id}")));
     let mut due: Vec<(i64, String)> = forgotten.collect();
     // On a ride nobody is taken off anything.
-    if driver.on && driver.claim().is_none() {
+    if driver.on && driver.trip().is_none() {
         match room.presence.gone_since(&UserId::new(driver.id())) {
             None if driver.gone => due.push((0, BACK.to_owned())),
             Some(since) if !driver.gone => {

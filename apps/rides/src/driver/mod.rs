@@ -9,17 +9,18 @@ mod told;
 
 use app::{Action, Decision, Draft, Fields, Room};
 use serde_json::json;
-use vocabulary::{Caller, Code, Now, Refusal, Touched};
+use vocabulary::{Caller, Code, Now, Refusal};
 
+use crate::consent::{self, Half, Offered};
 use crate::content::{self, invalid};
 use crate::meter::Spot;
-use crate::proposal::{Proposal, Reason, Standing};
+use crate::proposal::{Proposal, Reason};
 use crate::rules::Rules;
 use crate::standing::{Side, Who};
-use crate::trip::Trip;
 use crate::vehicle::Vehicle;
 use crate::wire::{NAME_CHARS_MAX, clipped, told_point, written};
 use records::{self as kinds};
+use state::Offer;
 
 pub(crate) use duties::due;
 pub(crate) use state::Driver;
@@ -31,7 +32,7 @@ const MOVED_MM: i64 = 25_000;
 
 pub(crate) fn withdrawn(proposal: &Proposal, reason: Reason, tell: bool) -> Draft {
     let body = kinds::Withdrawn { proposal: proposal.clone(), reason, tell, unseen: false, answers: None };
-    Draft { kind: kinds::WITHDRAWN, body: written(&body), touches: Touched::NOBODY }
+    Draft::new(kinds::WITHDRAWN, written(&body))
 }
 
 /// Nobody is asked for any more by those who asked.
@@ -42,6 +43,25 @@ fn all_withdrawn<'a>(
 ) -> impl Iterator<Item = Draft> + 'a {
     let others = driver.offers.iter().filter(move |(id, _)| Some(id.as_str()) != but);
     others.map(move |(_, offer)| withdrawn(&offer.proposal, reason, true))
+}
+
+impl Offered for Offer {
+    fn proposal(&self) -> &Proposal {
+        &self.proposal
+    }
+
+    fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    fn confirmed(&self) -> Draft {
+        let body = kinds::Matched { proposal: self.proposal.clone() };
+        Draft::new(kinds::CONFIRMED, written(&body))
+    }
+
+    fn rejected(&self) -> Draft {
+        withdrawn(&self.proposal, Reason::DriverRejected, true)
+    }
 }
 
 pub(crate) fn decide(
@@ -65,9 +85,9 @@ pub(crate) fn decide(
     match action.kind {
         "beacon_update" => asking.beacon(&fields),
         "location_update" => asking.moves(&fields),
-        "match_confirm" => asking.confirm(&fields),
-        "match_cancel" => asking.cancel_match(&fields),
-        "ride_cancel" => asking.cancel_ride(&fields),
+        "match_confirm" => consent::confirm(driver, now, &fields),
+        "match_cancel" => consent::cancel_match(driver, &fields),
+        "ride_cancel" => consent::cancel_ride(driver, &fields),
         "driver_register" => asking.register(&fields),
         "get_state" => Ok(Decision::reply(view(driver))),
         kind => Err(Refusal::new(
@@ -130,7 +150,7 @@ impl Asking<'_> {
 
     fn moves(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
         let spot = content::spot(self.now, fields)?;
-        if let Some(trip) = self.driver.claim() {
+        if let Some(trip) = self.driver.trip() {
             return Ok(trip.passed(self.now, spot));
         }
         let is_near = |known: Spot| known.point.millimetres_to(spot.point) < MOVED_MM;
@@ -141,68 +161,4 @@ impl Asking<'_> {
         let spot = Spot { at: self.now.wall.0, ..spot };
         Ok(Decision::record(kinds::MOVED, written(&kinds::Moved { spot })))
     }
-
-    /// What is known of a match by its name. Of one that is none of this driver's nothing is said.
-    fn known(&self, fields: &Fields<'_>) -> Result<Known<'_>, Refusal> {
-        let id = content::required(fields, "match_id")?;
-        if let Some(trip) = self.driver.claim().filter(|trip| trip.is(&id)) {
-            return Ok(Known::Claim(trip));
-        }
-        match self.driver.offers.get(&id) {
-            Some(offer) => Ok(Known::Offer(offer)),
-            None if self.driver.is_over(&id) => Err(invalid("match_id is of a match that is over")),
-            None => Err(Refusal::unauthorized()),
-        }
-    }
-
-    fn confirm(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        let known = self.known(fields)?;
-        match (known, content::accepted(fields)?) {
-            (Known::Claim(trip), true) => {
-                Ok(Decision::reply(written(&trip.proposal.told(Standing::Accepted))))
-            }
-            (Known::Claim(_), false) => {
-                Err(invalid("accepted: the match is made; ride_cancel ends the ride"))
-            }
-            (Known::Offer(offer), false) => Ok(rejected(&offer.proposal)),
-            (Known::Offer(offer), true) => {
-                let reply = written(&offer.proposal.told(Standing::DriverConfirmed));
-                if offer.confirmed {
-                    return Ok(Decision::reply(reply));
-                }
-                if self.now.wall.0 > offer.proposal.until {
-                    return Err(invalid("match_id is of a match that has expired"));
-                }
-                let body = kinds::Matched { proposal: offer.proposal.clone() };
-                Ok(Decision::record(kinds::CONFIRMED, written(&body)).with_reply(reply))
-            }
-        }
-    }
-
-    fn cancel_match(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        match self.known(fields)? {
-            Known::Claim(trip) => Ok(trip.cancelled(content::reason(fields)?)),
-            Known::Offer(offer) => Ok(rejected(&offer.proposal)),
-        }
-    }
-
-    fn cancel_ride(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        let id = content::required(fields, "ride_id")?;
-        match self.driver.claim().filter(|trip| trip.is(&id)) {
-            Some(trip) => Ok(trip.cancelled(content::reason(fields)?)),
-            None if self.driver.is_over(&id) => Err(invalid("ride_id is of a ride that is over")),
-            None => Err(Refusal::unauthorized()),
-        }
-    }
-}
-
-enum Known<'a> {
-    Offer(&'a state::Offer),
-    Claim(&'a Trip),
-}
-
-fn rejected(proposal: &Proposal) -> Decision {
-    let records = vec![withdrawn(proposal, Reason::DriverRejected, true)];
-    let reply = written(&proposal.told(Standing::Rejected));
-    Decision { records, ..Decision::nothing() }.with_reply(reply)
 }

@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
+use crate::consent::Half;
 use crate::geo::Cell;
 use crate::leaving::Leaving;
 use crate::meter::Spot;
 use crate::proposal::{Proposal, Reason};
+use crate::standing::Side;
 use crate::telling::{Answered, Telling};
 use crate::trip::{SENT, Trip, Trips};
 use crate::vehicle::Vehicle;
-use crate::wire::{place, read};
+use crate::wire::{nowhere, place, read};
 
 /// Passengers who wait for the driver's word at a time: more than a person can look at.
 pub(crate) const OFFERS_MAX: usize = 20;
@@ -23,7 +25,7 @@ const OVER_MAX: usize = 100;
 
 /// What the passenger's room has to be told of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Word {
+pub(crate) enum ToPassenger {
     Confirmed,
     Ended(Reason),
 }
@@ -55,14 +57,27 @@ pub(crate) struct Driver {
     pub offers: BTreeMap<String, Offer>,
     /// The match that has the driver, and the ride that came of it.
     pub trips: Trips,
-    pub untold: Telling<Word>,
+    pub untold: Telling<ToPassenger>,
     over: VecDeque<String>,
     #[serde(with = "place")]
     pub newest: Position,
 }
 
-fn nowhere() -> RoomId {
-    RoomId::new("rides", "")
+impl Half for Driver {
+    const SIDE: Side = Side::Driver;
+    type Offer = Offer;
+
+    fn trip(&self) -> Option<&Trip> {
+        self.trips.current.as_ref()
+    }
+
+    fn offer(&self, match_id: &str) -> Option<&Offer> {
+        self.offers.get(match_id)
+    }
+
+    fn is_over(&self, match_id: &str) -> bool {
+        self.over.iter().any(|over| over == match_id)
+    }
 }
 
 impl Driver {
@@ -88,17 +103,9 @@ impl Driver {
         self.room.name().strip_prefix("driver:").unwrap_or_default()
     }
 
-    pub(crate) fn claim(&self) -> Option<&Trip> {
-        self.trips.current.as_ref()
-    }
-
     /// May be asked for a passenger.
     pub(crate) fn is_free(&self) -> bool {
-        self.on && !self.gone && self.claim().is_none()
-    }
-
-    pub(crate) fn is_over(&self, match_id: &str) -> bool {
-        self.over.iter().any(|over| over == match_id)
+        self.on && !self.gone && self.trip().is_none()
     }
 
     /// Where the pool is told that the driver is.
@@ -167,7 +174,7 @@ impl Driver {
         let Some(offer) = self.offers.get_mut(&body.proposal.match_id) else { return Some(()) };
         if record.kind == kinds::CONFIRMED {
             offer.confirmed = true;
-            self.untold.say(record.position, &body.proposal, Word::Confirmed);
+            self.untold.say(record.position, &body.proposal, ToPassenger::Confirmed);
         } else {
             offer.passenger_confirmed = true;
         }
@@ -185,7 +192,7 @@ impl Driver {
             self.untold.settle(answered);
         }
         if body.tell {
-            self.untold.say(record.position, &body.proposal, Word::Ended(body.reason));
+            self.untold.say(record.position, &body.proposal, ToPassenger::Ended(body.reason));
         }
         self.end(body.proposal.match_id);
         Some(())
@@ -203,6 +210,6 @@ impl Driver {
     #[cfg(test)]
     pub(crate) fn check_bounds(&self) {
         assert!(self.offers.len() <= OFFERS_MAX && self.over.len() <= OVER_MAX);
-        assert!(self.claim().is_none() || self.offers.is_empty(), "asked while on a ride: {self:?}");
+        assert!(self.trip().is_none() || self.offers.is_empty(), "asked while on a ride: {self:?}");
     }
 }

@@ -2,12 +2,13 @@
 
 use app::{Action, Decision, Draft, Step};
 use serde::{Deserialize, Serialize};
-use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
+use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId};
 
 use super::records::{self as kinds};
-use super::state::{Driver, OFFERS_MAX, Word};
+use super::state::{Driver, OFFERS_MAX, ToPassenger};
 use super::{all_withdrawn, withdrawn};
 use crate::area::{self, IsHere};
+use crate::consent::Half;
 use crate::proposal::{Proposal, Reason};
 use crate::standing::Side;
 use crate::telling::{Answered, sent};
@@ -48,7 +49,7 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
         steps.push(Step { position: driver.pooled, number: HERE, room, kind: area::HERE.into(), payload });
     }
     steps.extend(driver.leaving.step(app));
-    if let Some(claim) = driver.claim() {
+    if let Some(claim) = driver.trip() {
         if let Some(claimed_by) = claim.claimed_by.filter(|_| claim.stands.is_none()) {
             // Until the ride speaks: a passenger's room that forgot the match holds nobody.
             steps.push(Step {
@@ -63,8 +64,8 @@ pub(crate) fn steps(driver: &Driver) -> Vec<Step> {
     }
     steps.extend(driver.untold.iter().map(|tell| {
         let (kind, reason) = match tell.word {
-            Word::Confirmed => ("driver_confirmed", None),
-            Word::Ended(reason) => ("driver_ended", Some(reason)),
+            ToPassenger::Confirmed => ("driver_confirmed", None),
+            ToPassenger::Ended(reason) => ("driver_ended", Some(reason)),
         };
         Step {
             position: tell.position,
@@ -85,7 +86,7 @@ pub(super) fn answered(driver: &Driver, step: &StepId, result: &Result<Payload, 
     if driver.leaving.is(step) {
         return sent(step, result);
     }
-    if let Some(claim) = driver.claim() {
+    if let Some(claim) = driver.trip() {
         if step.number == IS_MATCHED {
             let is_lost = refused.is_some() && claim.since == step.position && claim.stands.is_none();
             let freed = is_lost.then(|| withdrawn(&claim.proposal, Reason::Lost, false));
@@ -99,7 +100,7 @@ pub(super) fn answered(driver: &Driver, step: &StepId, result: &Result<Payload, 
     let answered = Answered::of(step);
     match (result, tell.word) {
         // The passenger's room knows no such match, or no more.
-        (Err(_), Word::Confirmed)
+        (Err(_), ToPassenger::Confirmed)
             if refused.is_some() && driver.offers.contains_key(&tell.proposal.match_id) =>
         {
             let body = kinds::Withdrawn {
@@ -179,7 +180,7 @@ fn passenger_confirmed(now: Now, driver: &Driver, proposal: &Proposal) -> Result
             let body = kinds::Matched { proposal: offer.proposal.clone() };
             Ok(Decision::record(kinds::PASSENGER_CONFIRMED, written(&body)))
         }
-        None if driver.claim().is_some_and(|claim| claim.is(&proposal.match_id)) => Ok(Decision::nothing()),
+        None if driver.trip().is_some_and(|claim| claim.is(&proposal.match_id)) => Ok(Decision::nothing()),
         // The offer was taken, by this log: a node that does not know is behind.
         None if !driver.is_over(&proposal.match_id) && now.wall.0 <= proposal.until => {
             Err(Refusal::busy(BEHIND_MS))
@@ -191,28 +192,28 @@ fn passenger_confirmed(now: Now, driver: &Driver, proposal: &Proposal) -> Result
 /// One match has a driver: this append is guarded, so of two passengers one gets them. Never without the driver's own word.
 fn claimed(now: Now, driver: &Driver, step: &StepId, proposal: &Proposal) -> Result<Decision, Refusal> {
     let id = proposal.match_id.as_str();
-    if driver.claim().is_some_and(|claim| claim.is(id)) {
+    if driver.trip().is_some_and(|claim| claim.is(id)) {
         return Ok(Decision::nothing());
     }
     let offer = driver.offers.get(id).filter(|offer| offer.confirmed).ok_or_else(too_late)?;
-    if driver.claim().is_some() {
+    if driver.trip().is_some() {
         return Err(refusal("TAKEN", "another passenger has the driver"));
     }
     let mut records: Vec<Draft> = all_withdrawn(driver, Some(id), Reason::DriverTaken).collect();
     let by = ClaimedBy { position: step.position, at: now.wall.0 };
     let body = written(&kinds::Claimed { proposal: offer.proposal.clone(), by });
-    records.push(Draft { kind: kinds::CLAIMED, body, touches: Touched::NOBODY });
+    records.push(Draft::new(kinds::CLAIMED, body));
     Ok(Decision { records, ..Decision::nothing() })
 }
 
 /// The passenger's last word on a match, whatever it was here: also of one that has not arrived yet.
 fn ended(driver: &Driver, proposal: Proposal, reason: Reason) -> Decision {
     let id = &proposal.match_id;
-    let is_ridden = driver.claim().is_some_and(|claim| claim.is(id) && claim.stands.is_some());
+    let is_ridden = driver.trip().is_some_and(|claim| claim.is(id) && claim.stands.is_some());
     if driver.is_over(id) || is_ridden {
         return Decision::nothing();
     }
-    let unseen = !driver.offers.contains_key(id) && !driver.claim().is_some_and(|claim| claim.is(id));
+    let unseen = !driver.offers.contains_key(id) && !driver.trip().is_some_and(|claim| claim.is(id));
     let body = kinds::Withdrawn { proposal, reason, tell: false, unseen, answers: None };
     Decision::record(kinds::WITHDRAWN, written(&body))
 }

@@ -5,7 +5,8 @@ use vocabulary::{Class, Payload, Record, Shown};
 
 use super::records::{self as kinds};
 use super::state::{Driver, Offer};
-use crate::proposal::Standing;
+use crate::consent::Half;
+use crate::proposal::MatchStatus;
 use crate::standing::Side;
 use crate::trip;
 use crate::wire::{read, told_point, written};
@@ -33,16 +34,16 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
             let body: kinds::Registered = read(&record.body)?;
             told("driver_registered", json!({"vehicle": body.vehicle.told()}), false)
         }
-        kinds::PROPOSED => matched("match_proposal", Standing::Pending),
-        kinds::CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Driver)),
-        kinds::PASSENGER_CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Passenger)),
+        kinds::PROPOSED => matched("match_proposal", MatchStatus::Pending),
+        kinds::CONFIRMED => matched("match_confirm", MatchStatus::confirmed_by(Side::Driver)),
+        kinds::PASSENGER_CONFIRMED => matched("match_confirm", MatchStatus::confirmed_by(Side::Passenger)),
         kinds::CLAIMED => {
             let body: kinds::Claimed = read(&record.body)?;
-            told("match_confirm", body.proposal.told(Standing::Accepted), true)
+            told("match_confirm", body.proposal.told(MatchStatus::Accepted), true)
         }
         kinds::WITHDRAWN => {
             let body: kinds::Withdrawn = read(&record.body)?;
-            let mut rejected = body.proposal.told(Standing::Rejected);
+            let mut rejected = body.proposal.told(MatchStatus::Rejected);
             rejected["reason"] = body.reason.name().into();
             if body.unseen { None } else { told("match_rejected", rejected, true) }
         }
@@ -52,9 +53,9 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
 
 fn offered(offer: &Offer) -> Value {
     let standing = match (offer.confirmed, offer.passenger_confirmed) {
-        (true, _) => Standing::DriverConfirmed,
-        (false, true) => Standing::PassengerConfirmed,
-        (false, false) => Standing::Pending,
+        (true, _) => MatchStatus::DriverConfirmed,
+        (false, true) => MatchStatus::PassengerConfirmed,
+        (false, false) => MatchStatus::Pending,
     };
     offer.proposal.told(standing)
 }
@@ -70,7 +71,7 @@ pub(crate) fn view(driver: &Driver) -> Payload {
         "beacon": beacon,
         "vehicle": driver.vehicle.as_ref().map(|vehicle| vehicle.told()),
         "offers": driver.offers.values().map(offered).collect::<Vec<_>>(),
-        "ride": driver.claim().map(|trip| trip.told()),
+        "ride": driver.trip().map(|trip| trip.told()),
         "payment": driver.trips.payment(),
     }))
 }

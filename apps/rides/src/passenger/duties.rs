@@ -2,11 +2,11 @@
 //! set: all is read off the state.
 
 use app::{Decision, Draft, Duty};
-use vocabulary::{Now, Payload, Touched, Wall};
+use vocabulary::{Now, Payload, Wall};
 
 use super::records::{self as kinds};
 use super::state::Passenger;
-use super::{all_withdrawn, together, withdrawn};
+use super::{all_withdrawn, withdrawn};
 use crate::proposal::Reason;
 use crate::wire::written;
 
@@ -38,9 +38,9 @@ pub(super) fn decide(now: Now, passenger: &Passenger, name: &str) -> Decision {
     if name == NO_DRIVER {
         let mut records = all_withdrawn(search, None, Reason::SearchOver);
         let body = written(&serde_json::Map::new());
-        records.push(Draft { kind: kinds::NO_DRIVER, body, touches: Touched::NOBODY });
-        return together(records);
+        records.push(Draft::new(kinds::NO_DRIVER, body));
+        return Decision::records(records);
     }
     let offer = name.strip_prefix(EXPIRE).and_then(|id| search.offers.get(id));
-    together(offer.map(|offer| withdrawn(offer, Reason::Timeout, true, None)).into_iter().collect())
+    Decision::records(offer.map(|offer| withdrawn(offer, Reason::Timeout, true, None)).into_iter().collect())
 }

@@ -1,8 +1,8 @@
 //! A passenger, `rides:passenger:{id}`: the search for a driver, as a saga in this one log. It asks the squares around who is near,
 //! offers itself to the nearest, a few at a time, and claims the first driver who wants it and whom it wants.
 
-mod asking;
 mod duties;
+mod near;
 mod records;
 mod state;
 mod steps;
@@ -10,14 +10,14 @@ mod told;
 
 use app::{Action, Decision, Draft, Fields, Room};
 use serde_json::{Value, json};
-use vocabulary::{Caller, Code, Now, Refusal, Touched};
+use vocabulary::{Caller, Code, Now, Refusal};
 
+use crate::consent::{self, Half, Offered};
 use crate::content::{self, invalid};
-use crate::proposal::{Proposal, Reason, Standing};
+use crate::proposal::{Proposal, Reason};
 use crate::rules::Rules;
 use crate::standing::{Side, Who};
 use crate::telling::Answered;
-use crate::trip::Trip;
 use crate::wire::{NAME_CHARS_MAX, Party, clipped, told_point, written};
 use records::{self as kinds};
 use state::{Offer, Search};
@@ -31,7 +31,7 @@ pub(crate) use told::{left, shown, view};
 fn withdrawn(offer: &Offer, reason: Reason, tell: bool, answers: Option<Answered>) -> Draft {
     let (proposal, unseen) = (offer.proposal.clone(), !offer.proposed);
     let body = kinds::Withdrawn { proposal, reason, tell, unseen, answers };
-    Draft { kind: kinds::WITHDRAWN, body: written(&body), touches: Touched::NOBODY }
+    Draft::new(kinds::WITHDRAWN, written(&body))
 }
 
 /// All of a search, but the one that came to something.
@@ -40,8 +40,26 @@ fn all_withdrawn(search: &Search, but: Option<&str>, reason: Reason) -> Vec<Draf
     others.map(|(_, offer)| withdrawn(offer, reason, true, None)).collect()
 }
 
-fn together(records: Vec<Draft>) -> Decision {
-    Decision { records, ..Decision::nothing() }
+fn matched(kind: &'static str, proposal: &Proposal, answers: Option<Answered>) -> Draft {
+    Draft::new(kind, written(&kinds::Matched { proposal: proposal.clone(), answers, heard: None }))
+}
+
+impl Offered for Offer {
+    fn proposal(&self) -> &Proposal {
+        &self.proposal
+    }
+
+    fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    fn confirmed(&self) -> Draft {
+        matched(kinds::CONFIRMED, &self.proposal, None)
+    }
+
+    fn rejected(&self) -> Draft {
+        withdrawn(self, Reason::PassengerRejected, true, None)
+    }
 }
 
 pub(crate) fn decide(
@@ -65,9 +83,9 @@ pub(crate) fn decide(
     match action.kind {
         "finder_update" => asking.find(&fields),
         "location_update" => asking.moves(&fields),
-        "match_confirm" => asking.confirm(&fields),
-        "match_cancel" => asking.cancel_match(&fields),
-        "ride_cancel" => asking.cancel_ride(&fields),
+        "match_confirm" => consent::confirm(passenger, now, &fields),
+        "match_cancel" => consent::cancel_match(passenger, &fields),
+        "ride_cancel" => consent::cancel_ride(passenger, &fields),
         "get_state" => Ok(Decision::reply(view(passenger))),
         kind => Err(Refusal::new(
             Code::UnknownType,
@@ -104,9 +122,9 @@ impl Asking<'_> {
             let Some(search) = &passenger.search else { return Ok(Decision::reply(reply)) };
             let over = written(&serde_json::Map::new());
             // The first is the answer.
-            let mut records = vec![Draft { kind: kinds::SEARCH_OVER, body: over, touches: Touched::NOBODY }];
+            let mut records = vec![Draft::new(kinds::SEARCH_OVER, over)];
             records.extend(all_withdrawn(search, None, Reason::PassengerCancelled));
-            return Ok(together(records).with_reply(reply));
+            return Ok(Decision::records(records).with_reply(reply));
         }
         let pickup =
             content::point(fields)?.ok_or_else(|| invalid("location is required: latitude and longitude"))?;
@@ -147,68 +165,4 @@ impl Asking<'_> {
         let trip = self.passenger.trip().filter(|trip| !trip.is_ongoing());
         Ok(trip.map_or_else(Decision::nothing, |trip| trip.passed(self.now, spot)))
     }
-
-    /// What is known of a match by its name. Of one that is none of this passenger's nothing is said.
-    fn known(&self, fields: &Fields<'_>) -> Result<Known<'_>, Refusal> {
-        let id = content::required(fields, "match_id")?;
-        if let Some(trip) = self.passenger.trip().filter(|trip| trip.is(&id)) {
-            return Ok(Known::Trip(trip));
-        }
-        match self.passenger.offer(&id) {
-            Some(offer) => Ok(Known::Offer(offer)),
-            None if self.passenger.is_over(&id) => Err(invalid("match_id is of a match that is over")),
-            None => Err(Refusal::unauthorized()),
-        }
-    }
-
-    fn confirm(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        let known = self.known(fields)?;
-        match (known, content::accepted(fields)?) {
-            (Known::Trip(trip), true) => {
-                Ok(Decision::reply(written(&trip.proposal.told(Standing::Accepted))))
-            }
-            (Known::Trip(_), false) => Err(invalid("accepted: the match is made; ride_cancel ends the ride")),
-            (Known::Offer(offer), false) => Ok(rejected(offer)),
-            (Known::Offer(offer), true) => {
-                let reply = written(&offer.proposal.told(Standing::PassengerConfirmed));
-                if offer.confirmed {
-                    return Ok(Decision::reply(reply));
-                }
-                if self.now.wall.0 > offer.proposal.until {
-                    return Err(invalid("match_id is of a match that has expired"));
-                }
-                Ok(matched(kinds::CONFIRMED, &offer.proposal, None).with_reply(reply))
-            }
-        }
-    }
-
-    fn cancel_match(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        match self.known(fields)? {
-            Known::Trip(trip) => Ok(trip.cancelled(content::reason(fields)?)),
-            Known::Offer(offer) => Ok(rejected(offer)),
-        }
-    }
-
-    fn cancel_ride(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {
-        let id = content::required(fields, "ride_id")?;
-        match self.passenger.trip().filter(|trip| trip.is(&id)) {
-            Some(trip) => Ok(trip.cancelled(content::reason(fields)?)),
-            None if self.passenger.is_over(&id) => Err(invalid("ride_id is of a ride that is over")),
-            None => Err(Refusal::unauthorized()),
-        }
-    }
-}
-
-enum Known<'a> {
-    Offer(&'a Offer),
-    Trip(&'a Trip),
-}
-
-fn rejected(offer: &Offer) -> Decision {
-    let reply = written(&offer.proposal.told(Standing::Rejected));
-    together(vec![withdrawn(offer, Reason::PassengerRejected, true, None)]).with_reply(reply)
-}
-
-fn matched(kind: &'static str, proposal: &Proposal, answers: Option<Answered>) -> Decision {
-    Decision::record(kind, written(&kinds::Matched { proposal: proposal.clone(), answers, heard: None }))
 }

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Position, Record, RoomId};
 
 use super::records::{self as kinds};
+use crate::consent::Half;
 use crate::geo::{Cell, Point};
 use crate::leaving::Leaving;
 use crate::proposal::{Proposal, Reason};
+use crate::standing::Side;
 use crate::telling::{Answered, Telling};
 use crate::trip::{SENT, Trip, Trips};
-use crate::wire::{Party, place, read};
+use crate::wire::{Party, nowhere, place, read};
 
 /// Drivers that one search has asked: five minutes have place for fifty rounds of ten.
 pub(crate) const TRIED_MAX: usize = 500;
@@ -26,7 +28,7 @@ pub(crate) const CLAIM_MS: i64 = 30_000;
 
 /// What the driver's room has to be told of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Word {
+pub(crate) enum ToDriver {
     Offer,
     Confirmed,
     Claim,
@@ -113,14 +115,27 @@ pub(crate) struct Passenger {
     #[serde(default)]
     pub leaving: Leaving,
     pub trips: Trips,
-    pub untold: Telling<Word>,
+    pub untold: Telling<ToDriver>,
     over: VecDeque<Over>,
     #[serde(with = "place")]
     pub newest: Position,
 }
 
-fn nowhere() -> RoomId {
-    RoomId::new("rides", "")
+impl Half for Passenger {
+    const SIDE: Side = Side::Passenger;
+    type Offer = Offer;
+
+    fn trip(&self) -> Option<&Trip> {
+        self.trips.current.as_ref()
+    }
+
+    fn offer(&self, match_id: &str) -> Option<&Offer> {
+        self.search.as_ref()?.offers.get(match_id)
+    }
+
+    fn is_over(&self, match_id: &str) -> bool {
+        self.over.iter().any(|over| over.match_id == match_id)
+    }
 }
 
 impl Passenger {
@@ -139,18 +154,6 @@ impl Passenger {
 
     pub(crate) fn id(&self) -> &str {
         self.room.name().strip_prefix("passenger:").unwrap_or_default()
-    }
-
-    pub(crate) fn trip(&self) -> Option<&Trip> {
-        self.trips.current.as_ref()
-    }
-
-    pub(crate) fn offer(&self, match_id: &str) -> Option<&Offer> {
-        self.search.as_ref()?.offers.get(match_id)
-    }
-
-    pub(crate) fn is_over(&self, match_id: &str) -> bool {
-        self.over.iter().any(|over| over.match_id == match_id)
     }
 
     pub(crate) fn was_ridden(&self, match_id: &str) -> bool {
@@ -237,7 +240,7 @@ impl Passenger {
         for proposal in body.proposals {
             search.asked += 1;
             search.tried.insert(proposal.driver.id.clone(), i64::MAX);
-            self.untold.say(record.position, &proposal, Word::Offer);
+            self.untold.say(record.position, &proposal, ToDriver::Offer);
             let id = proposal.match_id.clone();
             let offer = Offer { proposal, proposed: false, confirmed: false, driver_confirmed: None };
             search.offers.insert(id, offer);
@@ -257,7 +260,7 @@ impl Passenger {
             kinds::PROPOSED => offer.proposed = true,
             kinds::CONFIRMED => {
                 offer.confirmed = true;
-                self.untold.say(record.position, &body.proposal, Word::Confirmed);
+                self.untold.say(record.position, &body.proposal, ToDriver::Confirmed);
             }
             _ => offer.driver_confirmed = body.heard,
         }
@@ -270,7 +273,7 @@ impl Passenger {
         let Some(search) = self.search.as_mut().filter(|search| search.claiming.is_none()) else { return };
         let wanted = search.offers.values().find(|offer| offer.confirmed && offer.driver_confirmed.is_some());
         let Some(proposal) = wanted.map(|offer| offer.proposal.clone()) else { return };
-        self.untold.say(record.position, &proposal, Word::Claim);
+        self.untold.say(record.position, &proposal, ToDriver::Claim);
         let until = record.at.0.saturating_add(CLAIM_MS);
         search.claiming = Some(Claiming { match_id: proposal.match_id, until });
     }
@@ -281,7 +284,7 @@ impl Passenger {
             self.untold.settle(answered);
         }
         if body.tell {
-            self.untold.say(record.position, &body.proposal, Word::Withdraw(body.reason));
+            self.untold.say(record.position, &body.proposal, ToDriver::Withdraw(body.reason));
         }
         let id = body.proposal.match_id;
         if let Some(search) = &mut self.search {

@@ -1,12 +1,13 @@
 //! What a passenger's room has others told, what drivers' and rides' rooms tell it, and what they answer.
 
-use app::{Action, Decision, Room, Step};
-use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId, Touched};
+use app::{Action, Decision, Draft, Room, Step};
+use vocabulary::{Code, Now, Payload, Refusal, RoomId, StepId};
 
 use super::records::{self as kinds};
-use super::state::{Offer, Passenger, Search, Word};
-use super::{all_withdrawn, asking, matched, together, withdrawn};
+use super::state::{Offer, Passenger, Search, ToDriver};
+use super::{all_withdrawn, matched, near, withdrawn};
 use crate::area::{self, IsSearching};
+use crate::consent::Half;
 use crate::driver::{BEHIND_MS, IsMatched, Speaks};
 use crate::proposal::Reason;
 use crate::rules::Rules;
@@ -17,18 +18,18 @@ use crate::wire::{read, written};
 
 pub(crate) fn steps(passenger: &Passenger) -> Vec<Step> {
     let app = passenger.room.app();
-    let mut steps = asking::steps(passenger);
+    let mut steps = near::steps(passenger);
     steps.extend(passenger.search.as_ref().map(|search| searching(app, search)));
     steps.extend(passenger.leaving.step(app));
     steps.extend(passenger.trip().into_iter().flat_map(|trip| trip.steps(app, Side::Passenger)));
     steps.extend(passenger.untold.iter().map(|tell| {
         let (kind, reason) = match tell.word {
-            Word::Offer => ("offer", None),
-            Word::Confirmed => ("passenger_confirmed", None),
-            Word::Claim => ("claim", None),
-            Word::Withdraw(reason) => ("withdraw", Some(reason)),
+            ToDriver::Offer => ("offer", None),
+            ToDriver::Confirmed => ("passenger_confirmed", None),
+            ToDriver::Claim => ("claim", None),
+            ToDriver::Withdraw(reason) => ("withdraw", Some(reason)),
         };
-        let offer = passenger.offer(&tell.proposal.match_id).filter(|_| tell.word == Word::Claim);
+        let offer = passenger.offer(&tell.proposal.match_id).filter(|_| tell.word == ToDriver::Claim);
         let heard = offer.and_then(|offer| offer.driver_confirmed.clone());
         Step {
             position: tell.position,
@@ -72,7 +73,7 @@ pub(super) fn answered(
     if step.number >= NEARBY {
         // A square that cannot speak has nobody: the others are not kept waiting.
         let nobody = Payload::from_static(b"[]");
-        return asking::answered(rules, now, room, step, result.as_ref().unwrap_or(&nobody));
+        return near::answered(rules, now, room, step, result.as_ref().unwrap_or(&nobody));
     }
     if step.number == HERE {
         return Decision::nothing();
@@ -94,28 +95,30 @@ pub(super) fn answered(
 fn settled(
     rules: &Rules,
     passenger: &Passenger,
-    tell: &Tell<Word>,
+    tell: &Tell<ToDriver>,
     answered: Answered,
     is_done: bool,
 ) -> Decision {
     let sent = || Decision::record(trip::SENT, written(&answered));
     let id = &tell.proposal.match_id;
     let (Some(search), Some(offer)) = (&passenger.search, passenger.offer(id)) else { return sent() };
-    let refused = |reason| together(vec![withdrawn(offer, reason, false, Some(answered.clone()))]);
+    let refused = |reason| Decision::records(vec![withdrawn(offer, reason, false, Some(answered.clone()))]);
     match (tell.word, is_done) {
-        (Word::Offer, true) if offer.proposed => sent(),
-        (Word::Offer, true) => matched(kinds::PROPOSED, &tell.proposal, Some(answered)),
-        (Word::Offer | Word::Confirmed, false) => refused(Reason::DriverUnavailable),
-        (Word::Claim, true) => {
+        (ToDriver::Offer, true) if offer.proposed => sent(),
+        (ToDriver::Offer, true) => {
+            Decision::records(vec![matched(kinds::PROPOSED, &tell.proposal, Some(answered))])
+        }
+        (ToDriver::Offer | ToDriver::Confirmed, false) => refused(Reason::DriverUnavailable),
+        (ToDriver::Claim, true) => {
             let mut records = all_withdrawn(search, Some(id), Reason::PassengerTaken);
             let proposal = tell.proposal.clone();
             let accepted = kinds::Accepted { proposal, terms: rules.terms(), answers: answered };
             let body = written(&accepted);
-            records.push(app::Draft { kind: kinds::ACCEPTED, body, touches: Touched::NOBODY });
-            together(records)
+            records.push(Draft::new(kinds::ACCEPTED, body));
+            Decision::records(records)
         }
-        (Word::Claim, false) => refused(Reason::DriverTaken),
-        (Word::Confirmed, true) | (Word::Withdraw(_), _) => sent(),
+        (ToDriver::Claim, false) => refused(Reason::DriverTaken),
+        (ToDriver::Confirmed, true) | (ToDriver::Withdraw(_), _) => sent(),
     }
 }
 
@@ -162,7 +165,7 @@ pub(super) fn heard(
                 (_, None) => Ok(Decision::nothing()),
                 (_, Some(offer)) => {
                     let reason = reason.unwrap_or(Reason::DriverRejected);
-                    Ok(together(vec![withdrawn(offer, reason, false, None)]))
+                    Ok(Decision::records(vec![withdrawn(offer, reason, false, None)]))
                 }
             }
         }
@@ -189,7 +192,7 @@ fn confirmed(now: Now, step: &StepId, offer: &Offer) -> Result<Decision, Refusal
     if !offer.proposed {
         // The driver was quicker than their room's answer: the passenger hears of the match before its confirmation.
         let proposed = matched(kinds::PROPOSED, &offer.proposal, None);
-        decision.records.splice(..0, proposed.records);
+        decision.records.insert(0, proposed);
     }
     Ok(decision)
 }

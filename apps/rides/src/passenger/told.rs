@@ -7,7 +7,8 @@ use vocabulary::{Class, Payload, Record, Shown, Wall};
 use super::records::{self as kinds};
 use super::state::{Offer, Passenger};
 use super::told_search;
-use crate::proposal::Standing;
+use crate::consent::Half;
+use crate::proposal::MatchStatus;
 use crate::standing::Side;
 use crate::trip;
 use crate::wire::{read, told_point, written};
@@ -32,16 +33,16 @@ pub(crate) fn shown(record: &Record) -> Option<Shown> {
         }
         kinds::SEARCH_OVER => told("finder_update", json!({"is_active": false}), false),
         kinds::NO_DRIVER => told("no_driver_found", json!({}), true),
-        kinds::PROPOSED => matched("match_proposal", Standing::Pending),
-        kinds::CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Passenger)),
-        kinds::DRIVER_CONFIRMED => matched("match_confirm", Standing::confirmed_by(Side::Driver)),
+        kinds::PROPOSED => matched("match_proposal", MatchStatus::Pending),
+        kinds::CONFIRMED => matched("match_confirm", MatchStatus::confirmed_by(Side::Passenger)),
+        kinds::DRIVER_CONFIRMED => matched("match_confirm", MatchStatus::confirmed_by(Side::Driver)),
         kinds::ACCEPTED => {
             let body: kinds::Accepted = read(&record.body)?;
-            told("match_confirm", body.proposal.told(Standing::Accepted), true)
+            told("match_confirm", body.proposal.told(MatchStatus::Accepted), true)
         }
         kinds::WITHDRAWN => {
             let body: kinds::Withdrawn = read(&record.body)?;
-            let mut rejected = body.proposal.told(Standing::Rejected);
+            let mut rejected = body.proposal.told(MatchStatus::Rejected);
             rejected["reason"] = body.reason.name().into();
             if body.unseen { None } else { told("match_rejected", rejected, true) }
         }
@@ -57,9 +58,9 @@ pub(crate) fn left(record: &Record) -> Option<Shown> {
 
 fn offered(offer: &Offer) -> Value {
     let standing = match (offer.confirmed, offer.driver_confirmed.is_some()) {
-        (true, _) => Standing::PassengerConfirmed,
-        (false, true) => Standing::DriverConfirmed,
-        (false, false) => Standing::Pending,
+        (true, _) => MatchStatus::PassengerConfirmed,
+        (false, true) => MatchStatus::DriverConfirmed,
+        (false, false) => MatchStatus::Pending,
     };
     offer.proposal.told(standing)
 }

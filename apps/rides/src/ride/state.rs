@@ -19,7 +19,7 @@ use crate::rules::Terms;
 use crate::standing::Side;
 use crate::telling::Answered;
 use crate::trip::{Begins, Stands, Status, Told};
-use crate::wire::{place, read};
+use crate::wire::{nowhere, place, read};
 
 /// Words that a side's own room has not heard: a ride has seven, and a payment may be refused now and then.
 pub(crate) const WORDS_MAX: usize = 16;
@@ -102,10 +102,6 @@ pub(crate) struct Ride {
     pub leaving: Leaving,
     #[serde(with = "place")]
     pub newest: Position,
-}
-
-fn nowhere() -> RoomId {
-    RoomId::new("rides", "")
 }
 
 impl Ride {

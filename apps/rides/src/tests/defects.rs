@@ -1,5 +1,7 @@
 //! What the system that this one follows got wrong, one by one.
 
+use crate::consent::Half;
+
 use super::world::{World, as_role, at, key, user};
 
 const STRANGER: &str = "! Unauthorized Authentication required";
@@ -34,9 +36,9 @@ fn nobody_but_the_two_can_make_a_match_of_theirs() {
     world.confirm("driver:d1", &id);
     world.live(2);
     assert_eq!(world.places["passenger:p1"].log.len(), before);
-    assert!(world.passenger("p1").trip().is_none() && world.driver("d1").claim().is_none());
+    assert!(world.passenger("p1").trip().is_none() && world.driver("d1").trip().is_none());
     world.confirm("passenger:p1", &id);
-    assert!(world.driver("d1").claim().is_some());
+    assert!(world.driver("d1").trip().is_some());
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn no_room_takes_another_rooms_word_for_a_third() {
         let told = world.told(room, &vocabulary::Caller::Step(step), kind, &payload);
         assert!(told.starts_with("! "), "{room} took {kind} of {of}: {told}");
     }
-    assert!(world.driver("d1").claim().is_none());
+    assert!(world.driver("d1").trip().is_none());
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn a_drivers_room_gives_its_driver_to_nobody_without_the_drivers_own_word() {
     assert!(world.told("driver:d1", &claim, "claim", &payload).starts_with("! TOO_LATE"));
     world.confirm("driver:d1", &id);
     world.does("driver:d1", &claim, "claim", &payload);
-    assert!(world.driver("d1").claim().is_some());
+    assert!(world.driver("d1").trip().is_some());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How two people come together: who is asked, in which order, for how long, and that both must want it.
 
 use super::world::{World, at, user};
+use crate::consent::Half;
 use crate::{OUTWARD, THEIRS};
 
 #[test]
@@ -281,7 +282,7 @@ fn a_search_that_is_ended_while_a_driver_is_claimed_holds_nobody() {
     let (claim, name) =
         world.steps().into_iter().find(|(step, _)| step.kind == "claim").expect("it is claimed");
     let answer = world.deliver(&claim, &name);
-    assert!(world.driver("d1").claim().is_some());
+    assert!(world.driver("d1").trip().is_some());
     world.does("passenger:p1", &user("p1"), "finder_update", r#"{"is_active":false}"#);
     world.answer(&name, answer);
     world.settle();
