@@ -10,11 +10,17 @@ use crate::answers::Fault;
 const NAME_CHARS_MAX: usize = 60;
 
 pub(crate) type Id = Result<Path<String>, PathRejection>;
+/// Of a match or a ride, and what is said of it.
+pub(crate) type Both = Result<Path<(String, String)>, PathRejection>;
 /// Names that nobody here knows are passed over, as those of bodies are.
 pub(crate) type Asked = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 pub(crate) fn id(id: Id) -> Result<String, Fault> {
     id.map(|Path(id)| id).map_err(|error| Fault::field("id", error.body_text()))
+}
+
+pub(crate) fn both(both: Both) -> Result<(String, String), Fault> {
+    both.map(|Path(both)| both).map_err(|error| Fault::field("id", error.body_text()))
 }
 
 pub(crate) fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Fault> {

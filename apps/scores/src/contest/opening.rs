@@ -56,7 +56,7 @@ impl Asking<'_> {
 
     fn drafted(&self, action: Action) -> Draft {
         let body = written(&kinds::Acted { action, action_id: None, by: self.back_end.clone() });
-        Draft { kind: kinds::ACTION, body, touches: Touched::NOBODY }
+        Draft::new(kinds::ACTION, body)
     }
 
     fn set_squad(&self, fields: &Fields<'_>) -> Result<Decision, Refusal> {

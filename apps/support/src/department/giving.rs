@@ -125,5 +125,5 @@ pub(crate) fn with_giving(
 }
 
 pub(crate) fn given_draft(given: &kinds::Given) -> Draft {
-    Draft { kind: GIVEN, body: written(given), touches: Touched::NOBODY }
+    Draft::new(GIVEN, written(given))
 }

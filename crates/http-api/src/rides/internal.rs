@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,7 +20,7 @@ use super::{
 };
 use super::{unsaid, uuid, word};
 use crate::answers::Fault;
-use crate::asked::{self, Asked, Id};
+use crate::asked::{self, Asked, Both, Id};
 use crate::body::{self, Body};
 use crate::door::Unsaid;
 use crate::keys::{Keys, Known, Scope, shown};
@@ -62,7 +61,6 @@ pub(crate) struct Internal {
 }
 
 type Shared = State<Arc<Internal>>;
-type OfWord = Result<Path<(String, String)>, PathRejection>;
 
 pub fn router(config: Config) -> Router {
     let Config { desk, keys, at_once_max, is_fleet, squares } = config;
@@ -106,10 +104,6 @@ fn located(side: Side) -> MethodRouter<Arc<Internal>> {
     get(async move |internal: Shared, id: Id, headers: HeaderMap| {
         internal.0.location(side, id, &headers).await
     })
-}
-
-fn both(of: OfWord) -> Result<(String, String), Fault> {
-    of.map(|Path(both)| both).map_err(|error| Fault::field("id", error.body_text()))
 }
 
 impl Internal {
@@ -201,9 +195,9 @@ impl Internal {
 }
 
 /// Whose word it is, the body says: `user_id`, and `role` where one is both.
-async fn of_match(State(internal): Shared, of: OfWord, headers: HeaderMap, body: Body) -> Answer {
+async fn of_match(State(internal): Shared, of: Both, headers: HeaderMap, body: Body) -> Answer {
     let known = internal.known(&headers)?;
-    let (id, said) = both(of)?;
+    let (id, said) = asked::both(of)?;
     let (kind, id) = (word(&MATCH_WORDS, &said)?, uuid("match_id", &id)?);
     internal.decides()?;
     let fields = body::read(body)?;
@@ -245,9 +239,9 @@ async fn ride(State(internal): Shared, id: Id, headers: HeaderMap) -> Answer {
     ok("Ride", internal.rooms.ride(&By::Key(known.name()), &room).await?)
 }
 
-async fn of_ride(State(internal): Shared, of: OfWord, headers: HeaderMap, body: Body) -> Answer {
+async fn of_ride(State(internal): Shared, of: Both, headers: HeaderMap, body: Body) -> Answer {
     let known = internal.known(&headers)?;
-    let (id, said) = both(of)?;
+    let (id, said) = asked::both(of)?;
     let (kind, room) = (word(&RIDE_WORDS, &said)?, ride_room(&id)?);
     known.allows(Scope::Publish, &room)?;
     internal.decides()?;

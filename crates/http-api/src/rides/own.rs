@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::{any, get, post};
 use axum::{Router, middleware};
@@ -17,7 +16,7 @@ use super::{
 };
 use super::{unsaid, uuid, word};
 use crate::answers::Fault;
-use crate::asked::{self, Id};
+use crate::asked::{self, Both, Id};
 use crate::body::{self, Body};
 use crate::door::{Door, Unsaid, share};
 use crate::places::{BODY_BYTES_MAX, Places, find_place};
@@ -44,7 +43,6 @@ pub(crate) struct Rides {
 }
 
 type Shared = State<Arc<Rides>>;
-type OfWord = Result<Path<(String, String)>, PathRejection>;
 
 pub fn router(config: Config) -> Router {
     let Config { desk, prover, mounts, asks, calls: (a_second, burst), is_fleet } = config;
@@ -149,13 +147,9 @@ async fn say(State(rides): Shared, id: Id, headers: HeaderMap, body: Body) -> An
     rides.rooms.answer(stored, "Taken", told)
 }
 
-fn both(of: OfWord) -> Result<(String, String), Fault> {
-    of.map(|Path(both)| both).map_err(|error| Fault::field("id", error.body_text()))
-}
-
-async fn of_match(State(rides): Shared, of: OfWord, headers: HeaderMap, body: Body) -> Answer {
+async fn of_match(State(rides): Shared, of: Both, headers: HeaderMap, body: Body) -> Answer {
     let user = rides.user(&headers)?;
-    let (id, said) = both(of)?;
+    let (id, said) = asked::both(of)?;
     let (kind, id) = (word(&MATCH_WORDS, &said)?, uuid("match_id", &id)?);
     let room = rides.own(&user)?;
     let fields = body::read_if_any(body)?;
@@ -168,9 +162,9 @@ async fn of_match(State(rides): Shared, of: OfWord, headers: HeaderMap, body: Bo
     rides.rooms.answer(stored, "Match", told)
 }
 
-async fn of_ride(State(rides): Shared, of: OfWord, headers: HeaderMap, body: Body) -> Answer {
+async fn of_ride(State(rides): Shared, of: Both, headers: HeaderMap, body: Body) -> Answer {
     let user = rides.user(&headers)?;
-    let (id, said) = both(of)?;
+    let (id, said) = asked::both(of)?;
     let (kind, room) = (word(&RIDE_WORDS, &said)?, rides.allowed(ride_room(&id)?, &user)?);
     let fields = body::read_if_any(body)?;
     let id = uuid("ride_id", &id)?;
