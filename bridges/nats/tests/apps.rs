@@ -75,7 +75,7 @@ fn node() -> Node {
     let secret = Secret::new(b"a secret of thirty-two bytes or more").expect("long enough");
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = node::Config {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: node::Listen::At(([127, 0, 0, 1], 0).into()),
         shards: 2,
         gate: Gate { keys, mounts: Vec::new(), crowd: Crowd::default(), trusted: Vec::new() },
         authorizer: None,

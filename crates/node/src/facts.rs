@@ -23,6 +23,7 @@ pub(crate) struct ShardFacts {
     pub users: AtomicU32,
     pub rooms: AtomicU32,
     pub stale: AtomicU32,
+    pub turns: AtomicU64,
     /// Written when a connection comes or goes, read by the statistics page; held for a few instructions only.
     pub roles: Mutex<BTreeMap<String, u32>>,
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
@@ -351,6 +352,7 @@ impl ShardFacts {
     /// How many connections are stale, if they have become more.
     pub(crate) fn publish(&self, shard: &shard::Shard) -> Option<u32> {
         let sizes = shard.sizes();
+        self.turns.fetch_add(1, Ordering::Relaxed);
         self.connections.store(sizes.connections as u32, Ordering::Relaxed);
         self.streams.store(sizes.streams as u32, Ordering::Relaxed);
         self.users.store(sizes.users as u32, Ordering::Relaxed);

@@ -28,6 +28,7 @@ mod owed;
 mod path;
 mod permission;
 mod prover;
+mod pulse;
 mod run;
 mod sealed;
 mod secrecy;
@@ -66,6 +67,7 @@ pub use outlet::{Outflow, Outlet, outlet};
 pub use owed::Owed;
 pub use path::Path;
 pub use prover::{Prover, Unproven};
+pub use pulse::Pulse;
 pub use session::Authenticated;
 pub use tls::{Tls, TlsError};
 pub use world::log_wants_broadcasts;
@@ -78,9 +80,16 @@ use logs::Opened;
 use mail::Mailboxes;
 use system::System;
 
+/// Where clients come in.
+pub enum Listen {
+    At(SocketAddr),
+    /// Somebody listens there already and gives the socket over: who comes while nobody serves waits in its queue.
+    On(TcpListener),
+}
+
 /// What the configuration came to.
 pub struct Config {
-    pub listen: SocketAddr,
+    pub listen: Listen,
     pub shards: u16,
     pub gate: Gate,
     /// Where sets of keys come from, in the order of the gate's.
@@ -284,6 +293,11 @@ impl Node {
         tokio::spawn(memory::watch(self.facts.clone(), budget_bytes));
     }
 
+    /// For whoever looks whether this node still turns.
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(self.facts.clone(), self.mailboxes.clone())
+    }
+
     /// For back ends' calls.
     pub fn desk(&self) -> Desk {
         self.desk.clone()
@@ -403,13 +417,20 @@ const BACKLOG: i32 = 4096;
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
 /// Accepted sockets inherit what is set here, so that accepting costs one system call.
-fn listener(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
+fn listener(listen: Listen) -> io::Result<TcpListener> {
+    let socket = match &listen {
+        Listen::At(address) => {
+            socket2::Socket::new(socket2::Domain::for_address(*address), socket2::Type::STREAM, None)?
+        }
+        Listen::On(given) => given.try_clone()?.into(),
+    };
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    if let Listen::At(address) = listen {
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+    }
     Ok(socket.into())
 }

@@ -190,6 +190,11 @@ impl Mailboxes {
         }
     }
 
+    /// So that each of them turns once, whether there is anything to do or not.
+    pub(crate) fn wake_all(&self) {
+        self.0.iter().for_each(Mailbox::wake);
+    }
+
     pub(crate) fn tell_all(&self, tell: impl Fn(&mut Control)) {
         for mailbox in &self.0 {
             tell(&mut mailbox.control.lock().unwrap_or_else(PoisonError::into_inner));

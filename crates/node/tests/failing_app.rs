@@ -131,7 +131,7 @@ fn node(secret: Secret, configured: Durability, needs: Durability) -> Result<Nod
     };
     let keys = KeyRing::new(vec![secret.proving()], 0, TokenRules::default());
     let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: node::Listen::At(([127, 0, 0, 1], 0).into()),
         shards: 2,
         gate: Gate { keys, mounts: vec![mount], crowd: Crowd::default(), trusted: Vec::new() },
         authorizer: None,

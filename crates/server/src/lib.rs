@@ -14,6 +14,7 @@ mod kafka;
 #[cfg(feature = "kafka")]
 mod letters;
 mod log;
+mod manual;
 mod matches;
 mod memory;
 mod nats_addresses;
@@ -26,6 +27,7 @@ mod renewal;
 mod rides;
 mod secret;
 mod serve;
+mod systemd;
 mod token;
 mod visitors;
 
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Some(Command::Tail(ask)) => backend::tail(&ask),
         #[cfg(feature = "kafka")]
         Some(Command::Letters(ask)) => letters::run(&ask),
+        Some(Command::Completions { shell }) => manual::completions(shell),
+        Some(Command::Man { out }) => manual::pages(out.as_deref()),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
     };

@@ -14,11 +14,20 @@ use node::Node;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// Where it listens, once it does; it ends with the runtime.
-pub(crate) async fn serve(address: SocketAddr, node: &Node, api: Router) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+pub(crate) async fn listener(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
         format!("operator_listen = {address}: cannot listen there; is something else there?")
-    })?;
+    })
+}
+
+/// One on which somebody listens for us.
+pub(crate) fn given(socket: std::net::TcpListener) -> Result<TcpListener> {
+    let listener = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
+    listener.context("the operator's socket of systemd cannot be used")
+}
+
+/// Where it listens; it ends with the runtime.
+pub(crate) fn serve(listener: TcpListener, node: &Node, api: Router) -> Result<SocketAddr> {
     let bound = listener.local_addr()?;
     let facts = node.facts();
     let router = node::figures(facts.clone())

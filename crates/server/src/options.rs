@@ -48,12 +48,22 @@ pub(crate) enum Command {
     Letters(Letters),
     /// Measure this server or another under load.
     Bench(bench::Bench),
+    /// Print what a shell needs to complete these commands.
+    #[command(after_help = "Example: kulkul completions bash > /etc/bash_completion.d/kulkul")]
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write one for each command into a folder.
+    #[command(after_help = "Example: kulkul man --out /usr/local/share/man/man1")]
+    Man {
+        /// Folder to write kulkul.1, kulkul-serve.1 and so on into.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Where state and secret live when nothing else is said.
 pub(crate) const DATA: &str = "./kulkul-data";
 
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Serve {
     /// Config file (TOML). With one, demo mode is off.
     #[arg(long, value_name = "FILE")]

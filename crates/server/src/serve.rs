@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use node::{Facts, Node, StartError};
+use node::{Facts, Listen, Node, StartError};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -18,6 +18,7 @@ use crate::engines::Ground;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
+use crate::systemd::{self, Given};
 use crate::{
     backend, bridges, demo, engines, gate, log, matches, memory, operator, pages, rides, secret, visitors,
 };
@@ -31,6 +32,10 @@ const LAST_WORDS_WITHIN: Duration = Duration::from_secs(5);
 const STATISTICS_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(typed: &Serve) -> Result<()> {
+    let given = systemd::sockets()?;
+    // Where systemd listens counts like a word of the command line, with all that is asked of an address.
+    let listen = systemd::address(given.public.as_ref())?.or(typed.listen);
+    let typed = &Serve { listen, ..typed.clone() };
     let config = config::read(typed)?;
     let dial = log::start(&config.typed.log)?;
     for warning in &config.warnings {
@@ -43,7 +48,7 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
     }
     raise_descriptors();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(serve(typed, config, dial));
+    let served = runtime.block_on(serve(typed, config, dial, given));
     // A start that was given up may still wait for its engine; it ends with the process.
     runtime.shutdown_background();
     served
@@ -64,7 +69,7 @@ impl Signals {
     }
 }
 
-async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
+async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> Result<()> {
     let secret = secret::of(&config)?;
     let settings = &config.typed;
     let furniture = Furniture {
@@ -88,7 +93,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let sockets_at: Vec<String> = sockets.map(|mount| mount.path.as_str().to_owned()).collect();
     let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
     let ways = Ways::of(settings);
-    let node = node_config(settings, gate, sealed.clone(), budget, &ways)?;
+    let listen = given.public.map_or(Listen::At(settings.listen), Listen::On);
+    let node = node_config(settings, listen, (gate, sealed.clone()), budget, &ways)?;
     let mut signals = Signals::heard(config.demo)?;
     // It may wait long for its engine, and whoever ends the process meanwhile does not.
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
@@ -133,9 +139,10 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     };
     let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
     node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
-    let operator = match settings.operator_listen {
-        Some(address) => Some(operator::serve(address, &node, api).await?),
-        None => None,
+    let operator = match (given.operator, settings.operator_listen) {
+        (Some(given), _) => Some(operator::serve(operator::given(given)?, &node, api)?),
+        (None, Some(address)) => Some(operator::serve(operator::listener(address).await?, &node, api)?),
+        (None, None) => None,
     };
     match budget {
         Some(bytes) => node.hold_memory(bytes),
@@ -143,6 +150,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     }
     let address = node.address();
     let scheme = if sealed.is_some() { "https" } else { "http" };
+    systemd::serves(&format!("{scheme}://{address}"));
     announce(&ready_line(&format!("{scheme}://{address}"), operator))?;
     tracing::info!(%address, shards = config.typed.shards, demo = config.demo, engine = settings.engine.name(), "serving");
     let mut renewal = settings.tls.clone().zip(sealed).map(|(files, sealed)| Renewal::of(files, sealed));
@@ -151,18 +159,22 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     look.tick().await;
     let mut pulse = tokio::time::interval(PULSE);
     let statistics = tell_statistics(&facts);
-    tokio::pin!(statistics);
+    let live = systemd::live(node.pulse());
+    tokio::pin!(statistics, live);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             Some(()) = hung_up(&mut signals.hang_up) => {
+                systemd::reads_again();
                 read.again(typed, &dial, &node.helm());
                 renewal.iter_mut().for_each(Renewal::look);
+                systemd::has_read();
             }
             _ = look.tick() => renewal.iter_mut().for_each(Renewal::tick),
             _ = pulse.tick() => if let Some(why) = facts.broken() { return broken(node, &why).await },
             () = &mut statistics => break,
+            () = &mut live => break,
         }
     }
     bridges.stop_reading().await;
@@ -203,8 +215,8 @@ fn given_up() -> Result<()> {
 /// With names that no other life of this node has had.
 fn node_config(
     settings: &config::Typed,
-    gate: node::Gate,
-    tls: Option<node::Tls>,
+    listen: Listen,
+    (gate, tls): (node::Gate, Option<node::Tls>),
     budget: Option<u64>,
     ways: &Ways,
 ) -> Result<node::Config> {
@@ -214,7 +226,7 @@ fn node_config(
     let (mut room_limits, start_tag) = (rooms::Limits::default(), u32::from_le_bytes([a, b, c, d]));
     room_limits.look_again = LOOK_AGAIN;
     Ok(node::Config {
-        listen: settings.listen,
+        listen,
         shards: settings.shards,
         gate,
         key_sources: gate::sources(settings),
@@ -234,7 +246,9 @@ fn node_config(
 
 /// Everybody is told to come back elsewhere, and then it ends; asked once more, it ends at once.
 async fn drained(node: Node, signals: &mut Signals) -> Result<()> {
-    tracing::info!(connections = node.facts().health().total, "draining");
+    let connections = node.facts().health().total;
+    systemd::drains(connections);
+    tracing::info!(connections, "draining");
     let hasten = node.hastener();
     let drain = node.drain();
     tokio::pin!(drain);

@@ -139,15 +139,15 @@ impl Server {
     }
 
     fn run(folder: Folder, variables: &[(&str, &str)], args: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kulkul"));
+        command.arg("serve").args(args).envs(variables.iter().copied());
+        Server::begun(folder, command)
+    }
+
+    /// By a command that becomes the server.
+    pub(crate) fn begun(folder: Folder, mut command: Command) -> Server {
         let log = std::fs::File::create(folder.path().join("log")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kulkul"))
-            .arg("serve")
-            .args(args)
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the binary runs");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
         let mut line = String::new();
         let out = child.stdout.as_mut().expect("piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
