@@ -14,6 +14,7 @@ mod hostile;
 mod interop;
 mod kafka;
 mod links;
+mod packaging;
 mod pages;
 mod policy;
 mod purity;
@@ -49,6 +50,7 @@ cargo xtask <chore>
   hostile          slow clients by the thousand: the server must stay there for everybody else
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
   pages [name]     the web pages in a real Chromium; a name for one file of web/tests
+  packaging        units, compose file, manifests, alerts and dashboard, read by the programs that they are for
   faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         ["fuzz", args @ ..] => fuzz::chore(&root, args),
         ["hostile", args @ ..] => hostile::chore(&root, args),
         ["pages", args @ ..] => pages::chore(&root, args),
+        ["packaging"] => packaging::chore(&root),
         ["supply", args @ ..] => supply::chore(&root, args),
         ["client", args @ ..] => client::chore(&root, args),
         ["interop", args @ ..] => interop::chore(&root, args),

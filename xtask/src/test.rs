@@ -9,6 +9,7 @@ use crate::conformance;
 use crate::faults;
 use crate::fuzz;
 use crate::interop;
+use crate::packaging;
 use crate::pages;
 use crate::policy::{
     SERVER_PACKAGE, SIM_FULL_RIDES_SEEDS, SIM_PACKAGE, SIM_RIDES_SEEDS, SIM_SCENARIO_SEEDS, SIM_SEEDS,
@@ -30,6 +31,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("interop", |steps| interop::all(steps, root));
     steps.run("client", |steps| client::all(steps, root));
     steps.run("pages", |steps| pages::all(steps, root));
+    steps.run("packaging", |steps| packaging::all(steps, root));
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::child::{answer, quietly_within, run_within};
 use crate::server;
+use crate::tools::{INSTALL, found, once, python, read};
 
 /// Some twenty times what it takes.
 const TALK: Duration = Duration::from_secs(240);
-const INSTALL: Duration = Duration::from_secs(600);
 
 pub(crate) struct Client {
     pub(crate) name: &'static str,
@@ -61,23 +61,11 @@ pub(crate) struct Tools {
 impl Tools {
     pub(crate) fn installed(root: &Path, folder: &Path, say: impl Fn(&str)) -> Result<Tools, String> {
         let home = root.join("interop");
-        let python = found(&["python3"], "--version", "Python 3: apt-get install python3 python3-venv")?;
         let chromium = chromium()?;
-        let environment = folder.join("python");
-        let requirements = read(&home.join("requirements.txt"))?;
-        once(&environment.join("installed"), &requirements, || {
-            say("  installing what interop/requirements.txt names, once");
-            let mut command = Command::new("python3");
-            command.args(["-m", "venv", "--clear"]).arg(&environment);
-            quietly_within(command, INSTALL)?;
-            let mut command = Command::new(environment.join("bin/pip"));
-            command.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-            command.arg(home.join("requirements.txt"));
-            quietly_within(command, INSTALL)
-        })?;
+        let python = python(&home, &folder.join("python"), &say)?;
         let (node, version) = node(root, say)?;
         let versions = vec![format!("Node {version}"), python.1, chromium.1];
-        Ok(Tools { node, python: environment.join("bin/python"), chromium: chromium.0, versions })
+        Ok(Tools { node, python: python.0.join("python"), chromium: chromium.0, versions })
     }
 
     pub(crate) fn chromium(&self) -> &str {
@@ -168,25 +156,6 @@ pub(crate) fn packages(home: &Path, say: impl Fn(&str)) -> Result<(), String> {
         command.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(home);
         quietly_within(command, INSTALL)
     })
-}
-
-/// The first command that answers, and what it says about itself.
-fn found(commands: &[&'static str], version: &str, install: &str) -> Result<(&'static str, String), String> {
-    let found = commands.iter().find_map(|command| Some((*command, answer(Path::new(command), &[version])?)));
-    found.ok_or_else(|| format!("missing; install {install}"))
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Does it unless the stamp says that it was done for the same words.
-fn once(stamp: &Path, words: &str, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    if fs::read_to_string(stamp).is_ok_and(|done| done == words) {
-        return Ok(());
-    }
-    work()?;
-    fs::write(stamp, words).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
 #[cfg(test)]
