@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// A server that does not answer then is broken.
 const START_WITHIN: Duration = Duration::from_secs(30);
+/// One that is asked again and again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// Free ports that turn out not to be.
 const TRIES_MAX: u32 = 5;
 
@@ -62,7 +65,7 @@ impl Server {
             panic!("cannot run {}: {error}; `cargo xtask services` installs it", self.program)
         }));
         let since = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        while !self.answers() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             let said = |what: &str| {
                 let log = std::fs::read_to_string(self.log()).unwrap_or_default();
@@ -77,6 +80,18 @@ impl Server {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// A Redis of a cluster listens before it looks whether the port beside it is free, and ends if it is not: only who answers has begun.
+    /// NATS speaks first, Redis says that it hears; who still reads its past says so.
+    fn answers(&self) -> bool {
+        let answer = || -> std::io::Result<usize> {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+            stream.write_all(b"PING\r\n")?;
+            stream.read(&mut [0])
+        };
+        answer().is_ok_and(|count| count > 0)
     }
 
     /// As by the loss of power of its process: no word to anybody, nothing flushed.
