@@ -186,6 +186,7 @@ fn shard(now: Now, scenario: &Scenario, number: u64, id: ShardId) -> Shard {
         .with("support", app::host(support::Support::new(small_departments())), rules)
         .with("probe", app::host(probe), rules)
         .with("fragile", app::host(Fragile), rules)
+        .with("poll", app::host(poll::Poll), rules)
         .with("user", app::host(inbox::Inbox), rooms::Rules { notices: false, ..rules });
     // A room that every node keeps takes a place in each; only who needs it has it.
     let apps = match scenario.system {

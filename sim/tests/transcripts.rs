@@ -9,6 +9,11 @@ fn check(name: &str) {
 }
 
 #[test]
+fn the_poll_of_the_guide_is_asked_voted_on_and_closed() {
+    check("poll");
+}
+
+#[test]
 fn joining_speaking_and_leaving() {
     check("rooms");
 }

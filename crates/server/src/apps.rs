@@ -75,6 +75,7 @@ impl Furnish for Furniture {
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
             .with("rides", app::host(rides::Rides::new(self.rides.rules.clone())), rides)
             .with("scores", app::host(scores::Scores::default()), scores)
+            .with("poll", app::host(poll::Poll), Rules::default())
             .with("user", app::host(inbox::Inbox), inbox)
             .with("system", app::host(system::System), system)
     }
@@ -152,8 +153,15 @@ mod tests {
         let support = listed(support::Support::default().words());
         let rides = listed(rides::Rides::default().words());
         let scores = listed(scores::Scores::default().words());
-        let apps =
-            [("chat", chat), ("rides", rides), ("scores", scores), ("support", support), ("user", user)];
+        let poll = listed(poll::Poll.words());
+        let apps = [
+            ("chat", chat),
+            ("poll", poll),
+            ("rides", rides),
+            ("scores", scores),
+            ("support", support),
+            ("user", user),
+        ];
         assert_eq!(golden, apps.map(|(app, words)| (app.to_owned(), words)).into());
     }
 }

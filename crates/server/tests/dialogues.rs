@@ -16,7 +16,7 @@ use sim::script::{self, Kept, Stage};
 use support::{Client, Heard, Server};
 
 /// Those that ask nothing of their world but nodes, clients and back ends.
-const DIALOGUES: [&str; 23] = [
+const DIALOGUES: [&str; 24] = [
     "announcement",
     "author",
     "devices",
@@ -29,6 +29,7 @@ const DIALOGUES: [&str; 23] = [
     "members",
     "moderation",
     "nodes",
+    "poll",
     "reload",
     "resume",
     "return",
