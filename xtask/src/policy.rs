@@ -61,7 +61,7 @@ pub(crate) const EDGES: &[Edge] = &[
     },
     Edge {
         of: "bridges/crossing",
-        may: &["crates/node", "crates/vocabulary"],
+        may: &["crates/node", "crates/vocabulary", "engines/link"],
         because: "what bridges share is between a broker and the rooms, and knows neither of them",
     },
     Edge {

@@ -14,9 +14,10 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::counts::{Counts, add, set};
+use crate::counts::Counts;
 use crate::ledger::{Ledger, Part};
 use crate::refusal::Refusal;
+use crossing::{add, set};
 
 /// What is on its way to rooms when a partition goes is waited for: what is not done then the next node asks for too, and its
 /// room knows.
@@ -81,9 +82,9 @@ impl ClientContext for Reads {
             for topic in statistics.topics.keys() {
                 let what = format!("reading {topic}");
                 if unread.contains(&**topic) {
-                    self.counts.is_amiss(&what, "the brokers give none of it: allow READ");
+                    self.counts.reach.is_amiss(&what, "the brokers give none of it: allow READ");
                 } else {
-                    self.counts.is_well(&what);
+                    self.counts.reach.is_well(&what);
                 }
             }
         }
@@ -95,7 +96,7 @@ impl ConsumerContext for Reads {
         add(&self.counts.rebalances_total, 1);
         match rebalance {
             Rebalance::Assign(list) => {
-                self.counts.is_well(&format!("the group {:?}", self.group));
+                self.counts.reach.is_well(&format!("the group {:?}", self.group));
                 let those = parts(list);
                 self.begin(consumer, list);
                 those.into_iter().for_each(|part| self.ledger.open(part));
@@ -133,14 +134,14 @@ impl ConsumerContext for Reads {
 impl Reads {
     /// What came instead of a record. Whether brokers are there is found out by probes; this is about groups and what we may read.
     pub(crate) fn fails(&self, error: &KafkaError) {
-        add(&self.counts.failures_total, 1);
+        self.counts.reach.stumbled();
         tracing::debug!(%error, "Kafka does not give what is read");
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
             self.denied.store(true, Ordering::Relaxed);
         }
         if Refusal::of(error) == Some(Refusal::Group) {
             let why = format!("we may not be of it: allow READ ({error})");
-            self.counts.is_amiss(&format!("the group {:?}", self.group), &why);
+            self.counts.reach.is_amiss(&format!("the group {:?}", self.group), &why);
         }
     }
 
@@ -279,12 +280,14 @@ mod tests {
             reads.stats(Statistics { topics: topics.into(), ..Statistics::default() });
         };
         tell(-1001);
-        assert_eq!(counts.condition(), Condition::Serving, "nothing was fetched yet");
+        assert_eq!(counts.reach.condition(), Condition::Serving, "nothing was fetched yet");
         reads.fails(&KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed));
         tell(-1);
-        let Condition::Partly { why } = counts.condition() else { panic!("{:?}", counts.condition()) };
+        let Condition::Partly { why } = counts.reach.condition() else {
+            panic!("{:?}", counts.reach.condition())
+        };
         assert!(why.contains("reading shut") && !why.contains("open"), "{why}");
         tell(0);
-        assert_eq!(counts.condition(), Condition::Serving);
+        assert_eq!(counts.reach.condition(), Condition::Serving);
     }
 }

@@ -8,11 +8,10 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossing::{Came, Stage, came, pause, words_of};
+use crossing::{Came, Stage, add, came, pause, words_of};
 use tokio::sync::mpsc;
 use vocabulary::{By, RoomId, Wish};
 
-use crate::counts::add;
 use crate::heard::Heard;
 use crate::ledger::Receipt;
 use crate::parts::Parts;

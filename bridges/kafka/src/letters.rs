@@ -5,11 +5,10 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crossing::{ORIGIN, Stage, pause};
+use crossing::{ORIGIN, Stage, add, pause};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
 
-use crate::counts::add;
 use crate::heard::Heard;
 use crate::parts::Parts;
 use crate::refusal::Refusal;

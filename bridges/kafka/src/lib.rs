@@ -224,7 +224,7 @@ impl node::Bridge for Bridge {
             let why = "its thread panicked; the log says why. Begin the process again".to_owned();
             return Condition::Away { why };
         }
-        self.counts.condition()
+        self.counts.reach.condition()
     }
 
     fn figures(&self) -> Vec<Figure> {

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossing::Stage;
+use crossing::{Stage, add};
 use node::Desk;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, Producer};
 use tokio::sync::{Semaphore, watch};
 
 use crate::context::Writes;
-use crate::counts::{Counts, add};
+use crate::counts::Counts;
 use crate::lanes::Lanes;
 use crate::letters::Letters;
 
@@ -47,7 +47,7 @@ impl Parts {
         add(&self.counts.producers_renewed_total, 1);
         match self.writing.create_with_context(Writes) {
             Ok(producer) => drop(self.producer.replace(producer)),
-            Err(error) => self.counts.failed(&error.to_string()),
+            Err(error) => self.counts.reach.failed(&error.to_string()),
         }
     }
 

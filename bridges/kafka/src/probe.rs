@@ -41,7 +41,7 @@ impl Asks {
 pub(crate) async fn go_on(parts: Rc<Parts>, mut asks: Asks) {
     while parts.stage() < Stage::Ends {
         parts.mend_producer();
-        if !parts.counts.may_probe() {
+        if !parts.counts.reach.may_probe() {
             parts.rest(LOOK).await;
             continue;
         }
@@ -53,14 +53,14 @@ pub(crate) async fn go_on(parts: Rc<Parts>, mut asks: Asks) {
         });
         match asked.await {
             Ok(Ok((topic, refused))) => {
-                parts.counts.succeeded();
+                parts.counts.reach.succeeded();
                 if matches!(asks, Asks::Reads { .. }) {
                     tell(&parts, &topic, refused);
                 }
                 parts.rest(EVERY).await;
             }
             Ok(Err(error)) => {
-                parts.counts.failed(&error.to_string());
+                parts.counts.reach.failed(&error.to_string());
                 parts.rest(LOOK).await;
             }
             // The runtime ends.
@@ -74,8 +74,8 @@ fn tell(parts: &Parts, topic: &str, refused: Option<RDKafkaErrorCode>) {
     match refused.map(KafkaError::MetadataFetch) {
         // A leader that is not there yet, and the like, come by themselves.
         Some(error) if Refusal::of(&error).is_some() => {
-            parts.counts.is_amiss(&what, &format!("it is not read: make it, or allow it ({error})"));
+            parts.counts.reach.is_amiss(&what, &format!("it is not read: make it, or allow it ({error})"));
         }
-        _ => parts.counts.is_well(&what),
+        _ => parts.counts.reach.is_well(&what),
     }
 }

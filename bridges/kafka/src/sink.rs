@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crossing::{
-    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause,
+    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, add, envelope, fields_of, pause,
 };
 use node::{Desk, Owed};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -15,7 +15,6 @@ use rdkafka::producer::FutureRecord;
 use rdkafka::types::RDKafkaErrorCode;
 use vocabulary::{Outward, RoomId};
 
-use crate::counts::add;
 use crate::livechat;
 use crate::parts::Parts;
 use crate::refusal::Refusal;
@@ -116,7 +115,7 @@ impl Carrier for Sinks {
     }
 
     fn is_away(&self) -> bool {
-        self.parts.counts.is_away()
+        self.parts.counts.reach.is_away()
     }
 
     fn has_ended(&self) -> bool {
@@ -165,7 +164,7 @@ async fn produce(parts: &Parts, topics: &Topics, room: &RoomId, made: &[Made]) -
         let arrived = came.iter().take_while(|came| matches!(came, Came::Arrived)).count();
         if arrived > 0 {
             add(&parts.counts.produced_total, arrived);
-            parts.counts.succeeded();
+            parts.counts.reach.succeeded();
             round[..arrived].iter().for_each(|made| topics.takes(&parts.counts, &made.topic));
         }
         left = &left[arrived..];
@@ -194,10 +193,10 @@ async fn produce(parts: &Parts, topics: &Topics, room: &RoomId, made: &[Made]) -
                 return false;
             }
             // Of a round each tells the same.
-            Came::Lost(why) => parts.counts.failed(&why),
+            Came::Lost(why) => parts.counts.reach.failed(&why),
             Came::Full | Came::Arrived => {}
         }
-        if parts.stage() == Stage::Ends || parts.counts.is_away() {
+        if parts.stage() == Stage::Ends || parts.counts.reach.is_away() {
             return false;
         }
         tries += 1;

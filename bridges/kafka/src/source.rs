@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossing::{Poison, Stage, words_of};
+use crossing::{Poison, Stage, add, set, words_of};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -14,7 +14,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::watch;
 
 use crate::context::{Reads, commit};
-use crate::counts::{Counts, add, set};
+use crate::counts::Counts;
 use crate::heard::{Heard, SOURCE};
 use crate::lanes::{BYTES_MAX, Errand, Lanes, Task, WAITING_MAX};
 use crate::ledger::{Ledger, Part};

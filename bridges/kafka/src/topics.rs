@@ -33,12 +33,12 @@ impl Topics {
     pub(crate) fn refuses(&self, counts: &Counts, topic: &str, why: &str) {
         self.0.borrow_mut().insert(topic.to_owned(), Instant::now() + AGAIN);
         let why = format!("it is not there, or not for us, and its rooms wait: make it, or allow it ({why})");
-        counts.is_amiss(&what(topic), &why);
+        counts.reach.is_amiss(&what(topic), &why);
     }
 
     pub(crate) fn takes(&self, counts: &Counts, topic: &str) {
         if self.0.borrow_mut().remove(topic).is_some() {
-            counts.is_well(&what(topic));
+            counts.reach.is_well(&what(topic));
         }
     }
 }

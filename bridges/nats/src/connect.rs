@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
-use crossing::pause;
+use crossing::{add, pause};
 use nats_wire::CredentialsFile;
 
 use crate::Config;
-use crate::counts::{Counts, add};
+use crate::counts::Counts;
 
 /// A connection that is silent for two of them is dead.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Signals {
         match event {
             Event::Connected => {
                 *self.heard() = Heard::default();
-                self.counts.is_well(PERMISSIONS);
+                self.counts.reach.is_well(PERMISSIONS);
                 if self.was_connected.swap(true, Ordering::Relaxed) {
                     add(&self.counts.reconnects_total, 1);
                     tracing::info!("the bridge's connection to NATS was made anew");
@@ -82,7 +82,9 @@ impl Signals {
                     heard.denied.insert(subject.to_owned());
                 }
                 drop(heard);
-                self.counts.is_amiss(PERMISSIONS, &format!("the server says {what}: permit it to the user"));
+                self.counts
+                    .reach
+                    .is_amiss(PERMISSIONS, &format!("the server says {what}: permit it to the user"));
             }
             Event::ServerError(ServerError::Other(what)) => tracing::warn!(what, "NATS says"),
             Event::ClientError(error) => self.heard().why = Some(error.to_string()),

@@ -9,11 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossing::{Came, Stage, came, chance, pause, words_of};
+use crossing::{Came, Stage, add, came, chance, pause, words_of};
 use tokio::sync::Notify;
 use vocabulary::{By, RoomId, Wish};
 
-use crate::counts::add;
 use crate::heard::Place;
 use crate::parts::Parts;
 use crate::receipts::{Receipt, Verdict, settle};

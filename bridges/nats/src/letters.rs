@@ -5,9 +5,8 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderMap;
-use crossing::{ORIGIN, POSITION, Stage, pause};
+use crossing::{ORIGIN, POSITION, Stage, add, pause};
 
-use crate::counts::add;
 use crate::heard::{Heard, MESSAGE_ID};
 use crate::jetstream::Fault;
 use crate::parts::Parts;

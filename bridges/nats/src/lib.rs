@@ -160,7 +160,7 @@ impl node::Bridge for Bridge {
             let why = "its thread panicked; the log says why. Begin the process again".to_owned();
             return Condition::Away { why };
         }
-        self.counts.condition()
+        self.counts.reach.condition()
     }
 
     fn figures(&self) -> Vec<Figure> {
@@ -196,13 +196,13 @@ impl Begin {
     async fn connected(&self) -> Option<Client> {
         let mut stages = self.stages.clone();
         while *stages.borrow_and_update() == Stage::Runs {
-            if self.counts.may_probe() {
+            if self.counts.reach.may_probe() {
                 match connect(&self.config, &self.signals).await {
                     Ok(client) => {
-                        self.counts.succeeded();
+                        self.counts.reach.succeeded();
                         return Some(client);
                     }
-                    Err(why) => self.counts.failed(&why),
+                    Err(why) => self.counts.reach.failed(&why),
                 }
             }
             tokio::time::timeout(LOOKS_AGAIN, stages.changed()).await.ok();
@@ -303,10 +303,10 @@ async fn make(parts: Rc<Parts>, streams: Vec<Stream>, others: Vec<(&'static str,
         for (what, stream) in streams {
             match stream.make(&parts.js).await {
                 Ok(None) => {
-                    parts.counts.is_well(&what);
+                    parts.counts.reach.is_well(&what);
                     continue;
                 }
-                Ok(Some(why)) => parts.counts.is_amiss(&what, &why),
+                Ok(Some(why)) => parts.counts.reach.is_amiss(&what, &why),
                 Err(fault) => tracing::debug!(what, why = fault.words(), "a stream is not made yet"),
             }
             left.push((what, stream));

@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 use crate::Config;
 use crate::connect::{Signals, connect};
-use crate::counts::{Counts, Lag, add};
+use crate::counts::{Counts, Lag};
 use crate::heard::{Heard, Place};
 use crate::jetstream::{Fault, JetStream};
 use crate::parts::Parts;
+use crossing::add;
 
 /// While all is well, and the longest that an outage goes unseen beside the time a question takes.
 const EVERY: Duration = Duration::from_secs(2);
@@ -37,25 +38,26 @@ pub(crate) async fn once(config: &Config) -> Result<String, String> {
 /// Whether the server answers; for as long as the thread lives.
 pub(crate) async fn probe(parts: Rc<Parts>) {
     loop {
-        if !parts.counts.may_probe() {
+        if !parts.counts.reach.may_probe() {
             parts.rest(LOOK).await;
             continue;
         }
         match parts.js.ask("INFO", &Value::Null).await {
             Ok(_) => {
-                parts.counts.is_well(JETSTREAM);
-                parts.counts.succeeded();
+                parts.counts.reach.is_well(JETSTREAM);
+                parts.counts.reach.succeeded();
                 parts.rest(EVERY).await;
             }
             Err(Fault::Denied(why)) => {
-                parts.counts.succeeded();
+                parts.counts.reach.succeeded();
                 parts
                     .counts
+                    .reach
                     .is_amiss(JETSTREAM, &format!("this user has none ({why}): enable it for the account"));
                 parts.rest(EVERY).await;
             }
             Err(fault) => {
-                parts.counts.failed(&parts.signals.why().unwrap_or_else(|| fault.words()));
+                parts.counts.reach.failed(&parts.signals.why().unwrap_or_else(|| fault.words()));
                 parts.rest(LOOK).await;
             }
         }

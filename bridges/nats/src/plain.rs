@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::counts::add;
 use crate::heard::Heard;
 use crate::parts::Parts;
 use crate::said::Way;
 use crate::source::put;
 use crate::tables::{ACK_WAIT, Made};
+use crossing::add;
 
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -23,7 +23,7 @@ pub(crate) async fn go_on(parts: Rc<Parts>, way: Rc<Way>, subject: String) {
         let mut heard = match listens {
             Ok(heard) => heard,
             Err(error) => {
-                parts.counts.is_amiss(&format!("the source {subject}"), &error.to_string());
+                parts.counts.reach.is_amiss(&format!("the source {subject}"), &error.to_string());
                 parts.rest(AGAIN).await;
                 continue;
             }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::counts::{add, set};
 use crate::heard::Heard;
 use crate::parts::Parts;
+use crossing::{add, set};
 
 /// How often it is looked whose time is over.
 const LOOK: Duration = Duration::from_millis(250);

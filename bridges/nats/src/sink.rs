@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderMap;
 use crossing::{
-    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, envelope, fields_of, pause,
+    Carried, Carrier, Fields, Goes, ORIGIN, POSITION, ROOM, Stage, Template, add, envelope, fields_of, pause,
 };
 use node::Desk;
 use vocabulary::{Outward, RoomId};
 
-use crate::counts::add;
 use crate::heard::MESSAGE_ID;
 use crate::jetstream::Fault;
 use crate::parts::Parts;
@@ -110,7 +109,7 @@ impl Carrier for Sinks {
     }
 
     fn is_away(&self) -> bool {
-        self.parts.counts.is_away()
+        self.parts.counts.reach.is_away()
     }
 
     fn has_ended(&self) -> bool {
@@ -157,7 +156,7 @@ impl Sinks {
             match stored {
                 Ok(_) => {
                     add(&parts.counts.produced_total, 1);
-                    parts.counts.succeeded();
+                    parts.counts.reach.succeeded();
                     self.takes(&made.subject);
                     return true;
                 }
@@ -181,7 +180,7 @@ impl Sinks {
                     self.refuses(&made.subject, "this user may not publish there");
                     return false;
                 }
-                Err(fault) => parts.counts.failed(&fault.words()),
+                Err(fault) => parts.counts.reach.failed(&fault.words()),
             }
             if self.has_ended() || self.is_away() {
                 return false;
@@ -215,13 +214,13 @@ impl Sinks {
         let why = format!(
             "{subject}{many}: no stream takes it, or not from us, and its rooms wait: make one, or allow it ({why})"
         );
-        self.parts.counts.is_amiss(SUBJECTS, &why);
+        self.parts.counts.reach.is_amiss(SUBJECTS, &why);
     }
 
     fn takes(&self, subject: &str) {
         let mut refused = self.refused.borrow_mut();
         if refused.remove(subject).is_some() && refused.is_empty() {
-            self.parts.counts.is_well(SUBJECTS);
+            self.parts.counts.reach.is_well(SUBJECTS);
         }
     }
 }

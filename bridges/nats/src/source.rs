@@ -7,11 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
-use crossing::{Poison, words_of};
+use crossing::{Poison, add, set, words_of};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 
-use crate::counts::{add, set};
 use crate::heard::Heard;
 use crate::jetstream::Fault;
 use crate::lanes::{Errand, Task};
@@ -49,7 +48,7 @@ pub(crate) async fn go_on(parts: Rc<Parts>, reads: Reads) {
     while parts.runs() {
         match find(&parts, &reads).await {
             Ok(Ok((stream, made))) => {
-                parts.counts.is_well(&what);
+                parts.counts.reach.is_well(&what);
                 add(&parts.counts.sources, 1);
                 let durable = &reads.durable.name;
                 // Before anything is asked for.
@@ -66,7 +65,7 @@ pub(crate) async fn go_on(parts: Rc<Parts>, reads: Reads) {
                 looks.abort();
                 parts.counts.sources.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
             }
-            Ok(Err(why)) => parts.counts.is_amiss(&what, &why),
+            Ok(Err(why)) => parts.counts.reach.is_amiss(&what, &why),
             Err(fault) => tracing::debug!(what, why = fault.words(), "a source is not read yet"),
         }
         if parts.runs() {
@@ -121,7 +120,7 @@ async fn pull(parts: &Rc<Parts>, reads: &Reads, stream: &str, made: &Made) {
         if due == 0 || asked.elapsed() > SILENCE_MAX {
             let places = parts.lanes.places().min(AT_ONCE);
             let ask = json!({ "batch": places, "expires": EXPIRES.as_nanos() as u64 });
-            if places == 0 || parts.counts.is_away() || !parts.js.pull(&consumer, &inbox, &ask).await {
+            if places == 0 || parts.counts.reach.is_away() || !parts.js.pull(&consumer, &inbox, &ask).await {
                 parts.rest(LOOK).await;
                 continue;
             }
