@@ -13,6 +13,7 @@ mod pipeline;
 mod presence;
 mod saved_keys;
 mod seats;
+mod seen;
 mod soft;
 mod sunk;
 
