@@ -50,6 +50,10 @@ impl Apps {
         self.0.iter().map(|(name, (host, _))| (name.as_str(), host.needs().durability)).max_by_key(|it| it.1)
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub fn has(&self, app: &str) -> bool {
         self.0.contains_key(app)
     }

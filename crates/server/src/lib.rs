@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod engines;
 mod gate;
+mod in_force;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]

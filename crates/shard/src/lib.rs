@@ -39,8 +39,9 @@ use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
-    Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Findings, Incarnation, Now,
-    Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Survey, Tag, Tick, Told, Traced, Unproven,
+    Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Findings, Incarnation,
+    Now, Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Survey, Tag, Tick, Told,
+    Traced, Unproven,
 };
 
 pub use announce::Announcement;
@@ -55,8 +56,8 @@ use outbox::{Frame, Gathered, Pushed};
 pub use pressure::Pressure;
 pub use rooms::Counts as RoomCounts;
 use speech::Pen;
-use survey::Surveys;
 pub use speech::{MESSAGES, Mount, OfRoom, Pace, Speaks};
+use survey::Surveys;
 pub use turn::{Full, Post, Turn, World, exchange, turn};
 use websocket::Inflater;
 use wheel::Wheel;

@@ -41,6 +41,10 @@ impl Surveys {
     pub(crate) fn any(&self) -> bool {
         !self.0.is_empty()
     }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= WAITING_MAX
+    }
 }
 
 impl Shard {
@@ -51,6 +55,15 @@ impl Shard {
             Inquiry::Connections(wanted) => {
                 let from = wanted.only.map_or(0, |id| id.slot);
                 What::Connections { wanted, from, page: BTreeMap::new() }
+            }
+            Inquiry::End(Whom::User(user), reason) if self.surveys.is_full() => {
+                // What is to be done is done, if at once: nobody asks for it a second time.
+                let (mut from, mut ended) = (Some(0), 0);
+                while let Some(at) = from {
+                    let (more, next) = self.end_some(now, &user, reason, at);
+                    (from, ended) = (next, ended + more);
+                }
+                return self.found(number, Findings::Done(ended));
             }
             Inquiry::End(Whom::User(user), reason) => What::Ends { user, reason, from: 0, ended: 0 },
             Inquiry::End(Whom::Connection(id), reason) => {
@@ -71,7 +84,7 @@ impl Shard {
                 return self.found(number, released.map_or_else(Findings::Not, |()| Findings::Done(1)));
             }
         };
-        if self.surveys.0.len() >= WAITING_MAX {
+        if self.surveys.is_full() {
             return self.found(number, Findings::Busy);
         }
         self.surveys.0.push_back(Look { number, what });

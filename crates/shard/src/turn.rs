@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Findings, Now, Outward, Petition, Refusal, RoomId, Ruling,
-    Said, ShardId, Tag, Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Findings, Now, Outward, Petition, Refusal, RoomId,
+    Ruling, Said, ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};

@@ -44,8 +44,8 @@ pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
 pub use revocation::Revocation;
 pub use survey::{
-    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomSeen, RoomState, RoomsWanted,
-    Survey, Whom,
+    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomSeen, RoomState,
+    RoomsWanted, Survey, Whom,
 };
 pub use time::{Now, Tick, Wall};
 pub use tombstone::{TOMBSTONE_BYTES, is_tombstone, tombstone};

@@ -69,6 +69,13 @@ pub struct ConnectionsWanted {
     pub limit: usize,
 }
 
+impl ConnectionsWanted {
+    pub fn all(order: InOrder) -> ConnectionsWanted {
+        let (user, room, mounts, only, after) = (None, None, None, None, None);
+        ConnectionsWanted { user, room, mounts, only, order, after, limit: 0 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InOrder {
     /// Those with the most bytes that wait come first.
