@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::ask::Server;
 use super::table::{cell, line, say};
-use super::{each, first, part};
+use super::{each, first, part, whichever};
 use crate::options::{Disconnect, Drain, Kick, Release};
 
 pub(crate) fn kick(ask: &Kick) -> Result<()> {
@@ -29,7 +29,9 @@ pub(crate) fn kick(ask: &Kick) -> Result<()> {
 pub(crate) fn disconnect(ask: &Disconnect) -> Result<()> {
     let servers = ask.servers.servers(Scope::Operate)?;
     let body = json!({ "user": ask.user, "connection": ask.connection, "code": ask.code, "why": ask.why });
-    let told: Value = first(&servers, |server| server.post("/disconnect", &body))?;
+    let post = |server: &Server| server.post("/disconnect", &body);
+    let told: Value =
+        if ask.connection.is_some() { whichever(&servers, post)? } else { first(&servers, post)? };
     if ask.servers.json {
         return line(&told);
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::ask::Server;
 use super::table::{Table, cell, line, say};
-use super::{each, part};
+use super::{each, part, whichever};
 use crate::options::{Connections, Rooms, Users};
 
 /// As large as the API gives them.
@@ -158,7 +158,7 @@ pub(crate) fn connections(ask: &Connections) -> Result<()> {
     if let Some(id) = &ask.id {
         // It is of one node; the others would only say so.
         let told: Value =
-            super::first(&servers, |server| server.get(&format!("/connections/{}", part(id)), &[]))?;
+            whichever(&servers, |server| server.get(&format!("/connections/{}", part(id)), &[]))?;
         if ask.servers.json {
             return line(&told);
         }

@@ -41,7 +41,23 @@ fn first<T>(servers: &[Server], mut ask: impl FnMut(&Server) -> Result<T, Unhear
             Err(refused) => return Err(refused.into()),
         }
     }
-    Err(away.unwrap_or_else(|| anyhow::anyhow!("there is no server to ask; say where with --url")))
+    Err(away.unwrap_or_else(nobody))
+}
+
+/// What is of one node alone is asked of each until that one is found.
+fn whichever<T>(servers: &[Server], mut ask: impl FnMut(&Server) -> Result<T, Unheard>) -> Result<T> {
+    let mut last = None;
+    for server in servers {
+        match ask(server) {
+            Ok(told) => return Ok(told),
+            Err(why) => last = Some(anyhow::Error::from(why)),
+        }
+    }
+    Err(last.unwrap_or_else(nobody))
+}
+
+fn nobody() -> anyhow::Error {
+    anyhow::anyhow!("there is no server to ask; say where with --url")
 }
 
 /// As a part of a path.
