@@ -12,8 +12,8 @@ use crate::connection::Connection;
 use crate::framing::Wire;
 use crate::{Output, Shard};
 
-/// Places for connections that one step passes: each costs a miss or two of the cache, and together they cost what a record does in
-/// a room of as many members.
+/// Places for connections that one step passes: each costs a miss or two of the cache, which a record costs in a room of as many
+/// members, too.
 const CONNECTIONS_A_STEP: u32 = 2048;
 /// Rooms that one step looks at, of which each costs a few misses.
 const ROOMS_A_STEP: usize = 512;

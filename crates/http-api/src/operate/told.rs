@@ -57,7 +57,7 @@ shape!(RoomLine as "Room": "A room that is open on the node that was asked." {
     members: u32 => "Connections of this node that are in it.",
     users: u32 => "Users of all nodes that are in it.",
     last: Option<Place> => "The last record that is known here; null while it is read.",
-    steward: bool => "Whether this node does what must be done once.",
+    steward: bool => "Whether this node does what must be done once; for some seconds after a node came or went two may say so.",
 });
 
 impl From<&RoomSeen> for RoomLine {
@@ -165,7 +165,7 @@ shape!(RoomWhole as "RoomWhole": "A room, and who is in it." {
     room: RoomLine => "How it stands.",
     members: Vec<Seated> => "Connections of this node, the first 200; `room.members` counts all.",
     present: Vec<Somebody> => "Users of all nodes, the first 200; `room.users` counts all.",
-    kept: Option<Kept> => "Null while the room is not read, or where its past is damaged.",
+    kept: Option<Kept> => "Null where there is nothing yet, while the room is not read, and where its past is damaged.",
     says: Option<String> => "What there is to know besides.",
 });
 
@@ -175,9 +175,10 @@ impl RoomWhole {
             connection: id_of(&node, *id),
             user: person.into(),
         };
-        let kept = inside.kept_from.zip(inside.seen.last).map(|(from, last)| {
-            let offset = from.min(last.offset.max(1));
-            Kept { from: vocabulary::Position { offset, ..last }.into(), to: last.into() }
+        let some = inside.kept_from.zip(inside.seen.last).filter(|(from, last)| *from <= last.offset);
+        let kept = some.map(|(offset, last)| Kept {
+            from: vocabulary::Position { offset, ..last }.into(),
+            to: last.into(),
         });
         RoomWhole {
             room: RoomLine::from(&inside.seen),
