@@ -41,7 +41,7 @@ pub struct Heard {
     pub silent: Vec<ShardId>,
 }
 
-type Answers = mpsc::UnboundedSender<(ShardId, Found)>;
+type Answers = mpsc::Sender<(ShardId, Found)>;
 
 /// Those who wait for shards.
 #[derive(Default)]
@@ -56,10 +56,10 @@ impl Surveys {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Each shard answers once, so that no more come than were asked.
-    fn begin(&self) -> Option<(u64, mpsc::UnboundedReceiver<(ShardId, Found)>)> {
+    /// Each shard answers once: there is a place for the answer of each that is asked.
+    fn begin(&self, shards: usize) -> Option<(u64, mpsc::Receiver<(ShardId, Found)>)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (send, answers) = mpsc::unbounded_channel();
+        let (send, answers) = mpsc::channel(shards.max(1));
         let mut waiting = self.waiting();
         if waiting.len() >= WAITING_MAX {
             return None;
@@ -76,7 +76,7 @@ impl Surveys {
             _ => Vec::new(),
         };
         // Whoever asked may have gone.
-        waits.send((shard, Found { findings, sockets })).ok();
+        waits.try_send((shard, Found { findings, sockets })).ok();
     }
 }
 
@@ -146,7 +146,7 @@ impl Lookout {
     }
 
     async fn ask(&self, shards: Vec<ShardId>, asks: Inquiry) -> Result<Heard, Crowded> {
-        let (number, mut answers) = self.surveys.begin().ok_or(Crowded)?;
+        let (number, mut answers) = self.surveys.begin(shards.len()).ok_or(Crowded)?;
         // Whoever hangs up gives the place back.
         let _place = Place(&self.surveys, number);
         for shard in &shards {

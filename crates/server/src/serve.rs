@@ -67,7 +67,7 @@ impl Signals {
         Ok(Signals { drain: Arc::default(), terminate, interrupt, hang_up })
     }
 
-    async fn to_end(&mut self) {
+    async fn end_asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -108,7 +108,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
     let started = tokio::select! {
         started = start => started.context("the start broke off")?,
-        () = signals.to_end() => return given_up(),
+        () = signals.end_asked() => return given_up(),
     };
     let mut node = started.map_err(|error| match error {
         StartError::Listen(error) => anyhow::Error::new(error)
@@ -258,7 +258,7 @@ async fn drained(node: Node, signals: &mut Signals) -> Result<()> {
     let drained = loop {
         tokio::select! {
             drained = &mut drain => break drained,
-            () = signals.to_end() => Node::hasten(&hasten),
+            () = signals.end_asked() => Node::hasten(&hasten),
         }
     };
     if !drained.in_time {

@@ -181,7 +181,8 @@ pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Resu
     let is_json = |kind: &str| {
         kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
     };
-    if !said.is_some_and(is_json) && !(body.is_empty() && said.is_none()) {
+    let needs_none = body.is_empty() && said.is_none();
+    if !needs_none && !said.is_some_and(is_json) {
         return Err(Fault::content_type());
     }
     let body = if body.is_empty() { &b"{}"[..] } else { &body[..] };

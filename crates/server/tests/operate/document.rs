@@ -78,8 +78,8 @@ fn differs(document: &Value, schema: &Value, told: &Value) -> Option<String> {
         return Some(why);
     }
     let members = told.as_object()?;
-    let missing = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    if let Some(name) = missing.filter(|name| !members.contains_key(*name)).next() {
+    let mut required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(name) = required.find(|name| !members.contains_key(*name)) {
         return Some(format!("no {name} in {told}"));
     }
     members.iter().find_map(|(name, value)| match &schema["properties"][name] {
