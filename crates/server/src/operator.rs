@@ -18,6 +18,9 @@ use tokio::sync::Notify;
 
 use crate::in_force::InForce;
 
+/// Calls of operators that are asked and waited for: half of the places that the calls of back ends leave to others.
+const AT_ONCE_MAX: usize = 8;
+
 /// Where it listens, once it does; it ends with the runtime.
 pub(crate) async fn serve(address: SocketAddr, node: &Node, api: Router) -> Result<SocketAddr> {
     let listener = TcpListener::bind(address).await.with_context(|| {
@@ -45,7 +48,7 @@ pub(crate) fn router(
         desk: node.desk(),
         lookout: node.lookout(),
         keys,
-        at_once_max: node::CALLS_AT_ONCE_MAX,
+        at_once_max: AT_ONCE_MAX,
         apps: apps.to_vec(),
         settings: Arc::new(move || in_force.shown()),
         drain: Arc::new(move || drain.notify_one()),

@@ -73,8 +73,9 @@ pub fn router(config: Config) -> Router {
         .route("/drain", post(node_itself::drain))
         .route("/config", get(node_itself::config))
         .route_layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .route_layer(middleware::from_fn_with_state(api, prove))
         .route_layer(middleware::from_fn_with_state(places, find_place))
+        // Outermost: there are few places, and none for those who have no key.
+        .route_layer(middleware::from_fn_with_state(api, prove))
         .method_not_allowed_fallback(async |method: Method| Fault::method(&method))
         .with_state(operate)
         // What may be asked is no secret, and whoever looks for it may have no key yet.

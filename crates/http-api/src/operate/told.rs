@@ -327,7 +327,7 @@ shape!(Ended as "Disconnected": "Whose connections end, and how." {
     node: String => "The node that answers.",
     user: Option<String> => "Whose connections end, on every node.",
     connection: Option<String> => "Or the one that does.",
-    here: u32 => "Connections of this node that are concerned.",
+    here: u32 => "Connections of this node that are concerned; 200 at most are counted.",
     code: u16 => "The close code.",
     reason: String => "The words that stand behind it.",
     comes_back: ComesBack => "What clients do then.",
