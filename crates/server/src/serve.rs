@@ -131,7 +131,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial) -> Result<()> {
     }
     router = router.merge(visitors::router(settings, &node, secret.as_ref()));
     router = router.merge(matches::router(settings, &node));
-    router = router.merge(rides::router(settings, &node));
+    router = router.merge(rides::router(settings, &node, config.demo));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins, settings.auth.groups_claim.clone()));

@@ -108,6 +108,8 @@ fn all_of_a_users_connections_end_however_many_and_however_much_is_asked() {
     let asks = || Inquiry::End(Whom::User(UserId::new("ana")), CloseReason::Forbidden);
     node.survey(0, 1, asks());
     assert_eq!(node.found(0, 1), (3, Findings::Done(150)), "sixty-four a turn");
+    // The last closes leave with the next turn.
+    node.pass(std::time::Duration::from_millis(1));
     assert!(theirs.iter().all(|client| node.closed(*client) == Some(4503)));
     assert_eq!(node.closed(others), None);
     let again = node.connect_of(0, 600, "ana");

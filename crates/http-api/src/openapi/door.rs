@@ -27,6 +27,8 @@ async fn pass(request: Request, next: Next) -> Response {
     let (of_services, allow) = (path.starts_with("/internal"), methods.join(", "));
     let fault = if methods.is_empty() && of_services {
         no_such_call()
+    } else if methods.is_empty() && path.starts_with("/api/") {
+        Fault::not_found()
     } else if methods.is_empty() {
         Fault::not_there("not found: nothing is served at this path. GET /openapi.json lists what is")
     } else {

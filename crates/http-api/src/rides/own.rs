@@ -35,6 +35,8 @@ pub struct Config {
     /// Calls of one user a second, and at once: as many as messages by socket.
     pub calls: (u32, u32),
     pub is_fleet: bool,
+    /// Operators ask at the same listener.
+    pub operators_here: bool,
 }
 
 pub(crate) struct Rides {
@@ -47,17 +49,17 @@ type Shared = State<Arc<Rides>>;
 type OfWord = Result<Path<(String, String)>, PathRejection>;
 
 pub fn router(config: Config) -> Router {
-    let Config { desk, prover, mounts, asks, calls: (a_second, burst), is_fleet } = config;
+    let Config { desk, prover, mounts, asks, calls: (a_second, burst), is_fleet, operators_here } = config;
     let rooms = Rooms { desk: desk.clone(), is_fleet };
     let (places, refuses) = (Places::default(), Fault::in_words);
     let door = Arc::new(Door { desk, prover, mounts, asks, places, refuses });
     let of_users = Rates::a_second(a_second, burst);
     let rides = Arc::new(Rides { door: door.clone(), rooms, of_users });
     let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
-    let elsewhere_but_get = || {
-        let says = async || Failed::from(accounts_are_elsewhere());
-        axum::routing::post(says).put(says).patch(says).delete(says).options(says)
-    };
+    let but_get = async || Failed::from(accounts_are_elsewhere());
+    // Operators' question is another route of the same path.
+    let of_user =
+        if operators_here { post(but_get).put(but_get).patch(but_get).delete(but_get) } else { elsewhere() };
     let nowhere = || any(async || Failed::from(no_such_call()));
     Router::new()
         .route("/api/rides/me", get(me))
@@ -72,8 +74,7 @@ pub fn router(config: Config) -> Router {
         .route("/api/rides/{id}/{word}/{*rest}", nowhere())
         .route("/drivers/{*rest}", nowhere())
         .route("/users", elsewhere())
-        // In demo mode operators look at users by this path.
-        .route("/users/{user}", elsewhere_but_get())
+        .route("/users/{user}", of_user)
         .route("/users/{user}/{*rest}", elsewhere())
         .route("/auth/otp/{*rest}", elsewhere())
         .route_layer(middleware::from_fn_with_state(door.clone(), find_place))
