@@ -27,13 +27,14 @@ use axum::routing::{any, get, post};
 use axum::{Extension, Router, middleware};
 use node::{Desk, Uncalled};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use vocabulary::{HistoryFrom, Position, RoomId, UserId, Wish};
 
 use answers::Fault;
 use keys::Known;
 pub use keys::{Key, Keys, Scope};
-use openapi::shape::shape;
+use openapi::shape::{self as bounds, shape};
 
 /// Entries of one page of history.
 const HISTORY_MAX: u32 = 100;
@@ -78,10 +79,10 @@ pub(crate) struct Past {
 }
 
 shape!(Past as "Past": "What of a room's log." {
-    room: String => "Its full name.",
-    limit: Option<u32> => "How many messages, 1 to 100; 50 if nothing is said.",
-    before: Option<String> => "Those in front of this `message_id`.",
-    after: Option<String> => "Those behind it.",
+    room: String => "Its full name." & bounds::room,
+    limit: Option<u32> => "How many messages; 50 if nothing is said." & of_page,
+    before: Option<String> => "Those in front of this `message_id`." & of_message,
+    after: Option<String> => "Those behind it." & of_message,
 });
 
 async fn history(
@@ -112,8 +113,16 @@ pub(crate) struct Here {
     room: String,
 }
 
+fn of_page() -> serde_json::Value {
+    json!({ "minimum": 1, "maximum": HISTORY_MAX })
+}
+
+fn of_message() -> serde_json::Value {
+    json!({ "pattern": "^[0-9a-f]{1,15}-[0-9]{1,18}$" })
+}
+
 shape!(Here as "Here": "Which room." {
-    room: String => "Its full name.",
+    room: String => "Its full name." & bounds::room,
 });
 
 async fn presence(

@@ -12,12 +12,13 @@ use axum::{Extension, Json};
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 use vocabulary::{RoomId, UserId, Wish, check_user};
 
 use crate::answers::{self, Fault, OfUser, Results};
 use crate::keys::Known;
-use crate::openapi::shape::shape;
+use crate::openapi::shape::{self as bounds, shape};
 use crate::{Api, Scope, named_room};
 
 /// One record of it goes into a batch by itself; larger things belong elsewhere, with a reference here.
@@ -50,13 +51,25 @@ pub(crate) struct Publish<'a> {
     payload: &'a RawValue,
 }
 
+fn of_users() -> serde_json::Value {
+    json!({ "minItems": 1, "maxItems": USERS_MAX })
+}
+
+fn of_kind() -> serde_json::Value {
+    json!({ "maxLength": KIND_BYTES_MAX })
+}
+
+fn of_id() -> serde_json::Value {
+    json!({ "minLength": 1, "maxLength": ID_BYTES_MAX })
+}
+
 shape!(Publish<'_> as "Publish": "Exactly one of room, user, users and everybody." {
-    room: Option<String> => "The full name of a room.",
-    user: Option<String> => "Into this user's inbox.",
-    users: Option<Vec<String>> => "Into these inboxes, 1 to 1000.",
+    room: Option<String> => "The full name of a room." & bounds::room,
+    user: Option<String> => "Into this user's inbox." & bounds::user,
+    users: Option<Vec<String>> => "Into these inboxes, 1 to 1000." & of_users,
     everybody = false: bool => "To whoever is connected to any node; it is not kept for those who are not.",
-    kind as "type": Option<String> => "What the room's app is asked to do; send_message if nothing is said.",
-    id: Option<String> => "The same id of the same key is stored once.",
+    kind as "type": Option<String> => "What the room's app is asked to do; send_message if nothing is said." & of_kind,
+    id: Option<String> => "The same id of the same key is stored once." & of_id,
     payload: &RawValue => "What the app makes a message of, 64 KiB at most.",
 });
 

@@ -59,7 +59,7 @@ pub(super) fn nearby(_: &mut Book) -> Value {
         "properties": {
             "lat": { "type": "number", "minimum": -90, "maximum": 90, "description": "Of the place, in degrees." },
             "lng": { "type": "number", "minimum": -180, "maximum": 180, "description": "Of the place, in degrees." },
-            "radius": { "type": "number", "exclusiveMinimum": 0, "maximum": 5, "description": "In kilometres." },
+            "radius": { "type": "number", "minimum": 0.001, "maximum": 5, "description": "In kilometres." },
         },
     })
 }

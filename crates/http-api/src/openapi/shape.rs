@@ -87,10 +87,32 @@ pub(crate) fn described(mut schema: Value, says: &str) -> Value {
     schema
 }
 
-/// `shape!(Type as "Name": "what it is" { field: its type => "what that is", kind as "type": …, field = false: … })`
+/// What a text is to look like, besides.
+pub(crate) fn bound(schema: &mut Value, more: fn() -> Value) {
+    let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more()) else { return };
+    schema.extend(more);
+}
+
+/// A room's full name.
+pub(crate) fn room() -> Value {
+    json!({ "pattern": "^[^:]+:[^:]" })
+}
+
+/// A user's id.
+pub(crate) fn user() -> Value {
+    json!({ "minLength": 1, "maxLength": 128, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$" })
+}
+
+/// A connection's.
+pub(crate) fn connection() -> Value {
+    json!({ "pattern": "^[0-9a-f]{1,16}-[0-9]{1,4}-[0-9]{1,9}-[0-9]{1,9}$" })
+}
+
+/// `shape!(Type as "Name": "what it is" { field: its type => "what that is", kind as "type": …, field = false: … })`; `& bounds` behind
+/// a field says what its texts look like.
 macro_rules! shape {
     ($ty:ident $(<$life:lifetime>)? as $name:literal : $says:literal {
-        $($field:ident $(as $wire:literal)? $(= $default:literal)? : $inner:ty => $doc:literal),+ $(,)?
+        $($field:ident $(as $wire:literal)? $(= $default:literal)? : $inner:ty => $doc:literal $(& $more:expr)?),+ $(,)?
     }) => {
         impl $crate::openapi::shape::Shape for $ty $(<$life>)? {
             fn shape(book: &mut $crate::openapi::shape::Book) -> serde_json::Value {
@@ -106,6 +128,7 @@ macro_rules! shape {
                     $(
                         let name = [$($wire,)? stringify!($field)][0];
                         properties.insert(name.to_owned(), described(<$inner as Shape>::shape(book), $doc));
+                        $($crate::openapi::shape::bound(&mut properties[name], $more);)?
                         $(properties[name]["default"] = $default.into();)?
                         if !<$inner as Shape>::OPTIONAL && properties[name].get("default").is_none() {
                             required.push(name);

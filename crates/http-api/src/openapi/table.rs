@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{Book, Shape, ShapeOf};
+use super::shape::{self, Book, Shape, ShapeOf};
 use super::{of_node, of_rides};
 use crate::answers::{History, Published, Results, Roll};
 use crate::operate::{
@@ -71,16 +71,25 @@ const UNKNOWN_CONNECTION: (u16, &str) = (404, "Not connected to this node.");
 
 /// What of a path stands in braces.
 pub(super) fn of_path(path: &str, name: &str) -> Value {
+    let text = |more: fn() -> Value| {
+        let mut schema = json!({ "type": "string" });
+        shape::bound(&mut schema, more);
+        schema
+    };
     match (path, name) {
-        (_, "room") => json!({ "type": "string", "minLength": 1, "examples": ["chat:general"] }),
-        (_, "user") => json!({ "type": "string", "minLength": 1, "maxLength": 128 }),
+        (_, "room") => text(shape::room),
+        (_, "user") => text(shape::user),
+        ("/connections/{id}", _) => text(shape::connection),
         ("/internal/matches/{id}/{word}", "word") => {
             json!({ "type": "string", "enum": ["confirm", "cancel"] })
         }
         (_, "word") => {
             json!({ "type": "string", "enum": ["pickup", "start", "arrive", "payment", "cancel", "location"] })
         }
-        _ => json!({ "type": "string", "minLength": 1 }),
+        _ if path.starts_with("/internal/rides/") || path.starts_with("/internal/matches/") => {
+            json!({ "type": "string", "format": "uuid" })
+        }
+        _ => json!({ "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,100}$" }),
     }
 }
 

@@ -12,7 +12,7 @@ use vocabulary::{CloseReason, ConnectionId, RoomId, ShardId, UserId, check_user}
 
 use super::BODY_BYTES_MAX;
 use crate::answers::Fault;
-use crate::openapi::shape::{Book, Shape, shape, words};
+use crate::openapi::shape::{self as bounds, Book, Shape, shape, words};
 
 pub(super) type Named = Result<Path<String>, PathRejection>;
 pub(super) type Asked<T> = Result<Query<T>, QueryRejection>;
@@ -83,14 +83,19 @@ pub(crate) struct ConnectionsAsked {
 }
 
 shape!(ConnectionsAsked as "ConnectionsAsked": "Which connections." {
-    user: Option<String> => "Of this user alone.",
-    room: Option<String> => "In this room alone: its full name.",
+    user: Option<String> => "Of this user alone." & bounds::user,
+    room: Option<String> => "In this room alone: its full name." & bounds::room,
     mount: Option<String> => "That came by this path alone.",
     order: Option<Order> => "slow, which holds if nothing is said: those with the most bytes that wait come first. number: in an order that does \
                              not change.",
-    after: Option<String> => "Behind this place: `next` of the page before.",
+    after: Option<String> => "Behind this place: `next` of the page before." & place,
     limit: Option<Limit> => "How many at most.",
 });
+
+/// As `next` says it.
+fn place() -> Value {
+    json!({ "pattern": "^[0-9]{1,18}\\.[0-9]{1,4}\\.[0-9]{1,9}\\.[0-9]{1,9}$" })
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,8 +147,8 @@ pub(crate) struct Disconnecting {
 }
 
 shape!(Disconnecting as "Disconnecting": "Exactly one of user and connection." {
-    user: Option<String> => "Whose connections end, on every node.",
-    connection: Option<String> => "The one that ends; one of this node.",
+    user: Option<String> => "Whose connections end, on every node." & bounds::user,
+    connection: Option<String> => "The one that ends; one of this node." & bounds::connection,
     code: Option<Code> => "4412, which holds if nothing is said, and 1001: come back. 4401: with a new token. 4503: do not.",
     why: Option<String> => "For this node's log.",
 });
@@ -156,7 +161,7 @@ pub(crate) struct Kicking {
 }
 
 shape!(Kicking as "Kicking": "Who leaves the room." {
-    user: String => "Their id.",
+    user: String => "Their id." & bounds::user,
     why: Option<String> => "For this node's log.",
 });
 
