@@ -40,8 +40,15 @@ pub(super) fn done(book: &mut Book) -> Value {
 
 pub(super) fn word(book: &mut Book) -> Value {
     book.named("RideWord", |_| {
-        json!({ "type": "object", "description": "`user_id`, and what the word needs.",
-            "properties": { "user_id": { "type": ["string", "null"] }, "role": { "enum": ["driver", "passenger", null] } } })
+        json!({
+            "type": "object",
+            "description": "`user_id`, and what the word needs.",
+            "required": ["user_id"],
+            "properties": {
+                "user_id": { "type": "string", "pattern": "^[A-Za-z0-9_.:-]{1,100}$" },
+                "role": { "enum": ["driver", "passenger", null] },
+            },
+        })
     })
 }
 
