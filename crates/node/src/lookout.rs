@@ -174,3 +174,47 @@ impl Drop for Place<'_> {
         self.0.waiting().remove(&self.1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use identity::{KeyRing, TokenRules};
+
+    use super::*;
+    use crate::gate::Crowd;
+    use crate::mail;
+
+    #[test]
+    fn who_has_not_answered_in_time_is_named_and_who_has_is_heard() {
+        let (mailboxes, ends) = mail::open(3, false).expect("a poll");
+        let keys = KeyRing::new(Vec::new(), 0, TokenRules::default());
+        let gate = Gate { keys, mounts: Vec::new(), crowd: Crowd::default(), trusted: Vec::new() };
+        let lookout = Lookout {
+            mailboxes: Arc::new(mailboxes),
+            surveys: Arc::default(),
+            facts: Arc::new(Facts::new(3)),
+            gate: Arc::new(gate),
+            shards: 3,
+            node: 1,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let ask = Inquiry::Room(RoomId::new("chat", "a"));
+        let heard = runtime.block_on(async {
+            let answer = async {
+                // The second hangs.
+                for index in [0, 2] {
+                    let shard = ShardId(index);
+                    for survey in ends[usize::from(index)].control().surveys {
+                        let mut sockets = Sockets::new(shard);
+                        lookout.surveys.found(shard, survey.number, Findings::Room(None), &mut sockets);
+                    }
+                }
+            };
+            tokio::join!(lookout.ask_all(ask), answer).0
+        });
+        let Ok(Heard { answers, silent }) = heard else { panic!("too many ask") };
+        let shards: Vec<u16> = answers.iter().map(|(shard, _)| shard.0).collect();
+        assert_eq!((shards, silent), (vec![0, 2], vec![ShardId(1)]));
+        assert!(lookout.surveys.waiting().is_empty(), "its place is free again");
+        assert_eq!(ends[1].control().surveys.len(), 1, "it was asked");
+    }
+}

@@ -107,10 +107,11 @@ fn sorted<T>(
     let mut silent: Vec<u16> = heard.silent.iter().map(|shard| shard.0).collect();
     let mut found = Vec::new();
     for (ShardId(shard), answer) in heard.answers {
-        match (&answer.findings, shard) {
-            // It has no time for this: it is as if it had not answered.
-            (Findings::Busy, shard) => silent.push(shard),
-            _ => found.extend(take(answer)),
+        // It has no time for this: it is as if it had not answered.
+        if answer.findings == Findings::Busy {
+            silent.push(shard);
+        } else {
+            found.extend(take(answer));
         }
     }
     if found.is_empty() && !silent.is_empty() {
@@ -126,4 +127,27 @@ fn silence(shards: &[u16]) -> Fault {
         SHARDS_WITHIN.as_secs()
     );
     Fault::from(Uncalled::Busy).saying(says)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn shards_that_say_nothing_are_named_and_none_at_all_is_no_answer() {
+        let found = |findings| node::Found { findings, sockets: Vec::new() };
+        let answers = vec![(ShardId(0), found(Findings::Done(3))), (ShardId(1), found(Findings::Busy))];
+        let heard = Ok(Heard { answers, silent: vec![ShardId(4)] });
+        let (some, silent) =
+            sorted(heard, |it| Some(it.findings)).unwrap_or_else(|_| panic!("one has answered"));
+        assert_eq!((some, silent), (vec![Findings::Done(3)], vec![1, 4]));
+        let nobody = Ok(Heard { answers: Vec::new(), silent: vec![ShardId(0), ShardId(1)] });
+        let fault = sorted(nobody, |it| Some(it.findings)).err().unwrap_or_else(|| panic!("nobody has"));
+        let says = fault.says().as_str().unwrap_or_default().to_owned();
+        assert!(says.starts_with("no answer within 2 s of the shards [0, 1]"), "{says}");
+        assert_eq!(fault.into_response().status(), 503);
+        assert!(sorted(Err(Crowded), |it| Some(it.findings)).is_err());
+    }
 }
