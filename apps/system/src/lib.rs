@@ -1,5 +1,6 @@
 //! The room that every node follows, `system:all`: what holds for the whole deployment. Revocations are remembered, so that a
-//! node that starts later knows them too; an announcement is said once, to whoever is connected. No client comes here.
+//! node that starts later knows them too; an announcement is said once, to whoever is connected, and so is that somebody is to go.
+//! No client comes here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,6 +20,8 @@ const ONLINE: &str = "online/";
 const ONLINE_FOR: Duration = Duration::from_secs(10);
 const REVOKED: &str = "revoked";
 const ANNOUNCED: &str = "announced";
+const DISCONNECTED: &str = "disconnected";
+const KICKED: &str = "kicked";
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;
@@ -37,6 +40,24 @@ struct Revoked {
     user: Option<String>,
     token: Option<String>,
     at: i64,
+}
+
+/// Somebody's connections end, with this code: `{"user":"7","code":4412}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "that it is all there is what is asked of it")]
+struct Disconnected {
+    user: String,
+    code: u16,
+}
+
+/// Or leave a room: `{"room":"chat:general","user":"7"}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "that it is all there is what is asked of it")]
+struct Kicked {
+    room: String,
+    user: String,
 }
 
 impl State {
@@ -106,6 +127,16 @@ impl App for System {
                 class: Class::Latest(0),
             })),
             "announce" => Ok(Decision::record(ANNOUNCED, action.payload.clone())),
+            "disconnect" if serde_json::from_slice::<Disconnected>(action.payload).is_ok() => {
+                Ok(Decision::record(DISCONNECTED, action.payload.clone()))
+            }
+            "kick" if serde_json::from_slice::<Kicked>(action.payload).is_ok() => {
+                Ok(Decision::record(KICKED, action.payload.clone()))
+            }
+            "disconnect" | "kick" => Err(Refusal::new(
+                Code::InvalidPayload,
+                "who is to go is a user, with a code or out of a room",
+            )),
             kind => Err(Refusal::new(Code::UnknownType, format!("unknown message type: {kind}"))),
         }
     }
@@ -116,7 +147,7 @@ impl App for System {
                 state.revoke(revoked, record.at);
                 Applied::Done
             }
-            (ANNOUNCED, _) => Applied::Done,
+            (ANNOUNCED | DISCONNECTED | KICKED, _) => Applied::Done,
             _ => Applied::Unknown,
         }
     }
@@ -125,6 +156,8 @@ impl App for System {
         let kind = match &*record.kind {
             REVOKED => REVOKED,
             ANNOUNCED => ANNOUNCED,
+            DISCONNECTED => DISCONNECTED,
+            KICKED => KICKED,
             _ => return None,
         };
         Some(Shown { kind, payload: record.body.clone(), sender: None, class: Class::Record, lasting: true })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::openapi::shape::{Book, Shape, shape};
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -63,6 +64,25 @@ impl Fault {
     pub(crate) fn method(method: &Method) -> Fault {
         let says = format!("{method} is not asked here");
         Fault::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", says)
+    }
+
+    pub(crate) fn not_there(says: impl Into<String>) -> Fault {
+        Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", says)
+    }
+
+    pub(crate) fn conflict(code: &str, says: impl Into<String>) -> Fault {
+        Fault::new(StatusCode::CONFLICT, code, says)
+    }
+
+    pub(crate) fn content_type() -> Fault {
+        let says = "the body must be application/json";
+        Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", says).about("Content-Type")
+    }
+
+    /// In other words.
+    pub(crate) fn saying(mut self, says: impl Into<String>) -> Fault {
+        self.body["error"] = says.into().into();
+        self
     }
 
     pub(crate) fn query(error: &QueryRejection) -> Fault {
@@ -214,6 +234,31 @@ pub(crate) fn of_publish(room: &RoomId, told: Result<Told, Uncalled>) -> Result<
     }
 }
 
+shape!(Published as "Published": "What was stored, or done without a record." {
+    room: String => "Where.",
+    message_id: Option<String> => "Of what was stored; absent where nothing was.",
+    position: Option<Place> => "The same, for programs.",
+    timestamp: String => "When.",
+    reply: Option<Box<RawValue>> => "What the app said to it.",
+});
+
+#[derive(Serialize)]
+pub(crate) struct Results {
+    pub results: Vec<OfUser>,
+}
+
+shape!(Results as "PublishedToUsers": "What came of each of many users, in their order." {
+    results: Vec<OfUser> => "As for one; or `error` and `code` of that one.",
+});
+
+impl Shape for OfUser {
+    fn shape(book: &mut Book) -> Value {
+        book.named("PublishedToUser", |_| {
+            json!({ "type": "object", "required": ["user"], "properties": { "user": { "type": "string" } } })
+        })
+    }
+}
+
 /// What came of one user of many.
 #[derive(Serialize)]
 pub(crate) struct OfUser {
@@ -240,7 +285,7 @@ impl OfUser {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+pub(crate) struct History<'a> {
     room: &'a str,
     messages: Vec<Message<'a>>,
     upto: Place,
@@ -248,6 +293,13 @@ struct Page<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<Place>,
 }
+
+shape!(History<'_> as "History": "A page of a room's log." {
+    room: &'_ str => "The room.",
+    messages: Vec<Message<'_>> => "Oldest first.",
+    upto: Place => "Where the log ends.",
+    next: Option<Place> => "There may be more: where to go on from.",
+});
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -260,11 +312,25 @@ struct Message<'a> {
     payload: Option<&'a RawValue>,
 }
 
+shape!(Message<'_> as "Message": "One of a room's messages, as it shows now." {
+    kind as "type": &'_ str => "What it is.",
+    id: String => "Its `message_id`.",
+    position: Place => "The same, for programs.",
+    timestamp: String => "When it was stored.",
+    sender: Option<Value> => "Who said it; null: no user did.",
+    payload: Option<&'_ RawValue> => "As it was written.",
+});
+
 #[derive(Serialize)]
-struct Place {
+pub(crate) struct Place {
     epoch: String,
     offset: u64,
 }
+
+shape!(Place as "Position": "A place in a room's log." {
+    epoch: String => "Counts up when a log begins anew.",
+    offset: u64 => "Dense within an epoch.",
+});
 
 impl From<Position> for Place {
     fn from(position: Position) -> Place {
@@ -277,18 +343,31 @@ pub(crate) fn of_history(room: &RoomId, told: Result<Told, Uncalled>) -> Result<
         Told::Reply { reply: Reply::History { entries, upto, next }, .. } => {
             let messages = entries.iter().filter_map(message).collect();
             let next = next.map(Place::from);
-            Ok(Json(Page { room: room.as_str(), messages, upto: upto.into(), next }).into_response())
+            Ok(Json(History { room: room.as_str(), messages, upto: upto.into(), next }).into_response())
         }
         Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         _ => Err(Fault::unexpected()),
     }
 }
 
+#[derive(Serialize)]
+pub(crate) struct Roll<'a> {
+    room: &'a str,
+    count: u32,
+    users: Vec<Value>,
+}
+
+shape!(Roll<'_> as "Presence": "Who is in a room, on whatever node." {
+    room: &'_ str => "The room.",
+    count: u32 => "How many users.",
+    users: Vec<Value> => "The first 200: id and name of each.",
+});
+
 pub(crate) fn of_presence(room: &RoomId, told: Result<Told, Uncalled>) -> Result<Response, Fault> {
     match told? {
         Told::Reply { reply: Reply::Members { users, count, .. }, .. } => {
             let users: Vec<Value> = users.iter().map(person).collect();
-            Ok(Json(json!({ "room": room.as_str(), "count": count, "users": users })).into_response())
+            Ok(Json(Roll { room: room.as_str(), count, users }).into_response())
         }
         Told::Reply { reply: Reply::Refused(refusal), .. } => Err(Fault::refused(room, &refusal)),
         _ => Err(Fault::unexpected()),

@@ -20,10 +20,15 @@ pub enum Scope {
     Presence,
     /// Whoever is connected, on every node.
     Everybody,
+    /// How the node and its rooms stand, for an operator.
+    Inspect,
+    /// That somebody goes, a room is tried again, the node drains.
+    Operate,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 4] = [Scope::Publish, Scope::History, Scope::Presence, Scope::Everybody];
+    pub const ALL: [Scope; 6] =
+        [Scope::Publish, Scope::History, Scope::Presence, Scope::Everybody, Scope::Inspect, Scope::Operate];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +36,8 @@ impl Scope {
             Scope::History => "history",
             Scope::Presence => "presence",
             Scope::Everybody => "everybody",
+            Scope::Inspect => "inspect",
+            Scope::Operate => "operate",
         }
     }
 }
@@ -91,19 +98,38 @@ impl Known {
 
     pub(crate) fn allows(&self, scope: Scope, room: &RoomId) -> Result<(), Fault> {
         self.may(scope)?;
-        let key = self.key();
         if room.app() == RoomId::system().app() {
             return Err(Fault::forbidden("the server's own rooms are for no back end"));
         }
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(start) => room.as_str().starts_with(start),
-            None => room.as_str() == pattern,
-        };
-        if key.rooms.iter().any(matches) {
-            Ok(())
-        } else {
-            Err(Fault::forbidden(format!("the key {:?} is not for the room {:?}", key.name, room.as_str())))
+        self.reaches(room)
+    }
+
+    /// Of operators' keys, the server's own rooms too.
+    pub(crate) fn reaches(&self, room: &RoomId) -> Result<(), Fault> {
+        let key = self.key();
+        if key.rooms.iter().any(|pattern| room.is_like(pattern)) {
+            return Ok(());
         }
+        Err(Fault::forbidden(format!("the key {:?} is not for the room {:?}", key.name, room.as_str())))
+    }
+
+    /// The patterns of its rooms.
+    pub(crate) fn rooms(&self) -> Vec<Arc<str>> {
+        self.key().rooms.iter().map(|pattern| pattern.as_str().into()).collect()
+    }
+
+    /// What is about no room in particular is for keys of all rooms.
+    pub(crate) fn may_everywhere(&self, scope: Scope) -> Result<(), Fault> {
+        self.may(scope)?;
+        let key = self.key();
+        if key.rooms.iter().any(|pattern| pattern == "*") {
+            return Ok(());
+        }
+        let says = format!(
+            "the key {:?} is for some rooms alone, and this is about all: its rooms must be \"*\"",
+            key.name
+        );
+        Err(Fault::forbidden(says))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What back ends ask by HTTP: publish, history, presence. A request becomes a call to a room's home, and what that says
+//! What back ends and operators ask by HTTP: publish, history, presence; rooms, connections, users. A request becomes a call to a room's home, and what that says
 //! becomes a status and a body. It decides who may ask what by the key alone; what is stored, the room's app decides.
 
 mod answers;
@@ -9,6 +9,8 @@ pub mod hub;
 mod keys;
 pub mod livechat;
 pub mod matches;
+pub mod openapi;
+pub mod operate;
 mod places;
 mod printed;
 mod publish;
@@ -25,12 +27,14 @@ use axum::routing::{any, get, post};
 use axum::{Extension, Router, middleware};
 use node::{Desk, Uncalled};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use vocabulary::{HistoryFrom, Position, RoomId, UserId, Wish};
 
 use answers::Fault;
 use keys::Known;
 pub use keys::{Key, Keys, Scope};
+use openapi::shape::{self as bounds, shape};
 
 /// Entries of one page of history.
 const HISTORY_MAX: u32 = 100;
@@ -67,12 +71,19 @@ async fn find_place(State(places): State<Arc<Semaphore>>, request: Request, next
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Past {
+pub(crate) struct Past {
     room: String,
     limit: Option<u32>,
     before: Option<String>,
     after: Option<String>,
 }
+
+shape!(Past as "Past": "What of a room's log." {
+    room: String => "Its full name." & bounds::room,
+    limit: Option<u32> => "How many messages; 50 if nothing is said." & of_page,
+    before: Option<String> => "Those in front of this `message_id`." & of_message,
+    after: Option<String> => "Those behind it." & of_message,
+});
 
 async fn history(
     State(api): State<Api>,
@@ -98,9 +109,21 @@ async fn history(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Here {
+pub(crate) struct Here {
     room: String,
 }
+
+fn of_page() -> serde_json::Value {
+    json!({ "minimum": 1, "maximum": HISTORY_MAX })
+}
+
+fn of_message() -> serde_json::Value {
+    json!({ "pattern": "^[0-9a-f]{1,15}-[0-9]{1,18}$" })
+}
+
+shape!(Here as "Here": "Which room." {
+    room: String => "Its full name." & bounds::room,
+});
 
 async fn presence(
     State(api): State<Api>,

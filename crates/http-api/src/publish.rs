@@ -11,12 +11,14 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 use vocabulary::{RoomId, UserId, Wish, check_user};
 
-use crate::answers::{self, Fault, OfUser};
+use crate::answers::{self, Fault, OfUser, Results};
 use crate::keys::Known;
+use crate::openapi::shape::{self as bounds, shape};
 use crate::{Api, Scope, named_room};
 
 /// One record of it goes into a batch by itself; larger things belong elsewhere, with a reference here.
@@ -35,7 +37,7 @@ const ONE_TARGET: &str = "say exactly one of `room`, `user`, `users` and `everyb
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Publish<'a> {
+pub(crate) struct Publish<'a> {
     room: Option<String>,
     user: Option<String>,
     users: Option<Vec<String>>,
@@ -49,10 +51,27 @@ struct Publish<'a> {
     payload: &'a RawValue,
 }
 
-#[derive(Serialize)]
-struct Results {
-    results: Vec<OfUser>,
+fn of_users() -> serde_json::Value {
+    json!({ "minItems": 1, "maxItems": USERS_MAX })
 }
+
+fn of_kind() -> serde_json::Value {
+    json!({ "maxLength": KIND_BYTES_MAX })
+}
+
+fn of_id() -> serde_json::Value {
+    json!({ "minLength": 1, "maxLength": ID_BYTES_MAX })
+}
+
+shape!(Publish<'_> as "Publish": "Exactly one of room, user, users and everybody." {
+    room: Option<String> => "The full name of a room." & bounds::room,
+    user: Option<String> => "Into this user's inbox." & bounds::user,
+    users: Option<Vec<String>> => "Into these inboxes, 1 to 1000." & of_users,
+    everybody = false: bool => "To whoever is connected to any node; it is not kept for those who are not.",
+    kind as "type": Option<String> => "What the room's app is asked to do; send_message if nothing is said." & of_kind,
+    id: Option<String> => "The same id of the same key is stored once." & of_id,
+    payload: &RawValue => "What the app makes a message of, 64 KiB at most.",
+});
 
 enum To {
     One(RoomId),
@@ -69,7 +88,7 @@ pub(crate) async fn publish(
     let body = body.map_err(|error| Fault::unread(&error, BODY_BYTES_MAX))?;
     let said = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
-        return Err(Fault::field("Content-Type", "the body must be application/json"));
+        return Err(Fault::content_type());
     }
     // A list would do for the parser, field by field, in an order that nobody wrote down.
     if body.trim_ascii_start().first() != Some(&b'{') {

@@ -120,7 +120,7 @@ fn word(words: &[(&str, &'static str)], said: &str) -> Result<&'static str, Faul
     words.iter().find(|(path, _)| *path == said).map(|(_, kind)| *kind).ok_or_else(no_such_call)
 }
 
-fn no_such_call() -> Fault {
+pub(crate) fn no_such_call() -> Fault {
     Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such call; paths end without a slash")
 }
 

@@ -62,6 +62,8 @@ pub struct Facts {
     broken: OnceLock<String>,
     /// Users on all nodes, by the nodes' sketches; zero while there are no others.
     fleet_users: AtomicU64,
+    /// By those; held for a look or to put a newer one there.
+    fleet: Mutex<Option<Sketch>>,
     /// What `/health` says besides.
     described: OnceLock<Value>,
 }
@@ -127,6 +129,7 @@ impl Facts {
             broken: OnceLock::new(),
             described: OnceLock::new(),
             fleet_users: AtomicU64::new(0),
+            fleet: Mutex::default(),
         }
     }
 
@@ -200,8 +203,15 @@ impl Facts {
         all
     }
 
-    pub(crate) fn fleet_has(&self, users: Option<u64>) {
-        self.fleet_users.store(users.unwrap_or(0), Ordering::Relaxed);
+    pub(crate) fn fleet_is(&self, all: Option<Sketch>) {
+        self.fleet_users.store(all.as_ref().map_or(0, Sketch::estimate), Ordering::Relaxed);
+        *self.fleet.lock().unwrap_or_else(PoisonError::into_inner) = all;
+    }
+
+    /// Whether the user may be connected to some node: false is certain. None: no other node says who is there.
+    pub(crate) fn fleet_may_have(&self, user: &UserId) -> Option<bool> {
+        let fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        fleet.as_ref().map(|all| all.may_have(user))
     }
 
     /// Users with an open socket, on whatever node: counted here, and estimated as soon as others have some too.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -286,7 +286,7 @@ async fn traced(
     match wanted {
         Ok(Query(wanted)) => Json(json!({ "events": facts.trace(&wanted) })).into_response(),
         Err(error) => {
-            let error = json!({ "error": error.body_text(), "field": "query" });
+            let error = json!({ "error": error.body_text(), "code": "INVALID_PAYLOAD", "field": "query" });
             (StatusCode::BAD_REQUEST, Json(error)).into_response()
         }
     }
@@ -307,13 +307,21 @@ struct Revoke {
 async fn revoke(
     State((helm, desk)): State<(Helm, Desk)>,
     headers: HeaderMap,
-    body: bytes::Bytes,
+    body: Result<bytes::Bytes, BytesRejection>,
 ) -> Response {
     // A page of another site can make a browser post, but not this type without asking us first.
     if !headers.get(CONTENT_TYPE).is_some_and(is_json) {
-        let error = json!({ "error": "the body must be application/json", "field": "Content-Type" });
+        let (error, code) = ("the body must be application/json", "UNSUPPORTED_MEDIA_TYPE");
+        let error = json!({ "error": error, "code": code, "field": "Content-Type" });
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, Json(error)).into_response();
     }
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            let told = json!({ "error": error.body_text(), "code": "INVALID_PAYLOAD", "field": "body" });
+            return (error.status(), Json(told)).into_response();
+        }
+    };
     let at = Facts::now();
     // A list would do for the parser.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
@@ -332,14 +340,19 @@ async fn revoke(
     };
     tracing::info!(?revocation, "revoked");
     if helm.revoke(&revocation).is_err() {
-        let error = json!({ "error": "a shard is behind and has not heard of it: ask again" });
+        let error = "a shard is behind and has not heard of it: ask again";
+        let error = json!({ "error": error, "code": "BUSY" });
         return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(error)).into_response();
     }
     if let Err(why) = remembered(&desk, &revocation, at).await {
         let error = format!(
             "this node refuses them now, but the other nodes and a restart do not know it: {why}; ask again"
         );
-        return (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], Json(json!({ "error": error })))
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            [("retry-after", "1")],
+            Json(json!({ "error": error, "code": "BUSY" })),
+        )
             .into_response();
     }
     // Tokens say in which second they were made: one that is made after this answer is made in a later one.
@@ -349,7 +362,8 @@ async fn revoke(
 
 fn not_to_revoke() -> Response {
     let error = "the body must be {\"user\":\"<id>\"} or {\"token\":\"<jti>\"}: the id, not the token";
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": error }))).into_response()
+    let told = json!({ "error": error, "code": "INVALID_PAYLOAD", "field": "body" });
+    (StatusCode::BAD_REQUEST, Json(told)).into_response()
 }
 
 /// In the room that every node follows.

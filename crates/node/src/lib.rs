@@ -18,6 +18,7 @@ mod health;
 mod http;
 mod keeper;
 mod logs;
+mod lookout;
 mod mail;
 mod memory;
 mod metrics;
@@ -61,6 +62,7 @@ pub use health::probes;
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
+pub use lookout::{Crowded, Found, Heard, Lookout, SHARDS_WITHIN, SocketSeen};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
 pub use outlet::{Outflow, Outlet, outlet};
@@ -174,6 +176,7 @@ pub struct Node {
     gatekeeper: Arc<Gatekeeper>,
     authorizer: Option<Arc<Authorizer>>,
     desk: Desk,
+    lookout: Lookout,
     prover: Prover,
     threads: Vec<JoinHandle<()>>,
     pages: http::Pages,
@@ -222,7 +225,7 @@ impl Node {
             let (facts, tag, shards) = (facts.clone(), config.node_tag, config.shards);
             move || System::new(helm, facts, tag, shards).listen(&hears)
         })?;
-        let calls = Arc::new(Calls::default());
+        let (calls, surveys) = (Arc::new(Calls::default()), Arc::new(lookout::Surveys::default()));
         let (keeper, watches) = keeper::open(config.key_sources);
         let (gate, census) = (Arc::new(config.gate), Arc::new(Census::default()));
         let started = Instant::now();
@@ -245,6 +248,7 @@ impl Node {
                 facts: facts.clone(),
                 mailboxes: mailboxes.clone(),
                 calls: calls.clone(),
+                surveys: surveys.clone(),
                 outlet: config.outlet.clone(),
                 owed: config.owed.clone(),
                 said: said.clone(),
@@ -263,6 +267,14 @@ impl Node {
         }
         let prover = Prover { gatekeeper: gatekeeper.clone(), keeper: keeper.clone() };
         let desk = Desk { calls, mailboxes: mailboxes.clone(), shards: config.shards };
+        let lookout = Lookout {
+            mailboxes: mailboxes.clone(),
+            surveys,
+            facts: facts.clone(),
+            gate,
+            shards: config.shards,
+            node: config.node_tag,
+        };
         let handshake = config.handshake;
         let operators = Arc::new(http::Places::for_operators());
         Ok(Node {
@@ -272,6 +284,7 @@ impl Node {
             gatekeeper,
             authorizer,
             desk,
+            lookout,
             prover,
             threads,
             pages,
@@ -301,6 +314,11 @@ impl Node {
     /// For back ends' calls.
     pub fn desk(&self) -> Desk {
         self.desk.clone()
+    }
+
+    /// For operators.
+    pub fn lookout(&self) -> Lookout {
+        self.lookout.clone()
     }
 
     /// For users who ask by HTTP.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use engine::Answer;
 use mio::{Poll, Token, Waker};
 use shard::{Announcement, Full};
-use vocabulary::{Call, Envelope, Revocation, ShardId};
+use vocabulary::{Call, Envelope, Revocation, ShardId, Survey};
 
 use crate::authorizer::Judged;
 use crate::gate::Gate;
@@ -38,6 +38,9 @@ const REVOCATIONS_MAX: usize = 1024;
 /// Announcements that a shard has not read: it reads them in its next turn, and tells one after the other.
 const ANNOUNCEMENTS_MAX: usize = 64;
 
+/// Questions of operators that a shard has not read. Beyond it the shard counts as one that does not answer.
+const SURVEYS_MAX: usize = 64;
+
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
 /// What the node itself tells a shard, apart from the boxes that clients fill. A newer gate, newer limits and a newer drain say
@@ -50,6 +53,7 @@ pub(crate) struct Control {
     pub drain: Option<Duration>,
     pub revocations: Vec<Arc<Revocation>>,
     pub announcements: Vec<Arc<Announcement>>,
+    pub surveys: Vec<Survey>,
 }
 
 /// A shard has not read what it was told before.
@@ -209,6 +213,19 @@ impl Mailboxes {
                 control.announcements.push(announcement.clone());
             }
         });
+    }
+
+    /// Whether it found a place.
+    pub(crate) fn survey(&self, shard: ShardId, survey: Survey) -> bool {
+        let Some(mailbox) = self.0.get(usize::from(shard.0)) else { return false };
+        let mut control = mailbox.control.lock().unwrap_or_else(PoisonError::into_inner);
+        if control.surveys.len() >= SURVEYS_MAX {
+            return false;
+        }
+        control.surveys.push(survey);
+        drop(control);
+        mailbox.wake();
+        true
     }
 
     /// Refused, some shards may have heard of it, and hear of it once more when it is told again.

@@ -22,10 +22,14 @@ impl Default for Sketch {
 
 impl Sketch {
     pub(crate) fn add(&mut self, user: &UserId) {
-        let hash = hash(user.as_str().as_bytes());
-        let place = (hash >> (64 - PLACE_BITS)) as usize;
-        let rank = ((hash << PLACE_BITS) | 1 << (PLACE_BITS - 1)).leading_zeros() as u8 + 1;
+        let (place, rank) = place_of(user);
         self.0[place] = self.0[place].max(rank);
+    }
+
+    /// False: certainly not.
+    pub(crate) fn may_have(&self, user: &UserId) -> bool {
+        let (place, rank) = place_of(user);
+        self.0[place] >= rank
     }
 
     pub(crate) fn merge(&mut self, other: &Sketch) {
@@ -53,6 +57,12 @@ impl Sketch {
     }
 }
 
+fn place_of(user: &UserId) -> (usize, u8) {
+    let hash = hash(user.as_str().as_bytes());
+    let place = (hash >> (64 - PLACE_BITS)) as usize;
+    (place, ((hash << PLACE_BITS) | 1 << (PLACE_BITS - 1)).leading_zeros() as u8 + 1)
+}
+
 /// FNV-1a, with its bits mixed: short ids must not crowd into few places.
 fn hash(bytes: &[u8]) -> u64 {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -77,10 +87,16 @@ impl Fleet {
     }
 
     /// An estimate over all, if there is more than one.
+    #[cfg(test)]
     pub(crate) fn users(&self) -> Option<u64> {
+        self.all().map(|all| all.estimate())
+    }
+
+    /// Of all together, if there is more than one.
+    pub(crate) fn all(&self) -> Option<Sketch> {
         let mut all = Sketch::default();
         self.0.values().for_each(|sketch| all.merge(sketch));
-        (self.0.len() > 1).then(|| all.estimate())
+        (self.0.len() > 1).then_some(all)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::facts::Facts;
 use crate::gate::Gate;
 use crate::keeper::Keeper;
 use crate::logs::{Logs, Opened};
+use crate::lookout::Surveys;
 use crate::mail::{Control, Incoming, Mailboxes, WAKE};
 use crate::online::Sketch;
 use crate::outlet::Outlet;
@@ -54,6 +55,7 @@ pub(crate) struct Seat {
     pub facts: Arc<Facts>,
     pub mailboxes: Arc<Mailboxes>,
     pub calls: Arc<Calls>,
+    pub surveys: Arc<Surveys>,
     pub outlet: Option<Outlet>,
     pub owed: Vec<(String, Arc<Owed>)>,
     pub said: SyncSender<Said>,
@@ -346,6 +348,7 @@ impl Thread {
         let Thread { shard, post, logs, sockets, seat, broken, failures, doorway, unsaid, .. } = self;
         let facts = &seat.facts.shards[usize::from(seat.id.0)];
         let (mailboxes, calls, outlet) = (&*seat.mailboxes, &*seat.calls, seat.outlet.as_ref());
+        let (shard_id, surveys) = (seat.id, &*seat.surveys);
         let owed = &*seat.owed;
         (
             shard,
@@ -358,6 +361,8 @@ impl Thread {
                 unsaid,
                 mailboxes,
                 calls,
+                shard: shard_id,
+                surveys,
                 outlet,
                 owed,
                 facts,
@@ -439,7 +444,7 @@ impl Thread {
 
     /// The gate comes first, so that nobody comes in behind a revocation.
     pub(crate) fn obey(&mut self, now: Now, registry: &Registry) {
-        let Control { gate, limits, drain, revocations, announcements } = self.mail.control();
+        let Control { gate, limits, drain, revocations, announcements, surveys } = self.mail.control();
         if let Some((gate, rounds)) = gate {
             self.gate_changes(now, registry, gate, &rounds);
         }
@@ -451,6 +456,9 @@ impl Thread {
         }
         for announcement in announcements {
             self.shard.handle(now, Input::Announced((*announcement).clone()));
+        }
+        for survey in surveys {
+            self.shard.handle(now, Input::Surveyed(survey));
         }
         if let Some(window) = drain {
             self.drain(now, registry, window);

@@ -14,6 +14,7 @@ use vocabulary::{ConnectionId, ShardId, User};
 
 use crate::census::Place;
 use crate::greeting::Greeting;
+use crate::lookout::SocketSeen;
 use crate::secrecy::{Secrecy, Unsealed};
 
 pub(crate) enum State {
@@ -263,6 +264,10 @@ impl Socket {
     fn shut(&mut self) {
         // A peer that is gone already needs no goodbye.
         self.stream().shutdown(std::net::Shutdown::Write).ok();
+    }
+
+    pub(crate) fn seen(&self) -> SocketSeen {
+        SocketSeen { address: self.address, tls: matches!(self.wire, Wire::Secret(_)) }
     }
 
     pub(crate) fn into_parts(self) -> (TcpStream, Option<Secrecy>, Place) {

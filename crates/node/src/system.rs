@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use shard::Announcement;
-use vocabulary::{By, Call, CallId, Payload, Revocation, RoomId, Said, UserId, Wall, Wish};
+use vocabulary::{
+    By, Call, CallId, CloseReason, Inquiry, Payload, Revocation, RoomId, Said, ShardId, Survey, UserId, Wall,
+    Whom, Wish,
+};
 
 use crate::Helm;
 use crate::facts::Facts;
@@ -33,6 +36,21 @@ struct Revoked {
     token: Option<String>,
     at: i64,
 }
+
+#[derive(Deserialize)]
+struct Disconnected {
+    user: String,
+    code: u16,
+}
+
+#[derive(Deserialize)]
+struct Kicked {
+    room: String,
+    user: String,
+}
+
+/// Who was to go longer ago than this may have been let in again since.
+const GOES_WITHIN: Duration = Duration::from_secs(30);
 
 /// Between two sketches of who is connected here.
 const SKETCH_EVERY: Duration = Duration::from_secs(2);
@@ -87,15 +105,39 @@ impl System {
             Said::Record { kind: "announced", payload, position, at } => {
                 helm.announce(Arc::new(Announcement { payload, position, at }));
             }
+            Said::Record { kind: "disconnected" | "kicked", at, .. } if at + GOES_WITHIN < Facts::now() => {}
+            Said::Record { kind: "disconnected", payload, .. } => match serde_json::from_slice(&payload) {
+                Ok(Disconnected { user, code }) => {
+                    let reason = CloseReason::by_operator(code).unwrap_or(CloseReason::GoingAway);
+                    let asks = Inquiry::End(Whom::User(UserId::new(&user)), reason);
+                    (0..self.shards).for_each(|shard| self.have_done(ShardId(shard), &asks));
+                }
+                Err(error) => unreadable(&error),
+            },
+            Said::Record { kind: "kicked", payload, .. } => match serde_json::from_slice(&payload) {
+                Ok(Kicked { room, user }) => {
+                    let Some(room) = RoomId::from_full(&room) else { return };
+                    let home = room.slice().home(self.shards);
+                    self.have_done(home, &Inquiry::Kick(room, UserId::new(&user)));
+                }
+                Err(error) => unreadable(&error),
+            },
             Said::Record { kind, .. } => {
                 tracing::warn!(kind, "the system's room says what this build does not know");
             }
             Said::Soft { key, value } => {
                 if let Some(node) = key.strip_prefix("online/") {
                     self.fleet.hear(node.into(), value.and_then(|value| Sketch::read(&value)));
-                    self.facts.fleet_has(self.fleet.users());
+                    self.facts.fleet_is(self.fleet.all());
                 }
             }
+        }
+    }
+
+    /// Nobody waits for the answer, and it must arrive.
+    fn have_done(&self, shard: ShardId, asks: &Inquiry) {
+        while !self.helm.mailboxes.survey(shard, Survey { number: u64::MAX, asks: asks.clone() }) {
+            std::thread::sleep(PAUSE);
         }
     }
 

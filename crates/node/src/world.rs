@@ -9,8 +9,8 @@ use mio::Registry;
 use session::Authenticated;
 use shard::{Full, World};
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, RoomId, Ruling,
-    Said, ShardId, Tag, Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Findings, Now, Outward, Petition, Refusal, RoomId,
+    Ruling, Said, ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::authorizer::Asker;
@@ -20,6 +20,7 @@ use crate::doorway::{Doorway, Hope};
 use crate::facts::ShardFacts;
 use crate::gate::Words;
 use crate::logs::Logs;
+use crate::lookout::Surveys;
 use crate::mail::Mailboxes;
 use crate::outlet::Outlet;
 use crate::owed::Owed;
@@ -42,6 +43,8 @@ pub(crate) struct Outside<'a> {
     pub unsaid: &'a mut VecDeque<Said>,
     pub mailboxes: &'a Mailboxes,
     pub calls: &'a Calls,
+    pub shard: ShardId,
+    pub surveys: &'a Surveys,
     pub outlet: Option<&'a Outlet>,
     pub owed: &'a [(String, Arc<Owed>)],
     pub facts: &'a ShardFacts,
@@ -90,6 +93,10 @@ impl World for Outside<'_> {
 
     fn told(&mut self, call: CallId, told: Told) {
         self.calls.told(call, told);
+    }
+
+    fn found(&mut self, survey: u64, findings: Findings) {
+        self.surveys.found(self.shard, survey, findings, self.sockets);
     }
 
     fn traced(&mut self, traced: Traced) {

@@ -8,6 +8,7 @@ mod joins;
 mod load;
 mod looks;
 mod pages;
+mod seen;
 mod sink;
 mod steward;
 mod subject;

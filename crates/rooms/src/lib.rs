@@ -13,6 +13,7 @@ mod pipeline;
 mod presence;
 mod saved_keys;
 mod seats;
+mod seen;
 mod soft;
 mod sunk;
 
@@ -47,6 +48,10 @@ impl Apps {
     /// The app that needs the most of its engine, and what that is.
     pub fn most_durable(&self) -> Option<(&str, Durability)> {
         self.0.iter().map(|(name, (host, _))| (name.as_str(), host.needs().durability)).max_by_key(|it| it.1)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     pub fn has(&self, app: &str) -> bool {

@@ -56,15 +56,13 @@ fn print(config: &Config, coloured: bool, out: &mut impl Write) -> std::io::Resu
     writeln!(out, "the config is sound{mode}")
 }
 
-fn sound(config: &Config) -> serde_json::Value {
-    let settings: Vec<_> = config
-        .settings()
-        .iter()
-        .map(|(key, setting)| {
-            let (value, from, help) = (setting.shown(), setting.place.to_string(), setting.row.help);
-            json!({ "key": key, "value": value, "from": from, "help": help })
-        })
-        .collect();
+pub(crate) fn setting((key, setting): (String, &config::Setting)) -> serde_json::Value {
+    let (value, from, help) = (setting.shown(), setting.place.to_string(), setting.row.help);
+    json!({ "key": key, "value": value, "from": from, "help": help })
+}
+
+pub(crate) fn sound(config: &Config) -> serde_json::Value {
+    let settings: Vec<_> = config.settings().into_iter().map(setting).collect();
     json!({ "sound": true, "demo": config.demo, "settings": settings, "warnings": config.warnings })
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod engines;
 mod gate;
+mod in_force;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]
@@ -48,6 +49,13 @@ pub fn main() -> ExitCode {
         Some(Command::Publish(ask)) => backend::publish(&ask),
         Some(Command::History(ask)) => backend::history(&ask),
         Some(Command::Tail(ask)) => backend::tail(&ask),
+        Some(Command::Rooms(ask)) => backend::rooms(&ask),
+        Some(Command::Users(ask)) => backend::users(&ask),
+        Some(Command::Connections(ask)) => backend::connections(&ask),
+        Some(Command::Kick(ask)) => backend::kick(&ask),
+        Some(Command::Disconnect(ask)) => backend::disconnect(&ask),
+        Some(Command::Release(ask)) => backend::release(&ask),
+        Some(Command::Drain(ask)) => backend::drain(&ask),
         #[cfg(feature = "kafka")]
         Some(Command::Letters(ask)) => letters::run(&ask),
         Some(Command::Completions { shell }) => manual::completions(shell),

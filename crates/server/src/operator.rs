@@ -1,7 +1,8 @@
-//! The operator's own listener: figures, probes, and what only an operator does. Plain HTTP, meant for this machine or a
+//! The operator's own listener: figures, probes, and what only back ends and operators ask, by one table. Plain HTTP, meant for this machine or a
 //! network that only operators reach.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::extract::{Request, State};
@@ -13,6 +14,12 @@ use axum::{Json, Router};
 use node::Node;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::in_force::InForce;
+
+/// Calls of operators that are asked and waited for: half of the places that the calls of back ends leave to others.
+const AT_ONCE_MAX: usize = 8;
 
 pub(crate) async fn listener(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
@@ -34,8 +41,27 @@ pub(crate) fn serve(listener: TcpListener, node: &Node, api: Router) -> Result<S
         .merge(node::probes(facts))
         .merge(node::operator(node.helm(), node.desk(), node.facts()))
         .merge(api);
+    let router = http_api::openapi::guarded(router);
     node.serve_operator(listener, router.layer(from_fn_with_state(bound.ip().is_loopback(), no_pages)));
     Ok(bound)
+}
+
+/// What operators ask by their keys: of the apps that are there, by the settings in force, and that the node drains.
+pub(crate) fn router(
+    node: &Node,
+    keys: Arc<http_api::Keys>,
+    (apps, in_force, drain): (&[String], &InForce, &Arc<Notify>),
+) -> Router {
+    let (in_force, drain) = (in_force.clone(), drain.clone());
+    http_api::operate::router(http_api::operate::Config {
+        desk: node.desk(),
+        lookout: node.lookout(),
+        keys,
+        at_once_max: AT_ONCE_MAX,
+        apps: apps.to_vec(),
+        settings: Arc::new(move || in_force.shown()),
+        drain: Arc::new(move || drain.notify_one()),
+    })
 }
 
 /// Pages of other sites run in operators' browsers too. None of them is served here, so whoever says an origin has no business
@@ -45,7 +71,7 @@ async fn no_pages(State(loopback): State<bool>, request: Request, next: Next) ->
     let led_astray = loopback && host.is_some_and(|host| !node::is_loopback(host));
     if led_astray || request.headers().contains_key(ORIGIN) {
         let error = "this is for operators, by the address it listens on, and for no page of a browser";
-        return (StatusCode::FORBIDDEN, Json(json!({ "error": error }))).into_response();
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": error, "code": "FORBIDDEN" }))).into_response();
     }
     next.run(request).await
 }

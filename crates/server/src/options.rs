@@ -1,10 +1,14 @@
 //! The command line as typed.
 
+mod operate;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use operate::{Connections, Disconnect, Drain, Kick, Nodes, Release, Rooms, Users};
 
 /// A realtime server: it keeps a socket open to every user and gets every message to the right people, in order, once.
 ///
@@ -42,6 +46,29 @@ pub(crate) enum Command {
     /// Print what comes to a room's log, as it comes, until interrupted.
     #[command(after_help = "Example: kulkul tail chat:general")]
     Tail(Tail),
+    /// List the rooms that are open on a running node, or show one.
+    #[command(
+        after_help = "Example: kulkul rooms --prefix chat:team- --url http://10.0.0.1:8081 --url http://10.0.0.2:8081"
+    )]
+    Rooms(Rooms),
+    /// Show a user's connections and rooms, and whether they are online.
+    #[command(after_help = "Example: kulkul users 7")]
+    Users(Users),
+    /// List a running node's connections, those that take the least first, or show one.
+    #[command(after_help = "Example: kulkul connections --room chat:general")]
+    Connections(Connections),
+    /// Put a user out of a room, on every node. What keeps them out is the app's own ban.
+    #[command(after_help = "Example: kulkul kick chat:general 7")]
+    Kick(Kick),
+    /// End a user's connections, on every node, or one connection.
+    #[command(after_help = "Example: kulkul disconnect 7 --code 4503")]
+    Disconnect(Disconnect),
+    /// Have a quarantined room tried again.
+    #[command(after_help = "Example: kulkul release chat:general")]
+    Release(Release),
+    /// Drain a running node, as SIGTERM does.
+    #[command(after_help = "Example: kulkul drain --url http://10.0.0.1:8081")]
+    Drain(Drain),
     /// List the dead letters of the bridge to Kafka, or produce them again to the topics that they come from.
     #[cfg(feature = "kafka")]
     #[command(after_help = "Example: kulkul letters replay --config /etc/kulkul.toml --topic orders")]

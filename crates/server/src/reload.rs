@@ -19,7 +19,7 @@ impl<'a> Read<'a> {
         Read { began: with, last: None }
     }
 
-    fn last(&self) -> &Config {
+    pub(crate) fn last(&self) -> &Config {
         self.last.as_ref().unwrap_or(self.began)
     }
 

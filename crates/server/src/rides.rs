@@ -15,7 +15,7 @@ fn is_fleet(settings: &Typed) -> bool {
     settings.rides.rules.authority == ::rides::Authority::Fleet
 }
 
-pub(crate) fn router(settings: &Typed, node: &Node) -> Router {
+pub(crate) fn router(settings: &Typed, node: &Node, operators_here: bool) -> Router {
     // By which its rooms are spoken to: pages that may open one of them may call.
     let spoken = settings.mounts.iter().filter(|mount| mount.speaks == Speaks::Rooms || mount.app == APP);
     let mounts: Vec<&Mount> = spoken.collect();
@@ -32,6 +32,7 @@ pub(crate) fn router(settings: &Typed, node: &Node) -> Router {
         asks: gate::authorizer(settings).map_or_else(Default::default, |it| it.asks),
         calls,
         is_fleet: is_fleet(settings),
+        operators_here,
     })
 }
 

@@ -10,11 +10,13 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use node::{Facts, Listen, Node, StartError};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::apps::Furniture;
 use crate::bridges::Ways;
 use crate::config::{self, Config, Place};
 use crate::engines::Ground;
+use crate::in_force::InForce;
 use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
@@ -55,6 +57,8 @@ pub(crate) fn run(typed: &Serve) -> Result<()> {
 }
 
 struct Signals {
+    /// An operator asked for what SIGTERM does.
+    drain: Arc<Notify>,
     terminate: Signal,
     interrupt: Signal,
     hang_up: Option<Signal>,
@@ -65,13 +69,22 @@ impl Signals {
     fn heard(demo: bool) -> Result<Signals> {
         let hang_up = if demo { None } else { Some(signal(SignalKind::hangup())?) };
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Signals { terminate, interrupt, hang_up })
+        Ok(Signals { drain: Arc::default(), terminate, interrupt, hang_up })
+    }
+
+    async fn end_asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = self.drain.notified() => {}
+        }
     }
 }
 
 async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> Result<()> {
     let secret = secret::of(&config)?;
     let settings = &config.typed;
+    let in_force = InForce::begins(&config);
     let furniture = Furniture {
         notices: settings.presence_notices,
         chat: settings.chat.clone(),
@@ -87,6 +100,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
         mounts: settings.mounts.clone(),
         fragments_max: settings.limits.fragments_max,
     };
+    let apps: Vec<String> = node::Furnish::apps(&furniture).names().map(str::to_owned).collect();
     let sealed = gate::tls(settings)?;
     let gate = gate::gate(&config, secret.as_ref())?;
     let sockets = gate.mounts.iter().filter(|mount| mount.offers != node::Offers::Events);
@@ -100,8 +114,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     let start = tokio::task::spawn_blocking(move || Node::start(node, Arc::new(furniture)));
     let started = tokio::select! {
         started = start => started.context("the start broke off")?,
-        _ = signals.terminate.recv() => return given_up(),
-        _ = signals.interrupt.recv() => return given_up(),
+        () = signals.end_asked() => return given_up(),
     };
     let mut node = started.map_err(|error| match error {
         StartError::Listen(error) => anyhow::Error::new(error)
@@ -124,7 +137,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     }
     router = router.merge(visitors::router(settings, &node, secret.as_ref()));
     router = router.merge(matches::router(settings, &node));
-    router = router.merge(rides::router(settings, &node));
+    router = router.merge(rides::router(settings, &node, config.demo));
     if let Some(secret) = secret.filter(|_| config.demo) {
         let origins = gate::origins(&config, &settings.websocket.allowed_origins);
         router = router.merge(demo::router(secret, origins, settings.auth.groups_claim.clone()));
@@ -135,7 +148,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     let api = || -> Result<axum::Router> {
         let keys = backend::keys(&config)?;
         let internal = rides::internal(settings, &node, keys.clone());
-        Ok(http_api::router(node.desk(), keys, node::CALLS_AT_ONCE_MAX).merge(internal))
+        let operators = operator::router(&node, keys.clone(), (&apps, &in_force, &signals.drain));
+        Ok(http_api::router(node.desk(), keys, node::CALLS_AT_ONCE_MAX).merge(internal).merge(operators))
     };
     let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
     node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
@@ -161,13 +175,16 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     let statistics = tell_statistics(&facts);
     let live = systemd::live(node.pulse());
     tokio::pin!(statistics, live);
+    let drain = signals.drain.clone();
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
+            () = drain.notified() => break,
             Some(()) = hung_up(&mut signals.hang_up) => {
                 systemd::reads_again();
                 read.again(typed, &dial, &node.helm());
+                in_force.follows(&config, read.last());
                 renewal.iter_mut().for_each(Renewal::look);
                 systemd::has_read();
             }
@@ -255,8 +272,7 @@ async fn drained(node: Node, signals: &mut Signals) -> Result<()> {
     let drained = loop {
         tokio::select! {
             drained = &mut drain => break drained,
-            _ = signals.terminate.recv() => Node::hasten(&hasten),
-            _ = signals.interrupt.recv() => Node::hasten(&hasten),
+            () = signals.end_asked() => Node::hasten(&hasten),
         }
     };
     if !drained.in_time {

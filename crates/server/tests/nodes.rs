@@ -118,6 +118,44 @@ fn a_revocation_at_one_node_closes_at_the_other(fleet: &Fleet) {
 }
 
 /// From one node to the other and back; who came last stays, and the old one's end takes nothing from it.
+fn operators_see_their_node_and_reach_users_on_every_one(fleet: &Fleet) {
+    let (one, two) = (fleet.node(), fleet.node());
+    let (mut ana, mut bo) = (fleet.client(&one, "ana"), fleet.client(&two, "bo"));
+    ana.join("general");
+    bo.join("general");
+    assert_eq!(ana.next("user_joined")["payload"]["id"], "bo");
+    let ask = |node: &support::Server, request: &str, body: &str| {
+        let (status, told) = node.ask_operator(request, body);
+        (status, serde_json::from_str::<Value>(&told).unwrap_or(Value::String(told)))
+    };
+    let seen = |node: &support::Server| ask(node, "GET /rooms/chat:general", "").1;
+    until("both know of two", || seen(&one)["room"]["users"] == 2 && seen(&two)["room"]["users"] == 2);
+    let (here, there) = (seen(&one), seen(&two));
+    assert_ne!(here["node"], there["node"]);
+    assert_eq!(
+        (&here["room"]["members"], &there["room"]["members"]),
+        (&json!(1), &json!(1)),
+        "{here} {there}"
+    );
+    let is_steward = |node: &support::Server| seen(node)["room"]["steward"] == true;
+    until("one of them is steward", || is_steward(&one) != is_steward(&two));
+    // Of another node's connection each says whose it is; of its user, that it is not here.
+    let id = there["members"][0]["connection"].as_str().expect("an id").to_owned();
+    let (status, told) = ask(&one, &format!("GET /connections/{id}"), "");
+    assert!(status == 404 && told["error"].as_str().is_some_and(|it| it.contains("ask that one")), "{told}");
+    until("the nodes tell each other", || ask(&one, "GET /users/bo", "").1["online"] != "no");
+    bo.join("user:bo");
+    until("the inbox tells", || ask(&one, "GET /users/bo", "").1["online"] == "elsewhere");
+    until("nobody has them", || ask(&one, "GET /users/nobody", "").1["online"] == "no");
+    let (status, told) = ask(&one, "POST /rooms/chat:general/kick", r#"{"user":"bo"}"#);
+    assert_eq!((status, &told["here"]), (200, &json!(0)), "{told}");
+    assert_eq!(bo.next("error")["payload"]["code"], "FORBIDDEN");
+    assert_eq!(ana.next("user_left")["payload"]["id"], "bo");
+    let (status, told) = ask(&one, "POST /disconnect", r#"{"user":"bo","code":4503}"#);
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(bo.closed().0, 4503);
+}
+
 fn where_a_user_has_one_connection_the_newest_wins_on_whatever_node(fleet: &Fleet) {
     let (one, two) = (fleet.node(), fleet.node());
     let mut newest = fleet.client_at(&one, "/alone", "ana");
@@ -215,6 +253,7 @@ on_both! {
     a_client_resumes_at_the_other_node,
     killing_a_node_flaps_nobody_who_is_on_the_other_too,
     a_revocation_at_one_node_closes_at_the_other,
+    operators_see_their_node_and_reach_users_on_every_one,
     where_a_user_has_one_connection_the_newest_wins_on_whatever_node,
     nodes_outlive_their_broker,
     a_failover_that_lost_the_tail_gives_a_reset,

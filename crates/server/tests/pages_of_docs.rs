@@ -248,6 +248,19 @@ fn the_lines_of_the_page_of_rides_by_http_do_what_it_says() {
 }
 
 #[test]
+fn the_lines_of_the_operators_page_do_what_it_says() {
+    let page = include_str!("../../../docs/operator-api.md");
+    let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
+    let config = config
+        .text
+        .replace("the secret that your login signs tokens with", "0123456789abcdef0123456789abcdef");
+    let server = Server::configured(&config);
+    let mut shell = Shell { server: &server, token: "", said: String::new() };
+    let (ran, said) = follow(&mut shell, page);
+    assert!(ran == 8 && said == 0, "{ran} blocks were run and {said} said");
+}
+
+#[test]
 fn the_lines_of_the_live_scoring_services_page_do_what_it_says() {
     let page = include_str!("../../../docs/seed-003.md");
     let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");

@@ -66,6 +66,8 @@ pub(crate) struct Connection {
     pub stale: bool,
     pub outbox: Outbox,
     pub ending: Ending,
+    /// What found no place in the outbox and was left out, or made it catch up.
+    pub sheds: u32,
     /// The last sign of life that we gave when there was nothing to say.
     pub pinged: Tick,
     /// The wheel looks at it then; an entry for another time is an old one.
@@ -80,6 +82,7 @@ pub(crate) struct Connection {
     pub proving: bool,
     pub subscriptions: Vec<Subscription>,
     pub tickets: u32,
+    pub since: Tick,
     /// Requests that somebody is asked about. Boxed, because most have none.
     pub parked: Option<Box<Parked>>,
 }
@@ -135,6 +138,8 @@ impl Connection {
             outbox: Outbox::default(),
             subscriptions: Vec::new(),
             tickets: 0,
+            since: now.tick,
+            sheds: 0,
             parked: None,
             behind: false,
             pinged: now.tick,
@@ -276,6 +281,16 @@ impl Connections {
     pub(crate) fn iter_from(&mut self, from: u32) -> impl Iterator<Item = (u32, &mut Connection)> {
         let slots = self.slots.iter_mut().enumerate().skip(from as usize);
         slots.filter_map(|(slot, place)| Some((slot as u32, place.as_deref_mut()?)))
+    }
+
+    /// Those in the places from the one up to the other.
+    pub(crate) fn between(&self, from: u32, upto: u32) -> impl Iterator<Item = (u32, &Connection)> {
+        let places = self.slots.iter().enumerate().take(upto as usize).skip(from as usize);
+        places.filter_map(|(slot, place)| Some((slot as u32, place.as_deref()?)))
+    }
+
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Connection)> {

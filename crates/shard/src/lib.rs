@@ -26,6 +26,7 @@ mod permission;
 mod pressure;
 mod speech;
 mod streams;
+mod survey;
 mod trace;
 mod turn;
 mod wheel;
@@ -38,8 +39,9 @@ use engine::{Answer, Asked};
 use rooms::{Apps, Effect, Rooms};
 use session::Authenticated;
 use vocabulary::{
-    Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Incarnation, Now,
-    Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven,
+    Asks, Call, CallId, Class, CloseReason, Command, ConnectionId, Envelope, Failure, Findings, Incarnation,
+    Now, Outward, Petition, Refusal, Revocation, RoomId, Ruling, Said, ShardId, Survey, Tag, Tick, Told,
+    Traced, Unproven,
 };
 
 pub use announce::Announcement;
@@ -55,6 +57,7 @@ pub use pressure::Pressure;
 pub use rooms::Counts as RoomCounts;
 use speech::Pen;
 pub use speech::{MESSAGES, Mount, OfRoom, Pace, Speaks};
+use survey::Surveys;
 pub use turn::{Full, Post, Turn, World, exchange, turn};
 use websocket::Inflater;
 use wheel::Wheel;
@@ -76,6 +79,8 @@ pub enum Input<'a> {
     Answered(Answer),
     /// A back end asks for something of a room that is at home here.
     Called(Call),
+    /// An operator asks.
+    Surveyed(Survey),
     /// What became of a token that a client sent.
     Proven(ConnectionId, Tag, Result<Authenticated, Refusal>),
     /// What the back end said to the question of this number.
@@ -113,6 +118,8 @@ pub enum Output {
     Outward(Box<Outward>),
     /// For the bridge whose sink this room's words leave by: it has not got all of them.
     Owes(RoomId),
+    /// The answer to the operator's question of this number.
+    Found(u64, Findings),
     /// For whoever asks later.
     Traced(Box<Traced>),
     /// For the log.
@@ -207,6 +214,7 @@ pub struct Shard {
     leads: Leads,
     goodbyes: VecDeque<(Tick, ConnectionId)>,
     announcements: Announcements,
+    surveys: Surveys,
     /// Connections that the wheel found waiting for their peer.
     overdue: BTreeSet<ConnectionId>,
     outputs: VecDeque<Output>,
@@ -236,6 +244,7 @@ impl Shard {
             leads: Leads::default(),
             goodbyes: VecDeque::new(),
             announcements: Announcements::default(),
+            surveys: Surveys::default(),
             overdue: BTreeSet::new(),
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
@@ -260,6 +269,7 @@ impl Shard {
             Input::Returned(command) => self.returned(now, *command),
             Input::Answered(answer) => self.rooms.answered(now, answer),
             Input::Called(call) => self.called(now, call),
+            Input::Surveyed(survey) => self.surveyed(now, survey),
             Input::Proven(id, tag, proven) => self.proven(now, id, tag, proven),
             Input::Authorized(id, number, ruling) => self.authorized(now, id, number, ruling),
             Input::Announced(announcement) => self.announced(now, announcement),
@@ -285,13 +295,14 @@ impl Shard {
         self.outputs.pop_front()
     }
 
-    /// Pages for members whose socket has drained, and the rooms that others are led into. Asked for at the end of a turn, never by a
+    /// Pages for members whose socket has drained, the rooms that others are led into, and a step of what an operator asks. Asked for at the end of a turn, never by a
     /// delivery.
     pub fn ask_pages(&mut self, now: Now) {
         while let Some((room, slot)) = self.wants_pages.pop_first() {
             self.ask_page(now, &room, slot);
         }
         self.follow_leads(now);
+        self.go_on_looking(now);
         self.follow_rooms(now);
     }
 
@@ -377,7 +388,7 @@ impl Shard {
     }
 
     fn asks_more(&self) -> bool {
-        !self.wants_pages.is_empty() || self.leads.any()
+        !self.wants_pages.is_empty() || self.leads.any() || self.surveys.any()
     }
 
     fn has_flush(&self) -> bool {

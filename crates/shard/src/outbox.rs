@@ -158,12 +158,10 @@ impl Outbox {
         }
     }
 
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn messages(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.messages)
     }

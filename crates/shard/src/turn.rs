@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use engine::{Answer, Asked};
 use session::Authenticated;
 use vocabulary::{
-    CallId, CloseReason, ConnectionId, Envelope, Failure, Now, Outward, Petition, Refusal, RoomId, Ruling,
-    Said, ShardId, Tag, Told, Traced, Unproven,
+    CallId, CloseReason, ConnectionId, Envelope, Failure, Findings, Now, Outward, Petition, Refusal, RoomId,
+    Ruling, Said, ShardId, Tag, Told, Traced, Unproven,
 };
 
 use crate::{Input, Output, Shard};
@@ -48,6 +48,8 @@ pub trait World {
     fn traced(&mut self, traced: Traced);
     /// To be put down in the log.
     fn failed(&mut self, failure: Failure);
+    /// To the operator who asked.
+    fn found(&mut self, _survey: u64, _findings: Findings) {}
     /// As that; said only where the limits ask for it.
     fn broadcast(&mut self, _room: &RoomId, _connections: usize) {}
 }
@@ -164,6 +166,7 @@ pub fn exchange(shard: &mut Shard, post: &mut Post, now: Now, world: &mut impl W
                 Output::Said(said) => world.said(said),
                 Output::Outward(outward) => world.outward(*outward),
                 Output::Owes(room) => world.owes(room),
+                Output::Found(survey, findings) => world.found(survey, findings),
                 Output::Traced(traced) => world.traced(*traced),
                 Output::Failed(failure) => world.failed(failure),
                 Output::Broadcast(room, connections) => world.broadcast(&room, connections),

@@ -64,6 +64,7 @@ impl Writes {
     ) -> Pushed {
         if self.pressure.sheds(class) && !is_pong(class) {
             self.shed += 1;
+            to.sheds = to.sheds.saturating_add(1);
             return Pushed::Dropped;
         }
         self.queue_kept(id, to, frames, messages, class)
@@ -80,6 +81,9 @@ impl Writes {
     ) -> Pushed {
         let limits = if self.pressure == Pressure::Tight { self.limits.tight() } else { self.limits };
         let pushed = to.outbox.push(&mut self.spare, frames, messages, class, &limits);
+        if pushed != Pushed::Queued {
+            to.sheds = to.sheds.saturating_add(1);
+        }
         match pushed {
             Pushed::Queued => {
                 self.queued += u64::from(messages);

@@ -52,6 +52,14 @@ impl CloseReason {
         CloseReason::Replaced,
     ];
 
+    /// What an operator may end a connection with: come back in a moment, or with a new token, or not.
+    pub const BY_OPERATORS: [CloseReason; 4] =
+        [CloseReason::Draining(0), CloseReason::GoingAway, CloseReason::TokenExpired, CloseReason::Forbidden];
+
+    pub fn by_operator(code: u16) -> Option<CloseReason> {
+        CloseReason::BY_OPERATORS.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// Those who are sent away in one moment do not come back in one.
     pub fn draining(who: ConnectionId) -> CloseReason {
         CloseReason::Draining(CloseReason::spread(who, 1000))

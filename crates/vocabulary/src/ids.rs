@@ -207,6 +207,14 @@ impl RoomId {
         &self.full
     }
 
+    /// A pattern is a full name; a `*` at its end stands for any rest.
+    pub fn is_like(&self, pattern: &str) -> bool {
+        match pattern.strip_suffix('*') {
+            Some(start) => self.full.starts_with(start),
+            None => *self.full == *pattern,
+        }
+    }
+
     pub fn slice(&self) -> Slice {
         // The low bits of FNV-1a of short names are the weak ones; fold the high half in.
         Slice(((self.hash ^ (self.hash >> 32)) % u64::from(SLICES)) as u16)

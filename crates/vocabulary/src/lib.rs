@@ -16,6 +16,7 @@ mod position;
 mod record;
 mod refusal;
 mod revocation;
+mod survey;
 mod time;
 mod tombstone;
 mod trace;
@@ -42,6 +43,10 @@ pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
 pub use revocation::Revocation;
+pub use survey::{
+    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomSeen, RoomState,
+    RoomsWanted, Survey, Whom,
+};
 pub use time::{Now, Tick, Wall};
 pub use tombstone::{TOMBSTONE_BYTES, is_tombstone, tombstone};
 pub use trace::{Happening, Traced, Why};

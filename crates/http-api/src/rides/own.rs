@@ -34,6 +34,8 @@ pub struct Config {
     /// Calls of one user a second, and at once: as many as messages by socket.
     pub calls: (u32, u32),
     pub is_fleet: bool,
+    /// Operators ask at the same listener.
+    pub operators_here: bool,
 }
 
 pub(crate) struct Rides {
@@ -45,13 +47,17 @@ pub(crate) struct Rides {
 type Shared = State<Arc<Rides>>;
 
 pub fn router(config: Config) -> Router {
-    let Config { desk, prover, mounts, asks, calls: (a_second, burst), is_fleet } = config;
+    let Config { desk, prover, mounts, asks, calls: (a_second, burst), is_fleet, operators_here } = config;
     let rooms = Rooms { desk: desk.clone(), is_fleet };
     let (places, refuses) = (Places::default(), Fault::in_words);
     let door = Arc::new(Door { desk, prover, mounts, asks, places, refuses });
     let of_users = Rates::a_second(a_second, burst);
     let rides = Arc::new(Rides { door: door.clone(), rooms, of_users });
     let elsewhere = || any(async || Failed::from(accounts_are_elsewhere()));
+    let but_get = async || Failed::from(accounts_are_elsewhere());
+    // Operators' question is another route of the same path.
+    let of_user =
+        if operators_here { post(but_get).put(but_get).patch(but_get).delete(but_get) } else { elsewhere() };
     let nowhere = || any(async || Failed::from(no_such_call()));
     Router::new()
         .route("/api/rides/me", get(me))
@@ -66,7 +72,8 @@ pub fn router(config: Config) -> Router {
         .route("/api/rides/{id}/{word}/{*rest}", nowhere())
         .route("/drivers/{*rest}", nowhere())
         .route("/users", elsewhere())
-        .route("/users/{*rest}", elsewhere())
+        .route("/users/{user}", of_user)
+        .route("/users/{user}/{*rest}", elsewhere())
         .route("/auth/otp/{*rest}", elsewhere())
         .route_layer(middleware::from_fn_with_state(door.clone(), find_place))
         .route_layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,5 +1,6 @@
 //! One request to a running server's HTTP API, as an operator's command makes it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{self, Hidden};
-use crate::options::{Serve, Where};
+use crate::options::{Nodes, Serve, Where};
 use crate::secret;
 
 /// A room answers within ten seconds, and the server within twelve.
@@ -24,7 +25,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn of(typed: &Where, scope: Scope) -> Result<Server> {
-        let served = Serve { config: typed.config.clone(), data: typed.data.clone(), ..Serve::default() };
+        Server::at(&typed.config, &typed.data, typed.url.clone(), scope)
+    }
+
+    fn at(
+        config: &Option<PathBuf>,
+        data: &Option<PathBuf>,
+        url: Option<String>,
+        scope: Scope,
+    ) -> Result<Server> {
+        let served = Serve { config: config.clone(), data: data.clone(), ..Serve::default() };
         let config = config::read(&served)?;
         let may = |key: &&config::ApiKey| key.scopes.contains(&scope);
         let key = match config.typed.api_keys.iter().find(may) {
@@ -36,12 +46,16 @@ impl Server {
             None => bail!("the config has no [[api.keys]] whose scopes hold {:?}; add one", scope.name()),
         };
         let of_config = config.typed.operator_listen.map(|address| format!("http://{address}"));
-        let url = typed.url.clone().or(of_config).unwrap_or_else(|| DEMO.to_owned());
+        let url = url.or(of_config).unwrap_or_else(|| DEMO.to_owned());
         let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = ureq::tls::TlsConfig::builder().unversioned_rustls_crypto_provider(provider).build();
         let agent = ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(WITHIN));
         let agent = agent.http_status_as_error(false).build().new_agent();
         Ok(Server { agent, url: url.trim_end_matches('/').to_owned(), key })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Unheard> {
@@ -87,6 +101,16 @@ impl Server {
             502..=504 => Unheard::NotNow(refusal),
             _ => Unheard::Refused(refusal),
         })
+    }
+}
+
+impl Nodes {
+    /// Each that was named, or the one of the config.
+    pub(super) fn servers(&self, scope: Scope) -> Result<Vec<Server>> {
+        if self.url.is_empty() {
+            return Ok(vec![Server::at(&self.config, &self.data, None, scope)?]);
+        }
+        self.url.iter().map(|url| Server::at(&self.config, &self.data, Some(url.clone()), scope)).collect()
     }
 }
 

@@ -180,7 +180,7 @@ impl Lines {
 }
 
 /// No message moves the cursor of whoever reads it.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 

@@ -57,7 +57,7 @@ pub(super) const GROUPS: &[Group] = &[
             Row::without("secret_file", Kind::File, "none", "The same, in a file of its own."),
             Row::new(
                 "scopes",
-                Kind::Choices(&["publish", "history", "presence", "everybody"]),
+                Kind::Choices(&["publish", "history", "presence", "everybody", "inspect", "operate"]),
                 "publish,history,presence",
                 "What it may ask.",
             ),

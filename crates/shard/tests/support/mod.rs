@@ -12,8 +12,9 @@ use shard::{
     turn,
 };
 use vocabulary::{
-    Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Incarnation, Now, Outward, Person,
-    Petition, Refusal, RoomId, Ruling, Said, ShardId, Tag, Tick, Told, Traced, Unproven, User, UserId, Wall,
+    Asks, CallId, CloseReason, ConnectionId, Deed, Envelope, Failure, Findings, Incarnation, Inquiry, Now,
+    Outward, Person, Petition, Refusal, RoomId, Ruling, Said, ShardId, Survey, Tag, Tick, Told, Traced,
+    Unproven, User, UserId, Wall,
 };
 use websocket::{Compression, frame};
 
@@ -27,6 +28,7 @@ struct Outside {
     stalled: BTreeSet<u32>,
     mail: VecDeque<(ShardId, Envelope)>,
     told: Vec<Told>,
+    found: Vec<(u64, Findings)>,
     /// Questions to the back end that wait for what a test says.
     petitions: Vec<(ConnectionId, u32, Petition)>,
     /// What is answered at once, without a question.
@@ -69,6 +71,10 @@ impl World for Outside {
     }
     fn told(&mut self, _: CallId, told: Told) {
         self.told.push(told);
+    }
+
+    fn found(&mut self, survey: u64, findings: Findings) {
+        self.found.push((survey, findings));
     }
 
     fn traced(&mut self, _: Traced) {}
@@ -152,6 +158,7 @@ impl Node {
                 finished: Vec::new(),
                 stalled: BTreeSet::new(),
                 told: Vec::new(),
+                found: Vec::new(),
                 mail: VecDeque::new(),
                 petitions: Vec::new(),
                 known: Vec::new(),
@@ -200,6 +207,11 @@ impl Node {
 
     pub(crate) fn connect_with(&mut self, shard: u16, slot: u32, compression: Compression) -> Client {
         self.open(shard, slot, &format!("{shard}.{slot}"), 0, compression)
+    }
+
+    /// One of several of a user.
+    pub(crate) fn connect_of(&mut self, shard: u16, slot: u32, user: &str) -> Client {
+        self.open(shard, slot, user, 0, Compression::Off)
     }
 
     /// Where each user has one connection.
@@ -306,6 +318,23 @@ impl Node {
             shard.handle(self.now, Input::DeadlineReached);
         }
         self.settle();
+    }
+
+    /// An operator asks a shard, which has not had a turn since.
+    pub(crate) fn survey(&mut self, shard: u16, number: u64, asks: Inquiry) {
+        self.shards[usize::from(shard)].0.handle(self.now, Input::Surveyed(Survey { number, asks }));
+    }
+
+    /// What comes of it, and after how many turns.
+    pub(crate) fn found(&mut self, shard: u16, number: u64) -> (u32, Findings) {
+        for turns in 1..1000 {
+            self.settle();
+            let found = &mut self.shards[usize::from(shard)].2.found;
+            if let Some(at) = found.iter().position(|(of, _)| *of == number) {
+                return (turns, found.remove(at).1);
+            }
+        }
+        panic!("nothing is found");
     }
 
     /// Why the shard let go of the client's socket, if it did.
