@@ -16,6 +16,7 @@ mod letters;
 mod log;
 mod matches;
 mod memory;
+mod moving;
 mod nats_addresses;
 mod nats_bridge;
 mod operator;
@@ -48,6 +49,9 @@ pub fn main() -> ExitCode {
         Some(Command::Tail(ask)) => backend::tail(&ask),
         #[cfg(feature = "kafka")]
         Some(Command::Letters(ask)) => letters::run(&ask),
+        Some(Command::Backup(ask)) => moving::backup(&ask),
+        Some(Command::Restore(ask)) => moving::restore(&ask),
+        Some(Command::Copy(ask)) => moving::copy(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
     };
