@@ -45,7 +45,7 @@ impl Writer {
             number: 0,
             counts: Counts::default(),
             room_records: 0,
-            bytes: 0,
+            bytes: crate::file::PRELUDE_BYTES as u64,
             finished: false,
         };
         let begun = writer.file.write_all(MAGIC).and_then(|()| writer.file.write_all(&VERSION.to_le_bytes()));
