@@ -1,8 +1,10 @@
 //! Rooms that move: a backup of a server that serves, a restore, a copy to an engine for several nodes; and what clients that come
 //! back are told.
 
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
 #[path = "support/fleet.rs"]
 mod fleet;
+#[allow(dead_code, reason = "each file of tests needs a part of it")]
 #[path = "support/redis.rs"]
 mod redis;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
@@ -51,9 +53,8 @@ fn refused(arguments: &[&str]) -> String {
 /// What somebody who comes to the room is told of it.
 fn told(client: &mut Client, room: &str) -> Value {
     client.join(room);
-    client.say(
-        &json!({ "type": "get_history", "room": room, "id": "h", "payload": { "limit": 50 } }).to_string(),
-    );
+    let ask = json!({ "type": "get_history", "id": "h", "payload": { "room_id": room, "limit": 50 } });
+    client.say(&ask.to_string());
     let mut told = client.next("history")["payload"]["messages"].clone();
     for message in told.as_array_mut().into_iter().flatten() {
         // An epoch that began anew has other names for the same records.
@@ -119,6 +120,15 @@ fn who_comes_back_after_a_restore_is_told_that_something_is_lost_and_nobody_is_r
 
 #[test]
 fn who_comes_back_after_a_copy_to_redis_goes_on_without_a_gap() {
+    goes_on_in(&Fleet::on_redis(), "redis");
+}
+
+#[test]
+fn who_comes_back_after_a_copy_to_nats_goes_on_without_a_gap() {
+    goes_on_in(&Fleet::on_nats(), "nats");
+}
+
+fn goes_on_in(fleet: &Fleet, scheme: &str) {
     let data = Folder::new();
     let server = Server::on(&data, &[]);
     let mut ana = user(&server, &data, "1");
@@ -126,10 +136,9 @@ fn who_comes_back_after_a_copy_to_redis_goes_on_without_a_gap() {
     let late = says(&mut user(&server, &data, "2"), "general", 6, 3);
     says(&mut ana, "second", 1, 2);
     let before = (told(&mut ana, "general"), told(&mut ana, "second"));
-    let fleet = Fleet::on_redis();
-    let redis = format!("redis://{}", fleet.broker.address);
+    let engine = format!("{scheme}://{}", fleet.broker.address);
     let config = fleet.config();
-    let copy = ["copy", "--config", &config, "--data", data.text(), "--from", "disk", "--to", &redis];
+    let copy = ["copy", "--config", &config, "--data", data.text(), "--from", "disk", "--to", &engine];
     assert!(refused(&copy).contains("another process serves"), "somebody lives at --from");
     ended(server);
     assert!(done(&copy).contains("read back and are the same"));
@@ -137,8 +146,8 @@ fn who_comes_back_after_a_copy_to_redis_goes_on_without_a_gap() {
 
     let node = fleet.node();
     let lives =
-        refused(&["copy", "--config", &config, "--data", data.text(), "--from", &redis, "--to", "disk"]);
-    assert!(lives.contains("nodes serve from this Redis"), "{lives}");
+        refused(&["copy", "--config", &config, "--data", data.text(), "--from", &engine, "--to", "disk"]);
+    assert!(lives.contains("nodes serve from this"), "{lives}");
     let mut back = fleet.client(&node, "1");
     let resumed = comes_back(&mut back, "general", &early);
     assert_eq!(resumed["type"], "resumed", "{resumed}");
@@ -152,19 +161,29 @@ fn who_comes_back_after_a_copy_to_redis_goes_on_without_a_gap() {
     assert_eq!((told(&mut back, "general"), told(&mut back, "second")), before);
 
     // A backup of what is served there, restored to a folder.
-    let file = data.path().join("of-redis");
+    let file = data.path().join("of-it");
     let file = file.to_str().expect("UTF-8");
-    done(&["backup", "--config", &config, "--engine", &redis, file]);
+    done(&["backup", "--config", &config, "--engine", &engine, file]);
     let restored = Folder::new();
     done(&["restore", "--data", restored.text(), file]);
     let server = Server::on(&restored, &[]);
     assert_eq!(told(&mut user(&server, &restored, "3"), "general"), before.0);
+
+    // And into the same engine, as another deployment.
+    let restore = ["restore", "--config", &config, "--engine", &engine, file];
+    assert!(refused(&restore).contains("nodes serve from this"));
+    let mut other = Command::new(env!("CARGO_BIN_EXE_kulkul"));
+    let other = other.args(restore).env("KULKUL_ENGINE_PREFIX", "other").output().expect("the binary runs");
+    assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
+    let node = fleet.node_of("other");
+    assert_eq!(comes_back(&mut fleet.client(&node, "1"), "general", &late)["type"], "reset");
+    assert_eq!(told(&mut fleet.client(&node, "3"), "general"), before.0);
 }
 
 #[test]
 fn a_copy_that_was_killed_in_its_midst_is_served_by_nobody_and_comes_to_its_end_the_next_time() {
     let data = Folder::new();
-    let server = Server::on(&data, &[]);
+    let server = Server::on(&data, &["--profile", "bench"]);
     let mut ana = user(&server, &data, "1");
     for number in 0..60 {
         ana.join(&format!("room-{number}"));
@@ -174,7 +193,8 @@ fn a_copy_that_was_killed_in_its_midst_is_served_by_nobody_and_comes_to_its_end_
             .to_string(),
         );
         ana.next("ack");
-        ana.say(&json!({ "type": "leave_room", "room": format!("room-{number}") }).to_string());
+        let leave = json!({ "type": "leave_room", "payload": { "room_id": format!("room-{number}") } });
+        ana.say(&leave.to_string());
     }
     ended(server);
     let fleet = Fleet::on_redis();
@@ -198,6 +218,6 @@ fn a_copy_that_was_killed_in_its_midst_is_served_by_nobody_and_comes_to_its_end_
     let node = fleet.node();
     let mut back = fleet.client(&node, "1");
     for number in [0, 30, 59] {
-        assert_eq!(back.join(&format!("room-{number}"))["payload"]["position"]["offset"], 1);
+        assert_eq!(back.join(&format!("room-{number}"))["position"]["offset"], 1);
     }
 }

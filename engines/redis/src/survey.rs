@@ -68,8 +68,8 @@ impl Survey {
             return Ok(Vec::new());
         }
         for _ in 0..LOOKS_A_TERM + 2 {
-            let pause = tokio::time::sleep(self.term / LOOKS_A_TERM);
-            self.tasks.block_on(&self.runtime, pause);
+            let pause = self.term / LOOKS_A_TERM;
+            self.tasks.block_on(&self.runtime, async { tokio::time::sleep(pause).await });
             let now = self.leases()?;
             let renewed = now.iter().filter(|(name, ends)| before.get(*name) != Some(*ends));
             let living: Vec<String> = renewed.map(|(name, _)| name.clone()).collect();

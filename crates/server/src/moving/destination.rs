@@ -1,6 +1,6 @@
 //! Where rooms go to: an empty store, marked so that nobody serves it before all of them are there.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use engine_disk::{Arriving, Disk, Sync};
 use ferry::{Asker, Epochs, Taker};
 use link::{Deployment, Link, SameKeys};
@@ -8,8 +8,7 @@ use link::{Deployment, Link, SameKeys};
 use crate::config::Typed;
 use crate::engines;
 use crate::moving::drawn;
-use crate::moving::source::{lease, nobody_lives};
-use crate::options::Engine;
+use crate::moving::shared::{Shared, lease};
 
 pub(super) struct Destination {
     pub(super) taker: Taker,
@@ -19,7 +18,7 @@ pub(super) struct Destination {
 /// What is to be done when all are there.
 enum Rest {
     Disk { arriving: Arriving, goes_on: bool },
-    Redis { config: engine_redis::Config, deployment: Deployment },
+    Shared { shared: Shared, deployment: Deployment },
 }
 
 impl Destination {
@@ -30,11 +29,9 @@ impl Destination {
         what: String,
         epochs: Epochs,
     ) -> Result<Destination> {
-        match &settings.engine {
-            Engine::Disk => disk(settings, from, epochs),
-            Engine::Redis(url) => redis(url, settings, from, what, epochs),
-            Engine::Memory => bail!("engine = \"memory\" keeps nothing: name another"),
-            Engine::Nats(_) => bail!("rooms cannot be brought into NATS yet: name disk or redis://…"),
+        match Shared::of(settings)? {
+            None => disk(settings, from, epochs),
+            Some(shared) => of(shared, settings, from, what, epochs),
         }
     }
 
@@ -43,12 +40,7 @@ impl Destination {
         drop(self.taker);
         match self.rest {
             Rest::Disk { arriving, goes_on } => arriving.finish(goes_on)?,
-            Rest::Redis { config, deployment } => {
-                drop(Asker::open(drawn()?, |answers| {
-                    let redis = engine_redis::open(config, &deployment, SameKeys::Arrived, answers)?;
-                    Ok::<Box<dyn Link>, engine_redis::OpenError>(Box::new(redis))
-                })?);
-            }
+            Rest::Shared { shared, deployment } => drop(shared.ask(&deployment, SameKeys::Arrived)?),
         }
         Ok(())
     }
@@ -58,8 +50,8 @@ impl Destination {
 fn disk(settings: &Typed, from: &Deployment, epochs: Epochs) -> Result<Destination> {
     let arriving = Arriving::begin(&settings.data)?;
     // One sync at the end is enough: a draft that is not whole is never served.
-    let config =
-        engine_disk::Config { folder: arriving.draft().to_owned(), sync: Sync::Process, lease: lease() };
+    let (folder, sync) = (arriving.draft().to_owned(), Sync::Process);
+    let config = engine_disk::Config { folder, sync, lease: lease() };
     let deployment = Deployment { keys: Vec::new(), ..from.clone() };
     let asker = Asker::open(drawn()?, |answers| {
         let disk = Disk::open(config, &deployment, answers)?;
@@ -69,27 +61,21 @@ fn disk(settings: &Typed, from: &Deployment, epochs: Epochs) -> Result<Destinati
     Ok(Destination { taker, rest: Rest::Disk { arriving, goes_on: epochs == Epochs::Same } })
 }
 
-fn redis(
-    url: &str,
+fn of(
+    shared: Shared,
     settings: &Typed,
     from: &Deployment,
     what: String,
     epochs: Epochs,
 ) -> Result<Destination> {
-    let config = engines::redis_config(url, settings, lease());
-    nobody_lives(&config)?;
+    shared.nobody_lives()?;
     let start_tag = match epochs {
         Epochs::Same => from.start_tag,
         Epochs::Next(tag) => tag,
     };
     let marked = Deployment { format: engine::Format::ARRIVING, start_tag, keys: vec![what], ..from.clone() };
-    let mut joined = marked.clone();
-    let asker = Asker::open(drawn()?, |answers| {
-        let redis = engine_redis::open(config.clone(), &marked, SameKeys::Must, answers)?;
-        // Of a restore that was begun before, with the tag of then.
-        joined = redis.deployment().clone();
-        Ok::<Box<dyn Link>, engine_redis::OpenError>(Box::new(redis))
-    })?;
+    // Of a restore that was begun before, with the tag of then.
+    let (asker, joined) = shared.ask(&marked, SameKeys::Must)?;
     let start_tag = joined.start_tag;
     let epochs = match epochs {
         Epochs::Same => Epochs::Same,
@@ -98,5 +84,5 @@ fn redis(
     let keys = engines::fingerprints(settings);
     let deployment = Deployment { start_tag, keys, ..from.clone() };
     let taker = Taker::new(asker, start_tag, epochs);
-    Ok(Destination { taker, rest: Rest::Redis { config, deployment } })
+    Ok(Destination { taker, rest: Rest::Shared { shared, deployment } })
 }

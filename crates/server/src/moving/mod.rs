@@ -3,6 +3,7 @@
 
 mod destination;
 mod progress;
+mod shared;
 mod source;
 
 use std::path::Path;

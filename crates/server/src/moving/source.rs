@@ -2,14 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use engine_disk::{Beside, Giving};
-use engine_redis::Survey;
-use ferry::{Asker, Give, Linked};
-use link::{Deployment, Link, SameKeys};
+use ferry::{Give, Linked};
+use link::{Deployment, SameKeys};
 
 use crate::config::Typed;
-use crate::engines;
-use crate::moving::drawn;
-use crate::options::Engine;
+use crate::moving::shared::Shared;
 
 pub(super) struct Source {
     pub(super) store: Box<dyn Give>,
@@ -17,72 +14,46 @@ pub(super) struct Source {
     /// How many there are, where that is known before.
     pub(super) rooms: Option<u64>,
     /// To look once more whether nobody came.
-    redis: Option<engine_redis::Config>,
+    alone: Option<Shared>,
 }
 
 impl Source {
     pub(super) fn beside_whoever_serves(settings: &Typed) -> Result<Source> {
-        match &settings.engine {
-            Engine::Disk => disk(settings, Beside::Whoever),
-            Engine::Redis(url) => redis(&engines::redis_config(url, settings, lease())),
-            Engine::Memory => {
-                bail!("engine = \"memory\" keeps nothing that could be given: name another with --engine")
-            }
-            Engine::Nats(_) => {
-                bail!("rooms in NATS are backed up by the server's own means: nats stream backup")
-            }
+        match Shared::of(settings)? {
+            None => disk(settings, Beside::Whoever),
+            Some(shared) => of(settings, &shared),
         }
     }
 
     pub(super) fn that_nobody_serves(settings: &Typed) -> Result<Source> {
-        match &settings.engine {
-            Engine::Disk => disk(settings, Beside::Nobody),
-            Engine::Redis(url) => {
-                let config = engines::redis_config(url, settings, lease());
-                nobody_lives(&config)?;
-                Ok(Source { redis: Some(config.clone()), ..redis(&config)? })
+        match Shared::of(settings)? {
+            None => disk(settings, Beside::Nobody),
+            Some(shared) => {
+                shared.nobody_lives()?;
+                Ok(Source { alone: Some(shared.clone()), ..of(settings, &shared)? })
             }
-            Engine::Memory | Engine::Nats(_) => Source::beside_whoever_serves(settings),
         }
     }
 
     pub(super) fn nobody_came(&self) -> Result<()> {
-        self.redis.as_ref().map_or(Ok(()), nobody_lives)
+        self.alone.as_ref().map_or(Ok(()), Shared::nobody_lives)
     }
-}
-
-/// As nodes take it.
-pub(super) fn lease() -> std::time::Duration {
-    rooms::Limits::default().lease
-}
-
-pub(super) fn nobody_lives(config: &engine_redis::Config) -> Result<()> {
-    let living = Survey::open(config)?.living()?;
-    if living.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        "nodes serve from this Redis: {}; stop them (SIGTERM drains them), and run this again",
-        living.join(", ")
-    );
 }
 
 fn disk(settings: &Typed, beside: Beside) -> Result<Source> {
     let giving = Giving::open(&settings.data, beside)
         .with_context(|| format!("the data folder {}", settings.data.display()))?;
     let (deployment, rooms) = (giving.deployment().clone(), Some(giving.count()?));
-    Ok(Source { store: Box::new(giving), deployment, rooms, redis: None })
+    Ok(Source { store: Box::new(giving), deployment, rooms, alone: None })
 }
 
-fn redis(config: &engine_redis::Config) -> Result<Source> {
-    let mut survey = Survey::open(config)?;
-    let Some(deployment) = survey.deployment()? else {
-        bail!("there are no rooms under the prefix {:?}: see `engine` and `engine_prefix`", config.prefix);
+fn of(settings: &Typed, shared: &Shared) -> Result<Source> {
+    let Some(deployment) = shared.deployment()? else {
+        let prefix = &settings.engine_prefix;
+        bail!("there are no rooms under the prefix {prefix:?}: see `engine` and `engine_prefix`");
     };
-    let asker = Asker::open(drawn()?, |answers| {
-        let redis = engine_redis::open(config.clone(), &deployment, SameKeys::NeedNot, answers)?;
-        Ok::<Box<dyn Link>, engine_redis::OpenError>(Box::new(redis))
-    })?;
-    let store = Box::new(Linked::new(asker, Box::new(move || survey.rooms())));
-    Ok(Source { store, deployment, rooms: None, redis: None })
+    // With the keys that are kept: nothing of the record is changed.
+    let (asker, deployment) = shared.ask(&deployment, SameKeys::NeedNot)?;
+    let store = Box::new(Linked::new(asker, shared.rooms()?));
+    Ok(Source { store, deployment, rooms: None, alone: None })
 }
