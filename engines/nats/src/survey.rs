@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ferry::{Fault as Lost, Listed};
 use link::Deployment;
+use serde_json::json;
 use vocabulary::{RoomId, SLICES, Slice};
 
 use crate::agenda::{Known, settlement};
@@ -23,6 +24,8 @@ pub struct Survey {
     server: Server,
     names: Names,
     term: std::time::Duration,
+    /// Whether there ever was a deployment: where there is no stream, nobody answers for it.
+    is_there: bool,
     /// The next slice whose rooms are told.
     next: u16,
 }
@@ -35,10 +38,23 @@ impl Survey {
         let client = runtime.block_on(connect::connect(config, &signals))?;
         let domain = config.domain.as_deref();
         let server = Server::new(client, domain, config.replicas, config.call_within, signals);
-        Ok(Survey { runtime, server, names: Names::new(&config.prefix), term: config.lease, next: 0 })
+        let (names, term) = (Names::new(&config.prefix), config.lease);
+        let asked = runtime.block_on(server.api(&format!("STREAM.INFO.{}", names.state), json!({})));
+        let is_there = match asked {
+            Ok(_) => true,
+            Err(Fault::Absent | Fault::NoStream) => false,
+            Err(fault) => {
+                let what = format!("the stream {}", names.state);
+                return Err(OpenError::NoAnswer { what, why: fault.words() });
+            }
+        };
+        Ok(Survey { runtime, server, names, term, is_there, next: 0 })
     }
 
     fn last(&self, stream: &str, subject: &str) -> Result<Option<Got>, Lost> {
+        if !self.is_there {
+            return Ok(None);
+        }
         match self.runtime.block_on(self.server.last(stream, subject, Ask::Leader)) {
             // Where nothing ever was there is no stream.
             Err(Fault::Absent | Fault::NoStream) => Ok(None),
@@ -86,7 +102,7 @@ impl Survey {
 
     /// Some rooms that were not told yet; none: that were all.
     pub fn rooms(&mut self) -> Result<Vec<Listed>, Lost> {
-        while self.next < SLICES {
+        while self.is_there && self.next < SLICES {
             let filter = self.names.logs_of_slice(Slice(self.next));
             let subjects = self.runtime.block_on(self.server.subjects(&self.names.log, &filter));
             let subjects = subjects.map_err(|fault| lost(&fault))?;
