@@ -120,7 +120,7 @@ fn taken(path: &Path, folder: &Path) {
     let arriving = Arriving::begin(folder).expect("an empty folder");
     let mut taker = taker(&arriving, &head.deployment);
     let mut reader = Reader::open(path).expect("a whole file");
-    while let Kept::Item(item) = reader.next().expect("proven") {
+    while let Kept::Item(item) = reader.read().expect("proven") {
         taker.take(item).expect("taken");
     }
     assert_eq!(taker.rooms, counts.rooms);

@@ -208,4 +208,17 @@ mod tests {
         let newer = Deployment { format: Format(9), ..with(&["a"]) };
         assert_eq!(newer.joins(&kept, SameKeys::Must).map(|joined| joined.format), Ok(Format::OLDEST));
     }
+
+    #[test]
+    fn where_rooms_arrive_nobody_serves_until_they_are_there() {
+        let marked = |what: &str| Deployment { format: Format::ARRIVING, ..with(&[what]) };
+        let (mine, kept) = (with(&["a"]), marked("copy-1"));
+        assert_eq!(mine.joins(&kept, SameKeys::Must), Err(Disagreement::Arriving));
+        assert_eq!(mine.joins(&kept, SameKeys::Arrived), Ok(mine.clone()));
+        let before = Deployment { start_tag: 3, ..kept.clone() };
+        assert_eq!(marked("copy-1").joins(&before, SameKeys::Must), Ok(before), "the same once more");
+        for occupied in [marked("copy-2"), with(&["a"])] {
+            assert_eq!(kept.joins(&occupied, SameKeys::Must), Err(Disagreement::Occupied));
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(super) struct Destination {
 /// What is to be done when all are there.
 enum Rest {
     Disk { arriving: Arriving, goes_on: bool },
-    Shared { shared: Shared, deployment: Deployment },
+    Shared { shared: Box<Shared>, deployment: Deployment },
 }
 
 impl Destination {
@@ -84,5 +84,5 @@ fn of(
     let keys = engines::fingerprints(settings);
     let deployment = Deployment { start_tag, keys, ..from.clone() };
     let taker = Taker::new(asker, start_tag, epochs);
-    Ok(Destination { taker, rest: Rest::Shared { shared, deployment } })
+    Ok(Destination { taker, rest: Rest::Shared { shared: Box::new(shared), deployment } })
 }

@@ -79,7 +79,7 @@ pub(crate) fn restore(ask: &Restore) -> Result<()> {
     let mut reader = Reader::open(&ask.file)?;
     let (mut began, mut left_out) = (0_u64, false);
     loop {
-        match reader.next()? {
+        match reader.read()? {
             Kept::File { name, bytes } => restore_file(&settings.data, &name, &bytes)?,
             Kept::End(_) => break,
             Kept::Item(item) => {

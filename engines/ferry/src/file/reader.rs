@@ -67,7 +67,7 @@ impl Reader {
         Ok(reader)
     }
 
-    pub fn next(&mut self) -> Result<Kept, Fault> {
+    pub fn read(&mut self) -> Result<Kept, Fault> {
         let began = self.at;
         let (kind, payload) = self.frame()?;
         let mut take = Take(payload);
@@ -152,7 +152,7 @@ pub fn verify(path: &Path, told: &mut dyn FnMut(&Reader)) -> Result<(Head, Count
     let (mut found, mut records) = (Counts::default(), 0);
     loop {
         let at = reader.at;
-        let in_order = match reader.next()? {
+        let in_order = match reader.read()? {
             Kept::File { .. } => !is_open,
             Kept::Item(Item::Room(_)) => {
                 (began, records) = (began + 1, 0);
