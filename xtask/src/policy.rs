@@ -36,17 +36,17 @@ pub(crate) const EDGES: &[Edge] = &[
     },
     Edge {
         of: "engines/redis",
-        may: &["crates/engine", "crates/vocabulary", "engines/link", "engines/redis-wire"],
+        may: &["crates/engine", "crates/vocabulary", "engines/ferry", "engines/link", "engines/redis-wire"],
         because: "an engine stores logs and never opens a payload",
     },
     Edge {
         of: "engines/nats",
-        may: &["crates/engine", "crates/vocabulary", "engines/link", "engines/nats-wire"],
+        may: &["crates/engine", "crates/vocabulary", "engines/ferry", "engines/link", "engines/nats-wire"],
         because: "an engine stores logs and never opens a payload",
     },
     Edge {
         of: "engines/*",
-        may: &["crates/engine", "crates/vocabulary", "engines/link"],
+        may: &["crates/engine", "crates/vocabulary", "engines/ferry", "engines/link"],
         because: "an engine stores logs and never opens a payload",
     },
     Edge {

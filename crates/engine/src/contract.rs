@@ -26,6 +26,8 @@ pub struct Format(pub u8);
 impl Format {
     /// The first wrote the keys of a snapshot one by one. No release did.
     pub const OLDEST: Format = Format(2);
+    /// Rooms are being brought here, and not all of them have come: no build serves it.
+    pub const ARRIVING: Format = Format(254);
     /// What stands for the next one is a number that none will have.
     pub const NEWEST: Format = Format(if cfg!(feature = "rehearsal") { u8::MAX } else { 3 });
 }
@@ -154,7 +156,8 @@ pub enum Question {
     },
     /// By compare-and-set on all that the asker has seen: only while `old` is the room's end, position and check. A
     /// record that was stored meanwhile is not in the base, and would be lost with the old epoch. The base holds what
-    /// the new one starts from, at offset 0.
+    /// the new one starts from: at offset 0, or where rooms are brought in, wherever their first kept record follows. A room that
+    /// nobody has touched may begin in the epoch that it is in: nobody has seen anything of it. An empty base stands for none.
     BeginEpoch {
         room: RoomId,
         old: Seen,

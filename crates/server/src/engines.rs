@@ -44,15 +44,7 @@ fn disk(settings: &Typed, ground: &Ground) -> Open {
 }
 
 fn redis(url: &str, settings: &Typed, ground: &Ground) -> Open {
-    let config = engine_redis::Config {
-        url: url.to_owned(),
-        prefix: settings.engine_prefix.clone(),
-        cluster: settings.redis.cluster,
-        authorities: settings.redis.authorities.clone(),
-        connections: settings.redis.connections,
-        lease: ground.lease,
-        durability: settings.redis.durability,
-    };
+    let config = redis_config(url, settings, ground.lease);
     let deployment = Deployment::of_this_build(ground.start_tag, fingerprints(settings));
     Box::new(move |answers| {
         let redis: Redis = engine_redis::open(config, &deployment, SameKeys::Must, answers)?;
@@ -61,12 +53,38 @@ fn redis(url: &str, settings: &Typed, ground: &Ground) -> Open {
     })
 }
 
+pub(crate) fn redis_config(url: &str, settings: &Typed, lease: Duration) -> engine_redis::Config {
+    engine_redis::Config {
+        url: url.to_owned(),
+        prefix: settings.engine_prefix.clone(),
+        cluster: settings.redis.cluster,
+        authorities: settings.redis.authorities.clone(),
+        connections: settings.redis.connections,
+        lease,
+        durability: settings.redis.durability,
+    }
+}
+
 fn nats(text: &str, settings: &Typed, ground: &Ground) -> Open {
-    let Addresses { servers, user, tls } = match nats_addresses::read(text) {
-        Ok(addresses) => addresses,
+    let config = match nats_config(text, settings, ground.lease) {
+        Ok(config) => config,
         // The config is refused with the same words before it comes to this.
         Err(why) => return Box::new(move |_| Err(why.into())),
     };
+    let deployment = Deployment::of_this_build(ground.start_tag, fingerprints(settings));
+    Box::new(move |answers| {
+        let nats: Nats = engine_nats::open(config, &deployment, SameKeys::Must, answers)?;
+        let link: Arc<dyn Link> = Arc::new(nats);
+        Ok(link)
+    })
+}
+
+pub(crate) fn nats_config(
+    text: &str,
+    settings: &Typed,
+    lease: Duration,
+) -> Result<engine_nats::Config, String> {
+    let Addresses { servers, user, tls } = nats_addresses::read(text)?;
     let of_nats = &settings.nats;
     let mut config = engine_nats::Config::new("");
     config.servers = servers;
@@ -82,13 +100,8 @@ fn nats(text: &str, settings: &Typed, ground: &Ground) -> Open {
     config.replicas = of_nats.replicas;
     config.keeps = of_nats.keeps;
     config.log_bytes_max = of_nats.log_bytes;
-    config.lease = ground.lease;
-    let deployment = Deployment::of_this_build(ground.start_tag, fingerprints(settings));
-    Box::new(move |answers| {
-        let nats: Nats = engine_nats::open(config, &deployment, SameKeys::Must, answers)?;
-        let link: Arc<dyn Link> = Arc::new(nats);
-        Ok(link)
-    })
+    config.lease = lease;
+    Ok(config)
 }
 
 /// Enough of each key to see whether two nodes have one in common, and nothing to find it by: 64 bits of a digest.

@@ -18,6 +18,7 @@ mod log;
 mod manual;
 mod matches;
 mod memory;
+mod moving;
 mod nats_addresses;
 mod nats_bridge;
 mod operator;
@@ -60,6 +61,9 @@ pub fn main() -> ExitCode {
         Some(Command::Letters(ask)) => letters::run(&ask),
         Some(Command::Completions { shell }) => manual::completions(shell),
         Some(Command::Man { out }) => manual::pages(out.as_deref()),
+        Some(Command::Backup(ask)) => moving::backup(&ask),
+        Some(Command::Restore(ask)) => moving::restore(&ask),
+        Some(Command::Copy(ask)) => moving::copy(&ask),
         Some(Command::Serve(serve)) => serve::run(&serve),
         None => serve::run(&options.serve),
     };

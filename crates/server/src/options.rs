@@ -73,6 +73,17 @@ pub(crate) enum Command {
     #[cfg(feature = "kafka")]
     #[command(after_help = "Example: kulkul letters replay --config /etc/kulkul.toml --topic orders")]
     Letters(Letters),
+    /// Copy all rooms into one file, while they are served.
+    #[command(after_help = "Example: kulkul backup --data /var/lib/kulkul /backups/monday.kulkul")]
+    Backup(Backup),
+    /// Bring the rooms of a backup into an empty folder or engine. Whoever comes back is told that something is lost.
+    #[command(after_help = "Example: kulkul restore --data /var/lib/kulkul /backups/monday.kulkul")]
+    Restore(Restore),
+    /// Bring all rooms from one engine to another that is empty, while nobody serves either. Whoever comes back goes on.
+    #[command(
+        after_help = "Example: kulkul copy --config /etc/kulkul.toml --from disk --to redis://10.0.0.5:6379"
+    )]
+    Copy(Copy),
     /// Measure this server or another under load.
     Bench(bench::Bench),
     /// Print what a shell needs to complete these commands.
@@ -201,6 +212,68 @@ pub(crate) struct Where {
     /// As JSON, for programs.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whose rooms.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Config file of the server [default: none, which is demo mode].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of a server's own files [default: ./kulkul-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// As JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// The file to write, which is not there yet.
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// Where logs live: disk, redis://…, nats://… [default: the config's].
+    #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
+    pub engine: Option<String>,
+    /// Write over a file that is there, once the new one is whole.
+    #[arg(long)]
+    pub force: bool,
+    /// Leave out rooms whose records are not what was stored; they are named.
+    #[arg(long)]
+    pub skip_damaged: bool,
+    /// The folder's secret and key for the HTTP API too: whoever has the file can sign tokens then.
+    #[arg(long)]
+    pub with_secrets: bool,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// A file that `kulkul backup` wrote.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where logs are to live: disk, redis://…, nats://… [default: the config's].
+    #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
+    pub engine: Option<String>,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Args)]
+pub(crate) struct Copy {
+    /// Where the rooms are: disk, redis://…, nats://…
+    #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
+    pub from: String,
+    /// Where they are to be.
+    #[arg(long, value_name = "ENGINE", value_parser = engine_text)]
+    pub to: String,
+    /// Leave out rooms whose records are not what was stored; they are named.
+    #[arg(long)]
+    pub skip_damaged: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 #[derive(Args)]

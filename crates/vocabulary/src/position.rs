@@ -79,10 +79,27 @@ pub struct Check(pub u32);
 impl Check {
     const PRIME: u64 = 4_294_967_291;
     const FACTOR: u64 = 1_000_003;
+    /// Of the factor, modulo the prime.
+    const INVERSE: u64 = 1262566272;
 
     #[must_use]
     pub fn roll(self, record_hash: u32) -> Check {
         Check(((u64::from(self.0) * Self::FACTOR + u64::from(record_hash)) % Self::PRIME) as u32)
+    }
+
+    /// The check that this one was so many records ago, if these alone roll from nothing to `rolled`: rolling is linear, and goes
+    /// back as it goes on.
+    #[must_use]
+    pub fn before(self, rolled: Check, records: u64) -> Check {
+        let mut rest = (u64::from(self.0) + Self::PRIME - u64::from(rolled.0)) % Self::PRIME;
+        let (mut factor, mut left) = (Self::INVERSE, records);
+        while left > 0 {
+            if left & 1 == 1 {
+                rest = rest * factor % Self::PRIME;
+            }
+            (factor, left) = (factor * factor % Self::PRIME, left >> 1);
+        }
+        Check(rest as u32)
     }
 
     /// The hash of one stored record, as rolled in: FNV-1a in eight-byte steps, folded to 32 bits. Of a tombstone it is that
@@ -101,4 +118,19 @@ impl Check {
 pub struct Seen {
     pub position: Position,
     pub check: Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_goes_back_as_it_went_on() {
+        for start in [0, 1, 77, 4_294_967_290] {
+            let hashes = [0, 1, u32::MAX, 4_294_967_291, 12_345].repeat(30);
+            let roll = |check: Check| hashes.iter().fold(check, |check, hash| check.roll(*hash));
+            let end = roll(Check(start));
+            assert_eq!(end.before(roll(Check::default()), hashes.len() as u64), Check(start));
+        }
+    }
 }

@@ -46,6 +46,22 @@ pub fn an_untouched_room_can_begin_an_epoch_too(mut table: Table) {
     assert_eq!(table.append(B, batch(base(new).seen, &[&["a"]])), placed(&[1], head));
 }
 
+pub fn an_untouched_room_can_begin_where_another_log_had_got_to(mut table: Table) {
+    let (start, first) = (table.start(), table.first_epoch());
+    let position = Position { epoch: first, offset: 41 };
+    let base = engine::Snapshot { seen: Seen { position, check: Check(77) }, data: "brought".into() };
+    let bring = |old| Question::BeginEpoch { room: general(), old, base: base.clone() };
+    let began = |answer| matches!(answer, Answer::EpochBegan { epoch, .. } if epoch == first);
+    assert!(began(table.ask(A, bring(start))));
+    let loaded = table.load(B);
+    assert_eq!((loaded.base, loaded.head, loaded.snapshot), (41, position, Some(base.clone())));
+    let head = Position { offset: 42, ..position };
+    assert_eq!(table.append(B, batch(base.seen, &[&["a"]])), placed(&[42], head));
+    // It is touched now: the same epoch does not begin twice.
+    assert!(began(table.ask(A, bring(Seen { position: head, ..base.seen }))));
+    assert_eq!(table.load(C).head, head);
+}
+
 pub fn asking_again_for_the_epoch_that_now_is_changes_nothing(mut table: Table) {
     let (start, new) = (table.start(), table.first_epoch().next(11));
     begin(&mut table, A, start, new);

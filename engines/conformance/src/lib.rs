@@ -46,6 +46,7 @@ macro_rules! tests {
             the_second_proposer_gets_the_epoch_of_the_first,
             an_epoch_is_begun_only_on_the_rooms_own_past,
             an_untouched_room_can_begin_an_epoch_too,
+            an_untouched_room_can_begin_where_another_log_had_got_to,
             asking_again_for_the_epoch_that_now_is_changes_nothing,
             an_epoch_does_not_go_back,
             offsets_begin_at_one_and_the_old_epoch_is_lost,

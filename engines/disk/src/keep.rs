@@ -194,7 +194,8 @@ fn begin_epoch(
             room: name.clone(),
         })
     };
-    if !is_end || new <= room.epoch {
+    let in_its_own = new == room.epoch && room.id.is_none();
+    if !is_end || (new <= room.epoch && !in_its_own) {
         return answer(room.epoch, false);
     }
     book.begin()?;

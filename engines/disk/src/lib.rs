@@ -1,11 +1,13 @@
 //! Logs in one file of this machine. One thread writes, with one commit for all that waits; others read. An answer is given
 //! when the disk has what it says. It opens no payload, and makes no shard wait.
 
+mod arrives;
 mod book;
 mod boxes;
 mod clock;
 mod facts;
 mod given_up;
+mod gives;
 mod journal;
 mod keep;
 mod reach;
@@ -29,9 +31,11 @@ use engine::{Asked, Durability, Format, Guarantees, News, Nodes, Question, Volat
 use link::{Answers, Condition, Deployment, Disagreement, Figure, Link};
 use vocabulary::{Epoch, Tick};
 
+pub use arrives::Arriving;
 use book::Book;
 use clock::Clock;
 use facts::Facts;
+pub use gives::{Beside, Giving};
 use reach::{Boot, Reach, Told, Word};
 use reader::{Readers, Wanted, What};
 pub use schema::Sync;
@@ -52,6 +56,10 @@ pub enum OpenError {
     /// Another process has it.
     Taken,
     Damaged(String),
+    /// Rooms were being brought into the folder, and the end never came.
+    Arriving(PathBuf),
+    /// Rooms are to be brought into the folder, and there are some already.
+    Occupied(PathBuf),
     Disagrees(Disagreement),
     /// Laid out as this build neither reads nor writes.
     Layout(i64),
@@ -74,6 +82,16 @@ impl fmt::Display for OpenError {
                 f,
                 "{} is damaged, and nothing is served from it: {what}. Restore the data folder from a backup",
                 schema::FILE
+            ),
+            OpenError::Arriving(draft) => write!(
+                f,
+                "a restore or a copy into this folder was begun and did not come to its end: run it again, or remove {} to serve without what was to come",
+                draft.display()
+            ),
+            OpenError::Occupied(folder) => write!(
+                f,
+                "{} holds rooms already, and rooms are brought into an empty folder only: choose another with `data` or --data",
+                folder.display()
             ),
             OpenError::Disagrees(why) => write!(f, "{} cannot be gone on with: {why}", schema::FILE),
             OpenError::Layout(number) => write!(
@@ -142,6 +160,7 @@ impl Disk {
         let unusable = |error| OpenError::Folder(folder.clone(), error);
         std::fs::create_dir_all(&folder).map_err(unusable)?;
         let lock = lock(&folder)?;
+        arrives::must_be_over(&folder)?;
         let (reach, told) = reach::before(&folder).map_err(unusable)?;
         let boot = Boot::now();
         let forgotten = told.is_forgotten(boot);

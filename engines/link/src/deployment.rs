@@ -24,14 +24,26 @@ pub enum SameKeys {
     Must,
     /// Nobody else uses the engine.
     NeedNot,
+    /// All rooms that were to come are there: what says that they are on their way is replaced.
+    Arrived,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disagreement {
-    Slices { kept: u16 },
-    Newer { kept: Format },
-    Older { kept: Format },
+    Slices {
+        kept: u16,
+    },
+    Newer {
+        kept: Format,
+    },
+    Older {
+        kept: Format,
+    },
     Keys,
+    /// Rooms were being brought in, and the end never came.
+    Arriving,
+    /// Rooms are to be brought in, and there is something else already.
+    Occupied,
     Unreadable,
 }
 
@@ -45,6 +57,14 @@ impl Deployment {
     pub fn joins(&self, kept: &Deployment, keys: SameKeys) -> Result<Deployment, Disagreement> {
         if kept.slices != self.slices {
             return Err(Disagreement::Slices { kept: kept.slices });
+        }
+        if kept.format == Format::ARRIVING && self.format != Format::ARRIVING {
+            return if keys == SameKeys::Arrived { Ok(self.clone()) } else { Err(Disagreement::Arriving) };
+        }
+        // What is brought, and whether it is the same as before, stands in the place of the keys.
+        if self.format == Format::ARRIVING {
+            let is_same = kept.format == Format::ARRIVING && kept.keys == self.keys;
+            return if is_same { Ok(kept.clone()) } else { Err(Disagreement::Occupied) };
         }
         if kept.format > self.format {
             return Err(Disagreement::Newer { kept: kept.format });
@@ -83,6 +103,12 @@ impl fmt::Display for Disagreement {
             Disagreement::Keys => f.write_str(
                 "its other nodes prove tokens by other keys: give every node the same `secret` (or `auth` keys); to change one, \
                  configure the old and the new on all of them first",
+            ),
+            Disagreement::Arriving => f.write_str(
+                "a restore or a copy into it was begun and did not come to its end: run the same one again, or empty it first",
+            ),
+            Disagreement::Occupied => f.write_str(
+                "it holds something else already, and rooms are brought into an empty one only: empty it, or choose another folder, database or prefix",
             ),
             Disagreement::Unreadable => {
                 f.write_str("it holds something else where the deployment's record should be: choose another `engine` or prefix")
@@ -181,5 +207,18 @@ mod tests {
         let kept = Deployment { format: Format::OLDEST, ..with(&["a"]) };
         let newer = Deployment { format: Format(9), ..with(&["a"]) };
         assert_eq!(newer.joins(&kept, SameKeys::Must).map(|joined| joined.format), Ok(Format::OLDEST));
+    }
+
+    #[test]
+    fn where_rooms_arrive_nobody_serves_until_they_are_there() {
+        let marked = |what: &str| Deployment { format: Format::ARRIVING, ..with(&[what]) };
+        let (mine, kept) = (with(&["a"]), marked("copy-1"));
+        assert_eq!(mine.joins(&kept, SameKeys::Must), Err(Disagreement::Arriving));
+        assert_eq!(mine.joins(&kept, SameKeys::Arrived), Ok(mine.clone()));
+        let before = Deployment { start_tag: 3, ..kept.clone() };
+        assert_eq!(marked("copy-1").joins(&before, SameKeys::Must), Ok(before), "the same once more");
+        for occupied in [marked("copy-2"), with(&["a"])] {
+            assert_eq!(kept.joins(&occupied, SameKeys::Must), Err(Disagreement::Occupied));
+        }
     }
 }

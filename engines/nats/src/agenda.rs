@@ -21,15 +21,15 @@ use crate::wire::{Reader, Writer};
 const SLICES_ONE_BY_ONE_MAX: usize = 16;
 
 #[derive(Default)]
-struct Known {
-    said: Option<Due>,
-    settled: Option<(Position, Option<Wall>)>,
+pub(crate) struct Known {
+    pub(crate) said: Option<Due>,
+    pub(crate) settled: Option<(Position, Option<Wall>)>,
     /// The index by time agrees with this.
-    listed: Option<Wall>,
+    pub(crate) listed: Option<Wall>,
 }
 
 impl Known {
-    fn due(&self) -> Option<Wall> {
+    pub(crate) fn due(&self) -> Option<Wall> {
         match (self.said, self.settled) {
             (Some(said), Some((at, due))) if at >= said.said_at => due,
             (Some(said), _) => Some(said.wall),
@@ -221,7 +221,7 @@ impl Node {
     }
 }
 
-fn settlement(data: Bytes) -> Option<(Position, Option<Wall>)> {
+pub(crate) fn settlement(data: Bytes) -> Option<(Position, Option<Wall>)> {
     let mut from = Reader(data);
     let (at, is_due, due) = (from.position()?, from.u8()?, from.i64()?);
     Some((at, (is_due == 1).then_some(Wall(due))))

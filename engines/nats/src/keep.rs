@@ -146,7 +146,8 @@ impl Node {
         let standing = self.standing(room).await?;
         let end = standing.end;
         let (now, new) = (end.seen.position.epoch, base.seen.position.epoch);
-        if old != end.seen || new <= now {
+        let in_its_own = new == now && end.sequence == 0;
+        if old != end.seen || (new <= now && !in_its_own) {
             return Ok(now);
         }
         let data = match written {

@@ -24,6 +24,7 @@ mod pointer;
 mod register;
 mod server;
 mod streams;
+mod survey;
 mod sweep;
 mod times;
 mod wire;
@@ -46,6 +47,7 @@ use lanes::Lanes;
 use names::Names;
 use node::{Counts, Node, lock};
 use server::Server;
+pub use survey::Survey;
 
 /// Entries for the register that wait: each shard has one at a time, and each that ended.
 const REGISTER_MAX: usize = 1024;
@@ -169,6 +171,13 @@ async fn begin(
         }
     });
     Ok((node, lanes))
+}
+
+impl Nats {
+    /// The deployment's record, as it was when the node joined.
+    pub fn deployment(&self) -> &Deployment {
+        &self.node.deployment
+    }
 }
 
 impl Link for Nats {

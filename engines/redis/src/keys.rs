@@ -16,6 +16,10 @@ impl Keys {
         Keys { prefix: prefix.to_owned() }
     }
 
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// How the keys of a slice begin.
     pub(crate) fn slice(&self, slice: Slice) -> String {
         format!("{}:{{{}}}:", self.prefix, slice.0)

@@ -18,6 +18,7 @@ mod post;
 mod questions;
 mod scripts;
 mod subscriptions;
+mod survey;
 mod wires;
 
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ use counts::Counts;
 use lanes::Errand;
 use leases::Look;
 pub use open::{OpenError, open};
+pub use survey::Survey;
 
 #[derive(Clone)]
 pub struct Config {

@@ -113,7 +113,7 @@ pub fn open(
     }
 }
 
-fn plan(config: &Config) -> Result<(Way, Vec<Address>), OpenError> {
+pub(crate) fn plan(config: &Config) -> Result<(Way, Vec<Address>), OpenError> {
     let (plan, seeds) = Plan::read(&config.url, config.authorities.as_deref()).map_err(OpenError::Address)?;
     Ok((Way { plan, cluster: config.cluster, connections: config.connections }, seeds))
 }
@@ -211,7 +211,7 @@ async fn look_when_loaded(wires: &Wires) -> Result<(), Fault> {
     }
 }
 
-fn unreachable_by(fault: &Fault) -> OpenError {
+pub(crate) fn unreachable_by(fault: &Fault) -> OpenError {
     let why = fault.words().to_owned();
     match fault {
         Fault::Loading(_) => OpenError::Loading { why },

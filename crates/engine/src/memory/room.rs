@@ -254,7 +254,8 @@ impl RoomLog {
     pub(super) fn begin_epoch(&mut self, old: Seen, base: Snapshot) -> bool {
         let new = base.seen.position.epoch;
         let is_end = old.position == self.head() && self.check_at(old.position.offset) == Some(old.check);
-        if !is_end || new <= self.epoch {
+        let in_its_own = new == self.epoch && self.is_untouched();
+        if !is_end || (new <= self.epoch && !in_its_own) {
             return false;
         }
         self.epoch = new;

@@ -193,7 +193,8 @@ impl Home {
         if !matches!(loading.step, LoadStep::Following) {
             return;
         }
-        let snapshot = loaded.snapshot.as_ref();
+        // An empty one stands for none: a log that was brought from elsewhere begins its epoch with it.
+        let snapshot = loaded.snapshot.as_ref().filter(|snapshot| !snapshot.data.is_empty());
         let opened = Log::open(&*self.host, &self.id, snapshot, loaded.head.epoch, self.retention_age, sink);
         let mut log = match opened {
             Ok(log) => log,
