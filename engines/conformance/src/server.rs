@@ -82,11 +82,14 @@ impl Server {
         Ok(())
     }
 
-    /// A Redis of a cluster listens before it looks whether the port beside it is free, and ends if it is not: only who answers has begun.
-    /// NATS speaks first, Redis says that it hears; who still reads its past says so.
+    /// A Redis of a cluster listens before it looks whether the port beside it is free, and ends if it is not: only who says
+    /// something has begun. Of others it is enough that they listen.
     fn answers(&self) -> bool {
         let answer = || -> std::io::Result<usize> {
             let mut stream = TcpStream::connect(self.address)?;
+            if self.program != "redis-server" {
+                return Ok(1);
+            }
             stream.set_read_timeout(Some(ANSWER_WITHIN))?;
             stream.write_all(b"PING\r\n")?;
             stream.read(&mut [0])

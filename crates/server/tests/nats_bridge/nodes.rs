@@ -13,7 +13,6 @@ use crate::{bridge, contents, figure, message, numbers, until, url};
 pub(crate) fn fleet(bridge: &str) -> Fleet {
     let fleet = Fleet::on_redis();
     let config = std::fs::read_to_string(fleet.config()).expect("written");
-    let config = config.replace(r#"["publish", "everybody"]"#, r#"["publish", "everybody", "history"]"#);
     std::fs::write(fleet.config(), format!("{config}{bridge}")).expect("written");
     fleet
 }

@@ -42,7 +42,7 @@ sessions_max = 2
 [[api.keys]]
 name = "orders"
 secret = "orders-orders-orders-orders-orders"
-scopes = ["publish", "everybody", "inspect", "operate"]
+scopes = ["publish", "history", "everybody", "inspect", "operate"]
 "#;
 
 impl Fleet {
