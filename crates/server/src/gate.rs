@@ -9,6 +9,7 @@ use node::{Auth, Authorizing, Crowd, From, Gate, KeySource, MountPoint, Offers, 
 use vocabulary::Asks;
 
 use crate::config::{self, Config, Hidden, MountAuth, Typed};
+use crate::memory;
 
 /// The conformance suites' own mount.
 pub(crate) const ECHO: &str = "/conformance/echo";
@@ -199,6 +200,24 @@ pub(crate) fn limits(settings: &Typed) -> shard::Limits {
         says_broadcasts: node::log_wants_broadcasts(),
         ..shard::Limits::default()
     }
+}
+
+/// The same, where it is known how much memory there is: a quarter of it is for messages that are not whole yet, because a vector that
+/// grows has up to twice what is in it.
+pub(crate) fn limits_within(settings: &Typed, budget: Option<u64>) -> shard::Limits {
+    let mut limits = limits(settings);
+    if let Some(budget) = budget {
+        let each = budget / 4 / u64::from(settings.shards.max(1));
+        // One message may always be said.
+        let least = settings.websocket.max_message_size as u64;
+        limits.begun_bytes_max = each.max(least) as usize;
+    }
+    limits
+}
+
+/// How much memory may be used, where that is known.
+pub(crate) fn budget(settings: &Typed) -> Option<u64> {
+    memory::given().map(|(given, _)| settings.limits.memory.of(given))
 }
 
 /// Certificate and key, if there are any.

@@ -53,7 +53,7 @@ impl<'a> Read<'a> {
         if let Err(error) = dial.set(&new.typed.log.level) {
             tracing::error!(%error, "the log level stays as it was");
         }
-        let mut limits = gate::limits(&new.typed);
+        let mut limits = gate::limits_within(&new.typed, gate::budget(&self.began.typed));
         // The door keeps to the time that it began with, and so does the first message.
         limits.session.hello = gate::limits(&self.began.typed).session.hello;
         helm.limit(limits);

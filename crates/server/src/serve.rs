@@ -21,9 +21,7 @@ use crate::options::{Profile, Serve};
 use crate::reload::Read;
 use crate::renewal::{self, Renewal};
 use crate::systemd::{self, Given};
-use crate::{
-    backend, bridges, demo, engines, gate, log, matches, memory, operator, pages, rides, secret, visitors,
-};
+use crate::{backend, bridges, demo, engines, gate, log, matches, operator, pages, rides, secret, visitors};
 
 /// Engines whose news may drop say so when it happens, and rooms look then; this is for what nobody noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -105,7 +103,7 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     let gate = gate::gate(&config, secret.as_ref())?;
     let sockets = gate.mounts.iter().filter(|mount| mount.offers != node::Offers::Events);
     let sockets_at: Vec<String> = sockets.map(|mount| mount.path.as_str().to_owned()).collect();
-    let budget = memory::given().map(|(given, _)| settings.limits.memory.of(given));
+    let budget = gate::budget(settings);
     let ways = Ways::of(settings);
     let listen = given.public.map_or(Listen::At(settings.listen), Listen::On);
     let node = node_config(settings, listen, (gate, sealed.clone()), budget, &ways)?;
@@ -249,7 +247,7 @@ fn node_config(
         key_sources: gate::sources(settings),
         authorizer: gate::authorizer(settings),
         tls,
-        limits: gate::limits(settings),
+        limits: gate::limits_within(settings, budget),
         engine: engines::engine(settings, &Ground { start_tag, lease: room_limits.lease, budget }),
         durability: settings.durability,
         room_limits,

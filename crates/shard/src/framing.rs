@@ -78,6 +78,14 @@ impl Wire {
         }
     }
 
+    /// What it has of a message that is not whole.
+    pub(crate) fn begun_bytes(&self) -> usize {
+        match self {
+            Wire::WebSocket(socket) => socket.decoder.unfinished().unwrap_or(0),
+            Wire::Events(_) => 0,
+        }
+    }
+
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self, Wire::Events(_))
     }

@@ -41,6 +41,7 @@ impl Shard {
         // The decoder is lent to the loop, because what it yields changes the connection it belongs to.
         let lent = self.mounts[usize::from(connection.mount)].decoder(socket.compression);
         let mut decoder = std::mem::replace(&mut socket.decoder, lent);
+        self.begun_bytes -= decoder.unfinished().unwrap_or(0);
         let mut inflater = std::mem::take(&mut self.inflater);
         let mut began = socket.begun.take();
         for event in decoder.feed(&mut inflater, bytes) {
@@ -57,11 +58,19 @@ impl Shard {
         self.inflater = inflater;
         let Some(connection) = self.connections.get(id) else { return };
         let Wire::WebSocket(socket) = &mut connection.wire else { return };
-        let unfinished = decoder.unfinished().is_some();
+        let unfinished = decoder.unfinished();
         socket.decoder = decoder;
         let is_new = began.is_none();
-        socket.begun = unfinished.then(|| began.unwrap_or_else(|| Box::new(now.tick)));
-        if unfinished && is_new {
+        socket.begun = unfinished.map(|_| began.unwrap_or_else(|| Box::new(now.tick)));
+        let Some(unfinished) = unfinished else { return };
+        self.begun_bytes += unfinished;
+        if unfinished > 0 && self.begun_bytes > self.limits.begun_bytes_max {
+            self.begun_bytes -= unfinished;
+            socket.decoder.end();
+            socket.begun = None;
+            self.counts.begun_ended += 1;
+            self.end(now, id, CloseReason::TooSlow);
+        } else if is_new {
             self.arm(now, id);
         }
     }

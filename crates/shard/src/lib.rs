@@ -168,6 +168,8 @@ vocabulary::counts! {
         fell_behind,
         refused,
         too_slow,
+        /// Of too many messages that have begun, one that was ended.
+        begun_ended,
         stale_removed,
         violations,
     }
@@ -220,6 +222,8 @@ pub struct Shard {
     outputs: VecDeque<Output>,
     gathered: Gathered,
     pen: Pen,
+    /// Bytes of messages that are not whole yet.
+    begun_bytes: usize,
     /// Lent to the decoder of whoever is heard: between two messages it belongs to nobody.
     inflater: Inflater,
     counts: Counts,
@@ -249,6 +253,7 @@ impl Shard {
             outputs: VecDeque::new(),
             gathered: Gathered::default(),
             pen: Pen::default(),
+            begun_bytes: 0,
             inflater: Inflater::default(),
             counts: Counts::default(),
         }

@@ -24,6 +24,9 @@ pub struct Limits {
     pub stale: Duration,
     /// A message that takes longer from its first byte to its last is none that anybody waits for.
     pub message: Duration,
+    /// Bytes of messages that have begun and are not whole, of all connections of a shard together: memory that nobody can give up
+    /// by going on from a log.
+    pub begun_bytes_max: usize,
     /// Pings and pongs of a client: beyond them it is closed.
     pub control_frames_per_second: u32,
     /// How long a peer has to answer our close.
@@ -47,6 +50,7 @@ impl Default for Limits {
             write: Duration::from_secs(10),
             stale: Duration::from_secs(2),
             message: Duration::from_secs(30),
+            begun_bytes_max: 64 << 20,
             control_frames_per_second: 20,
             close: Duration::from_secs(1),
             says_broadcasts: false,

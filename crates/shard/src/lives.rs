@@ -190,6 +190,7 @@ impl Shard {
 
     pub(crate) fn forget(&mut self, now: Now, id: ConnectionId, mut connection: Connection) {
         connection.outbox.clear(&mut self.writes.spare);
+        self.begun_bytes -= connection.wire.begun_bytes();
         self.overdue.remove(&id);
         if connection.session.ended().is_none() {
             self.trace_of(now, id, &connection, Happening::Ended);

@@ -223,6 +223,34 @@ fn pings_are_answered_up_to_a_number() {
     assert_eq!(node.let_go(ana), None);
 }
 
+/// Many begin a message and nobody ends one: what all of them may hold is bounded, and those who say whole ones are not among them.
+#[test]
+fn messages_that_are_begun_and_not_ended_hold_so_much_together() {
+    let mut node = Node::with(1, Limits { begun_bytes_max: 3000, ..Limits::default() });
+    let whole = node.connect(0, 9);
+    let begins = |bytes: usize| {
+        let mut frame = websocket::frame::masked(websocket::frame::Opcode::Text, [1, 2, 3, 4], &[b'a'; 2000]);
+        frame.truncate(frame.len() - 2000 + bytes);
+        frame
+    };
+    let clients: Vec<Client> = (0..4).map(|slot| node.connect(0, slot)).collect();
+    for client in &clients {
+        node.receive(*client, begins(1000));
+    }
+    assert_eq!(clients.iter().map(|it| node.closed(*it)).collect::<Vec<_>>(), [None, None, None, Some(4410)]);
+    node.say(whole, r#"{"type":"online_users","id":"1"}"#);
+    assert_eq!(node.heard(whole).last().expect("an answer")["id"], "1");
+    // What one gives back, another may have.
+    node.receive(clients[0], vec![b'a' ^ 1; 1000]);
+    assert_eq!(node.closed(clients[0]), None);
+    node.vanish(clients[1]);
+    for slot in 4..6 {
+        let client = node.connect(0, slot);
+        node.receive(client, begins(1000));
+        assert_eq!(node.closed(client), None, "there are places again");
+    }
+}
+
 /// What may be lost goes first, and what may not be lost never.
 #[test]
 fn when_memory_is_short_signals_go_first_then_states_and_never_messages_or_answers() {

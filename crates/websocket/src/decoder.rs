@@ -66,6 +66,11 @@ impl Decoder {
         Feed { decoder: self, inflater, rest: scratch }
     }
 
+    /// Takes nothing more, and gives back what it has of a message that is not whole.
+    pub fn end(&mut self) {
+        self.state = State::Ended;
+    }
+
     /// After a close frame, a violation, or a feed that was not read to its end.
     pub fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended)
