@@ -124,6 +124,13 @@ impl Crowd {
         self.lost(now, slot, 0);
     }
 
+    /// They read nothing from now on; false: they read again.
+    pub(crate) fn hold(&mut self, slots: &[usize], held: bool) {
+        for slot in slots {
+            self.sockets.hold(*slot, held);
+        }
+    }
+
     pub(crate) fn unacked(&self) -> usize {
         self.clients.iter().map(Client::unacked).sum()
     }

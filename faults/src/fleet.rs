@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use nix::sys::signal::Signal;
 
 use crate::broker::{Broker, Kind};
 use crate::crowd::Crowd;
-use crate::front::page;
 use crate::node::{Launch, Node};
 use crate::token::Signer;
 use crate::world::World;
@@ -29,6 +28,16 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// All of it is there when this returns. What the config says besides comes as its lines.
     pub(crate) fn start(world: &World, kind: Kind, config: &str) -> Result<Fleet> {
+        Fleet::start_with(world, kind, config, |_, _| Ok(()))
+    }
+
+    /// The same, where a node may be started in a way of its own.
+    pub(crate) fn start_with(
+        world: &World,
+        kind: Kind,
+        config: &str,
+        own: impl Fn(usize, &mut Launch) -> Result<()>,
+    ) -> Result<Fleet> {
         let broker = Broker::start_and_wait(kind, &world.folder.join("broker"))?;
         let file = world.folder.join("kulkul.toml");
         let text = format!("operator_listen = \"127.0.0.1:0\"\nsecret = \"{SECRET}\"\n{config}");
@@ -37,7 +46,8 @@ impl Fleet {
         let (mut launches, mut nodes) = (Vec::new(), Vec::new());
         for number in 0..NODES {
             let args = ["--config", &file, "--engine", &engine];
-            let launch = world.launch(&format!("node-{number}"), &args)?;
+            let mut launch = world.launch(&format!("node-{number}"), &args)?;
+            own(number, &mut launch)?;
             // Each port is held by its node before the next one is drawn.
             nodes.push(launch.start_and_wait()?);
             launches.push(launch);
@@ -51,16 +61,12 @@ impl Fleet {
 
     /// What a node's page at the operator's door is answered with.
     pub(crate) fn status(&self, node: usize, path: &str) -> Result<u16> {
-        let operator = self.nodes[node].operator.as_ref().context("the operator has no door")?;
-        Ok(page(operator, path)?.0)
+        self.nodes[node].answers(path)
     }
 
     /// A number of its metrics.
     pub(crate) fn figure(&self, node: usize, name: &str) -> Result<u64> {
-        let operator = self.nodes[node].operator.as_ref().context("the operator has no door")?;
-        let (_, metrics) = page(operator, "/metrics")?;
-        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.with_context(|| format!("node {node} has no figure {name}"))
+        self.nodes[node].figure(name)
     }
 
     pub(crate) fn all_answer(&self, path: &str, status: u16) -> Result<bool> {
@@ -81,6 +87,11 @@ impl Fleet {
     /// SIGTERM, and a new process of that build in its place when it has ended.
     pub(crate) fn replace(&mut self, node: usize, build: &Path, crowd: &mut Crowd) -> Result<()> {
         build.clone_into(&mut self.launches[node].binary);
+        self.drain_and_start(node, crowd)
+    }
+
+    /// SIGTERM, and started again when it has ended.
+    pub(crate) fn drain_and_start(&mut self, node: usize, crowd: &mut Crowd) -> Result<()> {
         let mut old = self.nodes.remove(node);
         old.signal(Signal::SIGTERM)?;
         let until = Instant::now() + ENDS_WITHIN;

@@ -59,6 +59,11 @@ impl Visitor {
         Ok(Visitor { stream, decoder, scratch: vec![0; SCRATCH_BYTES], heard: VecDeque::new(), ended: None })
     }
 
+    /// For whoever says what no client says.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     pub(crate) fn say(&mut self, text: &str) -> Result<()> {
         Ok(self.stream.write_all(&frame::masked(frame::Opcode::Text, MASK, text.as_bytes()))?)
     }
@@ -217,10 +222,15 @@ pub(crate) fn author(heard: &Heard<'_>) -> Id {
 
 /// Status and body of a page, at `host:port`.
 pub(crate) fn page(address: &str, path: &str) -> Result<(u16, String)> {
+    page_for(address, path, "")
+}
+
+/// The same with fields of the head, each with the end of its line.
+pub(crate) fn page_for(address: &str, path: &str, fields: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).with_context(|| format!("nobody listens at {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(
-        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{fields}Connection: close\r\n\r\n").as_bytes(),
     )?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;

@@ -17,11 +17,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::front::{metric, page};
 use crate::token::Signer;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Below the ephemeral range, so that no client's socket can hold one.
 const PORTS: std::ops::Range<u16> = 21_000..32_000;
+/// As every Linux counts for `/proc`.
+const TICKS_PER_SECOND: u64 = 100;
 /// Between two looks at whether a process has ended.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -192,6 +195,25 @@ impl Node {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid()))?;
         let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
         Ok(kilobytes.and_then(|count| count.parse::<u64>().ok()).context("no Rss in smaps_rollup")? * 1024)
+    }
+
+    /// Of the processor, since it began.
+    pub(crate) fn processor_ms(&self) -> Result<u64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        // Behind the name, which may have spaces in it: state is the first, user and system time the 12th and 13th.
+        let rest = stat.rsplit_once(')').context("no name in stat")?.1;
+        let ticks: u64 =
+            rest.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum();
+        Ok(ticks * 1000 / TICKS_PER_SECOND)
+    }
+
+    /// A figure at the operator's door, with its labels if it has some.
+    pub(crate) fn figure(&self, name: &str) -> Result<u64> {
+        metric(self.operator.as_deref().context("the operator has no door")?, name)
+    }
+
+    pub(crate) fn answers(&self, path: &str) -> Result<u16> {
+        Ok(page(self.operator.as_deref().context("the operator has no door")?, path)?.0)
     }
 
     pub(crate) fn descriptors(&self) -> Result<usize> {

@@ -2,19 +2,30 @@
 
 pub(crate) mod broker_restarts;
 pub(crate) mod churn;
+pub(crate) mod clocks;
+pub(crate) mod descriptors;
 pub(crate) mod drain;
 pub(crate) mod fan_in;
+pub(crate) mod flaky;
 pub(crate) mod flips;
 pub(crate) mod full_disk;
+pub(crate) mod hot_room;
 pub(crate) mod kills;
+pub(crate) mod memory;
 pub(crate) mod node_kills;
 pub(crate) mod outage;
 pub(crate) mod paused_node;
 pub(crate) mod points;
 pub(crate) mod power;
+pub(crate) mod proxies;
 pub(crate) mod reload;
 pub(crate) mod rolling;
+pub(crate) mod slow_readers;
+pub(crate) mod soak;
+pub(crate) mod starved;
+pub(crate) mod storm;
 pub(crate) mod sync_error;
+mod table;
 pub(crate) mod teeth;
 
 use std::collections::BTreeMap;
@@ -31,6 +42,8 @@ use crate::history::History;
 use crate::outcome::Outcome;
 use crate::token::Signer;
 use crate::world::World;
+
+pub(crate) use table::ALL;
 
 /// How large a run is. Latencies are judged in the full one alone: the small one shares its machine with a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,170 +82,16 @@ pub(crate) struct Scenario {
     pub(crate) run: fn(&Site<'_>) -> Result<Outcome>,
 }
 
+/// What stands behind the name of a scenario that runs several times: with what it is run.
+const ENDINGS: [&str; 4] = ["-redis", "-nats", "-haproxy", "-nginx"];
+
 impl Scenario {
     /// By its whole name, its row, or its name without the broker.
     fn is_named(&self, name: &str) -> bool {
-        let bare = self.name.strip_suffix("-redis").or_else(|| self.name.strip_suffix("-nats"));
+        let bare = ENDINGS.iter().find_map(|ending| self.name.strip_suffix(ending));
         self.name == name || bare == Some(name) || self.row.eq_ignore_ascii_case(name)
     }
 }
-
-pub(crate) const ALL: &[Scenario] = &[
-    Scenario {
-        name: "teeth",
-        row: "-",
-        about: "the harness itself: an engine that forgets must be found out",
-        waits: false,
-        run: teeth::run,
-    },
-    Scenario {
-        name: "kills",
-        row: "R01",
-        about: "kill -9 at random moments under load, and started again at once",
-        waits: false,
-        run: kills::run,
-    },
-    Scenario {
-        name: "points",
-        row: "R02",
-        about: "kill -9 at named points of a message's way",
-        waits: false,
-        run: points::run,
-    },
-    Scenario {
-        name: "power",
-        row: "R03",
-        about: "no ack before its sync; the power goes, and what was not synced is gone or torn",
-        waits: false,
-        run: power::run,
-    },
-    Scenario {
-        name: "flips",
-        row: "R03",
-        about: "single bits of the stored files turned over: served as stored, or refused with words",
-        waits: false,
-        run: flips::run,
-    },
-    Scenario {
-        name: "full-disk",
-        row: "R15",
-        about: "the disk is full: nothing is stored, everything else goes on, and so does the server afterwards",
-        waits: false,
-        run: full_disk::run,
-    },
-    Scenario {
-        name: "sync-error",
-        row: "R15",
-        about: "syncs fail: nothing acknowledged is lost, nothing is stored twice",
-        waits: false,
-        run: sync_error::run,
-    },
-    Scenario {
-        name: "churn",
-        row: "R09",
-        about: "people come and go by the ten thousand, and nothing of them is left",
-        waits: false,
-        run: churn::run,
-    },
-    Scenario {
-        name: "reload",
-        row: "R10",
-        about: "pages are reloaded over and over, and nobody is seen to leave",
-        waits: false,
-        run: reload::run,
-    },
-    Scenario {
-        name: "drain",
-        row: "R20",
-        about: "SIGTERM under load, once and twice, and everybody resumes",
-        waits: false,
-        run: drain::run,
-    },
-    Scenario {
-        name: "broker-restarts-redis",
-        row: "R04",
-        about: "the broker is killed and begun again under three nodes: sockets stay, nothing acknowledged is lost",
-        waits: false,
-        run: |site| broker_restarts::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "broker-restarts-nats",
-        row: "R04",
-        about: "the broker is killed and begun again under three nodes: sockets stay, nothing acknowledged is lost",
-        waits: false,
-        run: |site| broker_restarts::run(site, Kind::Nats),
-    },
-    Scenario {
-        name: "node-kills-redis",
-        row: "R01",
-        about: "one of three nodes is killed and started again: its clients go on at the others",
-        waits: false,
-        run: |site| node_kills::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "node-kills-nats",
-        row: "R01",
-        about: "one of three nodes is killed and started again: its clients go on at the others",
-        waits: false,
-        run: |site| node_kills::run(site, Kind::Nats),
-    },
-    Scenario {
-        name: "fan-in-redis",
-        row: "R23",
-        about: "eight senders of one room on three nodes: one order, and each sender's own in it",
-        waits: false,
-        run: |site| fan_in::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "fan-in-nats",
-        row: "R23",
-        about: "eight senders of one room on three nodes: one order, and each sender's own in it",
-        waits: false,
-        run: |site| fan_in::run(site, Kind::Nats),
-    },
-    Scenario {
-        name: "rolling-redis",
-        row: "R21",
-        about: "three nodes are replaced one after the other: nothing acknowledged is lost, and sending goes on",
-        waits: false,
-        run: |site| rolling::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "rolling-nats",
-        row: "R21",
-        about: "three nodes are replaced one after the other: nothing acknowledged is lost, and sending goes on",
-        waits: false,
-        run: |site| rolling::run(site, Kind::Nats),
-    },
-    Scenario {
-        name: "paused-node-redis",
-        row: "R07",
-        about: "one of three nodes sleeps longer than its lease: it writes nothing that is stale, its users leave and come back once",
-        waits: true,
-        run: |site| paused_node::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "paused-node-nats",
-        row: "R07",
-        about: "one of three nodes sleeps longer than its lease: it writes nothing that is stale, its users leave and come back once",
-        waits: true,
-        run: |site| paused_node::run(site, Kind::Nats),
-    },
-    Scenario {
-        name: "outage-redis",
-        row: "R05",
-        about: "the broker is away for long: unready and live, refused and never acknowledged, memory bounded",
-        waits: true,
-        run: |site| outage::run(site, Kind::Redis),
-    },
-    Scenario {
-        name: "outage-nats",
-        row: "R05",
-        about: "the broker is away for long: unready and live, refused and never acknowledged, memory bounded",
-        waits: true,
-        run: |site| outage::run(site, Kind::Nats),
-    },
-];
 
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Scenario>> {
     if names.is_empty() {

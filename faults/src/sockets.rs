@@ -21,6 +21,8 @@ const SCRATCH_BYTES: usize = 256 << 10;
 const LIMITS: Limits = Limits { message_bytes_max: 8 << 20, fragments_max: 1024 };
 /// Sources 127.0.0.2 and following: each has ephemeral ports of its own.
 const SOURCES: u32 = 32;
+/// What the kernel may keep for a socket that is not read.
+const HELD_BYTES: usize = 4096;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const NONCE: [u8; 16] = [7; 16];
 
@@ -56,6 +58,8 @@ struct Socket {
     decoder: Decoder,
     waiting: Vec<u8>,
     generation: u32,
+    /// It reads nothing for now.
+    held: bool,
 }
 
 pub(crate) struct Sockets {
@@ -100,8 +104,14 @@ impl Sockets {
         let waiting = ask(&host, &[("Authorization", &bearer)]).request();
         let decoder = Decoder::new(Role::Client, LIMITS, Compression::Off);
         let head = Some(Vec::new());
-        self.slots[slot] =
-            Some(Box::new(Socket { stream, head, decoder, waiting, generation: self.generation }));
+        self.slots[slot] = Some(Box::new(Socket {
+            stream,
+            head,
+            decoder,
+            waiting,
+            generation: self.generation,
+            held: false,
+        }));
         self.flush(slot);
         Ok(())
     }
@@ -124,6 +134,18 @@ impl Sockets {
                 // Its end is read where its last words are.
                 Err(_) => return socket.waiting.clear(),
             }
+        }
+    }
+
+    /// From now on nothing is read of it, and the kernel keeps little for it; false: until now.
+    pub(crate) fn hold(&mut self, slot: usize, held: bool) {
+        let Some(socket) = &mut self.slots[slot] else { return };
+        socket.held = held;
+        if held {
+            // What the kernel takes in its place is only less sharply bounded without it.
+            let _ = setsockopt(&socket.stream, sockopt::RcvBuf, &HELD_BYTES);
+        } else {
+            self.read(slot);
         }
     }
 
@@ -172,7 +194,7 @@ impl Sockets {
 
     /// Reads until the socket is empty: its next event comes only when more has arrived.
     fn read(&mut self, slot: usize) {
-        while let Some(socket) = &mut self.slots[slot] {
+        while let Some(socket) = self.slots[slot].as_mut().filter(|socket| !socket.held) {
             let count = match socket.stream.read(&mut self.scratch) {
                 Ok(0) => return self.lose(slot, "ended without a close frame"),
                 Ok(count) => count,

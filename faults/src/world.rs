@@ -41,6 +41,15 @@ impl World {
         launch.args = args.iter().map(|it| (*it).to_owned()).collect();
         Ok(launch)
     }
+
+    /// The same with a config file, where the operator has a door of its own.
+    pub(crate) fn configured(&self, name: &str, config: &str) -> Result<Launch> {
+        let mut launch = self.launch(name, &[])?;
+        let file = self.folder.join(format!("{name}.toml"));
+        fs::write(&file, format!("operator_listen = \"127.0.0.1:0\"\n{config}"))?;
+        launch.args.extend(["--config".to_owned(), file.display().to_string()]);
+        Ok(launch)
+    }
 }
 
 impl Drop for World {

@@ -12,12 +12,17 @@ use crate::steps::{Outcome, cargo_at, run, run_and_read};
 use crate::workspace;
 
 /// What the scenarios start besides the server, and what installs it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("strace", "strace"),
     ("setpriv", "util-linux"),
     ("unshare", "util-linux"),
     ("redis-server", "redis-server"),
     ("nats-server", "nats-server"),
+    ("prlimit", "util-linux"),
+    ("haproxy", "haproxy"),
+    ("nginx", "nginx-light"),
+    // Its library gives one process a clock of its own.
+    ("faketime", "faketime"),
 ];
 
 /// `cargo xtask faults [--small] [--json] [NAME…]`, against the binary as it ships.
@@ -51,7 +56,8 @@ fn command(
     args: &[&str],
 ) -> Result<std::process::Command, String> {
     for (program, package) in PROGRAMS {
-        answer(Path::new("sh"), &["-c", &format!("command -v {program}")])
+        // Debian keeps some of them where only root looks.
+        answer(Path::new("sh"), &["-c", &format!("PATH=$PATH:/usr/sbin command -v {program}")])
             .ok_or_else(|| format!("{program} is missing; install it: apt-get install {package}"))?;
     }
     let folder = workspace::target_folder(root)?.join("faults");

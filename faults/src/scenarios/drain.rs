@@ -23,8 +23,6 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const DRAINING: u16 = 4412;
 /// The drain's own pace: so many goodbyes in a second of its window.
 const GOODBYES_PER_SECOND: u64 = 2000;
-/// `/ready` is asked at the operator's door, which stays open while the other is closed.
-const CONFIG: &str = "operator_listen = \"127.0.0.1:0\"\n";
 
 pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let (base_ms, cap_ms, seed) = (100, 5000, site.seed);
@@ -32,10 +30,8 @@ pub(crate) fn run(site: &Site<'_>) -> Result<Outcome> {
     let small = Plan { clients: 300, rooms: 15, rooms_each: 1, pace: 200, seed, base_ms, cap_ms };
     let plan = site.sized(full, small);
     let mut outcome = Outcome::default();
-    let mut launch = site.world.launch("one", &[])?;
-    let config = site.world.folder.join("kulkul.toml");
-    std::fs::write(&config, CONFIG)?;
-    launch.args.extend(["--config".to_owned(), config.display().to_string()]);
+    // `/ready` is asked at the operator's door, which stays open while the other is closed.
+    let launch = site.world.configured("one", "")?;
     let signer = launch.signer()?;
     let mut node = launch.start_and_wait()?;
     let mut crowd = Crowd::new(plan, &[launch.port], &signer)?;
