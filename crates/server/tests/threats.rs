@@ -13,6 +13,8 @@ mod exhaustion;
 mod frames;
 #[path = "threats/pages.rs"]
 mod pages;
+#[path = "threats/rights.rs"]
+mod rights;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]
 mod support;
 #[path = "threats/tokens.rs"]

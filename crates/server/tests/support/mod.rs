@@ -290,6 +290,8 @@ impl Client {
         let key = Key::from_nonce([7; 16]);
         let ask = Ask { host: address, target, key, protocols, fields };
         let mut stream = TcpStream::connect(address).expect("listening");
+        // Two frames that are said one after the other would else wait for each other's acknowledgement.
+        stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(&ask.request()).expect("taken");
         let mut received = Vec::new();
