@@ -20,6 +20,7 @@ pub(crate) mod power;
 pub(crate) mod proxies;
 pub(crate) mod reload;
 pub(crate) mod rolling;
+pub(crate) mod signs;
 pub(crate) mod slow_readers;
 pub(crate) mod soak;
 pub(crate) mod starved;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::child::answer;
 use crate::policy::FAULTS_PACKAGE;
+use crate::rows::{self, Kept};
 use crate::server::{Build, binary, next_binary};
 use crate::steps::{Outcome, cargo_at, run, run_and_read};
 use crate::workspace;
@@ -27,14 +28,53 @@ const PROGRAMS: [(&str, &str); 9] = [
 
 /// `cargo xtask faults [--small] [--json] [NAME…]`, against the binary as it ships.
 pub(crate) fn chore(root: &Path, args: &[&str]) -> ExitCode {
-    let ran = command(root, Build::Shipped, &["--profile", "sim"], args).and_then(run);
-    match ran {
+    match scenarios_and_tests(root, args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(status) => {
             eprintln!("faults: {status}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Scenarios and rows by their names; none: everything. A row may be kept by scenarios, by tests, or by both.
+fn scenarios_and_tests(root: &Path, args: &[&str]) -> Result<(), String> {
+    let kept = rows::kept(root)?;
+    let (options, names): (Vec<&str>, Vec<&str>) = {
+        let mut value_follows = false;
+        args.iter().copied().partition(|arg| {
+            let is_option = arg.starts_with('-') || value_follows;
+            value_follows = *arg == "--seed";
+            is_option
+        })
+    };
+    let by_row = |name: &str| -> Vec<Kept> {
+        kept.iter().filter(|it| it.row.eq_ignore_ascii_case(name)).cloned().collect()
+    };
+    let tests: Vec<Kept> = if !names.is_empty() {
+        names.iter().flat_map(|name| by_row(name)).collect()
+    } else if options.contains(&"--small") {
+        Vec::new()
+    } else {
+        kept.clone()
+    };
+    // A row that tests alone keep is no scenario's; what is neither, the scenarios refuse.
+    let table = root.join("faults/src/scenarios/table.rs");
+    let table = fs::read_to_string(&table).map_err(|error| format!("{}: {error}", table.display()))?;
+    let is_scenario =
+        |name: &str| by_row(name).is_empty() || table.contains(&format!("row: \"{}\"", name.to_uppercase()));
+    let scenarios: Vec<&str> = names.iter().copied().filter(|name| is_scenario(name)).collect();
+    if names.is_empty() || !scenarios.is_empty() {
+        let args = [options.clone(), scenarios].concat();
+        run(command(root, Build::Shipped, &["--profile", "sim"], &args)?)?;
+    }
+    if options.contains(&"--list") {
+        for Kept { row, test, folder } in tests {
+            println!("{test:<21} {row:<5} a test of {folder}");
+        }
+        return Ok(());
+    }
+    rows::run(root, &tests)
 }
 
 /// The step of `test`: the small form of all, with the binary that the tests built.

@@ -18,6 +18,7 @@ mod packaging;
 mod pages;
 mod policy;
 mod purity;
+mod rows;
 mod server;
 mod services;
 mod source;
@@ -51,7 +52,8 @@ cargo xtask <chore>
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
   pages [name]     the web pages in a real Chromium; a name for one file of web/tests
   packaging        units, compose file, manifests, alerts and dashboard, read by the programs that they are for
-  faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some
+  faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some;
+                   a row such as T07 or R12 for what keeps it, scenarios and tests
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
   conformance      Autobahn's 517 cases against the released binary, written to docs/conformance.md
                    --quick: the sections that take seconds; --tls: only over TLS

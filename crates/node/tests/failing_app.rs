@@ -188,6 +188,7 @@ fn answer(stream: &mut TcpStream, id: &str) -> Value {
     }
 }
 
+/// R13: a panic costs the command that met it, and nobody's connection.
 #[test]
 fn the_reference_of_an_internal_error_is_found_in_the_log() {
     let log = Log::default();

@@ -177,6 +177,7 @@ fn an_answer_says_itself_how_long_it_is_good() {
     }
 }
 
+/// R13: what hangs holds up those who asked it, and nobody else.
 #[test]
 fn a_back_end_that_hangs_holds_up_nobody_else_and_then_counts_as_none() {
     let back = BackEnd::start(|question| match question["user"]["id"].as_str() {

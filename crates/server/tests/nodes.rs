@@ -117,6 +117,25 @@ fn a_revocation_at_one_node_closes_at_the_other(fleet: &Fleet) {
     assert_eq!(ana.closed().0, 4401);
 }
 
+/// T07: every socket of somebody, wherever it is, and whoever comes again with what was revoked.
+fn a_revocation_closes_a_hundred_sockets_on_each_of_three_nodes(fleet: &Fleet) {
+    let nodes = [fleet.node(), fleet.node(), fleet.node()];
+    let token = fleet.token("eve");
+    let target = format!("/ws?token={token}");
+    let mut sockets: Vec<Client> =
+        (0..300).map(|number| Client::open(&nodes[number % nodes.len()], &target).expect("let in")).collect();
+    let mut bo = fleet.client(&nodes[2], "bo");
+    let (status, said) = nodes[0].ask_operator("POST /revoke", r#"{"user":"eve"}"#);
+    assert_eq!(status, 204, "{said}");
+    for socket in &mut sockets {
+        assert_eq!(socket.closed().0, 4401);
+    }
+    for node in &nodes {
+        assert_eq!(Client::open(node, &target).err(), Some(401), "what was revoked opens nothing");
+    }
+    bo.join("general");
+}
+
 /// From one node to the other and back; who came last stays, and the old one's end takes nothing from it.
 fn operators_see_their_node_and_reach_users_on_every_one(fleet: &Fleet) {
     let (one, two) = (fleet.node(), fleet.node());
@@ -253,6 +272,7 @@ on_both! {
     a_client_resumes_at_the_other_node,
     killing_a_node_flaps_nobody_who_is_on_the_other_too,
     a_revocation_at_one_node_closes_at_the_other,
+    a_revocation_closes_a_hundred_sockets_on_each_of_three_nodes,
     operators_see_their_node_and_reach_users_on_every_one,
     where_a_user_has_one_connection_the_newest_wins_on_whatever_node,
     nodes_outlive_their_broker,

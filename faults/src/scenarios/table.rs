@@ -2,8 +2,8 @@
 
 use super::{
     Scenario, broker_restarts, churn, clocks, descriptors, drain, fan_in, flaky, flips, full_disk, hot_room,
-    kills, memory, node_kills, outage, paused_node, points, power, proxies, reload, rolling, slow_readers,
-    soak, starved, storm, sync_error, teeth,
+    kills, memory, node_kills, outage, paused_node, points, power, proxies, reload, rolling, signs,
+    slow_readers, soak, starved, storm, sync_error, teeth,
 };
 use crate::broker::Kind;
 use crate::proxy;
@@ -162,6 +162,13 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "the broker is away for long: unready and live, refused and never acknowledged, memory bounded",
         waits: true,
         run: |site| outage::run(site, Kind::Nats),
+    },
+    Scenario {
+        name: "signs",
+        row: "R30",
+        about: "what an operator sees: each fault moves a figure and writes a line, and the probes are true",
+        waits: false,
+        run: signs::run,
     },
     Scenario {
         name: "slow-readers",

@@ -111,6 +111,7 @@ fn a_ride_without_one_point_ends() {
     assert_eq!((world.status(&ride).as_str(), &world.state(&ride)["total_cost"]), ("COMPLETED", &0.into()));
 }
 
+/// T36: a phone that says it is where it cannot be.
 #[test]
 fn repeated_late_and_impossible_points_are_counted_and_cost_nothing() {
     let mut world = World::new();

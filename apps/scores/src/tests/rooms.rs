@@ -110,6 +110,20 @@ fn viewers_see_public_matches_and_officials_all() {
     assert_eq!(hidden.carry(), 0, "the list does not hear of it");
 }
 
+/// T36: whatever a match understands that changes it, whoever only watches says in vain.
+#[test]
+fn a_viewer_changes_nothing_by_any_word() {
+    let mut world = World::ready();
+    let before = world.place(MATCH).log.len();
+    for word in crate::WORDS.iter().filter(|word| !word.name.starts_with("get_")) {
+        let payload = r#"{"playerId":"p1","raiderId":"p1","team":"A","seq":1,"actionId":"x"}"#;
+        let asked = world.decide(MATCH, &viewer(), word.name, payload);
+        let refusal = asked.err().unwrap_or_else(|| panic!("a viewer may say {}", word.name));
+        assert!(refusal.text.contains("only a"), "{}: {}", word.name, refusal.text);
+    }
+    assert_eq!(world.place(MATCH).log.len(), before);
+}
+
 #[test]
 fn officials_say_what_their_office_is() {
     let (mut world, olga) = (World::ready(), organizer());

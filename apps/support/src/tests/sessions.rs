@@ -61,6 +61,29 @@ fn a_session_is_open_to_its_customer_and_to_the_staff_of_its_department() {
     assert_eq!(world.enters(TWO, &user("a9")), Ok(CUSTOMER.0), "who asks for help is a customer");
 }
 
+/// T36: what is the staff's is refused to the customer of the session, and everything of it to another's.
+#[test]
+fn a_customer_does_nothing_that_is_the_staffs_and_nothing_to_another_session() {
+    let mut world = World::new();
+    world.starts(ONE, "c1");
+    let said = r#"{"agent_id":"c1","department":"licences","note":"x","text":"x","priority":"high","status":"available","session_id":"x","user_id":"c2","message":"x","score":5,"reason":"x","rating":5}"#;
+    let before = world.place(ONE).log.len();
+    for kind in ["add_note", "assign", "transfer", "set_priority"] {
+        assert_eq!(world.told(ONE, &user("c1"), kind, said), "! Forbidden", "{kind}");
+    }
+    for word in crate::WORDS.iter().filter(|word| word.name != "start") {
+        for stranger in [user("c2"), guest("c2", ONE)] {
+            let told = world.told(ONE, &stranger, word.name, said);
+            assert!(told.starts_with("! "), "{} of another's: {told}", word.name);
+        }
+    }
+    for kind in ["set_status", "heartbeat", "pick", "get_department", "get_agent", "get_queue"] {
+        let told = world.told(DESK, &user("c1"), kind, said);
+        assert!(told.starts_with("! "), "{kind} of a department: {told}");
+    }
+    assert_eq!(world.place(ONE).log.len(), before);
+}
+
 #[test]
 fn what_is_said_names_who_says_it_and_notes_stay_among_the_staff() {
     let mut world = World::new();

@@ -76,6 +76,7 @@ fn what_is_produced_while_the_node_is_down_is_in_the_room_when_it_is_back() {
     assert_eq!(figure(&node, "started_at_end_total"), 0);
 }
 
+/// R12, T31: what a broker brings is a stranger's, and one bad record in a thousand costs the others nothing.
 #[test]
 fn poison_one_in_a_thousand_is_a_letter_each_once_and_holds_up_nothing() {
     let kafka = Kafka::shared();

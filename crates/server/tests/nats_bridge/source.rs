@@ -97,6 +97,7 @@ fn what_was_given_out_too_often_is_a_letter() {
     assert!(letters[0].header("reason").contains("given out 1 times"), "{:?}", letters[0]);
 }
 
+/// R12, T31: the same of NATS.
 #[test]
 fn poison_is_a_letter_each_once_and_holds_up_nothing() {
     let broker = broker();

@@ -17,6 +17,8 @@ pub(crate) const API_KEY: &str = "orders-orders-orders-orders-orders";
 const CONFIG: &str = r#"
 operator_listen = "127.0.0.1:0"
 secret = "0123456789abcdef0123456789abcdef"
+[limits]
+connections_per_user = 1000
 [[mounts]]
 path = "/ws"
 [[mounts]]
