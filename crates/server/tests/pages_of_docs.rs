@@ -207,6 +207,18 @@ fn the_lines_of_the_hubs_page_do_what_it_says() {
 }
 
 #[test]
+fn the_lines_of_the_page_for_any_hub_do_what_it_says() {
+    let page = include_str!("../../../docs/your-own-hub.md");
+    let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
+    let server = Server::configured(&config.text);
+    let told = kulkul(&["token", "--config", server.config_path(), "--user", "7", "--name", "Ana"]);
+    let token = String::from_utf8(told.stdout).expect("UTF-8").trim().to_owned();
+    let mut shell = Shell { server: &server, token: &token, said: String::new() };
+    let (ran, said) = follow(&mut shell, page);
+    assert!(ran == 1 && said == 1, "{ran} blocks were run and {said} said");
+}
+
+#[test]
 fn the_lines_of_the_livechat_services_page_do_what_it_says() {
     let page = include_str!("../../../docs/seed-000.md");
     let config = blocks(page).into_iter().find(|block| block.kind == "toml").expect("a configuration");
