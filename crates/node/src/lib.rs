@@ -25,6 +25,7 @@ mod metrics;
 mod online;
 mod origins;
 mod outlet;
+mod overview;
 mod owed;
 mod path;
 mod permission;
@@ -304,6 +305,11 @@ impl Node {
     /// Sheds by steps when the process holds more than its share of this, as long as the calling runtime runs.
     pub fn hold_memory(&self, budget_bytes: u64) {
         tokio::spawn(memory::watch(self.facts.clone(), budget_bytes));
+    }
+
+    /// An hour of figures, from now on and as long as the calling runtime runs.
+    pub fn keep_hour(&self) {
+        tokio::spawn(overview::keep(self.facts.clone()));
     }
 
     /// For whoever looks whether this node still turns.
