@@ -5,12 +5,14 @@ mod answers;
 mod asked;
 mod body;
 mod door;
+mod guesses;
 pub mod hub;
 mod keys;
 pub mod livechat;
 pub mod matches;
 pub mod openapi;
 pub mod operate;
+mod passes;
 mod places;
 mod printed;
 mod publish;
@@ -34,6 +36,7 @@ use vocabulary::{HistoryFrom, Position, RoomId, UserId, Wish};
 use answers::Fault;
 use keys::Known;
 pub use keys::{Key, Keys, Scope};
+pub use passes::{PASS_MAX, pass};
 use openapi::shape::{self as bounds, shape};
 
 /// Entries of one page of history.

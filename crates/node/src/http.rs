@@ -174,7 +174,7 @@ pub(crate) async fn serve_operator(
     while let Some(place) = places.take().await {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let router = router.clone();
+                let router = router.clone().layer(Extension(PeerAddress(address.ip())));
                 tokio::spawn(async move {
                     if let Err(error) = exchange(stream, router, handshake).await {
                         tracing::debug!(%address, %error, "an operator's connection ended");

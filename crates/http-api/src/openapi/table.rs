@@ -101,6 +101,14 @@ pub(super) const CALLS: &[&[Call]] = &[OPERATORS, BACK_ENDS, NODE, RIDES];
 
 const OPERATORS: &[Call] = &[
     Call {
+        answers: &[(200, "How it stands.", Json(of_node::overview))],
+        ..get("/overview", "getOverview", "The node at one look: who is there, counters, shards, engine, bridges")
+    },
+    Call {
+        answers: &[(200, "Sample by sample, oldest first.", Json(of_node::hour))],
+        ..get("/overview/hour", "getHour", "The last hour, a sample every ten seconds")
+    },
+    Call {
         query: Some(RoomsAsked::shape),
         answers: &[(200, "A page of them.", Json(RoomPage::shape))],
         ..get("/rooms", "listRooms", "Rooms that are open on this node")

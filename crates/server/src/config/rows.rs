@@ -54,6 +54,12 @@ pub(super) const SERVER: &[Row] = &[
         "127.0.0.1:8081",
         "The operator's own listener, for /metrics, /stats, /revoke, the calls of back ends, and /live, /ready and /health too. None in demo mode, unless it is set.",
     ),
+    Row::new(
+        "operator.origins",
+        Kind::Texts(ORIGIN),
+        "",
+        "By which origins besides its own address the console is reached, behind a proxy with a name: https://ops.example.com.",
+    ),
     Row::new("data", Kind::Path, options::DATA, "Folder for the server's own files."),
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),
     Row::new(
