@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    CloseReason, Command, ConnectionId, Key, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId,
+    CloseReason, Command, ConnectionId, Key, Payload, Person, Position, Refusal, ReplyTo, Retold, RoomId, StepId,
     Tag, UserId, Wall,
 };
 
@@ -162,6 +162,8 @@ pub enum Reply {
         upto: Position,
         more: bool,
     },
+    /// Of the past, for an operator.
+    Retold(Box<Retold>),
 }
 
 /// Why a member is none any more, without having asked.
