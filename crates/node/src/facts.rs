@@ -131,7 +131,7 @@ impl Facts {
             wants_users: AtomicBool::new(false),
             broken: OnceLock::new(),
             described: OnceLock::new(),
-            hour: Hour::default(),
+            hour: Hour::since(Facts::now()),
             fleet_users: AtomicU64::new(0),
             fleet: Mutex::default(),
         }

@@ -63,6 +63,7 @@ pub use health::probes;
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
+pub use trace::Happened;
 pub use lookout::{Crowded, Found, Heard, Lookout, SHARDS_WITHIN, SocketSeen};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use link::{Condition, Figure};
 use serde_json::{Value, json};
+use vocabulary::{RoomId, UserId, Wall};
 
 use crate::away::Away;
 use crate::facts::{Bridge, Facts, Series};
 use crate::memory::resident_bytes;
+use crate::trace::Happened;
 
 /// Fine enough for a chart of an hour on any screen.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
@@ -62,12 +64,19 @@ impl ByMount {
 }
 
 /// The last hour. Held for a copy.
-#[derive(Default)]
-pub(crate) struct Hour(Mutex<VecDeque<Sample>>);
+pub(crate) struct Hour {
+    samples: Mutex<VecDeque<Sample>>,
+    /// When the node began.
+    began: Wall,
+}
 
 impl Hour {
+    pub(crate) fn since(began: Wall) -> Hour {
+        Hour { samples: Mutex::default(), began }
+    }
+
     fn samples(&self) -> MutexGuard<'_, VecDeque<Sample>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, sample: Sample) {
@@ -131,6 +140,18 @@ impl Facts {
             resident_bytes: resident_bytes().unwrap_or(0),
             counted: self.counted(),
         }
+    }
+
+    /// What happened to a user's places in a room, oldest first, and since when all of it is remembered.
+    pub fn happened(&self, user: &UserId, room: &RoomId) -> (Vec<Happened>, Wall) {
+        let (mut all, mut since) = (Vec::new(), self.hour.began);
+        for shard in &self.shards {
+            let (happened, forgot) = shard.trace.happened(user, room);
+            all.extend(happened);
+            since = since.max(forgot.unwrap_or_default());
+        }
+        all.sort_by_key(|it| it.at);
+        (all, since)
     }
 
     /// The last hour.
@@ -223,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_hour_is_kept_and_told_as_what_was_added_in_each_of_its_spans() {
-        let hour = Hour::default();
+        let hour = Hour::since(Wall(0));
         for step in 0..400u64 {
             let mut counted = Counted::default();
             counted.0[0] = step * step;

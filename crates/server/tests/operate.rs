@@ -7,6 +7,8 @@ mod commands;
 mod document;
 #[path = "operate/lists.rs"]
 mod lists;
+#[path = "operate/past.rs"]
+mod past;
 #[path = "operate/refusals.rs"]
 mod refusals;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]

@@ -46,7 +46,7 @@ pub use refusal::{Code, Refusal};
 pub use retell::{Beholder, Fate, FoldEnds, FoldSeen, RecordSeen, Retell, Retold};
 pub use revocation::Revocation;
 pub use survey::{
-    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomSeen, RoomState,
+    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomPlace, RoomSeen, RoomState,
     RoomsWanted, Survey, Whom,
 };
 pub use time::{Now, Tick, Wall};

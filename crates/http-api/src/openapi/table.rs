@@ -6,7 +6,8 @@ use super::shape::{self, Book, Shape, ShapeOf};
 use super::{of_node, of_rides};
 use crate::answers::{History, Published, Results, Roll};
 use crate::operate::{
-    ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked, Ended,
+    AtPlace, ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked, Ended,
+    ExplainAsked, Explained,
     Kicked, Kicking, Released, RoomPage, RoomWhole, RoomsAsked, UserWhole,
 };
 use crate::publish::Publish;
@@ -79,6 +80,7 @@ pub(super) fn of_path(path: &str, name: &str) -> Value {
     match (path, name) {
         (_, "room") => text(shape::room),
         (_, "user") => text(shape::user),
+        (_, "offset") => text(crate::operate::of_path),
         ("/connections/{id}", _) => text(shape::connection),
         ("/internal/matches/{id}/{word}", "word") => {
             json!({ "type": "string", "enum": ["confirm", "cancel"] })
@@ -150,6 +152,17 @@ const OPERATORS: &[Call] = &[
     Call {
         answers: &[(200, "What is known here.", Json(UserWhole::shape))],
         ..get("/users/{user}", "getUser", "A user's connections and rooms, and whether they are online")
+    },
+    Call {
+        query: Some(ExplainAsked::shape),
+        answers: &[(200, "What is known.", Json(Explained::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get("/explain", "explain", "Why somebody did or did not get a record")
+    },
+    Call {
+        answers: &[(200, "The room as it was there.", Json(AtPlace::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get("/rooms/{room}/at/{offset}", "getRoomAt", "A room as it was at a place in its log; the key needs `history`, too")
     },
     Call {
         body: Some((true, Disconnecting::shape)),

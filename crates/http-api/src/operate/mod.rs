@@ -2,8 +2,10 @@
 //! the node drains. A key's scope `inspect` looks and `operate` acts. It answers for the one node that was asked, and says which.
 
 mod connections;
+mod explain;
 mod node_itself;
 mod overview;
+mod past;
 mod read;
 mod rooms;
 mod told;
@@ -25,6 +27,7 @@ use crate::keys::{Keys, prove};
 use crate::openapi::document;
 use crate::{Api, find_place};
 
+pub(crate) use past::{AtPlace, ExplainAsked, Explained, of_path};
 pub(crate) use read::{ConnectionsAsked, Disconnecting, Draining, EndAsked, Kicking, RoomsAsked};
 pub(crate) use told::{
     ConnectionLine, ConnectionPage, DrainBegun, Ended, Kicked, Released, RoomPage, RoomWhole, UserWhole,
@@ -85,6 +88,8 @@ pub fn router(config: Config) -> Router {
         .route("/overview/hour", get(overview::hour))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(rooms::one))
+        .route("/rooms/{room}/at/{offset}", get(past::at))
+        .route("/explain", get(past::why))
         .route("/rooms/{room}/kick", post(rooms::kick))
         .route("/rooms/{room}/release", post(rooms::release))
         .route("/connections", get(connections::list))
