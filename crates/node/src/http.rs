@@ -275,8 +275,12 @@ pub fn figures(facts: Arc<Facts>) -> Router {
 
 /// What an operator does; for a listener that only operators reach.
 pub fn operator(helm: Helm, desk: Desk, facts: Arc<Facts>) -> Router {
-    let traced = Router::new().route("/trace", get(traced)).with_state(facts);
-    Router::new().route("/revoke", post(revoke)).with_state((helm, desk)).merge(traced)
+    Router::new().route("/revoke", post(revoke)).with_state((helm, desk)).merge(happenings(facts))
+}
+
+/// What happened to connections of late.
+pub fn happenings(facts: Arc<Facts>) -> Router {
+    Router::new().route("/trace", get(traced)).with_state(facts)
 }
 
 async fn traced(

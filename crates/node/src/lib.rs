@@ -60,7 +60,7 @@ pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Offers, Words};
 pub use health::probes;
-pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, router};
+pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, happenings, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use trace::Happened;

@@ -155,7 +155,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     };
     if config.demo {
         let (back_ends, operators) = api()?;
-        router = router.merge(back_ends).merge(guard.before(operators.merge(pages::console(false))));
+        let operators = operators.merge(pages::console(false)).merge(node::happenings(facts.clone()));
+        router = router.merge(back_ends).merge(guard.before(operators));
     }
     let (back_ends, operators) = api()?;
     let api = back_ends.merge(operators);
