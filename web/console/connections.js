@@ -71,11 +71,14 @@ export function connection(panel, { name }) {
     });
   };
   const own = name.split("-").slice(1).join("-");
+  let isGone = false;
   panel.every(LOOK_MS, async () => {
-    const one = await call(`connections/${name}`).catch((error) => {
+    // Ids are never given twice: who is gone is not asked for again.
+    const one = isGone ? null : await call(`connections/${name}`).catch((error) => {
       if (error.status === 404) return null;
       throw error;
     });
+    isGone = one === null;
     if (panel.isOver) return;
     if (one === null) {
       panel.keep(() => whole.replaceChildren(make("p", { class: "nothing" }, "It is not connected to this node, or no more. What happened to it is below, if it was here in the last hour.")));

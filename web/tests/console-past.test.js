@@ -35,9 +35,9 @@ test('figures move while people come and talk, and the hour survives a reload', 
     return told.counted.messages >= 3 && (await operator.page.locator('[data-figure="messages"]', { hasText: `${told.counted.messages} so far` }).count()) === 1;
   }, 'messages are not counted');
   // Two samples, ten seconds apart, and the line is there.
-  await operator.page.locator('[data-chart="connections"] .line').waitFor({ timeout: 40_000 });
+  await operator.page.locator('[data-chart="connections"] .line').waitFor({ state: 'attached', timeout: 40_000 });
   await operator.page.reload();
-  await operator.page.locator('[data-chart="connections"] .line').waitFor();
+  await operator.page.locator('[data-chart="connections"] .line').waitFor({ state: 'attached' });
   await operator.page.locator('[data-chart="connections"] summary').click();
   await operator.sees('[data-chart="connections"] table td');
   await operator.shoots('console-hour');
@@ -74,7 +74,7 @@ test('who was there was sent it, who came later was not, and the command says th
   for (const one of [ana, bo, operator]) await one.leaves();
 });
 
-test('the slider shows the room as it was: a script of a poll, place by place', async () => {
+test('the slider shows the room as it was: a script, place by place', async () => {
   const room = 'chat:replayed';
   const ids = [];
   for (const text of ['one', 'two', 'three', 'four']) ids.push(await says(room, text));

@@ -236,7 +236,7 @@ fn one_spell(
     let reaches = |cursor: Position| cursor.epoch == position.epoch && cursor.offset >= position.offset;
     if let Some((at, cursor, how)) = spell.joined.as_ref().filter(|(_, cursor, _)| reaches(*cursor)) {
         let says = format!(
-            "It came into the room ({how}) at {cursor}, behind the record: what was before comes only by history, if the client asks for it."
+            "It came into the room ({how}) at {cursor}, after the record: what was before comes only by history, if the client asks for it."
         );
         told.of(id, Some(*at), "joined_later", says, HOUR);
         return None;
@@ -281,7 +281,7 @@ fn stands(told: &mut Telling<'_>, here: &Here, position: Position) -> Option<Ver
         return Some(Verdict::Waits);
     }
     let how = if live { "is told what comes" } else { "is catching up" };
-    told.of(here.id, None, "delivered", format!("It stands at {cursor} and {how}: the record is behind it."), NOW);
+    told.of(here.id, None, "delivered", format!("It has got to {cursor} and {how}: that is as far as the record or further."), NOW);
     let heard = here.heard.map_or(String::new(), |heard| format!(" It was heard last at {heard}."));
     let says = if here.waiting_bytes == 0 {
         format!("Nothing waits in its outbox: its socket has taken all; what the kernel holds, some 64 KiB, is not seen.{heard}")
