@@ -29,7 +29,7 @@ export function spans(at, values) {
   const rows = [];
   for (let from = 0; from < values.length; from += each) {
     const some = values.slice(from, from + each);
-    rows.push({ from: at[from], to: at[Math.min(from + each, at.length) - 1], mean: some.reduce((sum, value) => sum + value, 0) / some.length, most: Math.max(...some) });
+    rows.push({ from: at[Math.max(0, from - 1)], to: at[Math.min(from + each, at.length) - 1], mean: some.reduce((sum, value) => sum + value, 0) / some.length, most: Math.max(...some) });
   }
   return rows;
 }

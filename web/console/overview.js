@@ -13,6 +13,9 @@ const SLOW_MAX = 8;
 
 /** @typedef {{node: string, at: number, counted: Record<string, number>, [more: string]: any}} Overview */
 
+/** @param {number} many @param {string} what */
+const some = (many, what) => `${count(many)} ${what}${many === 1 ? "" : "s"}`;
+
 /** What was counted between two looks, a second. @param {Overview | null} before @param {Overview} now */
 export function rates(before, now) {
   if (!before || before.node !== now.node || now.at <= before.at) return null;
@@ -48,7 +51,7 @@ function figures(before, now) {
   const a = (/** @type {string} */ name) => (per ? rate(per[name]) : "…");
   const each = now.connections > 0 ? bytes(now.resident_bytes / now.connections) : "–";
   return make("dl", { class: "tiles" },
-    figure("connections", count(now.connections), `${count(now.users)} users, ${count(now.streams)} streams`, "connections"),
+    figure("connections", count(now.connections), `of ${some(now.users, "user")}, ${some(now.streams, "stream")} among them`, "connections"),
     figure("connects /s", a("connects"), per ? `${rate(per.disconnects)} gone /s` : "", "connects"),
     figure("messages in /s", a("messages"), `${count(now.counted.messages)} so far`, "messages"),
     figure("records /s", a("records"), `${count(now.counted.records)} so far`, "records"),

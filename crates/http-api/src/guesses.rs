@@ -34,7 +34,8 @@ impl Guesses {
             return Ok(index);
         }
         if let Err(limited) = self.wrong.has(&from, 1) {
-            let says = "too many wrong keys came from this address: wait, and look which program has an old key";
+            let says =
+                "too many wrong keys came from this address: wait, and look which program has an old key";
             return Err(limited.saying(says));
         }
         let Some(index) = found else {
@@ -64,7 +65,11 @@ mod tests {
             assert_eq!(code(home, None), Err("UNAUTHORIZED".into()));
         }
         assert_eq!(code(home, None), Err("RATE_LIMIT".into()));
-        assert_eq!(code(home, Some(1)), Err("RATE_LIMIT".into()), "a right guess is not told from a wrong one");
+        assert_eq!(
+            code(home, Some(1)),
+            Err("RATE_LIMIT".into()),
+            "a right guess is not told from a wrong one"
+        );
         assert_eq!(code(home, Some(0)), Ok(0), "who works there goes on");
         assert_eq!(code(away, Some(1)), Ok(1));
     }

@@ -36,8 +36,8 @@ use vocabulary::{HistoryFrom, Position, RoomId, UserId, Wish};
 use answers::Fault;
 use keys::Known;
 pub use keys::{Key, Keys, Scope};
-pub use passes::{PASS_MAX, pass};
 use openapi::shape::{self as bounds, shape};
+pub use passes::{PASS_MAX, pass};
 
 /// Entries of one page of history.
 const HISTORY_MAX: u32 = 100;

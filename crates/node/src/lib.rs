@@ -63,7 +63,6 @@ pub use health::probes;
 pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, happenings, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
-pub use trace::Happened;
 pub use lookout::{Crowded, Found, Heard, Lookout, SHARDS_WITHIN, SocketSeen};
 pub use mail::Unread;
 pub use origins::{Origins, is_loopback};
@@ -74,6 +73,7 @@ pub use prover::{Prover, Unproven};
 pub use pulse::Pulse;
 pub use session::Authenticated;
 pub use tls::{Tls, TlsError};
+pub use trace::Happened;
 pub use world::log_wants_broadcasts;
 
 use authorizer::Authorizer;

@@ -39,8 +39,17 @@ struct Sample {
 struct Counted([u64; NAMES.len()]);
 
 const NAMES: [&str; 11] = [
-    "messages", "records", "deliveries", "connects", "disconnects", "bytes", "behind", "shed", "refused",
-    "too_slow", "turned_away",
+    "messages",
+    "records",
+    "deliveries",
+    "connects",
+    "disconnects",
+    "bytes",
+    "behind",
+    "shed",
+    "refused",
+    "too_slow",
+    "turned_away",
 ];
 
 /// One shard's connections by the mount that they came by: as many rows as mounts. Held for a count.
@@ -180,8 +189,11 @@ impl Facts {
                 "connections": shard.connections.load(Ordering::Relaxed), "rooms": shard.rooms.load(Ordering::Relaxed),
             })
         }).collect();
-        let counted: serde_json::Map<String, Value> =
-            NAMES.into_iter().zip(sample.counted.0).map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let counted: serde_json::Map<String, Value> = NAMES
+            .into_iter()
+            .zip(sample.counted.0)
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
         let health = self.health();
         json!({
             "at": sample.at,
@@ -270,7 +282,10 @@ mod tests {
         one.went(1);
         assert_eq!(facts.by_mount(), BTreeMap::from([(3, 2)]));
         let overview = facts.overview();
-        assert_eq!((&overview["shards"][1]["shard"], &overview["counted"]["messages"]), (&json!(1), &json!(0)));
+        assert_eq!(
+            (&overview["shards"][1]["shard"], &overview["counted"]["messages"]),
+            (&json!(1), &json!(0))
+        );
         let mut most = Sample::default();
         most.counted.0[2] = 7;
         facts.hour.take(most);

@@ -78,7 +78,11 @@ impl Trace {
         let theirs = |event: &Event<'_>| event.user == user.as_str();
         let in_room = |event: &Event<'_>| theirs(event) && event.room == room.as_str();
         let there: HashSet<ConnectionId> = ring.all().filter(in_room).map(|event| event.connection).collect();
-        let wanted = Wanted { user: Some(user.as_str().to_owned()), room: Some(room.as_str().to_owned()), limit: None };
+        let wanted = Wanted {
+            user: Some(user.as_str().to_owned()),
+            room: Some(room.as_str().to_owned()),
+            limit: None,
+        };
         let mut found = VecDeque::new();
         for event in ring.all().filter(|event| wanted.is_met_by(event, &there)) {
             if found.len() >= HAPPENED_MAX {

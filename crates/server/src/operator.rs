@@ -36,12 +36,7 @@ pub(crate) fn given(socket: std::net::TcpListener) -> Result<TcpListener> {
 }
 
 /// Where it listens; it ends with the runtime.
-pub(crate) fn serve(
-    listener: TcpListener,
-    node: &Node,
-    api: Router,
-    settings: &Typed,
-) -> Result<SocketAddr> {
+pub(crate) fn serve(listener: TcpListener, node: &Node, api: Router, settings: &Typed) -> Result<SocketAddr> {
     let bound = listener.local_addr()?;
     let facts = node.facts();
     let router = node::figures(facts.clone())
@@ -89,7 +84,8 @@ pub(crate) struct Guard {
 
 const NOT_FOR_PAGES: &str = "this is for operators, by the address it listens on, and of pages of a browser for the console's own; behind a proxy \
                              name its origin in operator.origins";
-const BY_ANOTHER_NAME: &str = "this is not told by that name: say the address it listens on, or name the origin in operator.origins";
+const BY_ANOTHER_NAME: &str =
+    "this is not told by that name: say the address it listens on, or name the origin in operator.origins";
 
 impl Guard {
     pub(crate) fn of(settings: &Typed, bound: IpAddr) -> Guard {
@@ -102,7 +98,9 @@ impl Guard {
 
     /// An address cannot be made to lead elsewhere, and this machine's own name can neither; any other name can.
     fn is_ours(&self, host: &str) -> bool {
-        let named = |origin: &String| origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host));
+        let named = |origin: &String| {
+            origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host))
+        };
         if node::is_loopback(host) || self.origins.iter().any(named) {
             return true;
         }
@@ -127,7 +125,8 @@ impl Guard {
             return (!own && !listed).then_some(NOT_FOR_PAGES);
         }
         // Whoever follows a link comes to a page; what a page of another site would have fetched, it gets no answer to.
-        let follows = said(HeaderName::from_static("sec-fetch-mode")) == Some("navigate") && pages::is_of_console(path);
+        let follows =
+            said(HeaderName::from_static("sec-fetch-mode")) == Some("navigate") && pages::is_of_console(path);
         match said(HeaderName::from_static("sec-fetch-site")) {
             Some("cross-site" | "same-site") if !follows => return Some(NOT_FOR_PAGES),
             _ => {}
@@ -169,13 +168,21 @@ mod tests {
             (
                 true,
                 "/console/",
-                &[("host", "127.0.0.1:8081"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+                &[
+                    ("host", "127.0.0.1:8081"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
                 true,
             ),
             (
                 true,
                 "/metrics",
-                &[("host", "127.0.0.1:8081"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+                &[
+                    ("host", "127.0.0.1:8081"),
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
                 false,
             ),
             (false, "/console/", &[("host", "10.0.0.1:8081")], true),
@@ -193,7 +200,11 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value")))
                 .collect();
-            assert_eq!(guard(loopback).refuses(path, &headers).is_none(), allowed, "{loopback} {path} {headers:?}");
+            assert_eq!(
+                guard(loopback).refuses(path, &headers).is_none(),
+                allowed,
+                "{loopback} {path} {headers:?}"
+            );
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use operate::{Connections, Console, Disconnect, Drain, Explain, Kick, Nodes, Release, Rooms, Users};
+pub(crate) use operate::{
+    Connections, Console, Disconnect, Drain, Explain, Kick, Nodes, Release, Rooms, Users,
+};
 
 /// A realtime server: it keeps a socket open to every user and gets every message to the right people, in order, once.
 ///

@@ -314,8 +314,8 @@ fn given(pages: impl Iterator<Item = &'static Page>, embedders: &str) -> Router 
 pub(crate) fn router(embedders: &str) -> Router {
     let router = given(PAGES.iter().filter(|page| !is_of_console(page.path)), embedders);
     let folders = FOLDERS.iter().filter(|(folder, _)| !is_of_console(folder));
-    let router =
-        folders.fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))));
+    let router = folders
+        .fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))));
     MOVED.iter().fold(router, |router, (path, to)| {
         router.route(path, get(async |uri: Uri| Redirect::temporary(&moved(to, uri.query()))))
     })
@@ -395,7 +395,11 @@ mod tests {
                 assert!(PAGES.iter().any(|other| other.path == path), "{} names {name}, {path}", page.path);
                 let alone = is_of_console(page.path) || OF_CONSOLE.contains(&page.path);
                 let is_there = is_of_console(&path) || OF_CONSOLE.contains(&path.as_str());
-                assert!(!alone || is_there, "{} names {name}, which is not served beside the console", page.path);
+                assert!(
+                    !alone || is_there,
+                    "{} names {name}, which is not served beside the console",
+                    page.path
+                );
                 named += 1;
             }
         }

@@ -128,7 +128,8 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
         facts.describe(described);
     }
     let bridges = ways.start(settings, &node, &facts)?;
-    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router(&pages::embedders(&config)));
+    let mut router =
+        node::router(facts.clone(), &sockets_at).merge(pages::router(&pages::embedders(&config)));
     let guard = operator::Guard::of(settings, settings.listen.ip());
     let mut hubs = settings.mounts.iter().filter(|mount| mount.speaks == config::Speaks::Hub).peekable();
     if let Some(app) = hubs.peek().map(|mount| mount.app.clone()) {

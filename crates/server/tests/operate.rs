@@ -5,6 +5,8 @@
 mod commands;
 #[path = "operate/document.rs"]
 mod document;
+#[path = "operate/door.rs"]
+mod door;
 #[path = "operate/lists.rs"]
 mod lists;
 #[path = "operate/past.rs"]

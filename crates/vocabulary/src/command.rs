@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CallId, ConnectionId, Key, Payload, Person, Position, Refusal, Retell, RoomId, ShardId, SinkAsks, User};
+use crate::{
+    CallId, ConnectionId, Key, Payload, Person, Position, Refusal, Retell, RoomId, ShardId, SinkAsks, User,
+};
 
 /// How a client wrote its request, so that the answer is written the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -46,8 +46,8 @@ pub use refusal::{Code, Refusal};
 pub use retell::{Beholder, Fate, FoldEnds, FoldSeen, RecordSeen, Retell, Retold};
 pub use revocation::Revocation;
 pub use survey::{
-    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomPlace, RoomSeen, RoomState,
-    RoomsWanted, Survey, Whom,
+    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomPlace, RoomSeen,
+    RoomState, RoomsWanted, Survey, Whom,
 };
 pub use time::{Now, Tick, Wall};
 pub use tombstone::{TOMBSTONE_BYTES, is_tombstone, tombstone};

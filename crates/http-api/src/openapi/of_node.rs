@@ -84,7 +84,8 @@ pub(super) fn overview(_: &mut Book) -> Value {
 
 pub(super) fn hour(_: &mut Book) -> Value {
     let says = "Columns of equal length, oldest first: what stood then, and what was counted since the sample before.";
-    let members = ["at", "span_ms", "connections", "users", "rooms", "stale", "resident_bytes", "messages", "records"];
+    let members =
+        ["at", "span_ms", "connections", "users", "rooms", "stale", "resident_bytes", "messages", "records"];
     let mut members: Vec<(&str, &str)> = members.into_iter().map(|name| (name, "array")).collect();
     members.extend([("node", "string"), ("every_ms", "integer")]);
     having(says, &members)

@@ -6,9 +6,8 @@ use super::shape::{self, Book, Shape, ShapeOf};
 use super::{of_node, of_rides};
 use crate::answers::{History, Published, Results, Roll};
 use crate::operate::{
-    AtPlace, ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked, Ended,
-    ExplainAsked, Explained,
-    Kicked, Kicking, Released, RoomPage, RoomWhole, RoomsAsked, UserWhole,
+    AtPlace, ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked,
+    Ended, ExplainAsked, Explained, Kicked, Kicking, Released, RoomPage, RoomWhole, RoomsAsked, UserWhole,
 };
 use crate::publish::Publish;
 use crate::{Here, Past};
@@ -104,7 +103,11 @@ pub(super) const CALLS: &[&[Call]] = &[OPERATORS, BACK_ENDS, NODE, RIDES];
 const OPERATORS: &[Call] = &[
     Call {
         answers: &[(200, "How it stands.", Json(of_node::overview))],
-        ..get("/overview", "getOverview", "The node at one look: who is there, counters, shards, engine, bridges")
+        ..get(
+            "/overview",
+            "getOverview",
+            "The node at one look: who is there, counters, shards, engine, bridges",
+        )
     },
     Call {
         answers: &[(200, "Sample by sample, oldest first.", Json(of_node::hour))],
@@ -162,7 +165,11 @@ const OPERATORS: &[Call] = &[
     Call {
         answers: &[(200, "The room as it was there.", Json(AtPlace::shape))],
         faults: &[UNKNOWN_ROOM],
-        ..get("/rooms/{room}/at/{offset}", "getRoomAt", "A room as it was at a place in its log; the key needs `history`, too")
+        ..get(
+            "/rooms/{room}/at/{offset}",
+            "getRoomAt",
+            "A room as it was at a place in its log; the key needs `history`, too",
+        )
     },
     Call {
         body: Some((true, Disconnecting::shape)),

@@ -95,15 +95,22 @@ pub(super) fn explain(situation: &Situation) -> (Verdict, String, Vec<Finding>) 
     }
     let user = &situation.user;
     let (verdict, says) = match (barred, verdict) {
-        (Some("hidden"), _) => (Verdict::DidNot, format!("It is not for {user}: the app does not show it to them.")),
+        (Some("hidden"), _) => {
+            (Verdict::DidNot, format!("It is not for {user}: the app does not show it to them."))
+        }
         (Some(_), Verdict::DidNot | Verdict::Unknown) => {
             (Verdict::DidNot, format!("{user} may not be in this room."))
         }
         (_, Verdict::Got) => (verdict, format!("{user} was sent it.")),
-        (_, Verdict::Waits) => (verdict, format!("{user} is behind: it comes from the log when their connection takes it.")),
-        (_, Verdict::DidNot) => {
-            (verdict, format!("No connection of {user} was in the room for it; whoever comes back with an older position gets it then."))
+        (_, Verdict::Waits) => {
+            (verdict, format!("{user} is behind: it comes from the log when their connection takes it."))
         }
+        (_, Verdict::DidNot) => (
+            verdict,
+            format!(
+                "No connection of {user} was in the room for it; whoever comes back with an older position gets it then."
+            ),
+        ),
         (_, Verdict::Unknown) => (verdict, "What this node remembers does not tell.".to_owned()),
     };
     (verdict, says, told.findings)
@@ -119,7 +126,14 @@ impl Telling<'_> {
         self.findings.push(Finding { what, says, because, connection: None, at: None });
     }
 
-    fn of(&mut self, id: ConnectionId, at: Option<Wall>, what: &'static str, says: String, because: &'static str) {
+    fn of(
+        &mut self,
+        id: ConnectionId,
+        at: Option<Wall>,
+        what: &'static str,
+        says: String,
+        because: &'static str,
+    ) {
         let connection = Some(super::told::id_of(self.node, id));
         self.findings.push(Finding { what, says, because, connection, at: at.map(|at| at.to_string()) });
     }
@@ -130,13 +144,23 @@ fn record(told: &mut Telling<'_>, situation: &Situation) -> Option<(Verdict, Str
     let Situation { offset, record: RecordSeen { head, trimmed, fate, .. }, user, .. } = situation;
     match fate {
         Fate::Kept { at, kind, author, bytes, .. } => {
-            let by = author.as_ref().map_or("the room itself".to_owned(), |author| format!("{} ({})", author.name, author.id));
+            let by = author
+                .as_ref()
+                .map_or("the room itself".to_owned(), |author| format!("{} ({})", author.name, author.id));
             let says = format!("It is stored: {kind}, {bytes} bytes, written by {by}.");
             told.findings.push(Finding {
-                what: "stored", says, because: LOG, connection: None, at: Some(at.to_string()),
+                what: "stored",
+                says,
+                because: LOG,
+                connection: None,
+                at: Some(at.to_string()),
             });
             if author.as_ref().is_some_and(|author| author.id.as_str() == user) {
-                told.finds("author", format!("{user} wrote it: what they were sent is the acknowledgement."), LOG);
+                told.finds(
+                    "author",
+                    format!("{user} wrote it: what they were sent is the acknowledgement."),
+                    LOG,
+                );
             }
             None
         }
@@ -145,20 +169,35 @@ fn record(told: &mut Telling<'_>, situation: &Situation) -> Option<(Verdict, Str
             Some((Verdict::DidNot, "Nothing is stored there.".to_owned()))
         }
         Fate::Trimmed => {
-            let says = format!("Records up to {trimmed} are kept no more: what stood at {offset}, and for whom, is not known.");
+            let says = format!(
+                "Records up to {trimmed} are kept no more: what stood at {offset}, and for whom, is not known."
+            );
             told.finds("trimmed", says, LOG);
             None
         }
         Fate::Erased => {
-            told.finds("erased", "It was erased: nothing is kept of it but its place. Whoever got it before has it.".to_owned(), LOG);
+            told.finds(
+                "erased",
+                "It was erased: nothing is kept of it but its place. Whoever got it before has it."
+                    .to_owned(),
+                LOG,
+            );
             None
         }
         Fate::Foreign => {
-            told.finds("foreign", "It is of a newer version than this node: it is kept, and shown to nobody here.".to_owned(), LOG);
+            told.finds(
+                "foreign",
+                "It is of a newer version than this node: it is kept, and shown to nobody here.".to_owned(),
+                LOG,
+            );
             Some((Verdict::DidNot, "This node cannot read it.".to_owned()))
         }
         Fate::Damaged => {
-            told.finds("damaged", "What is stored there is not what was: it is shown to nobody. Restore a backup.".to_owned(), LOG);
+            told.finds(
+                "damaged",
+                "What is stored there is not what was: it is shown to nobody. Restore a backup.".to_owned(),
+                LOG,
+            );
             Some((Verdict::Unknown, "The log is damaged there.".to_owned()))
         }
     }
@@ -167,14 +206,25 @@ fn record(told: &mut Telling<'_>, situation: &Situation) -> Option<(Verdict, Str
 /// What the app says of the user. Some: why it is not for them.
 fn beheld(told: &mut Telling<'_>, situation: &Situation) -> Option<&'static str> {
     let beholder = situation.record.beholder.as_ref()?;
-    let as_whom = if beholder.seats > 0 { "by their token" } else { "as a user without a role: they are not in the room here" };
+    let as_whom = if beholder.seats > 0 {
+        "by their token"
+    } else {
+        "as a user without a role: they are not in the room here"
+    };
     match (&beholder.may, beholder.shown) {
         (Err(why), _) => {
-            told.finds("not_allowed", format!("The app does not let {} in, {as_whom}: {why}.", situation.user), APP);
+            told.finds(
+                "not_allowed",
+                format!("The app does not let {} in, {as_whom}: {why}.", situation.user),
+                APP,
+            );
             Some("not_allowed")
         }
         (Ok(()), Some(false)) => {
-            let says = format!("The app shows {} nothing of it, {as_whom}: it is for another audience, or it tells nothing.", situation.user);
+            let says = format!(
+                "The app shows {} nothing of it, {as_whom}: it is for another audience, or it tells nothing.",
+                situation.user
+            );
             told.finds("hidden", says, APP);
             // Of somebody whose role is not known that is no more than likely.
             (beholder.seats > 0).then_some("hidden")
@@ -195,12 +245,14 @@ fn places(told: &mut Telling<'_>, situation: &Situation, position: Position) -> 
     for (id, spells) in &spells {
         let here = situation.here.iter().find(|here| here.id == *id);
         for (index, spell) in spells.iter().enumerate() {
-            let here = here.filter(|_| index + 1 == spells.len() && spell.left.is_none() && spell.closed.is_none());
+            let here =
+                here.filter(|_| index + 1 == spells.len() && spell.left.is_none() && spell.closed.is_none());
             take(one_spell(told, (*id, spell, here), position));
         }
     }
     for here in situation.here.iter().filter(|here| !spells.contains_key(&here.id)) {
-        let says = format!("It has been in the room for longer than is remembered; it opened at {}.", here.since);
+        let says =
+            format!("It has been in the room for longer than is remembered; it opened at {}.", here.since);
         told.of(here.id, None, "forgotten", says, HOUR);
         take(stands(told, here, position));
     }
@@ -242,11 +294,19 @@ fn one_spell(
         return None;
     }
     if let Some((at, cursor)) = spell.fell_behind.filter(|(_, cursor)| !reaches(*cursor)) {
-        let says = format!("It took too little, and went on from the log behind {cursor}: the record came from there.");
+        let says = format!(
+            "It took too little, and went on from the log behind {cursor}: the record came from there."
+        );
         told.of(id, Some(at), "fell_behind", says, HOUR);
     }
     if let Some((at, cursor, how)) = spell.joined.as_ref().filter(|(.., how)| how == "resumed") {
-        told.of(id, Some(*at), "caught_up", format!("It came back ({how}) at {cursor}: everything behind that was for it."), HOUR);
+        told.of(
+            id,
+            Some(*at),
+            "caught_up",
+            format!("It came back ({how}) at {cursor}: everything behind that was for it."),
+            HOUR,
+        );
     }
     let found = match (here, &spell.left) {
         (Some(here), _) => stands(told, here, position),
@@ -259,7 +319,13 @@ fn one_spell(
         }
         (None, Some((at, cursor, why))) => {
             let stood = cursor.map_or("an unknown place".to_owned(), |cursor| cursor.to_string());
-            told.of(id, Some(*at), "left_before", format!("It left ({why}) at {stood}, before the record."), HOUR);
+            told.of(
+                id,
+                Some(*at),
+                "left_before",
+                format!("It left ({why}) at {stood}, before the record."),
+                HOUR,
+            );
             None
         }
         (None, None) => None,
@@ -276,17 +342,31 @@ fn stands(told: &mut Telling<'_>, here: &Here, position: Position) -> Option<Ver
         return Some(Verdict::Waits);
     };
     if cursor.epoch != position.epoch || cursor.offset < position.offset {
-        let says = format!("It has got to {cursor} and is catching up; {} bytes wait in its outbox.", here.waiting_bytes);
+        let says = format!(
+            "It has got to {cursor} and is catching up; {} bytes wait in its outbox.",
+            here.waiting_bytes
+        );
         told.of(here.id, None, "waits", says, NOW);
         return Some(Verdict::Waits);
     }
     let how = if live { "is told what comes" } else { "is catching up" };
-    told.of(here.id, None, "delivered", format!("It has got to {cursor} and {how}: that is as far as the record or further."), NOW);
+    told.of(
+        here.id,
+        None,
+        "delivered",
+        format!("It has got to {cursor} and {how}: that is as far as the record or further."),
+        NOW,
+    );
     let heard = here.heard.map_or(String::new(), |heard| format!(" It was heard last at {heard}."));
     let says = if here.waiting_bytes == 0 {
-        format!("Nothing waits in its outbox: its socket has taken all; what the kernel holds, some 64 KiB, is not seen.{heard}")
+        format!(
+            "Nothing waits in its outbox: its socket has taken all; what the kernel holds, some 64 KiB, is not seen.{heard}"
+        )
     } else {
-        format!("{} bytes wait in its outbox, which its socket has not taken; the record may be among them.{heard}", here.waiting_bytes)
+        format!(
+            "{} bytes wait in its outbox, which its socket has not taken; the record may be among them.{heard}",
+            here.waiting_bytes
+        )
     };
     told.of(here.id, None, if here.waiting_bytes == 0 { "drained" } else { "waits" }, says, NOW);
     Some(Verdict::Got)
@@ -296,11 +376,19 @@ fn stands(told: &mut Telling<'_>, here: &Here, position: Position) -> Option<Ver
 fn nowhere(told: &mut Telling<'_>, situation: &Situation, found: bool) -> Verdict {
     let Situation { user, since, node, record, .. } = situation;
     if !found {
-        told.finds("nowhere", format!("No connection of {user} was in this room on the node {node}, as far as it remembers."), HOUR);
+        told.finds(
+            "nowhere",
+            format!("No connection of {user} was in this room on the node {node}, as far as it remembers."),
+            HOUR,
+        );
     }
     let mut verdict = Verdict::DidNot;
     if situation.may_be_elsewhere {
-        told.finds("elsewhere", format!("Another node may have connections of {user}: ask each, they remember their own."), HOUR);
+        told.finds(
+            "elsewhere",
+            format!("Another node may have connections of {user}: ask each, they remember their own."),
+            HOUR,
+        );
         verdict = Verdict::Unknown;
     }
     let at = match &record.fate {
@@ -308,7 +396,11 @@ fn nowhere(told: &mut Telling<'_>, situation: &Situation, found: bool) -> Verdic
         _ => None,
     };
     if at.is_none_or(|at| at < *since) {
-        told.finds("forgotten", format!("This node remembers since {since}, and the record is older, or its time is not known."), HOUR);
+        told.finds(
+            "forgotten",
+            format!("This node remembers since {since}, and the record is older, or its time is not known."),
+            HOUR,
+        );
         verdict = Verdict::Unknown;
     }
     verdict

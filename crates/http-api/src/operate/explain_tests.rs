@@ -19,7 +19,14 @@ fn id(slot: u32) -> ConnectionId {
 
 fn event(slot: u32, what: &'static str, cursor: Option<u64>, why: &str) -> Happened {
     let code = if what == "closed" { 4410 } else { 0 };
-    Happened { at: Wall(STORED + 1), connection: id(slot), what, cursor: cursor.map(at), code, why: why.to_owned() }
+    Happened {
+        at: Wall(STORED + 1),
+        connection: id(slot),
+        what,
+        cursor: cursor.map(at),
+        code,
+        why: why.to_owned(),
+    }
 }
 
 fn here(slot: u32, cursor: u64, live: bool, waiting_bytes: u64) -> Here {
@@ -55,7 +62,12 @@ fn each_situation_has_its_findings_and_a_verdict() {
     use Verdict::{DidNot, Got, Unknown, Waits};
     let table: &[(&str, Change, Verdict, &[&str])] = &[
         ("nobody was there", |_| {}, DidNot, &["stored", "nowhere"]),
-        ("another node may have them", |it| it.may_be_elsewhere = true, Unknown, &["stored", "nowhere", "elsewhere"]),
+        (
+            "another node may have them",
+            |it| it.may_be_elsewhere = true,
+            Unknown,
+            &["stored", "nowhere", "elsewhere"],
+        ),
         ("the hour is over", |it| it.since = Wall(STORED + 1), Unknown, &["stored", "nowhere", "forgotten"]),
         ("not stored yet", |it| it.record.fate = Fate::Ahead, DidNot, &["ahead"]),
         ("trimmed", |it| it.record.fate = Fate::Trimmed, Unknown, &["trimmed", "nowhere", "forgotten"]),
@@ -66,7 +78,9 @@ fn each_situation_has_its_findings_and_a_verdict() {
         ("the same epoch", |it| it.epoch = Some(EPOCH), DidNot, &["stored", "nowhere"]),
         (
             "not allowed",
-            |it| it.record.beholder = Some(Beholder { seats: 0, may: Err("private".to_owned()), shown: None }),
+            |it| {
+                it.record.beholder = Some(Beholder { seats: 0, may: Err("private".to_owned()), shown: None })
+            },
             DidNot,
             &["stored", "not_allowed", "nowhere"],
         ),

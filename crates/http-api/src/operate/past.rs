@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use vocabulary::{
-    ConnectionsWanted, Epoch, Findings, FoldEnds, FoldSeen, InOrder, Inquiry, Payload, Reply, Retell, Retold, RoomId,
-    Told, Wish,
+    ConnectionsWanted, Epoch, Findings, FoldEnds, FoldSeen, InOrder, Inquiry, Payload, Reply, Retell, Retold,
+    RoomId, Told, Wish,
 };
 
 use super::explain::{Finding, Here, Situation, Verdict, explain};
@@ -70,7 +70,9 @@ pub(super) async fn why(
     let user = read::user(&user)?;
     let (epoch, offset) = place(&offset)?;
     let asks = Retell::Record { offset, user: Some(user.clone()) };
-    let Retold::Record(record) = operate.retold(&known, &room, asks).await? else { return Err(Fault::unexpected()) };
+    let Retold::Record(record) = operate.retold(&known, &room, asks).await? else {
+        return Err(Fault::unexpected());
+    };
     let wanted = ConnectionsWanted {
         user: Some(user.clone()),
         room: Some(room.clone()),
@@ -220,9 +222,17 @@ fn shown(node: String, room: &RoomId, asked: u64, seen: FoldSeen) -> AtPlace {
         author: author.flatten().as_ref().map(Somebody::from),
         about: raw(seen.about),
         view: raw(seen.view),
-        members: seen.touched.into_iter().map(|(user, may)| Touched { user: user.as_str().to_owned(), may }).collect(),
+        members: seen
+            .touched
+            .into_iter()
+            .map(|(user, may)| Touched { user: user.as_str().to_owned(), may })
+            .collect(),
         members_more: seen.touched_more,
-        authors: seen.authors.iter().map(|(who, records)| Wrote { user: who.into(), records: *records }).collect(),
+        authors: seen
+            .authors
+            .iter()
+            .map(|(who, records)| Wrote { user: who.into(), records: *records })
+            .collect(),
         authors_more: seen.authors_more,
         says,
     }
@@ -261,7 +271,10 @@ fn place(text: &str) -> Result<(Option<Epoch>, u64), Fault> {
         Some((epoch, offset))
     };
     parsed().ok_or_else(|| {
-        let says = format!("{:?} is no place in a log; say an offset, from 1 on, or the id of a message", read::short(text));
+        let says = format!(
+            "{:?} is no place in a log; say an offset, from 1 on, or the id of a message",
+            read::short(text)
+        );
         Fault::field("offset", says)
     })
 }

@@ -3,7 +3,9 @@
 use node::SocketSeen;
 use serde::Serialize;
 use serde_json::Value;
-use vocabulary::{Comeback, ConnectionId, ConnectionSeen, Person, RoomInside, RoomPlace, RoomSeen, RoomState, Wall};
+use vocabulary::{
+    Comeback, ConnectionId, ConnectionSeen, Person, RoomInside, RoomPlace, RoomSeen, RoomState, Wall,
+};
 
 use crate::answers::Place;
 use crate::openapi::shape::{shape, words};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use app::{Applied, Fold};
 use engine::{Read, Stored};
 use vocabulary::{
-    Audience, Beholder, Caller, Fate, FoldEnds, FoldSeen, Now, Payload, Person, Position, RecordSeen, Refusal,
-    Reply, ReplyTo, Retell, Retold, Tick, Touched, User, UserId, Wall, is_tombstone,
+    Audience, Beholder, Caller, Fate, FoldEnds, FoldSeen, Now, Payload, Person, Position, RecordSeen,
+    Refusal, Reply, ReplyTo, Retell, Retold, Tick, Touched, User, UserId, Wall, is_tombstone,
 };
 
 use super::Home;
@@ -55,7 +55,12 @@ impl Home {
                 self.tell_past(cx, reply, offset, user, Fate::Trimmed);
             }
             Retell::Record { offset, user } => {
-                self.retell_on(cx, cx.now.tick, offset - 1, Retelling { reply, what: What::Record { offset, user } });
+                self.retell_on(
+                    cx,
+                    cx.now.tick,
+                    offset - 1,
+                    Retelling { reply, what: What::Record { offset, user } },
+                );
             }
             Retell::Fold { upto } => {
                 let from = if self.kept_from == u64::MAX { 0 } else { self.kept_from };
@@ -151,7 +156,8 @@ impl Home {
         fate: Fate,
     ) {
         let head = self.log().map(crate::log::Log::head).unwrap_or_default();
-        let beholder = user.map(|user| self.beholder(cx, &user, Position { offset, ..head }, stored.as_ref()));
+        let beholder =
+            user.map(|user| self.beholder(cx, &user, Position { offset, ..head }, stored.as_ref()));
         let trimmed = if self.kept_from == u64::MAX { 0 } else { self.kept_from };
         let seen = RecordSeen { head, trimmed, fate, beholder };
         cx.reply(&self.id, reply, Reply::Retold(Box::new(Retold::Record(seen))));

@@ -7,7 +7,13 @@ use serde_json::{Value, json};
 use super::{ROOT, ask, look, open, server};
 
 fn filled(path: &str) -> String {
-    let put = [("{room}", "chat:general"), ("{user}", "ana"), ("{id}", "ana"), ("{word}", "cancel"), ("{offset}", "1")];
+    let put = [
+        ("{room}", "chat:general"),
+        ("{user}", "ana"),
+        ("{id}", "ana"),
+        ("{word}", "cancel"),
+        ("{offset}", "1"),
+    ];
     put.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 

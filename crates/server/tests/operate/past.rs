@@ -30,7 +30,10 @@ fn who_was_there_got_it_who_came_later_did_not_and_who_left_is_told_when() {
         let (verdict, words) = explained(&server, &first, "ana");
         (verdict == "got" && words == ["stored", "delivered", "drained"]).then_some(())
     });
-    assert_eq!(explained(&server, &first, "bo"), ("did_not".to_owned(), vec!["stored".into(), "joined_later".into()]));
+    assert_eq!(
+        explained(&server, &first, "bo"),
+        ("did_not".to_owned(), vec!["stored".into(), "joined_later".into()])
+    );
     let (verdict, words) = explained(&server, &first, "cem");
     assert_eq!((verdict.as_str(), words), ("did_not", vec!["stored".to_owned(), "nowhere".to_owned()]));
     drop(ana);
@@ -40,9 +43,9 @@ fn who_was_there_got_it_who_came_later_did_not_and_who_left_is_told_when() {
     assert_eq!(verdict, "did_not", "{words:?}");
     assert!(words.contains(&"left_before".to_owned()) && words.contains(&"closed".to_owned()), "{words:?}");
     assert_eq!(explained(&server, &second, "bo").0, "got");
-    let next = second.rsplit_once('-').map(|(epoch, offset)| {
-        format!("{epoch}-{}", offset.parse::<u64>().expect("a number") + 40)
-    });
+    let next = second
+        .rsplit_once('-')
+        .map(|(epoch, offset)| format!("{epoch}-{}", offset.parse::<u64>().expect("a number") + 40));
     assert_eq!(explained(&server, &next.expect("a position"), "bo").1, ["ahead"]);
     for (key, query, status) in [
         (ORDERS, "room=chat:general&offset=1&user=ana", 403),
