@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { Played, allGo, token } from './matches.js';
 import { Operator, asks, kulkul } from './operators.js';
 import { Person, browse } from './people.js';
 import { Server } from './server.js';
@@ -12,6 +13,7 @@ before(async () => {
   browser = await browse();
 });
 after(async () => {
+  allGo();
   await browser?.close();
   await server?.end();
 });
@@ -74,23 +76,35 @@ test('who was there was sent it, who came later was not, and the command says th
   for (const one of [ana, bo, operator]) await one.leaves();
 });
 
-test('the slider shows the room as it was: a script, place by place', async () => {
-  const room = 'chat:replayed';
-  const ids = [];
-  for (const text of ['one', 'two', 'three', 'four']) ids.push(await says(room, text));
+test('the slider shows a match as it was after each raid, to the last figure', async () => {
+  const played = await Played.begins(server.url, 'replayed');
+  const viewer = await token(server.url, 'Vera');
   const lives = [];
-  for (const id of ids) lives.push((await asks(server, `/rooms/${room}/at/${id}`)).told);
-  const operator = await Operator.enters(browser, server, `/rooms/${room}`);
-  const end = lives.at(-1).head.offset;
-  await operator.sees('#at-words', `Record ${end} of ${end}`);
-  for (const live of lives.toReversed()) {
-    await operator.page.locator('#replay').fill(String(live.at));
-    await operator.sees('#at-words', `Record ${live.at} of ${end}`);
-    const shown = await operator.page.locator('#replayed .json').first().textContent();
-    assert.deepEqual(JSON.parse(shown ?? ''), live.about);
+  for (const raiderId of ['a01', 'b01', 'a02', 'b02', 'a01']) {
+    await played.says('raid', { raiderId, bonus: true });
+    // What viewers are told at that moment, by another way.
+    const response = await fetch(`${server.url}/api/matches/replayed`, { headers: { Authorization: `Bearer ${viewer}` } });
+    const { told } = await asks(server, '/rooms/scores:replayed');
+    lives.push({ at: told.room.last.offset, match: await response.json() });
   }
+  const scores = lives.map(({ match }) => JSON.stringify(match.playerStats));
+  assert.equal(new Set(scores).size, lives.length, 'each raid changes something');
+  const operator = await Operator.enters(browser, server, '/rooms/scores:replayed');
+  const end = lives.at(-1)?.at;
+  await operator.sees('#at-words', `Record ${end} of ${end}`);
+  for (const { at, match } of lives.toReversed()) {
+    await operator.page.locator('#replay').fill(String(at));
+    await operator.sees('#at-words', `Record ${at} of ${end}`);
+    const shown = await operator.page.locator('#replayed .json').first().textContent();
+    assert.deepEqual(JSON.parse(shown ?? '').data, match, `at ${at}`);
+  }
+  await operator.shoots('console-replay');
   await operator.page.locator('[data-does="back"]').click();
+  await operator.sees('#at-words', `Record ${lives[0].at - 1} of ${end}`);
+  await operator.page.locator('#replay').focus();
+  await operator.page.keyboard.press('Home');
   await operator.sees('#at-words', 'Before the first record');
+  played.goes();
   await operator.leaves();
 });
 
