@@ -50,12 +50,21 @@ export function rooms(panel, { asked }) {
   void panel.tries(() => more(null));
 }
 
-/** @param {any} message @param {string} name */
-function entry(message, name) {
+/** What is shown of a record's content. @param {any} record */
+function content(record) {
+  if (record.state === "erased") return make("p", { class: "nothing" }, "Erased: nothing is kept of it but its place.");
+  if (record.state === "foreign") return make("p", { class: "nothing" }, "This node cannot read it: it is of a newer version, or damaged.");
+  if (record.json === null && record.bytes > 0) return make("p", { class: "nothing" }, `${bytes(record.bytes)} that are not JSON, or too many to be shown.`);
+  return json(record.json, `Content of ${position(record.at)}`);
+}
+
+/** @param {any} record @param {string} name */
+function entry(record, name) {
+  const id = position(record.at);
   return make("li", { class: "record" },
-    make("p", { class: "record-head" }, make("b", {}, message.sender?.name ?? "the room"), make("span", { class: "hint" }, `${message.type} · ${message.id} · ${when(message.timestamp)}`),
-      link(`#/explain?room=${encodeURIComponent(name)}&offset=${message.id}`, "Who got it?")),
-    json(message.payload, `Content of ${message.id}`));
+    make("p", { class: "record-head" }, make("b", {}, record.author?.name || record.author?.id || "the room"), make("span", { class: "hint" }, [record.kind, id, record.stored && when(record.stored)].filter(Boolean).join(" · ")),
+      link(`#/explain?room=${encodeURIComponent(name)}&offset=${id}`, "Who got it?", { "aria-label": `Who got ${id}?` })),
+    content(record));
 }
 
 /** What a look into the log is refused with, where the key may not read it. @param {unknown} error */
@@ -117,17 +126,13 @@ export function room(panel, { name }) {
     }
   };
   const log = async () => {
-    const page = await call("api/history", { query: { room: name, limit: TAIL } }).catch(unread);
+    const page = await call(`rooms/${part(name)}/log`, { query: { limit: TAIL } }).catch(unread);
     if (panel.isOver) return;
-    if (typeof page === "string") {
-      panel.keep(() => tail.replaceChildren(make("section", { class: "part" }, make("h2", {}, "The end of its log"), make("p", { class: "nothing" }, `Not shown: ${page}.`))));
-      return;
-    }
-    const size = page.messages.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + JSON.stringify(one.payload ?? null).length, 0);
-    panel.keep(() => tail.replaceChildren(make("section", { class: "part" },
-      make("h2", {}, "The end of its log"),
-      page.messages.length > 0 ? make("p", { class: "hint" }, `The last ${page.messages.length} messages that last, ${bytes(size)}; the log ends at ${position(page.upto)}.`) : make("p", { class: "nothing" }, page.upto.offset > 0 ? "No message is kept that lasts." : "Nothing was said yet."),
-      make("ol", { class: "records" }, ...page.messages.map((/** @type {any} */ message) => entry(message, name))))));
+    const shown = make("section", { class: "part" }, make("h2", {}, "The end of its log"));
+    if (typeof page === "string") shown.append(make("p", { class: "nothing" }, `Not shown: ${page}.`));
+    else if (page.records.length === 0) shown.append(make("p", { class: "nothing" }, page.head.offset > 0 ? "No record is kept." : "Nothing happened here yet."));
+    else shown.append(make("p", { class: "hint" }, `The last ${page.records.length} records, as they are stored, the newest at the end.`), make("ol", { class: "records" }, ...page.records.map((/** @type {any} */ record) => entry(record, name))));
+    panel.keep(() => tail.replaceChildren(shown));
   };
   panel.every(LOOK_MS, look);
   replay(panel, past, name);

@@ -2,7 +2,7 @@
 //! there before is let through all the while, so that one wrong key on a machine keeps no other from its work.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use crate::answers::Fault;
@@ -28,7 +28,7 @@ impl Default for Guesses {
 impl Guesses {
     /// What was found for the key that came from there; no address: of a listener that tells none.
     pub(crate) fn judge(&self, from: Option<IpAddr>, found: Option<usize>) -> Result<usize, Fault> {
-        let from = from.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let from = network(from.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));
         let mut proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = found.filter(|index| proven.contains(&(from, *index))) {
             return Ok(index);
@@ -48,6 +48,14 @@ impl Guesses {
         }
         proven.insert((from, index));
         Ok(index)
+    }
+}
+
+/// Addresses of one network of version 6 are one guesser's: there are more of them than anybody could count.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).into(),
+        plain => plain,
     }
 }
 
@@ -72,5 +80,8 @@ mod tests {
         );
         assert_eq!(code(home, Some(0)), Ok(0), "who works there goes on");
         assert_eq!(code(away, Some(1)), Ok(1));
+        let [one, other] = ["2001:db8::1", "2001:db8::ffff"].map(|it| it.parse().ok());
+        (0..WRONG_A_MINUTE).for_each(|_| drop(code(one, None)));
+        assert_eq!(code(other, None), Err("RATE_LIMIT".into()), "of the same network");
     }
 }

@@ -43,7 +43,7 @@ pub use petition::{Asks, Deed, Petition, Ruling};
 pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
-pub use retell::{Beholder, Fate, FoldEnds, FoldSeen, RecordSeen, Retell, Retold};
+pub use retell::{Beholder, Fate, FoldEnds, FoldSeen, RecordLine, RecordSeen, RecordsSeen, Retell, Retold};
 pub use revocation::Revocation;
 pub use survey::{
     ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomPlace, RoomSeen,

@@ -9,12 +9,15 @@ pub enum Retell {
     Record { offset: u64, user: Option<UserId> },
     /// The log folded up to there.
     Fold { upto: u64 },
+    /// The records in front of there, the newest so many.
+    Records { before: u64, limit: u32 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retold {
     Record(RecordSeen),
     Fold(FoldSeen),
+    Records(RecordsSeen),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +52,29 @@ pub enum Fate {
     Damaged,
 }
 
+/// A stretch of a log, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordsSeen {
+    pub head: Position,
+    pub trimmed: u64,
+    pub records: Vec<RecordLine>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordLine {
+    pub position: Position,
+    pub fate: Fate,
+    /// As it is stored; none: nothing is kept of it, or it is too large for a look.
+    pub body: Option<Payload>,
+}
+
 /// A user in front of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beholder {
     /// Of this node's connections, so many are in the room.
     pub seats: u32,
+    /// Other nodes that say that the user is in the room.
+    pub nodes: Vec<u64>,
     /// Whether the app lets them in as things stand: by their token where they are in the room, and else as a user without a role.
     pub may: Result<(), String>,
     /// Whether the app shows them the record; none: it is not there to be shown, or they may not be here.

@@ -7,7 +7,8 @@ use super::{of_node, of_rides};
 use crate::answers::{History, Published, Results, Roll};
 use crate::operate::{
     AtPlace, ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked,
-    Ended, ExplainAsked, Explained, Kicked, Kicking, Released, RoomPage, RoomWhole, RoomsAsked, UserWhole,
+    Ended, ExplainAsked, Explained, Kicked, Kicking, LogAsked, LogPage, Released, RoomPage, RoomWhole,
+    RoomsAsked, UserWhole,
 };
 use crate::publish::Publish;
 use crate::{Here, Past};
@@ -161,6 +162,16 @@ const OPERATORS: &[Call] = &[
         answers: &[(200, "What is known.", Json(Explained::shape))],
         faults: &[UNKNOWN_ROOM],
         ..get("/explain", "explain", "Why somebody did or did not get a record")
+    },
+    Call {
+        query: Some(LogAsked::shape),
+        answers: &[(200, "What is stored.", Json(LogPage::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get(
+            "/rooms/{room}/log",
+            "getLog",
+            "The records of a room as they are stored; the key needs `history`, too",
+        )
     },
     Call {
         answers: &[(200, "The room as it was there.", Json(AtPlace::shape))],

@@ -62,6 +62,7 @@ shape!(Finding as "Finding": "One thing that is known." {
 const LOG: &str = "the room's log";
 const APP: &str = "the room's app, asked as things stand now";
 const HOUR: &str = "what this node remembers of connections";
+const PRESENCE: &str = "what nodes tell each other of the room";
 const NOW: &str = "the connection as it is now";
 
 /// What of a connection's time in the room is known: from where it stood when it came to where it stands or stood last.
@@ -383,7 +384,16 @@ fn nowhere(told: &mut Telling<'_>, situation: &Situation, found: bool) -> Verdic
         );
     }
     let mut verdict = Verdict::DidNot;
-    if situation.may_be_elsewhere {
+    let nodes = record.beholder.as_ref().map_or(&[][..], |beholder| &beholder.nodes);
+    for other in nodes {
+        told.finds(
+            "elsewhere",
+            format!("The node {other:x} says that {user} is in the room: ask that one."),
+            PRESENCE,
+        );
+        verdict = Verdict::Unknown;
+    }
+    if nodes.is_empty() && situation.may_be_elsewhere {
         told.finds(
             "elsewhere",
             format!("Another node may have connections of {user}: ask each, they remember their own."),

@@ -41,7 +41,7 @@ fn kept() -> Fate {
 
 /// Of the record at 7 of a log that ends at 9; ana may be there, and nothing is known of her.
 fn situation() -> Situation {
-    let beholder = Some(Beholder { seats: 0, may: Ok(()), shown: Some(true) });
+    let beholder = Some(Beholder { seats: 0, nodes: Vec::new(), may: Ok(()), shown: Some(true) });
     Situation {
         offset: 7,
         epoch: None,
@@ -68,6 +68,15 @@ fn each_situation_has_its_findings_and_a_verdict() {
             Unknown,
             &["stored", "nowhere", "elsewhere"],
         ),
+        (
+            "another node has them",
+            |it| {
+                it.record.beholder =
+                    Some(Beholder { seats: 0, nodes: vec![0xb], may: Ok(()), shown: Some(true) })
+            },
+            Unknown,
+            &["stored", "nowhere", "elsewhere"],
+        ),
         ("the hour is over", |it| it.since = Wall(STORED + 1), Unknown, &["stored", "nowhere", "forgotten"]),
         ("not stored yet", |it| it.record.fate = Fate::Ahead, DidNot, &["ahead"]),
         ("trimmed", |it| it.record.fate = Fate::Trimmed, Unknown, &["trimmed", "nowhere", "forgotten"]),
@@ -79,7 +88,12 @@ fn each_situation_has_its_findings_and_a_verdict() {
         (
             "not allowed",
             |it| {
-                it.record.beholder = Some(Beholder { seats: 0, may: Err("private".to_owned()), shown: None })
+                it.record.beholder = Some(Beholder {
+                    seats: 0,
+                    nodes: Vec::new(),
+                    may: Err("private".to_owned()),
+                    shown: None,
+                })
             },
             DidNot,
             &["stored", "not_allowed", "nowhere"],
@@ -87,7 +101,8 @@ fn each_situation_has_its_findings_and_a_verdict() {
         (
             "for another audience",
             |it| {
-                it.record.beholder = Some(Beholder { seats: 1, may: Ok(()), shown: Some(false) });
+                it.record.beholder =
+                    Some(Beholder { seats: 1, nodes: Vec::new(), may: Ok(()), shown: Some(false) });
                 it.happened = vec![event(1, "joined", Some(2), "fresh")];
                 it.here = vec![here(1, 9, true, 0)];
             },

@@ -3,6 +3,7 @@
 
 mod connections;
 mod explain;
+mod log;
 mod node_itself;
 mod overview;
 mod past;
@@ -27,6 +28,7 @@ use crate::keys::{Keys, prove};
 use crate::openapi::document;
 use crate::{Api, find_place};
 
+pub(crate) use log::{LogAsked, LogPage};
 pub(crate) use past::{AtPlace, ExplainAsked, Explained, of_path};
 pub(crate) use read::{ConnectionsAsked, Disconnecting, Draining, EndAsked, Kicking, RoomsAsked};
 pub(crate) use told::{
@@ -89,6 +91,7 @@ pub fn router(config: Config) -> Router {
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(rooms::one))
         .route("/rooms/{room}/at/{offset}", get(past::at))
+        .route("/rooms/{room}/log", get(log::log))
         .route("/explain", get(past::why))
         .route("/rooms/{room}/kick", post(rooms::kick))
         .route("/rooms/{room}/release", post(rooms::release))

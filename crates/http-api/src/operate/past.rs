@@ -261,7 +261,7 @@ fn words(asked: u64, seen: &FoldSeen) -> String {
 }
 
 /// An offset, or a position as a message's id says it.
-fn place(text: &str) -> Result<(Option<Epoch>, u64), Fault> {
+pub(super) fn place(text: &str) -> Result<(Option<Epoch>, u64), Fault> {
     let parsed = || {
         let (epoch, offset) = match text.split_once('-') {
             Some((epoch, offset)) => (Some(epoch.parse().ok()?), offset),
@@ -285,7 +285,7 @@ impl Operate {
     }
 
     /// The room's home says, and opens it for that if nobody has it open.
-    async fn retold(&self, known: &Known, room: &RoomId, asks: Retell) -> Result<Retold, Fault> {
+    pub(super) async fn retold(&self, known: &Known, room: &RoomId, asks: Retell) -> Result<Retold, Fault> {
         match self.desk.call(known.name(), room.clone(), Wish::Retell(asks)).await {
             Ok(Told::Reply { reply: Reply::Retold(retold), .. }) => Ok(*retold),
             Ok(Told::Reply { reply: Reply::Refused(refusal), .. }) => Err(Fault::from(&refusal)),

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use app::{Applied, Fold};
 use engine::{Read, Stored};
 use vocabulary::{
-    Audience, Beholder, Caller, Fate, FoldEnds, FoldSeen, Now, Payload, Person, Position, RecordSeen,
-    Refusal, Reply, ReplyTo, Retell, Retold, Tick, Touched, User, UserId, Wall, is_tombstone,
+    Audience, Beholder, Caller, Fate, FoldEnds, FoldSeen, Now, Payload, Person, Position, RecordLine,
+    RecordSeen, RecordsSeen, Refusal, Reply, ReplyTo, Retell, Retold, Tick, Touched, User, UserId, Wall,
+    is_tombstone,
 };
 
 use super::Home;
@@ -20,6 +21,9 @@ use crate::{format, sunk};
 pub(crate) const FOLDED_MAX: u64 = 20_000;
 /// Records that are folded in one turn: some milliseconds, in which the shard does nothing else.
 const FOLDED_A_TURN: u32 = 512;
+/// Records of one look, and the bytes of one of them that are shown: what a person reads.
+const LINES_MAX: u32 = 100;
+const BODY_BYTES_MAX: usize = 16 << 10;
 /// People that are named.
 const NAMED_MAX: usize = 200;
 
@@ -32,6 +36,7 @@ pub(super) struct Retelling {
 enum What {
     Record { offset: u64, user: Option<UserId> },
     Fold(Box<Folding>),
+    Records { upto: u64, lines: Vec<RecordLine> },
 }
 
 struct Folding {
@@ -61,6 +66,12 @@ impl Home {
                     offset - 1,
                     Retelling { reply, what: What::Record { offset, user } },
                 );
+            }
+            Retell::Records { before, limit } => {
+                let upto = before.saturating_sub(1).min(head.offset);
+                let kept = if self.kept_from == u64::MAX { 0 } else { self.kept_from };
+                let after = upto.saturating_sub(limit.min(LINES_MAX).into()).max(kept);
+                self.lines_on(cx, cx.now.tick, (after, upto), reply, Vec::new());
             }
             Retell::Fold { upto } => {
                 let from = if self.kept_from == u64::MAX { 0 } else { self.kept_from };
@@ -92,12 +103,31 @@ impl Home {
         self.retell_on(cx, since, after, Retelling { reply, what: What::Fold(folding) });
     }
 
+    fn lines_on(
+        &mut self,
+        cx: &mut Cx<'_>,
+        since: Tick,
+        (after, upto): (u64, u64),
+        reply: ReplyTo,
+        lines: Vec<RecordLine>,
+    ) {
+        if after < upto {
+            let what = What::Records { upto, lines };
+            return self.retell_on(cx, since, after, Retelling { reply, what });
+        }
+        let head = self.log().map(crate::log::Log::head).unwrap_or_default();
+        let trimmed = if self.kept_from == u64::MAX { 0 } else { self.kept_from };
+        let seen = RecordsSeen { head, trimmed, records: lines };
+        cx.reply(&self.id, reply, Reply::Retold(Box::new(Retold::Records(seen))));
+    }
+
     fn retell_on(&mut self, cx: &mut Cx<'_>, since: Tick, after: u64, retelling: Retelling) {
         if self.has_too_many_readers(cx) {
             return cx.reply(&self.id, retelling.reply, Reply::Refused(Refusal::busy(1000)));
         }
         let limit = match &retelling.what {
             What::Record { .. } => 1,
+            What::Records { upto, .. } => u32::try_from(upto - after).unwrap_or(LINES_MAX),
             What::Fold(folding) => {
                 u32::try_from(folding.upto - after).unwrap_or(FOLDED_A_TURN).min(FOLDED_A_TURN)
             }
@@ -125,6 +155,22 @@ impl Home {
                     (None, _) => Fate::Ahead,
                 };
                 self.tell_past_of(cx, reply, (offset, stored), user, fate);
+            }
+            What::Records { upto, mut lines } => {
+                let epoch = self.log().map(crate::log::Log::head).unwrap_or_default().epoch;
+                let new =
+                    found.unwrap_or_default().iter().filter(|it| it.offset > after && it.offset <= upto);
+                let new: Vec<&Stored> = new.collect();
+                let next = match (new.last(), outcome) {
+                    (Some(last), _) => last.offset,
+                    (None, Read::Behind(kept)) if *kept > after => (*kept).min(upto),
+                    // What cannot be read is missing at the end.
+                    (None, _) => upto,
+                };
+                lines.extend(
+                    new.into_iter().map(|stored| line(Position { epoch, offset: stored.offset }, stored)),
+                );
+                self.lines_on(cx, since, (next, upto), reply, lines);
             }
             What::Fold(mut folding) => {
                 match (found, outcome) {
@@ -168,7 +214,12 @@ impl Home {
         let theirs = || self.seats.iter().filter(|(_, seat)| seat.user.person.id == *user);
         let seat = theirs().next().map(|(_, seat)| seat.audience);
         let Some(log) = self.log() else {
-            return Beholder { seats: 0, may: Err("the room is being read".to_owned()), shown: None };
+            return Beholder {
+                seats: 0,
+                nodes: Vec::new(),
+                may: Err("the room is being read".to_owned()),
+                shown: None,
+            };
         };
         let may = match seat {
             Some(audience) => Ok(audience),
@@ -179,8 +230,19 @@ impl Home {
         let shown = may.as_ref().ok().copied().zip(record).and_then(|(audience, record)| {
             cx.unless_panicked(&self.id, log.fold.show(&record, audience)).map(|shown| shown.is_some())
         });
-        Beholder { seats: theirs().count() as u32, may: may.map(|_| ()), shown }
+        let nodes = self.presence.nodes_of(user);
+        Beholder { seats: theirs().count() as u32, nodes, may: may.map(|_| ()), shown }
     }
+}
+
+fn line(position: Position, stored: &Stored) -> RecordLine {
+    let body = match format::read_record(&stored.data) {
+        Ok(written) if !is_tombstone(&stored.data) && written.body.len() <= BODY_BYTES_MAX => {
+            Some(written.body)
+        }
+        _ => None,
+    };
+    RecordLine { position, fate: fate(stored), body }
 }
 
 fn fate(stored: &Stored) -> Fate {

@@ -6,8 +6,9 @@ use app::{Action, App, Applied, Decision, Room, UnknownFormat};
 use engine::{Answer, Nodes, Question, Read};
 use rooms::{Limits, Rules};
 use vocabulary::{
-    Asker, Audience, CallId, Caller, Class, Code, Command, Delivery, Fate, FoldEnds, FoldSeen, Now, Payload, Position,
-    Record, RecordSeen, Refusal, Reply, ReplyTo, Retell, Retold, RoomId, ShardId, Shown, Tag, Touched, UserId, tombstone,
+    Asker, Audience, CallId, Caller, Class, Code, Command, Delivery, Fate, FoldEnds, FoldSeen, Now, Payload,
+    Position, Record, RecordSeen, Refusal, Reply, ReplyTo, Retell, Retold, RoomId, ShardId, Shown, Tag,
+    Touched, UserId, tombstone,
 };
 
 use crate::desk::{Desk, room};
@@ -58,7 +59,13 @@ impl App for Tally {
     }
     fn show(&self, _: &Said, record: &Record, _: Audience) -> Option<Shown> {
         let (payload, sender) = (record.body.clone(), record.author.clone());
-        (*payload != *b"*").then_some(Shown { kind: "said", payload, sender, class: Class::Record, lasting: true })
+        (*payload != *b"*").then_some(Shown {
+            kind: "said",
+            payload,
+            sender,
+            class: Class::Record,
+            lasting: true,
+        })
     }
     fn view(&self, state: &Said, _: Audience) -> Payload {
         state.lines.len().to_string().into()
@@ -110,14 +117,14 @@ fn told(desk: &mut Desk, asks: Retell, engine: impl Fn(u64, &mut Read)) -> Retol
 fn folded(desk: &mut Desk, upto: u64, engine: impl Fn(u64, &mut Read)) -> FoldSeen {
     match told(desk, Retell::Fold { upto }, engine) {
         Retold::Fold(seen) => seen,
-        Retold::Record(seen) => panic!("{seen:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn record(desk: &mut Desk, offset: u64, user: &str, engine: impl Fn(u64, &mut Read)) -> RecordSeen {
     match told(desk, Retell::Record { offset, user: Some(UserId::new(user)) }, engine) {
         Retold::Record(seen) => seen,
-        Retold::Fold(seen) => panic!("{seen:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -166,7 +173,10 @@ fn what_is_trimmed_erased_foreign_or_damaged_is_said() {
     let foreign = folded(&mut desk, 3, mend(3, |_| Payload::from_static(&[250, 1, 2])));
     assert_eq!((foreign.unknown, foreign.upto), (1, 3));
     assert_eq!(record(&mut desk, 1, "bo", mend(1, |data| tombstone(data))).fate, Fate::Erased);
-    assert_eq!(record(&mut desk, 1, "bo", mend(1, |_| Payload::from_static(&[250, 1, 2]))).fate, Fate::Foreign);
+    assert_eq!(
+        record(&mut desk, 1, "bo", mend(1, |_| Payload::from_static(&[250, 1, 2]))).fate,
+        Fate::Foreign
+    );
     let trimmed = folded(&mut desk, 6, |after, read| {
         if after < 3 {
             *read = Read::Behind(3);
@@ -190,7 +200,10 @@ fn a_record_is_told_with_who_wrote_it_and_whether_somebody_would_see_it() {
     let mut desk = scripted();
     let seen = record(&mut desk, 3, "ana", as_it_is);
     let Fate::Kept { kind, author, bytes, touches, .. } = seen.fate else { panic!("{seen:?}") };
-    assert_eq!((kind.as_str(), author.map(|it| it.id), bytes, touches), ("said", Some(UserId::new("ana")), 3, false));
+    assert_eq!(
+        (kind.as_str(), author.map(|it| it.id), bytes, touches),
+        ("said", Some(UserId::new("ana")), 3, false)
+    );
     let ana = seen.beholder.expect("she was asked about");
     assert_eq!((ana.seats, ana.may, ana.shown), (1, Ok(()), Some(true)));
     assert_eq!(record(&mut desk, 4, "ana", as_it_is).beholder.expect("she is").shown, Some(false));
@@ -198,4 +211,25 @@ fn a_record_is_told_with_who_wrote_it_and_whether_somebody_would_see_it() {
     assert_eq!((bo.seats, bo.may, bo.shown), (0, Err("no member".to_owned()), None));
     let ahead = record(&mut desk, 7, "ana", as_it_is);
     assert_eq!((ahead.fate, ahead.head), (Fate::Ahead, Position { offset: 6, ..ahead.head }));
+}
+
+#[test]
+fn a_stretch_of_the_log_is_told_as_it_is_stored() {
+    let mut desk = scripted();
+    let mut lines = |before, limit| match told(&mut desk, Retell::Records { before, limit }, |_, read| {
+        // As much as this engine gives at once.
+        if let Read::Records { records, .. } = read {
+            records.truncate(2);
+        }
+    }) {
+        Retold::Records(seen) => {
+            let text = |body: &Payload| String::from_utf8_lossy(body).into_owned();
+            seen.records.iter().map(|it| it.body.as_ref().map(text).unwrap_or_default()).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(lines(u64::MAX, 3), SCRIPT[3..]);
+    assert_eq!(lines(u64::MAX, 100), SCRIPT);
+    assert_eq!(lines(4, 2), SCRIPT[1..3]);
+    assert_eq!(lines(1, 2), [""; 0]);
 }

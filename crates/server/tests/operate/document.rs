@@ -120,6 +120,7 @@ fn answers_are_as_the_document_says() {
         ("GET /explain?room=chat:general&offset=1&user=ana".to_owned(), "/explain", None),
         ("GET /explain?room=chat:general&offset=0&user=ana".to_owned(), "/explain", None),
         ("GET /rooms/chat:general/at/1".to_owned(), "/rooms/{room}/at/{offset}", None),
+        ("GET /rooms/chat:general/log?limit=2".to_owned(), "/rooms/{room}/log", None),
         ("GET /rooms/chat:cold/at/0".to_owned(), "/rooms/{room}/at/{offset}", None),
         ("GET /config".to_owned(), "/config", None),
         ("GET /trace?user=ana".to_owned(), "/trace", None),

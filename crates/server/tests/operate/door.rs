@@ -10,7 +10,9 @@ fn the_console_is_served_to_operators_and_its_page_alone_may_ask() {
     let server = server();
     let operator = server.operator.clone().expect("it has one");
     let get = |address: &str, path: &str, more: &str| {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-API-Key: {ROOT}\r\n{more}\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-API-Key: {ROOT}\r\n{more}\r\n"
+        );
         server.http_at(address, &request)
     };
     for path in ["/console/", "/console/console.js", "/kulkul.css", "/icon.svg"] {
