@@ -122,7 +122,8 @@ impl Guard {
                 && ours
                 && host.is_some_and(|host| host.eq_ignore_ascii_case(name));
             let listed = self.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin));
-            return (!own && !listed).then_some(NOT_FOR_PAGES);
+            // What acts without a key is for no page at all.
+            return (path == "/revoke" || !own && !listed).then_some(NOT_FOR_PAGES);
         }
         // Whoever follows a link comes to a page; what a page of another site would have fetched, it gets no answer to.
         let follows =
@@ -156,6 +157,7 @@ mod tests {
         for (loopback, path, headers, allowed) in [
             (true, "/rooms", &[("host", "127.0.0.1:8081")][..], true),
             (true, "/rooms", &[("host", "localhost:8081"), ("origin", "http://localhost:8081")], true),
+            (true, "/revoke", &[("host", "localhost:8081"), ("origin", "http://localhost:8081")], false),
             (true, "/rooms", &[("host", "localhost:8081"), ("origin", "http://localhost:3000")], false),
             (true, "/rooms", &[("host", "localhost:8081"), ("origin", "null")], false),
             (true, "/rooms", &[("host", "rebound.test:8081")], false),
