@@ -7,11 +7,11 @@ use engine::{Answer, Nodes, Question, Read};
 use rooms::{Limits, Rules};
 use vocabulary::{
     Asker, Audience, CallId, Caller, Class, Code, Command, Delivery, Fate, FoldEnds, FoldSeen, Now, Payload,
-    Position, Record, RecordSeen, Refusal, Reply, ReplyTo, Retell, Retold, RoomId, ShardId, Shown, Tag,
-    Touched, UserId, tombstone,
+    Person, Position, Record, RecordSeen, Refusal, Reply, ReplyTo, Retell, Retold, RoomId, ShardId, Shown,
+    Tag, Touched, UserId, tombstone,
 };
 
-use crate::desk::{Desk, room};
+use crate::desk::{Desk, ME, OTHER, room};
 
 /// Keeps all that was said. `+bo` lets somebody in and `-bo` does not any more; `*` is shown to nobody.
 struct Tally;
@@ -81,7 +81,11 @@ impl App for Tally {
 const SCRIPT: [&str; 6] = ["one", "+bo", "two", "*", "-bo", "three"];
 
 fn scripted() -> Desk {
-    let mut desk = Desk::serving(app::host(Tally), Nodes::One, Limits::default(), Rules::default());
+    scripted_of(Nodes::One)
+}
+
+fn scripted_of(nodes: Nodes) -> Desk {
+    let mut desk = Desk::serving(app::host(Tally), nodes, Limits::default(), Rules::default());
     desk.join();
     desk.carry_all();
     for text in SCRIPT {
@@ -232,4 +236,27 @@ fn a_stretch_of_the_log_is_told_as_it_is_stored() {
     assert_eq!(lines(u64::MAX, 100), SCRIPT);
     assert_eq!(lines(4, 2), SCRIPT[1..3]);
     assert_eq!(lines(1, 2), [""; 0]);
+}
+
+#[test]
+fn which_other_node_says_that_somebody_is_there_is_told() {
+    let mut desk = scripted_of(Nodes::Many);
+    let person = Person { id: UserId::new("bo"), name: "Bo".into() };
+    let news = desk.engine_tells(ME, OTHER, Question::Present { room: room(), person, count: 1 });
+    desk.hear(news);
+    assert_eq!(record(&mut desk, 3, "bo", as_it_is).beholder.expect("he is").nodes, [OTHER.node]);
+    assert_eq!(record(&mut desk, 3, "ana", as_it_is).beholder.expect("she is").nodes, [0; 0]);
+}
+
+#[test]
+fn a_past_of_more_records_than_are_folded_for_one_question_is_not_begun() {
+    let mut desk = scripted();
+    for more in SCRIPT.len()..20_001 {
+        desk.say(&more.to_string());
+        desk.carry_all();
+        desk.told.clear();
+    }
+    let seen = folded(&mut desk, u64::MAX, as_it_is);
+    assert_eq!((seen.head.offset, seen.records, seen.ends), (20_001, 0, Some(FoldEnds::TooMany(20_001))));
+    assert_eq!(folded(&mut desk, 20_000, as_it_is).records, 20_000);
 }

@@ -33,10 +33,8 @@ fn the_console_is_served_to_operators_and_its_page_alone_may_ask() {
         let (status, says) = get(&operator, "/overview", more);
         assert!(status == 403 && says.contains("operator.origins"), "{more}: {says}");
     }
-    let by_another_name = format!(
-        "GET /console/ HTTP/1.1\r\nHost: rebound.test\r\nOrigin: http://rebound.test\r\nConnection: close\r\n\r\n"
-    );
-    assert_eq!(server.http_at(&operator, &by_another_name).0, 403);
+    let by_another_name = "GET /console/ HTTP/1.1\r\nHost: rebound.test\r\nOrigin: http://rebound.test\r\nConnection: close\r\n\r\n";
+    assert_eq!(server.http_at(&operator, by_another_name).0, 403);
 }
 
 #[test]
@@ -58,8 +56,9 @@ fn a_link_has_a_pass_that_opens_what_its_key_does() {
 fn who_guesses_is_told_to_wait_and_who_works_beside_them_is_not() {
     let server = server();
     assert_eq!(ask(&server, ROOT, "GET /rooms", None).0, 200);
-    let last = (0..80).map(|guess| ask(&server, &format!("guess {guess}"), "GET /rooms", None));
-    let (status, told) = last.last().expect("some");
+    let guess = |guess: u32| ask(&server, &format!("guess {guess}"), "GET /rooms", None);
+    let guessed: Vec<_> = (0..80).map(guess).collect();
+    let (status, told) = guessed.last().expect("some");
     assert_eq!((status, &told["code"]), (429, &json!("RATE_LIMIT")), "{told}");
     assert_eq!(ask(&server, TEAM, "GET /rooms", None).0, 429, "a right guess is not told from a wrong one");
     assert_eq!(ask(&server, ROOT, "GET /rooms", None).0, 200);
