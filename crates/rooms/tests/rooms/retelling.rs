@@ -172,11 +172,11 @@ fn what_is_trimmed_erased_foreign_or_damaged_is_said() {
             records.iter_mut().filter(|it| it.offset == place).for_each(|it| it.data = data(&it.data));
         }
     };
-    let erased = folded(&mut desk, 3, mend(1, |data| tombstone(data)));
+    let erased = folded(&mut desk, 3, mend(1, tombstone));
     assert_eq!((erased.erased, erased.records, erased.about.as_deref()), (1, 3, Some(&b"+bo,two"[..])));
     let foreign = folded(&mut desk, 3, mend(3, |_| Payload::from_static(&[250, 1, 2])));
     assert_eq!((foreign.unknown, foreign.upto), (1, 3));
-    assert_eq!(record(&mut desk, 1, "bo", mend(1, |data| tombstone(data))).fate, Fate::Erased);
+    assert_eq!(record(&mut desk, 1, "bo", mend(1, tombstone)).fate, Fate::Erased);
     assert_eq!(
         record(&mut desk, 1, "bo", mend(1, |_| Payload::from_static(&[250, 1, 2]))).fate,
         Fate::Foreign

@@ -59,7 +59,7 @@ fn who_guesses_is_told_to_wait_and_who_works_beside_them_is_not() {
     let guess = |guess: u32| ask(&server, &format!("guess {guess}"), "GET /rooms", None);
     let guessed: Vec<_> = (0..80).map(guess).collect();
     let (status, told) = guessed.last().expect("some");
-    assert_eq!((status, &told["code"]), (429, &json!("RATE_LIMIT")), "{told}");
+    assert_eq!((*status, &told["code"]), (429, &json!("RATE_LIMIT")), "{told}");
     assert_eq!(ask(&server, TEAM, "GET /rooms", None).0, 429, "a right guess is not told from a wrong one");
     assert_eq!(ask(&server, ROOT, "GET /rooms", None).0, 200);
     assert_eq!(ask(&server, "guess", "GET /openapi.json", None).0, 200, "what needs no key goes on");
