@@ -64,6 +64,13 @@ test('a link of kulkul console lets in, and its pass is gone from the address', 
   await old.leaves();
 });
 
+test('the start page leads here in demo mode', async () => {
+  const somebody = await Person.opens(browser, `${server.url}/`);
+  await somebody.page.locator('#console-way a').click();
+  await somebody.sees('#key');
+  await somebody.leaves();
+});
+
 test('no page of another origin, and none that came by another name, is answered', async () => {
   for (const headers of [{ Origin: 'http://localhost:3000' }, { Origin: 'null' }, { 'Sec-Fetch-Site': 'cross-site' }]) {
     const response = await fetch(`${server.url}/overview`, { headers: { ...headers, 'X-API-Key': keyOf(server) } });
