@@ -43,6 +43,8 @@ const node = {
     $("online").textContent = online.online?.toLocaleString() ?? "–";
     $("connections").textContent = stats.total_connections?.toLocaleString() ?? "–";
     $("answered").textContent = took < 10 ? `${took.toFixed(1)} ms` : `${Math.round(took)} ms`;
+    // Where the figures are, the console is.
+    $("console-way").hidden = !this.hasStats;
     const roles = Object.entries(stats.connections_by_role ?? {});
     $("roles").hidden = roles.length === 0;
     $("roles").textContent = `Connections by role: ${roles.map(([role, count]) => `${role || "none"} ${count}`).join(", ")}`;

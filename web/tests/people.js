@@ -10,9 +10,9 @@ import { chromium } from 'playwright-core';
 const PATIENCE_MS = 20_000;
 
 /** Said by the browser itself when the network is gone, which some tests want, and of a server that gives no tokens away, or shows nothing
- * without one. */
+ * without one; and of what an operator asked for that is not there. */
 const OF_THE_NETWORK = /net::ERR_|WebSocket connection to .* failed/;
-const OF_THE_DOOR = /\/(demo\/token|ws\/viewer|api\/matches)$/;
+const OF_THE_DOOR = /\/(demo\/token|ws\/viewer|api\/matches|overview)$|\/connections\/[\w-]+$|\/explain\?room=poker/;
 
 /** Where a program is, by the path on which programs are looked for. */
 function found(name) {

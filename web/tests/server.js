@@ -11,7 +11,7 @@ const BINARY = process.env.KULKUL_BINARY;
 if (!BINARY) throw new Error('KULKUL_BINARY is not set: run `cargo xtask pages`, which builds the server and names it');
 
 /** What is ours alone: the server refuses settings that it does not know. */
-const CLEAN = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KULKUL_')));
+export const CLEAN = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KULKUL_')));
 
 /** Nobody listens there now; that nobody will in a moment is likely enough. */
 async function freePort() {

@@ -1,5 +1,6 @@
 //! Keys of back ends: who may ask what, of which rooms. A key is known by its digest; no key is kept or logged.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,11 +8,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use node::{Facts, PeerAddress};
 use sha2::{Digest, Sha256};
 use vocabulary::RoomId;
 
-use crate::Api;
 use crate::answers::Fault;
+use crate::guesses::Guesses;
+use crate::{Api, passes};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -57,17 +60,25 @@ impl Key {
 }
 
 #[derive(Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    keys: Vec<Key>,
+    guesses: Guesses,
+}
 
 impl Keys {
     pub fn new(keys: Vec<Key>) -> Keys {
-        Keys(keys)
+        Keys { keys, guesses: Guesses::default() }
     }
 
-    /// Digests are compared: how long that takes says nothing of a key.
+    /// By the key itself, or by a pass of it. Digests are compared: how long that takes says nothing of a key.
     fn known(&self, secret: &[u8]) -> Option<usize> {
         let digest: [u8; 32] = Sha256::digest(secret).into();
-        self.0.iter().position(|key| key.digest == digest)
+        let of_pass = || {
+            let text = std::str::from_utf8(secret).ok()?;
+            let until = passes::until(text, Facts::now())?;
+            self.keys.iter().position(|key| passes::is_of(&key.digest, until, text))
+        };
+        self.keys.iter().position(|key| key.digest == digest).or_else(of_pass)
     }
 }
 
@@ -80,7 +91,7 @@ pub(crate) struct Known {
 
 impl Known {
     fn key(&self) -> &Key {
-        &self.keys.0[self.index]
+        &self.keys.keys[self.index]
     }
 
     pub(crate) fn name(&self) -> Arc<str> {
@@ -118,6 +129,10 @@ impl Known {
         self.key().rooms.iter().map(|pattern| pattern.as_str().into()).collect()
     }
 
+    pub(crate) fn scopes(&self) -> Vec<&'static str> {
+        self.key().scopes.iter().map(|scope| scope.name()).collect()
+    }
+
     /// What is about no room in particular is for keys of all rooms.
     pub(crate) fn may_everywhere(&self, scope: Scope) -> Result<(), Fault> {
         self.may(scope)?;
@@ -134,18 +149,23 @@ impl Known {
 }
 
 /// By `Authorization` or by `X-API-Key`; who says both says the same.
-pub(crate) fn shown(keys: &Arc<Keys>, headers: &HeaderMap) -> Result<Known, Fault> {
+pub(crate) fn shown(keys: &Arc<Keys>, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Known, Fault> {
     let of = |name: HeaderName| headers.get(name).map(|said| said.to_str().unwrap_or_default());
     let bearer = of(AUTHORIZATION).map(|said| said.strip_prefix("Bearer ").unwrap_or_default());
     let said = [bearer, of(HeaderName::from_static("x-api-key"))];
     let mut secrets = said.into_iter().flatten().map(str::trim);
     let (secret, other) = (secrets.next().ok_or_else(Fault::unproven)?, secrets.next());
     let index = keys.known(secret.as_bytes()).filter(|_| other.is_none_or(|other| other == secret));
-    index.map(|index| Known { keys: keys.clone(), index }).ok_or_else(Fault::unproven)
+    keys.guesses.judge(from, index).map(|index| Known { keys: keys.clone(), index })
+}
+
+/// Where a request comes from, as far as its listener tells.
+pub(crate) fn address(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<PeerAddress>().map(|PeerAddress(address)| *address)
 }
 
 pub(crate) async fn prove(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    match shown(&api.keys, request.headers()) {
+    match shown(&api.keys, request.headers(), address(&request)) {
         Ok(known) => {
             request.extensions_mut().insert(known);
             next.run(request).await
@@ -183,7 +203,7 @@ mod tests {
             let headers = said
                 .iter()
                 .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value")));
-            let shown = shown(&keys, &headers.collect());
+            let shown = shown(&keys, &headers.collect(), None);
             assert_eq!(shown.ok().map(|known| known.name()).as_deref(), known, "{said:?}");
         }
     }

@@ -5,12 +5,14 @@ mod answers;
 mod asked;
 mod body;
 mod door;
+mod guesses;
 pub mod hub;
 mod keys;
 pub mod livechat;
 pub mod matches;
 pub mod openapi;
 pub mod operate;
+mod passes;
 mod places;
 mod printed;
 mod publish;
@@ -35,6 +37,7 @@ use answers::Fault;
 use keys::Known;
 pub use keys::{Key, Keys, Scope};
 use openapi::shape::{self as bounds, shape};
+pub use passes::{PASS_MAX, pass};
 
 /// Entries of one page of history.
 const HISTORY_MAX: u32 = 100;

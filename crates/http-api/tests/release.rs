@@ -148,6 +148,7 @@ fn a_quarantined_room_is_shown_and_served_again_when_it_is_released() {
         keys: keys.clone(),
         at_once_max: 8,
         apps: vec!["fragile".to_owned()],
+        furnished: http_api::operate::Furnished { engine: "memory".to_owned(), mounts: Vec::new() },
         settings: Arc::new(|| json!({})),
         drain: Arc::new(|| {}),
     });

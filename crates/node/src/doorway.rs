@@ -176,6 +176,7 @@ impl Doorway {
         facts: &ShardFacts,
     ) {
         let State::Open { user: known, mount, .. } = &socket.state else { return };
+        facts.by_mount.went(*mount);
         if let Some(user) = known {
             facts.went(user);
         }

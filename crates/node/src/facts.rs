@@ -13,6 +13,7 @@ use vocabulary::{UserId, Wall};
 use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
 use crate::online::Sketch;
+use crate::overview::{ByMount, Hour};
 use crate::trace::{Trace, Wanted};
 
 /// One shard's figures.
@@ -26,6 +27,7 @@ pub(crate) struct ShardFacts {
     pub turns: AtomicU64,
     /// Written when a connection comes or goes, read by the statistics page; held for a few instructions only.
     pub roles: Mutex<BTreeMap<String, u32>>,
+    pub by_mount: ByMount,
     pub counts: Mutex<(shard::Counts, shard::RoomCounts)>,
     pub door: DoorCounts,
     /// Writes that ended their connections.
@@ -66,6 +68,7 @@ pub struct Facts {
     fleet: Mutex<Option<Sketch>>,
     /// What `/health` says besides.
     described: OnceLock<Value>,
+    pub(crate) hour: Hour,
 }
 
 /// A way to a broker, as probes and figures see it. While it is away the node serves all the same.
@@ -128,6 +131,7 @@ impl Facts {
             wants_users: AtomicBool::new(false),
             broken: OnceLock::new(),
             described: OnceLock::new(),
+            hour: Hour::since(Facts::now()),
             fleet_users: AtomicU64::new(0),
             fleet: Mutex::default(),
         }

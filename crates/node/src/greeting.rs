@@ -294,8 +294,10 @@ impl Thread {
             let role = known.as_ref().and_then(|user| user.role.as_deref());
             tracing::info!(user, role, %address, agent, connection = id.slot, times, "{words}");
         }
+        let facts = &self.seat.facts.shards[usize::from(self.seat.id.0)];
+        facts.by_mount.came(mount);
         if let Some(user) = &known {
-            self.seat.facts.shards[usize::from(self.seat.id.0)].came(user);
+            facts.came(user);
         }
         socket.state = State::Open { user: known, framing, mount };
         self.shard.handle(now, Input::Opened(id, Peer { who, mount, greeted, room }));

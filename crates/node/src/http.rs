@@ -174,7 +174,7 @@ pub(crate) async fn serve_operator(
     while let Some(place) = places.take().await {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let router = router.clone();
+                let router = router.clone().layer(Extension(PeerAddress(address.ip())));
                 tokio::spawn(async move {
                     if let Err(error) = exchange(stream, router, handshake).await {
                         tracing::debug!(%address, %error, "an operator's connection ended");
@@ -275,8 +275,12 @@ pub fn figures(facts: Arc<Facts>) -> Router {
 
 /// What an operator does; for a listener that only operators reach.
 pub fn operator(helm: Helm, desk: Desk, facts: Arc<Facts>) -> Router {
-    let traced = Router::new().route("/trace", get(traced)).with_state(facts);
-    Router::new().route("/revoke", post(revoke)).with_state((helm, desk)).merge(traced)
+    Router::new().route("/revoke", post(revoke)).with_state((helm, desk)).merge(happenings(facts))
+}
+
+/// What happened to connections of late.
+pub fn happenings(facts: Arc<Facts>) -> Router {
+    Router::new().route("/trace", get(traced)).with_state(facts)
 }
 
 async fn traced(

@@ -25,6 +25,7 @@ mod metrics;
 mod online;
 mod origins;
 mod outlet;
+mod overview;
 mod owed;
 mod path;
 mod permission;
@@ -59,7 +60,7 @@ pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};
 pub use gate::{Auth, Crowd, Gate, MountPoint, Offers, Words};
 pub use health::probes;
-pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, operator, router};
+pub use http::{CALLS_AT_ONCE_MAX, HttpError, PeerAddress, figures, happenings, operator, router};
 pub use keeper::{From, KEY_SOURCES_MAX, KeySource};
 pub use logs::{Engine, Open, Unopened};
 pub use lookout::{Crowded, Found, Heard, Lookout, SHARDS_WITHIN, SocketSeen};
@@ -72,6 +73,7 @@ pub use prover::{Prover, Unproven};
 pub use pulse::Pulse;
 pub use session::Authenticated;
 pub use tls::{Tls, TlsError};
+pub use trace::Happened;
 pub use world::log_wants_broadcasts;
 
 use authorizer::Authorizer;
@@ -304,6 +306,11 @@ impl Node {
     /// Sheds by steps when the process holds more than its share of this, as long as the calling runtime runs.
     pub fn hold_memory(&self, budget_bytes: u64) {
         tokio::spawn(memory::watch(self.facts.clone(), budget_bytes));
+    }
+
+    /// An hour of figures, from now on and as long as the calling runtime runs.
+    pub fn keep_hour(&self) {
+        tokio::spawn(overview::keep(self.facts.clone()));
     }
 
     /// For whoever looks whether this node still turns.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vocabulary::{ConnectionId, Traced, Wall};
+use vocabulary::{ConnectionId, Position, RoomId, Traced, UserId, Wall};
 
 use event::{Event, What};
 use ring::Ring;
@@ -21,6 +21,20 @@ const KEPT: Duration = Duration::from_secs(3600);
 #[derive(Default)]
 pub(crate) struct Trace(Mutex<Ring>);
 
+/// One event as whoever explains reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    pub at: Wall,
+    pub connection: ConnectionId,
+    /// joined, behind, live, left, closed or ended.
+    pub what: &'static str,
+    pub cursor: Option<Position>,
+    /// Of a close.
+    pub code: u16,
+    /// How it joined, why it left, the words of a close.
+    pub why: String,
+}
+
 /// What an operator asks for; nothing given means all.
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +44,8 @@ pub(crate) struct Wanted {
     limit: Option<usize>,
 }
 
+/// Of one user in one room: what a person reads.
+const HAPPENED_MAX: usize = 500;
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 10_000;
 
@@ -53,6 +69,35 @@ impl Trace {
     pub(crate) fn put(&self, traced: &Traced) {
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ring.put(&Event::of(traced), BYTES_MAX, KEPT);
+    }
+
+    /// What concerns a user's places in a room, the newest so many, and when the newest was that is forgotten.
+    pub(crate) fn happened(&self, user: &UserId, room: &RoomId) -> (Vec<Happened>, Option<Wall>) {
+        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgot = ring.forgot;
+        let theirs = |event: &Event<'_>| event.user == user.as_str();
+        let in_room = |event: &Event<'_>| theirs(event) && event.room == room.as_str();
+        let there: HashSet<ConnectionId> = ring.all().filter(in_room).map(|event| event.connection).collect();
+        let wanted = Wanted {
+            user: Some(user.as_str().to_owned()),
+            room: Some(room.as_str().to_owned()),
+            limit: None,
+        };
+        let mut found = VecDeque::new();
+        for event in ring.all().filter(|event| wanted.is_met_by(event, &there)) {
+            if found.len() >= HAPPENED_MAX {
+                found.pop_front();
+            }
+            found.push_back(Happened {
+                at: event.at,
+                connection: event.connection,
+                what: event.what.word(),
+                cursor: event.cursor,
+                code: event.code,
+                why: event.why.into_owned(),
+            });
+        }
+        (found.into(), forgot)
     }
 
     /// The newest that are wanted.

@@ -8,6 +8,7 @@ mod joins;
 mod load;
 mod looks;
 mod pages;
+mod retold;
 mod seen;
 mod sink;
 mod steward;
@@ -210,6 +211,7 @@ impl Home {
                 self.history(cx, &caller, reply, limit, from)
             }
             Command::Members { caller, reply, .. } => self.members(cx, &caller, reply),
+            Command::Retell { reply, asks, .. } => self.retell(cx, reply, asks),
             Command::Sink { reply, asks, .. } => self.sink_asks(cx, reply, asks),
             Command::Page { connection, ticket, since, .. } => self.page(cx, connection, ticket, since),
             Command::Renew { connection, user, .. } => self.renew(cx, connection, user),
@@ -278,7 +280,10 @@ impl Home {
         match command {
             Command::Join(join) => self.part(cx, &join, refusal),
             Command::Act(act) => self.refuse_act(cx, &act, refusal),
-            Command::History { reply, .. } | Command::Members { reply, .. } | Command::Sink { reply, .. } => {
+            Command::History { reply, .. }
+            | Command::Members { reply, .. }
+            | Command::Retell { reply, .. }
+            | Command::Sink { reply, .. } => {
                 cx.reply(&self.id, reply, Reply::Refused(refusal));
             }
             Command::Leave { .. } | Command::Page { .. } | Command::Renew { .. } | Command::Roster { .. } => {

@@ -191,6 +191,7 @@ impl Rooms {
             Command::Act(vocabulary::Act { reply: Some(to), .. })
             | Command::History { reply: to, .. }
             | Command::Members { reply: to, .. }
+            | Command::Retell { reply: to, .. }
             | Command::Sink { reply: to, .. } => {
                 let reply = Reply::Refused(refusal);
                 Some((to.asker.shard(), Delivery::Reply { room, to, reply, at: now.wall }))

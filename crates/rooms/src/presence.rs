@@ -90,6 +90,13 @@ impl Presence {
         (now != published).then(|| (person.clone(), now))
     }
 
+    /// Other nodes that say so.
+    pub(crate) fn nodes_of(&self, user: &UserId) -> Vec<u64> {
+        let here = self.users.get(user).into_iter();
+        let nodes: BTreeSet<u64> = here.flat_map(|here| &here.elsewhere).map(|it| it.by.node).collect();
+        nodes.into_iter().collect()
+    }
+
     /// The user is called something else now. The others hear it, and the members read it off the next list.
     pub(crate) fn rename(&mut self, person: &Person) -> Option<Publish> {
         let here = self.users.get_mut(&person.id).filter(|here| here.name != person.name)?;

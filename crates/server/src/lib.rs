@@ -53,6 +53,8 @@ pub fn main() -> ExitCode {
         Some(Command::Rooms(ask)) => backend::rooms(&ask),
         Some(Command::Users(ask)) => backend::users(&ask),
         Some(Command::Connections(ask)) => backend::connections(&ask),
+        Some(Command::Explain(ask)) => backend::explain(&ask),
+        Some(Command::Console(ask)) => backend::console(&ask),
         Some(Command::Kick(ask)) => backend::kick(&ask),
         Some(Command::Disconnect(ask)) => backend::disconnect(&ask),
         Some(Command::Release(ask)) => backend::release(&ask),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use operate::{Connections, Disconnect, Drain, Kick, Nodes, Release, Rooms, Users};
+pub(crate) use operate::{
+    Connections, Console, Disconnect, Drain, Explain, Kick, Nodes, Release, Rooms, Users,
+};
 
 /// A realtime server: it keeps a socket open to every user and gets every message to the right people, in order, once.
 ///
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     /// List a running node's connections, those that take the least first, or show one.
     #[command(after_help = "Example: kulkul connections --room chat:general")]
     Connections(Connections),
+    /// Why a user did or did not get a message.
+    #[command(after_help = "Example: kulkul explain chat:general 17 7")]
+    Explain(Explain),
+    /// Print a link to the operator's console that lets in for some hours.
+    #[command(after_help = "Example: kulkul console --config /etc/kulkul.toml --hours 8")]
+    Console(Console),
     /// Put a user out of a room, on every node. What keeps them out is the app's own ban.
     #[command(after_help = "Example: kulkul kick chat:general 7")]
     Kick(Kick),

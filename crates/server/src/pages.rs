@@ -55,6 +55,7 @@ const PAGES: &[Page] = &[
     Page { path: "/rides/driver/", text: include_str!("../../../web/rides/driver/index.html") },
     Page { path: "/rides/panel/", text: include_str!("../../../web/rides/panel/index.html") },
     Page { path: "/rides/operator/", text: include_str!("../../../web/rides/operator/index.html") },
+    Page { path: "/console/", text: include_str!("../../../web/console/index.html") },
     web!("icon.svg"),
     web!("kulkul.css"),
     web!("start.css"),
@@ -79,6 +80,16 @@ const PAGES: &[Page] = &[
     web!("chat/rooms.js"),
     web!("chat/timeline.js"),
     web!("chat/words.js"),
+    web!("console/ask.js"),
+    web!("console/chart.js"),
+    web!("console/connections.js"),
+    web!("console/console.css"),
+    web!("console/console.js"),
+    web!("console/explain.js"),
+    web!("console/overview.js"),
+    web!("console/replay.js"),
+    web!("console/rooms.js"),
+    web!("console/shown.js"),
     web!("rides/cards.js"),
     web!("rides/city.js"),
     web!("rides/draw.js"),
@@ -213,6 +224,7 @@ const PAGES: &[Page] = &[
 /// Folders as people type them. What a page names is relative to its folder, so it must be asked for as one.
 const FOLDERS: &[(&str, &str)] = &[
     ("/chat", "chat/"),
+    ("/console", "console/"),
     ("/support", "support/"),
     ("/support/widget", "widget/"),
     ("/support/desk", "desk/"),
@@ -276,14 +288,33 @@ pub(crate) fn has(path: &str) -> bool {
         || FOLDERS.iter().chain(MOVED).any(|(folder, _)| *folder == path)
 }
 
-pub(crate) fn router(embedders: String) -> Router {
-    let [closed, open] = ["'none'", &embedders].map(|may| -> Arc<str> { format!("{POLICY}{may}").into() });
-    let router = PAGES.iter().fold(Router::new(), |router, page| {
+/// Of the operator's console, which is served where operators ask and nowhere else.
+pub(crate) fn is_of_console(path: &str) -> bool {
+    path == "/console" || path.starts_with("/console/")
+}
+
+/// What of the other pages the console is made of.
+const OF_CONSOLE: [&str; 4] = ["/icon.svg", "/kulkul.css", "/elements.js", "/overlays.js"];
+
+/// With what it is made of; where the other pages are too, they have that.
+pub(crate) fn console(alone: bool) -> Router {
+    let has = |page: &&Page| is_of_console(page.path) || (alone && OF_CONSOLE.contains(&page.path));
+    let router = given(PAGES.iter().filter(has), "'none'");
+    router.route("/console", get(async || Redirect::permanent("console/")))
+}
+
+fn given(pages: impl Iterator<Item = &'static Page>, embedders: &str) -> Router {
+    let [closed, open] = ["'none'", embedders].map(|may| -> Arc<str> { format!("{POLICY}{may}").into() });
+    pages.fold(Router::new(), |router, page| {
         let policy = if page.path == EMBEDDED { open.clone() } else { closed.clone() };
         router.route(page.path, get(async move |headers: HeaderMap| give(page, &policy, &headers)))
-    });
-    let router = FOLDERS
-        .iter()
+    })
+}
+
+pub(crate) fn router(embedders: &str) -> Router {
+    let router = given(PAGES.iter().filter(|page| !is_of_console(page.path)), embedders);
+    let folders = FOLDERS.iter().filter(|(folder, _)| !is_of_console(folder));
+    let router = folders
         .fold(router, |router, (folder, to)| router.route(folder, get(async || Redirect::permanent(to))));
     MOVED.iter().fold(router, |router, (path, to)| {
         router.route(path, get(async |uri: Uri| Redirect::temporary(&moved(to, uri.query()))))
@@ -362,6 +393,13 @@ mod tests {
             {
                 let path = resolved(page.path, name);
                 assert!(PAGES.iter().any(|other| other.path == path), "{} names {name}, {path}", page.path);
+                let alone = is_of_console(page.path) || OF_CONSOLE.contains(&page.path);
+                let is_there = is_of_console(&path) || OF_CONSOLE.contains(&path.as_str());
+                assert!(
+                    !alone || is_there,
+                    "{} names {name}, which is not served beside the console",
+                    page.path
+                );
                 named += 1;
             }
         }
@@ -375,6 +413,7 @@ mod tests {
         let folders = [
             ("web", "/"),
             ("web/chat", "/chat/"),
+            ("web/console", "/console/"),
             ("web/support", "/support/"),
             ("web/support/widget", EMBEDDED),
             ("web/support/desk", "/support/desk/"),

@@ -126,7 +126,9 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
         facts.describe(described);
     }
     let bridges = ways.start(settings, &node, &facts)?;
-    let mut router = node::router(facts.clone(), &sockets_at).merge(pages::router(pages::embedders(&config)));
+    let mut router =
+        node::router(facts.clone(), &sockets_at).merge(pages::router(&pages::embedders(&config)));
+    let guard = operator::Guard::of(settings, settings.listen.ip());
     let mut hubs = settings.mounts.iter().filter(|mount| mount.speaks == config::Speaks::Hub).peekable();
     if let Some(app) = hubs.peek().map(|mount| mount.app.clone()) {
         let paths = hubs.map(|mount| mount.path.clone()).collect();
@@ -143,17 +145,27 @@ async fn serve(typed: &Serve, config: Config, dial: log::Dial, given: Given) -> 
     if config.demo {
         router = router.merge(node::figures(facts.clone()));
     }
-    let api = || -> Result<axum::Router> {
+    let api = || -> Result<(axum::Router, axum::Router)> {
         let keys = backend::keys(&config)?;
         let internal = rides::internal(settings, &node, keys.clone());
-        let operators = operator::router(&node, keys.clone(), (&apps, &in_force, &signals.drain));
-        Ok(http_api::router(node.desk(), keys, node::CALLS_AT_ONCE_MAX).merge(internal).merge(operators))
+        let operators = operator::router(&node, keys.clone(), (settings, &apps, &in_force, &signals.drain));
+        let back_ends = http_api::router(node.desk(), keys, node::CALLS_AT_ONCE_MAX).merge(internal);
+        Ok((back_ends, operators))
     };
-    let (api, demo_api) = if config.demo { (api()?, Some(api()?)) } else { (api()?, None) };
-    node.serve_http(demo_api.into_iter().fold(router, axum::Router::merge));
+    if config.demo {
+        let (back_ends, operators) = api()?;
+        let operators = operators.merge(pages::console(false)).merge(node::happenings(facts.clone()));
+        router = router.merge(back_ends).merge(guard.before(operators));
+    }
+    let (back_ends, operators) = api()?;
+    let api = back_ends.merge(operators);
+    node.serve_http(router);
+    node.keep_hour();
     let operator = match (given.operator, settings.operator_listen) {
-        (Some(given), _) => Some(operator::serve(operator::given(given)?, &node, api)?),
-        (None, Some(address)) => Some(operator::serve(operator::listener(address).await?, &node, api)?),
+        (Some(given), _) => Some(operator::serve(operator::given(given)?, &node, api, settings)?),
+        (None, Some(address)) => {
+            Some(operator::serve(operator::listener(address).await?, &node, api, settings)?)
+        }
         (None, None) => None,
     };
     match budget {

@@ -5,8 +5,12 @@
 mod commands;
 #[path = "operate/document.rs"]
 mod document;
+#[path = "operate/door.rs"]
+mod door;
 #[path = "operate/lists.rs"]
 mod lists;
+#[path = "operate/past.rs"]
+mod past;
 #[path = "operate/refusals.rs"]
 mod refusals;
 #[allow(dead_code, reason = "each file of tests needs a part of it")]

@@ -269,7 +269,7 @@ fn the_lines_of_the_operators_page_do_what_it_says() {
     let server = Server::configured(&config);
     let mut shell = Shell { server: &server, token: "", said: String::new() };
     let (ran, said) = follow(&mut shell, page);
-    assert!(ran == 8 && said == 0, "{ran} blocks were run and {said} said");
+    assert!(ran == 11 && said == 0, "{ran} blocks were run and {said} said");
 }
 
 #[test]

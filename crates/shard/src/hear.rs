@@ -289,6 +289,7 @@ impl Shard {
             }
             Wish::History { limit, from } => Command::History { room, caller, reply, limit, from },
             Wish::Members => Command::Members { room, caller, reply },
+            Wish::Retell(asks) => Command::Retell { room, reply, asks },
             Wish::Sink(asks) => Command::Sink { room, reply, asks },
         };
         self.dispatch(now, command);
@@ -308,6 +309,7 @@ impl Shard {
             Command::Act(Act { reply: Some(to), room, .. })
             | Command::History { reply: to, room, .. }
             | Command::Members { reply: to, room, .. }
+            | Command::Retell { reply: to, room, .. }
             | Command::Sink { reply: to, room, .. } => {
                 let delivery = Delivery::Reply { room, to, reply: Reply::Refused(busy), at: now.wall };
                 self.deliver(now, &delivery);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use vocabulary::{Ack, Audience, ConnectionId, Position, RecordNews, RoomId};
+use vocabulary::{Ack, Audience, ConnectionId, Position, RecordNews, RoomId, RoomPlace};
 
 use crate::framing::Framing;
 
@@ -85,6 +85,16 @@ pub(crate) struct Locals(BTreeMap<RoomId, LocalRoom>);
 impl Locals {
     pub(crate) fn get(&mut self, room: &RoomId) -> Option<&mut LocalRoom> {
         self.0.get_mut(room)
+    }
+
+    /// How far that connection got in the room; none: it is not in it, or not yet.
+    pub(crate) fn place(&self, room: &RoomId, id: ConnectionId) -> Option<RoomPlace> {
+        let local = self.0.get(room)?;
+        let member = local.members.get(&id.slot).filter(|member| member.generation == id.generation)?;
+        Some(match &member.standing {
+            Standing::Live => RoomPlace { cursor: local.head, live: true },
+            Standing::CatchingUp(behind) => RoomPlace { cursor: behind.cursor, live: false },
+        })
     }
 
     pub(crate) fn get_or_open(&mut self, room: &RoomId, head: Position) -> &mut LocalRoom {

@@ -141,7 +141,12 @@ impl Shard {
             if full && page.last_key_value().is_none_or(|(last, _)| rank > *last) {
                 continue;
             }
-            page.insert(rank, seen(now, id, connection));
+            let mut seen = seen(now, id, connection);
+            // Of everybody it would be a look-up for each room of each.
+            if wanted.only.is_some() || wanted.user.is_some() || wanted.room.is_some() {
+                seen.places = seen.rooms.iter().map(|room| self.locals.place(room, id)).collect();
+            }
+            page.insert(rank, seen);
             if full {
                 page.pop_last();
             }
@@ -197,6 +202,7 @@ fn seen(now: Now, id: ConnectionId, connection: &Connection) -> ConnectionSeen {
         mount: connection.mount,
         since: wall(connection.since),
         rooms: connection.subscriptions.iter().map(|it| it.room.clone()).collect(),
+        places: Vec::new(),
         waiting_bytes: connection.outbox.bytes() as u64,
         waiting_messages: connection.outbox.messages() as u64,
         sheds: connection.sheds,

@@ -3,7 +3,6 @@
 use vocabulary::{ConnectionId, Happening, Now, Position, RoomId, Traced, Why};
 
 use crate::connection::Connection;
-use crate::members::Standing;
 use crate::{Output, Shard};
 
 impl Shard {
@@ -20,13 +19,8 @@ impl Shard {
     }
 
     /// How far a member has got.
-    pub(crate) fn cursor(&mut self, room: &RoomId, id: ConnectionId) -> Option<Position> {
-        let local = self.locals.get(room)?;
-        let member = local.members.get(&id.slot).filter(|member| member.generation == id.generation)?;
-        Some(match &member.standing {
-            Standing::Live => local.head,
-            Standing::CatchingUp(behind) => behind.cursor,
-        })
+    pub(crate) fn cursor(&self, room: &RoomId, id: ConnectionId) -> Option<Position> {
+        self.locals.place(room, id).map(|place| place.cursor)
     }
 
     pub(crate) fn trace_left(&mut self, now: Now, id: ConnectionId, room: &RoomId, why: Why) {

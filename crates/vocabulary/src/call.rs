@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Caller, HistoryFrom, Key, Payload, Person, Position, Reply, RoomId, ShardId, User, Wall};
+use crate::{
+    Caller, HistoryFrom, Key, Payload, Person, Position, Reply, Retell, RoomId, ShardId, User, Wall,
+};
 
 /// Somebody who waits for one answer at a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +75,7 @@ pub enum Wish {
         from: HistoryFrom,
     },
     Members,
+    Retell(Retell),
     Sink(SinkAsks),
 }
 

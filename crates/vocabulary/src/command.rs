@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{CallId, ConnectionId, Key, Payload, Person, Position, Refusal, RoomId, ShardId, SinkAsks, User};
+use crate::{
+    CallId, ConnectionId, Key, Payload, Person, Position, Refusal, Retell, RoomId, ShardId, SinkAsks, User,
+};
 
 /// How a client wrote its request, so that the answer is written the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -205,6 +207,12 @@ pub enum Command {
         caller: Caller,
         reply: ReplyTo,
     },
+    /// What an operator asks of the past.
+    Retell {
+        room: RoomId,
+        reply: ReplyTo,
+        asks: Retell,
+    },
     Sink {
         room: RoomId,
         reply: ReplyTo,
@@ -265,6 +273,7 @@ impl Command {
             Command::Leave { room, .. }
             | Command::History { room, .. }
             | Command::Members { room, .. }
+            | Command::Retell { room, .. }
             | Command::Sink { room, .. }
             | Command::Page { room, .. }
             | Command::Renew { room, .. } => room.clone(),
@@ -283,6 +292,7 @@ impl Command {
             | Command::Act(_)
             | Command::History { .. }
             | Command::Members { .. }
+            | Command::Retell { .. }
             | Command::Sink { .. } => false,
         }
     }

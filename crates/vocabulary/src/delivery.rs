@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    CloseReason, Command, ConnectionId, Key, Payload, Person, Position, Refusal, ReplyTo, RoomId, StepId,
-    Tag, UserId, Wall,
+    CloseReason, Command, ConnectionId, Key, Payload, Person, Position, Refusal, ReplyTo, Retold, RoomId,
+    StepId, Tag, UserId, Wall,
 };
 
 /// The tag that decides what of a record a member sees; given by `admit`, meaningful to the app alone.
@@ -162,6 +162,8 @@ pub enum Reply {
         upto: Position,
         more: bool,
     },
+    /// Of the past, for an operator.
+    Retold(Box<Retold>),
 }
 
 /// Why a member is none any more, without having asked.

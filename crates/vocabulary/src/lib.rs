@@ -15,6 +15,7 @@ mod petition;
 mod position;
 mod record;
 mod refusal;
+mod retell;
 mod revocation;
 mod survey;
 mod time;
@@ -42,10 +43,11 @@ pub use petition::{Asks, Deed, Petition, Ruling};
 pub use position::{Check, Epoch, NoPosition, Position, Seen};
 pub use record::{Record, Touched};
 pub use refusal::{Code, Refusal};
+pub use retell::{Beholder, Fate, FoldEnds, FoldSeen, RecordLine, RecordSeen, RecordsSeen, Retell, Retold};
 pub use revocation::Revocation;
 pub use survey::{
-    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomSeen, RoomState,
-    RoomsWanted, Survey, Whom,
+    ConnectionSeen, ConnectionsWanted, Findings, InOrder, Inquiry, Rank, RoomInside, RoomPlace, RoomSeen,
+    RoomState, RoomsWanted, Survey, Whom,
 };
 pub use time::{Now, Tick, Wall};
 pub use tombstone::{TOMBSTONE_BYTES, is_tombstone, tombstone};

@@ -155,6 +155,8 @@ pub struct ConnectionSeen {
     pub mount: u8,
     pub since: Wall,
     pub rooms: Vec<RoomId>,
+    /// How far it got in each of them, where few connections are asked about: of one user, in one room.
+    pub places: Vec<Option<RoomPlace>>,
     pub waiting_bytes: u64,
     pub waiting_messages: u64,
     /// What found no place and was left out, or made it catch up.
@@ -166,4 +168,13 @@ pub struct ConnectionSeen {
     /// A stream of events is never heard.
     pub heard: Option<Wall>,
     pub token_ends: Option<Wall>,
+}
+
+/// A connection's place in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomPlace {
+    /// Everything up to there was put into its outbox, but for what is not for it.
+    pub cursor: Position,
+    /// It is told what comes; else it is catching up from the log.
+    pub live: bool,
 }

@@ -58,6 +58,39 @@ pub(super) fn stats(_: &mut Book) -> Value {
     having("Who is connected, and how bridges are.", &members)
 }
 
+pub(super) fn overview(_: &mut Book) -> Value {
+    let members = [
+        ("node", "string"),
+        ("at", "integer"),
+        ("ready", "boolean"),
+        ("connections", "integer"),
+        ("users", "integer"),
+        ("rooms", "integer"),
+        ("resident_bytes", "integer"),
+        ("roles", "object"),
+        ("mounts", "array"),
+        ("apps", "array"),
+        ("counted", "object"),
+        ("shards", "array"),
+        ("engine", "object"),
+        ("bridges", "array"),
+        ("may", "array"),
+    ];
+    having(
+        "How the node stands. `counted` only grows: who asks twice has the rates between. `may` is what the key may.",
+        &members,
+    )
+}
+
+pub(super) fn hour(_: &mut Book) -> Value {
+    let says = "Columns of equal length, oldest first: what stood then, and what was counted since the sample before.";
+    let members =
+        ["at", "span_ms", "connections", "users", "rooms", "stale", "resident_bytes", "messages", "records"];
+    let mut members: Vec<(&str, &str)> = members.into_iter().map(|name| (name, "array")).collect();
+    members.extend([("node", "string"), ("every_ms", "integer")]);
+    having(says, &members)
+}
+
 pub(super) fn traced(_: &mut Book) -> Value {
     having("What happened, oldest first.", &[("events", "array")])
 }

@@ -6,8 +6,9 @@ use super::shape::{self, Book, Shape, ShapeOf};
 use super::{of_node, of_rides};
 use crate::answers::{History, Published, Results, Roll};
 use crate::operate::{
-    ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked, Ended,
-    Kicked, Kicking, Released, RoomPage, RoomWhole, RoomsAsked, UserWhole,
+    AtPlace, ConnectionLine, ConnectionPage, ConnectionsAsked, Disconnecting, DrainBegun, Draining, EndAsked,
+    Ended, ExplainAsked, Explained, Kicked, Kicking, LogAsked, LogPage, Released, RoomPage, RoomWhole,
+    RoomsAsked, UserWhole,
 };
 use crate::publish::Publish;
 use crate::{Here, Past};
@@ -79,6 +80,7 @@ pub(super) fn of_path(path: &str, name: &str) -> Value {
     match (path, name) {
         (_, "room") => text(shape::room),
         (_, "user") => text(shape::user),
+        (_, "offset") => text(crate::operate::of_path),
         ("/connections/{id}", _) => text(shape::connection),
         ("/internal/matches/{id}/{word}", "word") => {
             json!({ "type": "string", "enum": ["confirm", "cancel"] })
@@ -100,6 +102,18 @@ fn published(book: &mut Book) -> Value {
 pub(super) const CALLS: &[&[Call]] = &[OPERATORS, BACK_ENDS, NODE, RIDES];
 
 const OPERATORS: &[Call] = &[
+    Call {
+        answers: &[(200, "How it stands.", Json(of_node::overview))],
+        ..get(
+            "/overview",
+            "getOverview",
+            "The node at one look: who is there, counters, shards, engine, bridges",
+        )
+    },
+    Call {
+        answers: &[(200, "Sample by sample, oldest first.", Json(of_node::hour))],
+        ..get("/overview/hour", "getHour", "The last hour, a sample every ten seconds")
+    },
     Call {
         query: Some(RoomsAsked::shape),
         answers: &[(200, "A page of them.", Json(RoomPage::shape))],
@@ -142,6 +156,31 @@ const OPERATORS: &[Call] = &[
     Call {
         answers: &[(200, "What is known here.", Json(UserWhole::shape))],
         ..get("/users/{user}", "getUser", "A user's connections and rooms, and whether they are online")
+    },
+    Call {
+        query: Some(ExplainAsked::shape),
+        answers: &[(200, "What is known.", Json(Explained::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get("/explain", "explain", "Why somebody did or did not get a record")
+    },
+    Call {
+        query: Some(LogAsked::shape),
+        answers: &[(200, "What is stored.", Json(LogPage::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get(
+            "/rooms/{room}/log",
+            "getLog",
+            "The records of a room as they are stored; the key needs `history`, too",
+        )
+    },
+    Call {
+        answers: &[(200, "The room as it was there.", Json(AtPlace::shape))],
+        faults: &[UNKNOWN_ROOM],
+        ..get(
+            "/rooms/{room}/at/{offset}",
+            "getRoomAt",
+            "A room as it was at a place in its log; the key needs `history`, too",
+        )
     },
     Call {
         body: Some((true, Disconnecting::shape)),

@@ -2,7 +2,11 @@
 //! the node drains. A key's scope `inspect` looks and `operate` acts. It answers for the one node that was asked, and says which.
 
 mod connections;
+mod explain;
+mod log;
 mod node_itself;
+mod overview;
+mod past;
 mod read;
 mod rooms;
 mod told;
@@ -24,6 +28,8 @@ use crate::keys::{Keys, prove};
 use crate::openapi::document;
 use crate::{Api, find_place};
 
+pub(crate) use log::{LogAsked, LogPage};
+pub(crate) use past::{AtPlace, ExplainAsked, Explained, of_path};
 pub(crate) use read::{ConnectionsAsked, Disconnecting, Draining, EndAsked, Kicking, RoomsAsked};
 pub(crate) use told::{
     ConnectionLine, ConnectionPage, DrainBegun, Ended, Kicked, Released, RoomPage, RoomWhole, UserWhole,
@@ -41,6 +47,8 @@ pub struct Config {
     pub at_once_max: usize,
     /// The apps whose rooms there are.
     pub apps: Vec<String>,
+    /// What clients come by, and where rooms are kept, as the console names them.
+    pub furnished: Furnished,
     /// The settings in force, without secrets.
     pub settings: Arc<dyn Fn() -> Value + Send + Sync>,
     /// As a signal to end would have it.
@@ -48,22 +56,43 @@ pub struct Config {
 }
 
 #[derive(Clone)]
+pub struct Furnished {
+    pub engine: String,
+    pub mounts: Vec<Way>,
+}
+
+/// A mount, by its path.
+#[derive(Clone)]
+pub struct Way {
+    pub path: String,
+    pub app: String,
+    pub speaks: String,
+}
+
+#[derive(Clone)]
 pub(crate) struct Operate {
     desk: Desk,
     lookout: Lookout,
     apps: Arc<[String]>,
+    furnished: Arc<Furnished>,
     settings: Arc<dyn Fn() -> Value + Send + Sync>,
     drain: Arc<dyn Fn() + Send + Sync>,
 }
 
 pub fn router(config: Config) -> Router {
-    let Config { desk, lookout, keys, at_once_max, apps, settings, drain } = config;
+    let Config { desk, lookout, keys, at_once_max, apps, furnished, settings, drain } = config;
     let api = Api { desk: desk.clone(), keys };
     let places = Arc::new(Semaphore::new(at_once_max));
-    let operate = Operate { desk, lookout, apps: apps.into(), settings, drain };
+    let furnished = Arc::new(furnished);
+    let operate = Operate { desk, lookout, apps: apps.into(), furnished, settings, drain };
     Router::new()
+        .route("/overview", get(overview::now))
+        .route("/overview/hour", get(overview::hour))
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(rooms::one))
+        .route("/rooms/{room}/at/{offset}", get(past::at))
+        .route("/rooms/{room}/log", get(log::log))
+        .route("/explain", get(past::why))
         .route("/rooms/{room}/kick", post(rooms::kick))
         .route("/rooms/{room}/release", post(rooms::release))
         .route("/connections", get(connections::list))

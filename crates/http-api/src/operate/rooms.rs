@@ -120,7 +120,7 @@ pub(super) async fn release(
 
 impl Operate {
     /// A room that an app serves, by the name in the path.
-    fn served(&self, named: Named) -> Result<vocabulary::RoomId, Fault> {
+    pub(super) fn served(&self, named: Named) -> Result<vocabulary::RoomId, Fault> {
         let room = read::room(named)?;
         if self.apps.iter().any(|app| app == room.app()) {
             return Ok(room);

@@ -3,7 +3,9 @@
 use node::SocketSeen;
 use serde::Serialize;
 use serde_json::Value;
-use vocabulary::{Comeback, ConnectionId, ConnectionSeen, Person, RoomInside, RoomSeen, RoomState, Wall};
+use vocabulary::{
+    Comeback, ConnectionId, ConnectionSeen, Person, RoomInside, RoomPlace, RoomSeen, RoomState, Wall,
+};
 
 use crate::answers::Place;
 use crate::openapi::shape::{shape, words};
@@ -192,6 +194,23 @@ impl RoomWhole {
 }
 
 #[derive(Serialize)]
+pub(crate) struct GotTo {
+    at: Place,
+    live: bool,
+}
+
+shape!(GotTo as "GotTo": "How far a connection got in a room." {
+    at: Place => "Everything up to there was put into its outbox.",
+    live: bool => "It is told what comes; else it is catching up.",
+});
+
+impl From<RoomPlace> for GotTo {
+    fn from(place: RoomPlace) -> GotTo {
+        GotTo { at: place.cursor.into(), live: place.live }
+    }
+}
+
+#[derive(Serialize)]
 pub(crate) struct ConnectionLine {
     pub(super) id: String,
     pub(super) node: String,
@@ -203,6 +222,7 @@ pub(crate) struct ConnectionLine {
     heard: Option<String>,
     token_ends: Option<String>,
     pub(super) rooms: Vec<String>,
+    places: Vec<Option<GotTo>>,
     waiting_bytes: u64,
     waiting_messages: u64,
     sheds: u32,
@@ -221,6 +241,7 @@ shape!(ConnectionLine as "Connection": "One socket." {
     heard: Option<String> => "When it was heard last; null for a stream of events, which says nothing.",
     token_ends: Option<String> => "When its token does; null until that is proven.",
     rooms: Vec<String> => "Full names of the rooms that it is in, or waits to be let into.",
+    places: Vec<Option<GotTo>> => "How far it got in each of them, of one connection, of a user's, or in a room; empty where all are listed. Null: not in yet.",
     waiting_bytes: u64 => "Bytes in its outbox, which its socket has not taken.",
     waiting_messages: u64 => "As many messages.",
     sheds: u32 => "How often something found no place there: a signal was dropped, or it went on from the log.",
@@ -248,6 +269,7 @@ impl ConnectionLine {
             // A public mount's never does.
             token_ends: seen.token_ends.filter(|it| it.0 < ENDLESS_MS).map(written),
             rooms: seen.rooms.iter().map(|room| room.as_str().to_owned()).collect(),
+            places: seen.places.iter().map(|place| place.map(GotTo::from)).collect(),
             waiting_bytes: seen.waiting_bytes,
             waiting_messages: seen.waiting_messages,
             sheds: seen.sheds,

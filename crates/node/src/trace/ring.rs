@@ -15,6 +15,8 @@ pub(super) struct Ring {
     bytes: VecDeque<u8>,
     /// The one that is written, so that writing takes no memory.
     fresh: Vec<u8>,
+    /// When the newest was that is forgotten.
+    pub forgot: Option<Wall>,
 }
 
 impl Ring {
@@ -27,6 +29,7 @@ impl Ring {
             if self.bytes.len() + more <= bytes_max && at + kept >= event.at {
                 break;
             }
+            self.forgot = Some(at);
             self.bytes.drain(..LENGTH + length);
         }
         // Doubled as it grows, and never to more than it may hold.

@@ -7,6 +7,7 @@ use vocabulary::{
 };
 
 use super::history::Past;
+use super::retold::Retelling;
 use super::{Home, Phase};
 use crate::cx::Cx;
 use crate::format;
@@ -43,6 +44,8 @@ pub(super) enum Want {
     Join(Box<Join>),
     /// What of it is to be erased.
     Sweep,
+    /// What an operator asks of it.
+    Retell(Retelling),
     /// What of it leaves.
     Sink(ReplyTo),
 }
@@ -210,6 +213,9 @@ impl Home {
             Want::Subject(act) => return self.read_subject(cx, (reader.since, reader.after), *act, outcome),
             Want::Join(join) => return self.join_read(cx, *join, outcome.clone()),
             Want::Sweep => return self.read_sweep(cx, reader.after, outcome),
+            Want::Retell(what) => {
+                return self.read_retold(cx, (reader.since, reader.after), what, outcome);
+            }
             Want::Sink(reply) => return self.read_sink(cx, (reader.since, reader.after), reply, outcome),
             Want::Page { connection, ticket, ahead: Some(since) } => {
                 return self.read_ahead(cx, (connection, ticket, since), outcome.clone());
@@ -297,7 +303,9 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) => self.refuse_act(cx, &act, Refusal::busy(1000)),
-                Want::Sink(reply) => cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000))),
+                Want::Retell(Retelling { reply, .. }) | Want::Sink(reply) => {
+                    cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
+                }
                 Want::Join(join) => self.command(cx, Command::Join(*join)),
             }
         }
@@ -320,7 +328,7 @@ impl Home {
                     cx.reply(&self.id, past.reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Subject(act) if over => self.refuse_act(cx, &act, Refusal::busy(1000)),
-                Want::Sink(reply) if over => {
+                Want::Retell(Retelling { reply, .. }) | Want::Sink(reply) if over => {
                     cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
                 }
                 Want::Join(join) if over => self.part(cx, &join, Refusal::busy(1000)),

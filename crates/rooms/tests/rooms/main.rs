@@ -8,6 +8,7 @@ mod joining;
 mod outward;
 mod presence;
 mod resuming;
+mod retelling;
 mod sinking;
 mod subjects;
 mod sweeping;

@@ -54,6 +54,11 @@ impl Server {
         Ok(Server { agent, url: url.trim_end_matches('/').to_owned(), key })
     }
 
+    /// A pass of its key, for whoever is not to have the key itself.
+    pub(super) fn pass(&self, until: vocabulary::Wall) -> String {
+        http_api::pass(self.key.as_bytes(), until)
+    }
+
     pub(super) fn url(&self) -> &str {
         &self.url
     }

@@ -15,7 +15,7 @@ use crate::config::{Config, Hidden};
 use crate::secret;
 
 pub(crate) use commands::{history, publish, tail};
-pub(crate) use operate::{connections, disconnect, drain, kick, release, rooms, users};
+pub(crate) use operate::{connections, console, disconnect, drain, explain, kick, release, rooms, users};
 
 /// Those of the config; in demo mode one for this machine, which may everything.
 pub(crate) fn keys(config: &Config) -> Result<Arc<Keys>> {

@@ -27,6 +27,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
     Typed {
         listen: top.get("listen"),
         operator_listen: top.maybe("operator_listen"),
+        operator_origins: top.get("operator.origins"),
         data: top.get("data"),
         shards: top.get("shards"),
         engine: options::engine(&top.get::<String>("engine")).unwrap_or(Engine::Disk),

@@ -42,6 +42,12 @@ const LEVEL: Form = Form {
 pub(super) const ORIGIN: Form =
     Form { expected: "an origin such as https://example.org, or *", holds: is_origin };
 
+/// Of operators' pages not everybody's are meant.
+const OWN_ORIGIN: Form = Form {
+    expected: "an origin such as https://ops.example.com",
+    holds: |text| text != "*" && is_origin(text),
+};
+
 pub(super) const URL: Form = Form { expected: "an http or https URL without a user", holds: is_url };
 
 const NO_BUFFERS: &str = "no buffer is kept per connection, so there is none to size";
@@ -53,6 +59,12 @@ pub(super) const SERVER: &[Row] = &[
         Kind::Address,
         "127.0.0.1:8081",
         "The operator's own listener, for /metrics, /stats, /revoke, the calls of back ends, and /live, /ready and /health too. None in demo mode, unless it is set.",
+    ),
+    Row::new(
+        "operator.origins",
+        Kind::Texts(OWN_ORIGIN),
+        "",
+        "By which origins besides its own address the console is reached, behind a proxy with a name: https://ops.example.com.",
     ),
     Row::new("data", Kind::Path, options::DATA, "Folder for the server's own files."),
     Row::without("shards", count(1, 256), "one a core", "Shards, each with a thread of its own."),

@@ -15,6 +15,7 @@ pub(crate) struct Typed {
     pub listen: SocketAddr,
     /// None in demo mode, where the main listener shows everything.
     pub operator_listen: Option<SocketAddr>,
+    pub operator_origins: Vec<String>,
     pub data: PathBuf,
     pub shards: u16,
     pub engine: Engine,
@@ -327,6 +328,20 @@ pub(crate) enum Speaks {
     Match(Side),
     Ride,
     Echo,
+}
+
+impl Speaks {
+    /// As the config names it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Speaks::Rooms => "rooms",
+            Speaks::Hub => "hub",
+            Speaks::Livechat => "livechat",
+            Speaks::Match(_) => "match",
+            Speaks::Ride => "ride",
+            Speaks::Echo => "echo",
+        }
+    }
 }
 
 /// Who comes to a mount of matches.

@@ -115,6 +115,30 @@ pub(crate) struct Release {
 }
 
 #[derive(Args)]
+pub(crate) struct Explain {
+    /// Full name of the room.
+    #[arg(value_name = "APP:NAME")]
+    pub room: String,
+    /// The message's id, or its offset in the room's log.
+    #[arg(value_name = "OFFSET")]
+    pub offset: String,
+    /// Id of the user.
+    #[arg(value_name = "USER")]
+    pub user: String,
+    #[command(flatten)]
+    pub servers: Nodes,
+}
+
+#[derive(Args)]
+pub(crate) struct Console {
+    /// For how long the link lets in.
+    #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=12))]
+    pub hours: u8,
+    #[command(flatten)]
+    pub servers: Nodes,
+}
+
+#[derive(Args)]
 pub(crate) struct Drain {
     #[command(flatten)]
     pub servers: Nodes,

@@ -7,7 +7,13 @@ use serde_json::{Value, json};
 use super::{ROOT, ask, look, open, server};
 
 fn filled(path: &str) -> String {
-    let put = [("{room}", "chat:general"), ("{user}", "ana"), ("{id}", "ana"), ("{word}", "cancel")];
+    let put = [
+        ("{room}", "chat:general"),
+        ("{user}", "ana"),
+        ("{id}", "ana"),
+        ("{word}", "cancel"),
+        ("{offset}", "1"),
+    ];
     put.iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
@@ -109,6 +115,13 @@ fn answers_are_as_the_document_says() {
         (format!("GET /connections/{id}"), "/connections/{id}", None),
         ("GET /users/ana".to_owned(), "/users/{user}", None),
         ("GET /users/nobody".to_owned(), "/users/{user}", None),
+        ("GET /overview".to_owned(), "/overview", None),
+        ("GET /overview/hour".to_owned(), "/overview/hour", None),
+        ("GET /explain?room=chat:general&offset=1&user=ana".to_owned(), "/explain", None),
+        ("GET /explain?room=chat:general&offset=0&user=ana".to_owned(), "/explain", None),
+        ("GET /rooms/chat:general/at/1".to_owned(), "/rooms/{room}/at/{offset}", None),
+        ("GET /rooms/chat:general/log?limit=2".to_owned(), "/rooms/{room}/log", None),
+        ("GET /rooms/chat:cold/at/0".to_owned(), "/rooms/{room}/at/{offset}", None),
         ("GET /config".to_owned(), "/config", None),
         ("GET /trace?user=ana".to_owned(), "/trace", None),
         ("GET /health".to_owned(), "/health", None),

@@ -147,8 +147,8 @@ impl Shard {
                 let (asked, present) = (user.as_deref(), present.as_ref());
                 Item::Members { room: name, id, asked, users, count: *count, present, at }
             }
-            // No connection asks for a sink.
-            Reply::Outward { .. } => return,
+            // No connection asks for a sink, nor as an operator.
+            Reply::Outward { .. } | Reply::Retold(_) => return,
             Reply::History { entries, upto, next } => {
                 Item::History { room: name, id, entries, upto: *upto, next: *next, at }
             }

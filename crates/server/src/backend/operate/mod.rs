@@ -1,7 +1,8 @@
-//! `kulkul rooms`, `users`, `connections`, `kick`, `disconnect`, `release`, `drain`: what an operator asks of running servers, one after the
+//! `kulkul rooms`, `users`, `connections`, `kick`, `disconnect`, `release`, `drain`, `explain`, `console`: what an operator asks of running servers, one after the
 //! other, because each answers for itself. It prints; what is asked, the API answers.
 
 mod act;
+mod explain;
 mod look;
 mod table;
 
@@ -10,6 +11,7 @@ use anyhow::{Result, bail};
 use super::ask::{Server, Unheard};
 
 pub(crate) use act::{disconnect, drain, kick, release};
+pub(crate) use explain::{console, explain};
 pub(crate) use look::{connections, rooms, users};
 
 /// Asks each; who fails is named, and the others are heard.
