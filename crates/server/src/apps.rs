@@ -28,6 +28,9 @@ const INBOX_RECORDS: u64 = 1000;
 /// A match has 1,500 at most, so all of them; what a list has told is old after a while, and its snapshot has what holds.
 const SCORES_RECORDS: u64 = 5_000;
 
+/// Dead letters of one webhook: a receiver that refuses all that it is told fills that in minutes, and an operator looks at the first.
+const LETTERS_RECORDS: u64 = 10_000;
+
 /// Its snapshot has all that still holds; the rest is for whoever asks what was said when.
 const SYSTEM_RECORDS: u64 = 10_000;
 
@@ -59,7 +62,8 @@ impl Furnish for Furniture {
             ..Rules::default()
         };
         // Who watches a match is nobody's news.
-        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
+        let sink = self.sink("scores");
+        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, sink, ..Rules::default() };
         // In a person's room is that person alone.
         let rides = Rules {
             notices: false,
@@ -70,13 +74,16 @@ impl Furnish for Furniture {
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
+        let sink = self.sink(webhooks::APP);
+        let letters = Rules { notices: false, retention_records: LETTERS_RECORDS, sink, ..Rules::default() };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
             .with("rides", app::host(rides::Rides::new(self.rides.rules.clone())), rides)
             .with("scores", app::host(scores::Scores::default()), scores)
-            .with("poll", app::host(poll::Poll), Rules::default())
+            .with("poll", app::host(poll::Poll), Rules { sink: self.sink("poll"), ..Rules::default() })
             .with("user", app::host(inbox::Inbox), inbox)
+            .with(webhooks::APP, app::host(webhooks::Webhooks), letters)
             .with("system", app::host(system::System), system)
     }
 

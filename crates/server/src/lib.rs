@@ -32,6 +32,7 @@ mod serve;
 mod systemd;
 mod token;
 mod visitors;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -161,6 +161,8 @@ pub enum Reply {
         /// Up to there nothing else is for it.
         upto: Position,
         more: bool,
+        /// What was gone before the sink had it, since it was last told so.
+        missed: u64,
     },
 }
 

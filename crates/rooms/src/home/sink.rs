@@ -32,12 +32,14 @@ pub(super) struct Sinking {
     kept: Option<Tick>,
     /// When the bridge was told or asked, and what was owed up to then.
     told: Option<(Tick, u64)>,
+    /// Records that were no longer kept when the bridge asked for them, and it does not know yet.
+    missed: u64,
 }
 
 impl Sinking {
     pub(super) fn of(sink: &'static str) -> Sinking {
         let come = Position::default();
-        Sinking { sink, mine: false, come, some: false, kept: None, told: None }
+        Sinking { sink, mine: false, come, some: false, kept: None, told: None, missed: 0 }
     }
 
     fn come(&self, head: Position) -> u64 {
@@ -148,8 +150,8 @@ impl Home {
                 let after = named.max(sunk);
                 if after >= owed || self.has_too_many_readers(cx) {
                     let upto = Position { offset: after, ..head };
-                    let (entries, more) = (Vec::new(), after < owed);
-                    return cx.reply(&self.id, reply, Reply::Outward { entries, upto, more });
+                    let (entries, more, missed) = (Vec::new(), after < owed, 0);
+                    return cx.reply(&self.id, reply, Reply::Outward { entries, upto, more, missed });
                 }
                 self.ask_for_owed(cx, cx.now.tick, after, reply);
             }
@@ -173,6 +175,7 @@ impl Home {
                 // It was away for longer than records are kept.
                 Read::Behind(kept) if *kept > after => {
                     cx.counts.sink_missed += *kept - after;
+                    self.sinking.iter_mut().for_each(|sinking| sinking.missed += *kept - after);
                     self.ask_for_owed(cx, since, *kept, reply)
                 }
                 _ => cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000))),
@@ -198,6 +201,7 @@ impl Home {
             entries.push(Outward { room, key, position, at, shown, open: true });
         }
         let more = upto.offset < log.sunk().map_or(0, |(_, owed)| owed);
-        cx.reply(&self.id, reply, Reply::Outward { entries, upto, more });
+        let missed = self.sinking.as_mut().map_or(0, |sinking| std::mem::take(&mut sinking.missed));
+        cx.reply(&self.id, reply, Reply::Outward { entries, upto, more, missed });
     }
 }

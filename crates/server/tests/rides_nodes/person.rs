@@ -176,7 +176,8 @@ impl Person {
     }
 
     fn has_asked(&mut self, frame: &Value) {
-        let is_told = text(&frame["room"]) == self.room && !matches!(text(&frame["type"]), "ack" | "room_info");
+        let is_told =
+            text(&frame["room"]) == self.room && !matches!(text(&frame["type"]), "ack" | "room_info");
         if let Some(offset) = frame["position"]["offset"].as_u64().filter(|_| is_told) {
             self.asked = self.asked.max(offset);
         }
