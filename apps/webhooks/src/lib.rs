@@ -1,6 +1,6 @@
-//! What webhooks keep in rooms, `webhooks:NAME` for the webhook of that name: calls that its receiver refused, and those of them that
-//! an operator has sent again; and in `webhooks:NAME:LANE` what happened to connections, on its way to the receiver. The bridge writes,
-//! back ends read and send again, and no client comes here. It keeps no state: what holds is in the log.
+//! What webhooks keep in rooms, `webhooks:NAME` for the webhook of that name: events that its receiver did not take, and those of them
+//! that an operator has sent again. The bridge writes, back ends read and send again, and no client comes here. It keeps no state: what
+//! holds is in the log.
 
 use app::{Action, App, Applied, Decision, Fields, Room, UnknownFormat};
 use serde_json::Value;
@@ -8,12 +8,10 @@ use vocabulary::{Audience, Caller, Class, Code, Now, Payload, Record, Refusal, R
 
 /// The app's name in rooms'.
 pub const APP: &str = "webhooks";
-/// A call that was refused: `{"event":{…},"status":400,"reason":"…","attempts":1}`.
+/// An event that was not taken: `{"event":{…},"status":400,"reason":"…","attempts":1}`.
 pub const LETTER: &str = "letter";
 /// It is to be sent again: `{"event":{…},"letter":"1-17"}`.
 pub const RESEND: &str = "resend";
-/// What happened: `{"events":[…],"dropped":0}`.
-pub const HAPPENED: &str = "happened";
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Webhooks;
@@ -22,14 +20,15 @@ fn forbidden() -> Refusal {
     Refusal::new(Code::Forbidden, "rooms of webhooks are open to no client")
 }
 
-/// The fields that a payload must have, so that whoever reads it later finds them.
-fn has(payload: &Payload, field: &str, is: impl Fn(&Value) -> bool) -> Result<(), Refusal> {
+/// Whoever reads it later finds an event in it.
+fn has_event(payload: &Payload) -> Result<(), Refusal> {
     Fields::of(payload)?;
     let value: Value = serde_json::from_slice(payload).unwrap_or_default();
-    if is(&value[field]) {
+    if value["event"]["id"].is_string() {
         return Ok(());
     }
-    Err(Refusal::new(Code::InvalidPayload, format!("{field} is required: as a letter of this room has it")))
+    let says = "event is required, with its id: as a letter of this room has it";
+    Err(Refusal::new(Code::InvalidPayload, says))
 }
 
 impl App for Webhooks {
@@ -52,27 +51,25 @@ impl App for Webhooks {
         action: Action<'_>,
     ) -> Result<Decision, Refusal> {
         match (caller, action.kind) {
-            (Caller::Source { .. }, LETTER) => has(action.payload, "event", Value::is_object)?,
-            (Caller::Source { .. }, HAPPENED) => has(action.payload, "events", Value::is_array)?,
-            (Caller::Api { .. }, RESEND) => has(action.payload, "event", Value::is_object)?,
+            (Caller::Source { .. }, LETTER) | (Caller::Api { .. }, RESEND) => has_event(action.payload)?,
             (Caller::Api { .. } | Caller::Source { .. }, kind) => {
                 return Err(Refusal::new(Code::UnknownType, format!("unknown message type: {kind}")));
             }
             _ => return Err(forbidden()),
         }
-        let kind = [LETTER, HAPPENED, RESEND].into_iter().find(|kind| *kind == action.kind);
+        let kind = [LETTER, RESEND].into_iter().find(|kind| *kind == action.kind);
         Ok(Decision::record(kind.unwrap_or(LETTER), action.payload.clone()))
     }
 
     fn apply(&self, (): &mut (), record: &Record) -> Applied {
         match &*record.kind {
-            LETTER | RESEND | HAPPENED => Applied::Done,
+            LETTER | RESEND => Applied::Done,
             _ => Applied::Unknown,
         }
     }
 
     fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
-        let kind = [LETTER, HAPPENED, RESEND].into_iter().find(|kind| *kind == record.kind)?;
+        let kind = [LETTER, RESEND].into_iter().find(|kind| *kind == record.kind)?;
         Some(Shown { kind, payload: record.body.clone(), sender: None, class: Class::Record, lasting: true })
     }
 

@@ -42,7 +42,7 @@ pub trait Carrier {
         ROOMS_AT_ONCE
     }
 
-    /// So many records of the room were no longer kept when they were asked for.
+    /// So many records of the room were no longer kept when they were asked for: told again until what stands behind them is sunk.
     fn missed(&self, _room: &RoomId, _count: u64) {}
 
     /// In their order.

@@ -63,7 +63,7 @@ impl Hook {
             None => room.as_str() == pattern,
         };
         match room.app() {
-            webhooks::APP => room.name().split(':').next() == Some(&*self.name),
+            webhooks::APP => room.name() == self.name,
             _ => self.rooms.iter().any(fits),
         }
     }
@@ -240,7 +240,6 @@ mod tests {
             ("support:a", Some("vip")),
             ("rides:ride:a", None),
             ("webhooks:rest", Some("rest")),
-            ("webhooks:vip:3", Some("vip")),
             ("webhooks:other", None),
         ] {
             let room = RoomId::from_full(room).expect("a room");

@@ -97,16 +97,19 @@ impl Carrier for Sink {
     }
 
     fn missed(&self, room: &RoomId, count: u64) {
-        tracing::warn!(webhook = self.hook.name, %room, count, "records were gone before the receiver had them");
-        add(&self.counts.missed_total, usize::try_from(count).unwrap_or(usize::MAX));
         let mut missed = self.missed.borrow_mut();
+        let more = count.saturating_sub(missed.get(room).copied().unwrap_or(0));
+        if more > 0 {
+            tracing::warn!(webhook = self.hook.name, %room, more, "records were gone before the receiver had them");
+            add(&self.counts.missed_total, usize::try_from(more).unwrap_or(usize::MAX));
+        }
         if missed.len() < MISSED_MAX || missed.contains_key(room) {
-            *missed.entry(room.clone()).or_default() += count;
+            missed.insert(room.clone(), count);
         }
     }
 
     async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Carried {
-        let events: Vec<Event> = entries.iter().flat_map(|entry| self.events(entry)).collect();
+        let events: Vec<Event> = entries.iter().filter_map(|entry| self.event(entry)).collect();
         let (mut left, mut count_max, mut done) = (&events[..], self.hook.batch, None);
         while !left.is_empty() {
             let (some, rest) = left.split_at(event::fits(left, count_max, BODY_BYTES_MAX));
@@ -123,12 +126,7 @@ impl Carrier for Sink {
             if !is_past {
                 return done.map_or(Carried::Nothing, Carried::Upto);
             }
-            // A record is done with the last of its events.
-            done = some
-                .last()
-                .map(|last| last.position)
-                .filter(|at| rest.first().is_none_or(|it| it.position != *at))
-                .or(done);
+            done = some.last().map(|last| last.position);
             left = rest;
         }
         Carried::All { some: !events.is_empty() }
@@ -136,17 +134,14 @@ impl Carrier for Sink {
 }
 
 impl Sink {
-    fn events(&self, entry: &Outward) -> Vec<Event> {
-        if entry.room.app() != webhooks::APP {
-            let is_meant =
-                self.hook.types.is_empty() || self.hook.types.iter().any(|it| it == entry.shown.kind);
-            return is_meant.then(|| event::of_record(entry)).flatten().into_iter().collect();
+    /// None: it is not meant.
+    fn event(&self, entry: &Outward) -> Option<Event> {
+        if entry.room.app() == webhooks::APP {
+            return event::of_letter(entry);
         }
-        match entry.shown.kind {
-            webhooks::RESEND => event::of_letter(entry).into_iter().collect(),
-            webhooks::HAPPENED => event::of_happened(entry),
-            _ => Vec::new(),
-        }
+        let types = &self.hook.types;
+        let is_meant = types.is_empty() || types.iter().any(|it| it == entry.shown.kind);
+        is_meant.then(|| event::of_record(entry)).flatten()
     }
 
     async fn tell(&self, room: &RoomId, events: &[Event]) -> Told {

@@ -5,6 +5,7 @@ use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RideProtocol, Rooms
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
+use crate::bridges::WEBHOOK;
 use crate::config::{self, Compression};
 
 pub(crate) struct Furniture {
@@ -42,6 +43,11 @@ impl Furniture {
     fn sink(&self, app: &str) -> Option<&'static str> {
         self.sinks.iter().find(|(name, _)| name == app).map(|(_, bridge)| *bridge)
     }
+
+    /// Who subscribes to a broker's messages wants messages; a webhook is asked which types it wants.
+    fn sink_changes(&self, app: &str) -> bool {
+        self.sink(app) == Some(WEBHOOK)
+    }
 }
 
 impl Furnish for Furniture {
@@ -53,22 +59,31 @@ impl Furnish for Furniture {
             outward: self.outward,
             outward_changes: self.outward_changes,
             sink: self.sink("chat"),
+            sink_changes: self.sink_changes("chat"),
             ..Rules::default()
         };
         let support = Rules {
             notices: self.notices,
             retention_records: self.support.retention_records,
             sink: self.sink("support"),
+            sink_changes: self.sink_changes("support"),
             ..Rules::default()
         };
         // Who watches a match is nobody's news.
         let sink = self.sink("scores");
-        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, sink, ..Rules::default() };
+        let scores = Rules {
+            notices: false,
+            retention_records: SCORES_RECORDS,
+            sink,
+            sink_changes: self.sink_changes("scores"),
+            ..Rules::default()
+        };
         // In a person's room is that person alone.
         let rides = Rules {
             notices: false,
             retention_records: self.rides.retention_records,
             sink: self.sink("rides"),
+            sink_changes: self.sink_changes("rides"),
             ..Rules::default()
         };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };

@@ -32,7 +32,7 @@ pub(crate) struct Bridges {
 /// As rooms call the bridges whose sinks have a cursor, in it and in the keys of what came from there.
 const KAFKA: &str = "kafka";
 const NATS: &str = "nats";
-const WEBHOOK: &str = "webhook";
+pub(crate) const WEBHOOK: &str = "webhook";
 
 /// Apps whose messages leave by a sink that has a cursor, and by which bridge: one each.
 pub(crate) fn sinks(settings: &Typed) -> Vec<(String, &'static str)> {

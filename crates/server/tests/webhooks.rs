@@ -54,6 +54,12 @@ fn hook(name: &str, receiver: &Receiver, rooms: &str, more: &str) -> String {
 const HEAD: &str = r#"
 operator_listen = "127.0.0.1:0"
 secret = "0123456789abcdef0123456789abcdef"
+[limits]
+messages_per_second = 100000
+burst = 100000
+[chat]
+messages_per_second = 100000
+burst = 100000
 [[api.keys]]
 name = "orders"
 secret = "orders-orders-orders-orders-orders"

@@ -161,7 +161,7 @@ pub enum Reply {
         /// Up to there nothing else is for it.
         upto: Position,
         more: bool,
-        /// What was gone before the sink had it, since it was last told so.
+        /// What was gone, of what was asked for.
         missed: u64,
     },
 }

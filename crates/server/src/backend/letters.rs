@@ -67,7 +67,8 @@ impl Letter {
 }
 
 pub(crate) fn letters(ask: &Letters) -> Result<()> {
-    let place = || Where { config: Some(ask.config.clone()), data: None, url: ask.url.clone(), json: ask.json };
+    let place =
+        || Where { config: Some(ask.config.clone()), data: None, url: ask.url.clone(), json: ask.json };
     let name = format!("{}:{}", ::webhooks::APP, ask.webhook.as_deref().unwrap_or_default());
     let letters = read(&Server::of(&place(), Scope::History)?, &name, ask)?;
     match ask.what {

@@ -65,7 +65,12 @@ fn rooms_of_one_receiver_go_beside_each_other_up_to_a_maximum() {
         true => Says::Nothing,
         false => Says::Status(200),
     });
-    let place = Place::new(&hook("orders", &receiver, "chat:*", "timeout = \"1s\"\nconnect_timeout = \"1s\"\nat_once = 2"));
+    let place = Place::new(&hook(
+        "orders",
+        &receiver,
+        "chat:*",
+        "timeout = \"1s\"\nconnect_timeout = \"1s\"\nat_once = 2",
+    ));
     let node = place.node();
     let mut ana = place.client(&node, "ana");
     let rooms = ["r-0", "r-1", "r-2", "r-3"];

@@ -41,7 +41,10 @@ fn what_is_refused_is_a_letter_and_alone_and_is_sent_again_when_somebody_says_so
     let listed = letters(&place, &url, "list");
     let letter: Value = serde_json::from_str(listed.trim()).expect("one letter");
     let event = &letter["payload"]["event"];
-    assert_eq!((&event["payload"]["content"], &letter["payload"]["reason"]), (&"7".into(), &"answered 400".into()));
+    assert_eq!(
+        (&event["payload"]["content"], &letter["payload"]["reason"]),
+        (&"7".into(), &"answered 400".into())
+    );
     is_mended.store(true, Ordering::SeqCst);
     assert_eq!(letters(&place, &url, "replay").trim(), r#"{"left":0,"sent":1}"#);
     until("it is told", || receiver.events().iter().any(|it| it == event));

@@ -50,7 +50,8 @@ impl Receiver {
     pub(crate) fn start(judge: impl FnMut(&Value) -> Says + Send + 'static) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
-        let (log, judge): (Arc<Mutex<Log>>, Arc<Mutex<Judge>>) = (Arc::default(), Arc::new(Mutex::new(judge)));
+        let (log, judge): (Arc<Mutex<Log>>, Arc<Mutex<Judge>>) =
+            (Arc::default(), Arc::new(Mutex::new(judge)));
         let kept = log.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
