@@ -1,7 +1,7 @@
 //! A team's back end: takes calls as a test says, believes none that is not signed, and remembers what it took.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
