@@ -1,5 +1,5 @@
 //! What webhooks keep in rooms, `webhooks:NAME` for the webhook of that name: events that its receiver did not take, and those of them
-//! that an operator has sent again. The bridge writes, back ends read and send again, and no client comes here. It keeps no state: what
+//! that an operator has sent again; and in `webhooks:NAME:LANE` what happened to connections, on its way to the receiver. The bridge writes, back ends read and send again, and no client comes here. It keeps no state: what
 //! holds is in the log.
 
 use app::{Action, App, Applied, Decision, Fields, Room, UnknownFormat};
@@ -12,6 +12,8 @@ pub const APP: &str = "webhooks";
 pub const LETTER: &str = "letter";
 /// It is to be sent again: `{"event":{…},"letter":"1-17"}`.
 pub const RESEND: &str = "resend";
+/// What happened to connections: `{"events":[…]}`.
+pub const HAPPENED: &str = "happened";
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Webhooks;
@@ -52,24 +54,25 @@ impl App for Webhooks {
     ) -> Result<Decision, Refusal> {
         match (caller, action.kind) {
             (Caller::Source { .. }, LETTER) | (Caller::Api { .. }, RESEND) => has_event(action.payload)?,
+            (Caller::Source { .. }, HAPPENED) => {}
             (Caller::Api { .. } | Caller::Source { .. }, kind) => {
                 return Err(Refusal::new(Code::UnknownType, format!("unknown message type: {kind}")));
             }
             _ => return Err(forbidden()),
         }
-        let kind = [LETTER, RESEND].into_iter().find(|kind| *kind == action.kind);
+        let kind = [LETTER, HAPPENED, RESEND].into_iter().find(|kind| *kind == action.kind);
         Ok(Decision::record(kind.unwrap_or(LETTER), action.payload.clone()))
     }
 
     fn apply(&self, (): &mut (), record: &Record) -> Applied {
         match &*record.kind {
-            LETTER | RESEND => Applied::Done,
+            LETTER | RESEND | HAPPENED => Applied::Done,
             _ => Applied::Unknown,
         }
     }
 
     fn show(&self, (): &(), record: &Record, _: Audience) -> Option<Shown> {
-        let kind = [LETTER, RESEND].into_iter().find(|kind| *kind == record.kind)?;
+        let kind = [LETTER, HAPPENED, RESEND].into_iter().find(|kind| *kind == record.kind)?;
         Some(Shown { kind, payload: record.body.clone(), sender: None, class: Class::Record, lasting: true })
     }
 

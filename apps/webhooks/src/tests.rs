@@ -46,6 +46,8 @@ fn the_bridge_writes_back_ends_send_again_and_clients_do_nothing() {
     let back_end = Caller::Api { key: "ops".into() };
     for (caller, kind, payload, is) in [
         (&bridge, LETTER, r#"{"event":{"id":"1"}}"#, Ok(())),
+        (&bridge, HAPPENED, r#"{"events":[]}"#, Ok(())),
+        (&back_end, HAPPENED, r#"{"events":[]}"#, Err(Code::UnknownType)),
         (&bridge, RESEND, r#"{"event":{"id":"1"}}"#, Err(Code::UnknownType)),
         (&back_end, RESEND, r#"{"event":{"id":"1"}}"#, Ok(())),
         (&bridge, LETTER, r#"{"event":{}}"#, Err(Code::InvalidPayload)),
@@ -61,7 +63,7 @@ fn the_bridge_writes_back_ends_send_again_and_clients_do_nothing() {
 
 #[test]
 fn a_letter_is_read_and_does_not_leave_until_it_is_sent_again() {
-    for (kind, leaves) in [(LETTER, false), (RESEND, true)] {
+    for (kind, leaves) in [(LETTER, false), (RESEND, true), (HAPPENED, true)] {
         let record = Record {
             position: Position::default(),
             at: Wall(0),

@@ -40,6 +40,8 @@ figures! {
     again_total: "Times that a call was made once more",
     dead_letters_total: "Events that the receiver refused, or failed to take for too long",
     missed_total: "Records that were no longer kept when their turn came",
+    happened_total: "Things that happened to connections and were stored to be told",
+    dropped_total: "Things that happened to connections and found no place, or were not stored",
     panics_total: "Rooms on which this bridge panicked",
 }
 

@@ -76,6 +76,25 @@ pub(crate) fn of_letter(outward: &Outward) -> Option<Event> {
     Some(Event { id: named.id, text: again.event.get().to_owned(), position, at })
 }
 
+/// What happened to connections, one after the other.
+pub(crate) fn of_happened(outward: &Outward) -> Vec<Event> {
+    #[derive(serde::Deserialize)]
+    struct Happened<'a> {
+        #[serde(borrow)]
+        events: Vec<&'a RawValue>,
+    }
+    let Ok(happened) = serde_json::from_slice::<Happened<'_>>(&outward.shown.payload) else {
+        return Vec::new();
+    };
+    let event = |(index, written): (usize, &&RawValue)| {
+        let id = format!("{} {}/{index}", outward.room, outward.position);
+        let rest = written.get().strip_prefix('{')?;
+        let text = format!("{{\"id\":\"{id}\",{rest}");
+        Some(Event { id, text, position: outward.position, at: outward.at.0 })
+    };
+    happened.events.iter().enumerate().filter_map(event).collect()
+}
+
 /// As many of the first as go in one call.
 pub(crate) fn fits(events: &[Event], count_max: usize, bytes_max: usize) -> usize {
     let mut bytes = 0;
@@ -142,6 +161,19 @@ pub(crate) mod tests {
         let again = of_letter(&outward("webhooks:orders", webhooks::RESEND, &letter)).expect("an event");
         assert_eq!((again.id, again.text), (event.id, event.text));
         assert_eq!(of_letter(&outward("webhooks:orders", webhooks::RESEND, r#"{"event":{}}"#)), None);
+    }
+
+    #[test]
+    fn what_happened_is_an_event_each_with_an_id_of_its_own_that_stays() {
+        let written = r#"{"events":[{"event":"joined","user":"7"},{"event":"left","user":"7"}]}"#;
+        let outward = outward("webhooks:orders:3", webhooks::HAPPENED, written);
+        let events = of_happened(&outward);
+        let position = outward.position.to_string();
+        let read: Vec<Value> =
+            events.iter().map(|it| serde_json::from_str(&it.text).expect("JSON")).collect();
+        let expected = |event: &str, index: usize| json!({ "id": format!("webhooks:orders:3 {position}/{index}"), "event": event, "user": "7" });
+        assert_eq!(read, [expected("joined", 0), expected("left", 1)]);
+        assert_eq!(events, of_happened(&outward));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod call;
 mod counts;
 mod event;
 mod failing;
+mod happened;
 mod letters;
 mod sink;
 mod targets;
@@ -17,10 +18,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossing::{Carrier, Stage};
 use link::{Condition, Figure};
-use node::{Desk, Network, Owed, Series};
+use node::{Desk, Network, Outflow, Owed, Series};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
-use vocabulary::RoomId;
+use vocabulary::{RoomId, Traced};
 
 use call::Receiver;
 use counts::Counts;
@@ -43,6 +44,8 @@ pub struct Hook {
     pub rooms: Vec<String>,
     /// Of records, by their types; empty: all.
     pub types: Vec<String>,
+    /// What happens to connections and is told, by its names.
+    pub events: Vec<String>,
     /// A whole call.
     pub timeout: Duration,
     pub connect_timeout: Duration,
@@ -63,7 +66,7 @@ impl Hook {
             None => room.as_str() == pattern,
         };
         match room.app() {
-            webhooks::APP => room.name() == self.name,
+            webhooks::APP => room.name().split(':').next() == Some(&*self.name),
             _ => self.rooms.iter().any(fits),
         }
     }
@@ -87,6 +90,8 @@ pub struct Ground {
     pub desk: Desk,
     /// Where rooms say that they have something for a webhook.
     pub owed: Arc<Owed>,
+    /// What happens to connections, where a webhook is told of it.
+    pub happened: Option<Outflow<Traced>>,
 }
 
 /// A node's bridge. Its thread and its calls end with it.
@@ -167,6 +172,10 @@ impl Begin {
         let hooks: Arc<[Arc<Hook>]> = config.hooks.into_iter().map(Arc::new).collect();
         let origin: Arc<str> = config.origin.into();
         let mut boxes = Vec::new();
+        if let Some(happened) = ground.happened {
+            let teller = happened::Teller::new(ground.desk.clone(), &hooks, &counts, stages.clone());
+            tokio::task::spawn_local(teller.go_on(happened));
+        }
         for (hook, counts) in hooks.iter().zip(counts) {
             let sink = Rc::new(Sink {
                 hook: hook.clone(),
@@ -222,6 +231,7 @@ mod tests {
             secrets: vec!["a secret of the receiver, 32 bytes".to_owned()],
             rooms: rooms.iter().map(|it| (*it).to_owned()).collect(),
             types: Vec::new(),
+            events: Vec::new(),
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             batch: 8,
@@ -240,6 +250,7 @@ mod tests {
             ("support:a", Some("vip")),
             ("rides:ride:a", None),
             ("webhooks:rest", Some("rest")),
+            ("webhooks:vip:3", Some("vip")),
             ("webhooks:other", None),
         ] {
             let room = RoomId::from_full(room).expect("a room");

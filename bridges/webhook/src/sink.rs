@@ -109,7 +109,7 @@ impl Carrier for Sink {
     }
 
     async fn carry(&self, room: &RoomId, entries: &[Outward]) -> Carried {
-        let events: Vec<Event> = entries.iter().filter_map(|entry| self.event(entry)).collect();
+        let events: Vec<Event> = entries.iter().flat_map(|entry| self.events(entry)).collect();
         let (mut left, mut count_max, mut done) = (&events[..], self.hook.batch, None);
         while !left.is_empty() {
             let (some, rest) = left.split_at(event::fits(left, count_max, BODY_BYTES_MAX));
@@ -126,7 +126,9 @@ impl Carrier for Sink {
             if !is_past {
                 return done.map_or(Carried::Nothing, Carried::Upto);
             }
-            done = some.last().map(|last| last.position);
+            // A record is done with the last of its events.
+            let is_done = |at: &Position| rest.first().is_none_or(|next| next.position != *at);
+            done = some.last().map(|last| last.position).filter(is_done).or(done);
             left = rest;
         }
         Carried::All { some: !events.is_empty() }
@@ -134,14 +136,17 @@ impl Carrier for Sink {
 }
 
 impl Sink {
-    /// None: it is not meant.
-    fn event(&self, entry: &Outward) -> Option<Event> {
-        if entry.room.app() == webhooks::APP {
-            return event::of_letter(entry);
-        }
+    /// None of them: it is not meant.
+    fn events(&self, entry: &Outward) -> Vec<Event> {
         let types = &self.hook.types;
-        let is_meant = types.is_empty() || types.iter().any(|it| it == entry.shown.kind);
-        is_meant.then(|| event::of_record(entry)).flatten()
+        match (entry.room.app(), entry.shown.kind) {
+            (webhooks::APP, webhooks::HAPPENED) => event::of_happened(entry),
+            (webhooks::APP, _) => event::of_letter(entry).into_iter().collect(),
+            (_, kind) if types.is_empty() || types.iter().any(|it| it == kind) => {
+                event::of_record(entry).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     async fn tell(&self, room: &RoomId, events: &[Event]) -> Told {

@@ -109,7 +109,9 @@ impl Ways {
         }
         if let Some(owed) = owed_to_webhooks {
             let config = crate::webhooks::config(&settings.webhooks, &settings.engine_prefix);
-            let ground = bridge_webhook::Ground { desk: node.desk(), owed };
+            let tells = settings.webhooks.iter().any(|hook| !hook.events.is_empty());
+            let happened = tells.then(|| facts.happened());
+            let ground = bridge_webhook::Ground { desk: node.desk(), owed, happened };
             let bridge = Arc::new(bridge_webhook::start(config, ground).context("no thread for webhooks")?);
             facts.bridge_is(bridge.clone());
             bridges.webhook = Some(bridge);

@@ -15,6 +15,7 @@ fn hook(hook: &Webhook) -> Hook {
         secrets: hook.secrets.iter().map(|Hidden(secret)| secret.clone()).collect(),
         rooms: hook.rooms.clone(),
         types: hook.types.clone(),
+        events: hook.events.clone(),
         timeout: hook.timeout,
         connect_timeout: hook.connect_timeout,
         batch: hook.batch,

@@ -193,6 +193,7 @@ pub(crate) struct Webhook {
     pub secrets: Vec<Hidden>,
     pub rooms: Vec<String>,
     pub types: Vec<String>,
+    pub events: Vec<String>,
     pub timeout: Duration,
     pub connect_timeout: Duration,
     pub batch: usize,

@@ -57,6 +57,12 @@ pub(super) const WEBHOOKS: Group = Group {
             "",
             "Of their records only those of these types, such as new_message; without any: all.",
         ),
+        Row::new(
+            "events",
+            Kind::Choices(&["joined", "left", "disconnected"]),
+            "",
+            "What happens to connections and is told, too: who joined or left these rooms, private ones among them, and whose connection ended.",
+        ),
         Row::new("timeout", span(100, MINUTE), "10s", "How long a call may take, its answer included."),
         Row::new("connect_timeout", span(100, MINUTE), "3s", "How long a connection may take, of that."),
         Row::new(
@@ -182,6 +188,7 @@ fn webhook(section: &Section) -> Webhook {
         secrets: new.into_iter().chain(old).collect(),
         rooms: section.get("rooms"),
         types: section.get("types"),
+        events: section.get("events"),
         timeout: section.get("timeout"),
         connect_timeout: section.get("connect_timeout"),
         batch: section.get("batch"),

@@ -99,3 +99,39 @@ fn two_secrets_sign_while_they_change() {
     until("it is told", || receiver.contents("a") == ["0"]);
     assert_eq!(receiver.signatures()[0].split(',').count(), 2);
 }
+
+/// By connections, as the node saw them; each of a user behind the one before it.
+#[test]
+fn what_happens_to_connections_is_told_where_it_was_asked_for() {
+    let receiver = Receiver::start(|_| Says::Status(200));
+    let events = "events = [\"joined\", \"left\", \"disconnected\"]\ntypes = [\"nothing\"]";
+    let place = Place::new(&hook("orders", &receiver, "chat:a*", events));
+    let node = place.node();
+    for _ in 0..2 {
+        let mut ana = place.client(&node, "ana");
+        ana.join("a-1");
+        ana.join("b");
+        ana.say(r#"{"type":"leave_room","payload":{"room_id":"a-1"}}"#);
+        ana.join("a-2");
+        drop(ana);
+    }
+    let told = || {
+        let mut seen = std::collections::BTreeSet::new();
+        let new = receiver.events().into_iter().filter(|it| seen.insert(it["id"].to_string()));
+        new.collect::<Vec<_>>()
+    };
+    until("all of it is told", || told().len() == 10);
+    let told = told();
+    assert!(told.iter().all(|event| event["user"] == "ana" && event["node"] == told[0]["node"]), "{told:?}");
+    let of = |connection: &serde_json::Value| -> Vec<String> {
+        let its = told.iter().filter(|event| event["connection"] == *connection);
+        its.map(|it| format!("{} {}", it["event"].as_str().unwrap_or(""), it["room"].as_str().unwrap_or("")))
+            .collect()
+    };
+    let mut first = of(&told[0]["connection"]);
+    assert_eq!(first[..3], ["joined chat:a-1", "left chat:a-1", "joined chat:a-2"]);
+    first[3..].sort();
+    assert_eq!(first[3..], ["disconnected ", "left chat:a-2"]);
+    until("it is counted", || figure(&node, "happened_total") == 10);
+    assert_eq!(figure(&node, "dropped_total"), 0);
+}
