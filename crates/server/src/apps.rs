@@ -1,5 +1,7 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
+use std::time::Duration;
+
 use node::Furnish;
 use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RideProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
@@ -31,6 +33,8 @@ const SCORES_RECORDS: u64 = 5_000;
 
 /// Dead letters of one webhook: a receiver that refuses all that it is told fills that in minutes, and an operator looks at the first.
 const LETTERS_RECORDS: u64 = 10_000;
+/// And what happened to connections is old news before that: as long as a receiver may fail at most.
+const LETTERS_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Its snapshot has all that still holds; the rest is for whoever asks what was said when.
 const SYSTEM_RECORDS: u64 = 10_000;
@@ -90,7 +94,13 @@ impl Furnish for Furniture {
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
         let sink = self.sink(webhooks::APP);
-        let letters = Rules { notices: false, retention_records: LETTERS_RECORDS, sink, ..Rules::default() };
+        let letters = Rules {
+            notices: false,
+            retention_records: LETTERS_RECORDS,
+            retention_age: Some(LETTERS_AGE),
+            sink,
+            ..Rules::default()
+        };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
