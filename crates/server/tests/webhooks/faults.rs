@@ -1,5 +1,8 @@
 //! Receivers that fail, hang, are slow or away, and nodes that are killed: everything is told at least once and in its room's order.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use nix::sys::signal::Signal;
 
 use crate::receiver::{Receiver, Says};
@@ -94,4 +97,34 @@ fn what_was_said_before_a_kill_is_told_by_the_next_process_in_order_and_under_th
     for room in rooms {
         assert_eq!(receiver.contents(room), numbers(150), "{room}");
     }
+}
+
+/// A room keeps as much again as it keeps anyhow; what came before that is gone, and the receiver is told how much it was.
+#[test]
+fn what_was_gone_before_the_receiver_was_back_is_said_in_the_next_call() {
+    let is_back = Arc::new(AtomicBool::new(false));
+    let back = is_back.clone();
+    let receiver = Receiver::start(move |_| match back.load(Ordering::SeqCst) {
+        true => Says::Status(200),
+        false => Says::Status(500),
+    });
+    let place = Place::new(&hook("orders", &receiver, "chat:*", ""));
+    let config = std::fs::read_to_string(place.config()).expect("written");
+    let config = config.replace("[chat]", "[chat]\nretention_records = 1000");
+    std::fs::write(place.config(), config).expect("written");
+    let node = place.node();
+    let mut ana = place.client(&node, "ana");
+    ana.join("a");
+    say_all(&mut ana, &["a"], 0..3500);
+    is_back.store(true, Ordering::SeqCst);
+    until("the last is told", || receiver.contents("a").last().is_some_and(|last| last == "3499"));
+    let first = &receiver.taken()[0];
+    let missed = first["missed"].as_u64().expect("some are gone");
+    assert!(receiver.taken()[1..].iter().all(|call| call["missed"].is_null()), "it is said once");
+    let contents = receiver.contents("a");
+    let from: usize = contents[0].parse().expect("a number");
+    assert!(missed >= from as u64 && from > 0, "{missed} places are gone, and {from} messages");
+    let rest: Vec<String> = (from..3500).map(|number| number.to_string()).collect();
+    assert_eq!(contents, rest, "what was kept is told, in order");
+    assert!(figure(&node, "missed_total") >= missed);
 }
