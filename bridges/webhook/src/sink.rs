@@ -183,7 +183,10 @@ impl Sink {
             self.counts.reach.failed(&why);
             self.probes.set(false);
             if let Some(tries) = self.fails(room, first) {
-                self.is_well(room);
+                // Of several the first is tried alone, and is past its time by then, too.
+                if events.len() == 1 {
+                    self.is_well(room);
+                }
                 return Told::Refused(format!("failed for too long: {why}"), tries);
             }
             if self.has_ended() || self.counts.reach.is_away() {

@@ -64,7 +64,7 @@ fn what_fails_for_too_long_is_a_letter_too_and_its_room_goes_on() {
         let events = call["events"].as_array().expect("events");
         if events.iter().any(is_bad) { Says::Status(500) } else { Says::Status(200) }
     });
-    let place = Place::new(&hook("orders", &receiver, "chat:*", "give_up = \"10s\"\nbatch = 1"));
+    let place = Place::new(&hook("orders", &receiver, "chat:*", "give_up = \"10s\""));
     let node = place.node();
     let mut ana = place.client(&node, "ana");
     ana.join("a");
