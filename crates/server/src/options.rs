@@ -323,7 +323,6 @@ pub(crate) struct Tail {
 }
 
 #[derive(Args)]
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "this build has no bridge to Kafka"))]
 pub(crate) struct Letters {
     /// What to do with them: those that were sent again are passed over.
     #[arg(value_enum)]
