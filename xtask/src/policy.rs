@@ -70,6 +70,11 @@ pub(crate) const EDGES: &[Edge] = &[
         because: "what a broker says is a call like a back end's; which rooms there are, it need not know",
     },
     Edge {
+        of: "bridges/webhook",
+        may: &["apps/webhooks", "bridges/crossing", "crates/node", "crates/vocabulary", "engines/link"],
+        because: "what leaves is a room's word; of apps it knows the one whose rooms are its own",
+    },
+    Edge {
         of: "bridges/nats",
         may: &["bridges/crossing", "crates/node", "crates/vocabulary", "engines/link", "engines/nats-wire"],
         because: "what a broker says is a call like a back end's; which rooms there are, it need not know",

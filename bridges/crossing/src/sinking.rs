@@ -36,6 +36,15 @@ pub trait Carrier {
     fn has_ended(&self) -> bool;
     fn rest(&self, time: Duration) -> impl Future<Output = ()>;
     fn goes(&self, room: &RoomId) -> Goes;
+
+    /// Rooms that are asked at a time; at least one.
+    fn at_once(&self) -> usize {
+        ROOMS_AT_ONCE
+    }
+
+    /// So many records of the room were no longer kept when they were asked for: told again until what stands behind them is sunk.
+    fn missed(&self, _room: &RoomId, _count: u64) {}
+
     /// In their order.
     fn carry(&self, room: &RoomId, entries: &[Outward]) -> impl Future<Output = Carried>;
 }
@@ -54,7 +63,7 @@ pub enum Carried {
 
 /// For as long as the thread lives, in a set of local tasks.
 pub async fn go_on<C: Carrier + 'static>(carrier: Rc<C>, owed: Arc<Owed>) {
-    let (at_once, busy) = (Arc::new(Semaphore::new(ROOMS_AT_ONCE)), Rc::new(Busy::default()));
+    let (at_once, busy) = (Arc::new(Semaphore::new(carrier.at_once())), Rc::new(Busy::default()));
     loop {
         // While nobody answers, rooms wait where they are; they say it again.
         while carrier.is_away() && !carrier.has_ended() {
@@ -83,10 +92,11 @@ async fn empty<C: Carrier>(carrier: &C, room: &RoomId) {
             Goes::NotNow => return,
             Goes::Nowhere => return drop(ask(carrier, room, SinkAsks::Never).await),
         }
-        let Some(Reply::Outward { entries, upto, more }) = ask(carrier, room, SinkAsks::Next { after }).await
-        else {
-            return;
-        };
+        let asked = ask(carrier, room, SinkAsks::Next { after }).await;
+        let Some(Reply::Outward { entries, upto, more, missed }) = asked else { return };
+        if missed > 0 {
+            carrier.missed(room, missed);
+        }
         after = match carrier.carry(room, &entries).await {
             Carried::All { some } => has(carrier, room, upto, some).await,
             Carried::Upto(upto) => {

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use link::{Condition, Figure, Link};
 use serde_json::Value;
 use shard::Pressure;
-use vocabulary::{UserId, Wall};
+
+use vocabulary::{Traced, UserId, Wall};
 
 use crate::authorizer::Authorizer;
 use crate::away::{Away, Aways};
 use crate::online::Sketch;
+use crate::outlet::{Outflow, Outlet};
 use crate::overview::{ByMount, Hour};
 use crate::trace::{Trace, Wanted};
 
@@ -33,6 +35,8 @@ pub(crate) struct ShardFacts {
     /// Writes that ended their connections.
     pub failed_sends: AtomicU64,
     pub trace: Trace,
+    /// Where a bridge tells of what happens to connections.
+    pub happened: OnceLock<Outlet<Traced>>,
     /// Of the users here, made anew every few seconds where there may be other nodes; held for a copy.
     pub sketch: Mutex<Sketch>,
     /// The users here as they were then, where a bridge tells of them; held for a copy of a pointer.
@@ -135,6 +139,16 @@ impl Facts {
             fleet_users: AtomicU64::new(0),
             fleet: Mutex::default(),
         }
+    }
+
+    /// What happens to connections from now on, for the first who asks.
+    pub fn happenings(&self) -> Outflow<Traced> {
+        let (outlet, outflow) = crate::outlet();
+        for shard in &self.shards {
+            // Whoever was first has it.
+            shard.happened.set(outlet.clone()).ok();
+        }
+        outflow
     }
 
     /// A shard, or what stores for all of them, broke its own books: what it holds cannot be trusted, and the process is to

@@ -55,6 +55,7 @@ use rooms::Apps;
 use vocabulary::{Durability, Incarnation, Revocation, ShardId};
 
 pub use addresses::{Network, NotANetwork, neighbours};
+pub use authorizer::question::signature;
 pub use authorizer::{Authorizing, OnFailure};
 pub use calls::{Desk, Uncalled};
 pub use facts::{Bridge, Facts, Health, Series};

@@ -29,7 +29,8 @@ impl Owed {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn put(&self, room: RoomId) {
+    /// One that is here already stays where it is, and one that finds no place says it again.
+    pub fn put(&self, room: RoomId) {
         let mut rooms = self.rooms();
         if rooms.here.len() < ROOMS_MAX && rooms.here.insert(room.clone()) {
             rooms.order.push_back(room);

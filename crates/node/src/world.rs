@@ -101,6 +101,9 @@ impl World for Outside<'_> {
 
     fn traced(&mut self, traced: Traced) {
         self.facts.trace.put(&traced);
+        if let Some(outlet) = self.facts.happened.get() {
+            outlet.put(traced);
+        }
     }
 
     /// It leaves with the next turn.

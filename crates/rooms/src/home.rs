@@ -98,6 +98,8 @@ pub struct Rules {
     pub outward_changes: bool,
     /// What is said leaves for the broker of this name, all of it and at least once.
     pub sink: Option<&'static str>,
+    /// And so are records that change something, and stand in no history.
+    pub sink_changes: bool,
 }
 
 impl Default for Rules {
@@ -110,6 +112,7 @@ impl Default for Rules {
             outward: false,
             outward_changes: false,
             sink: None,
+            sink_changes: false,
         }
     }
 }
@@ -156,7 +159,7 @@ impl Home {
             kept: rules.kept,
             outward: rules.outward,
             outward_changes: rules.outward_changes,
-            sinking: rules.sink.map(Sinking::of),
+            sinking: rules.sink.map(|sink| Sinking::of(sink, rules.sink_changes)),
             retention: rules.retention_records,
             retention_age: rules.retention_age,
             kept_from: 0,

@@ -1,10 +1,13 @@
 //! Which apps this binary serves, and which protocol is spoken where. A new app or protocol is a line here.
 
+use std::time::Duration;
+
 use node::Furnish;
 use protocol::{HubProtocol, LivechatProtocol, MatchProtocol, RideProtocol, RoomsProtocol};
 use rooms::{Apps, Rules};
 use shard::{Mount, OfRoom, Pace, Speaks};
 
+use crate::bridges::WEBHOOK;
 use crate::config::{self, Compression};
 
 pub(crate) struct Furniture {
@@ -28,6 +31,11 @@ const INBOX_RECORDS: u64 = 1000;
 /// A match has 1,500 at most, so all of them; what a list has told is old after a while, and its snapshot has what holds.
 const SCORES_RECORDS: u64 = 5_000;
 
+/// Dead letters of one webhook: a receiver that refuses all that it is told fills that in minutes, and an operator looks at the first.
+const LETTERS_RECORDS: u64 = 10_000;
+/// And what happened to connections is old news before that: as long as a receiver may fail at most.
+const LETTERS_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Its snapshot has all that still holds; the rest is for whoever asks what was said when.
 const SYSTEM_RECORDS: u64 = 10_000;
 
@@ -38,6 +46,11 @@ const CONFORMANCE: websocket::Limits =
 impl Furniture {
     fn sink(&self, app: &str) -> Option<&'static str> {
         self.sinks.iter().find(|(name, _)| name == app).map(|(_, bridge)| *bridge)
+    }
+
+    /// Who subscribes to a broker's messages wants messages; a webhook is asked which types it wants.
+    fn sink_changes(&self, app: &str) -> bool {
+        self.sink(app) == Some(WEBHOOK)
     }
 }
 
@@ -50,33 +63,52 @@ impl Furnish for Furniture {
             outward: self.outward,
             outward_changes: self.outward_changes,
             sink: self.sink("chat"),
+            sink_changes: self.sink_changes("chat"),
             ..Rules::default()
         };
         let support = Rules {
             notices: self.notices,
             retention_records: self.support.retention_records,
             sink: self.sink("support"),
+            sink_changes: self.sink_changes("support"),
             ..Rules::default()
         };
         // Who watches a match is nobody's news.
-        let scores = Rules { notices: false, retention_records: SCORES_RECORDS, ..Rules::default() };
+        let sink = self.sink("scores");
+        let scores = Rules {
+            notices: false,
+            retention_records: SCORES_RECORDS,
+            sink,
+            sink_changes: self.sink_changes("scores"),
+            ..Rules::default()
+        };
         // In a person's room is that person alone.
         let rides = Rules {
             notices: false,
             retention_records: self.rides.retention_records,
             sink: self.sink("rides"),
+            sink_changes: self.sink_changes("rides"),
             ..Rules::default()
         };
         let inbox = Rules { notices: false, retention_records: INBOX_RECORDS, ..Rules::default() };
         let system =
             Rules { notices: false, kept: true, retention_records: SYSTEM_RECORDS, ..Rules::default() };
+        let sink = self.sink(webhooks::APP);
+        let letters = Rules {
+            notices: false,
+            retention_records: LETTERS_RECORDS,
+            retention_age: Some(LETTERS_AGE),
+            sink,
+            ..Rules::default()
+        };
         Apps::default()
             .with("chat", app::host(chat::Chat::new(self.chat.rules.clone())), rules)
             .with("support", app::host(support::Support::new(self.support.rules.clone())), support)
             .with("rides", app::host(rides::Rides::new(self.rides.rules.clone())), rides)
             .with("scores", app::host(scores::Scores::default()), scores)
-            .with("poll", app::host(poll::Poll), Rules::default())
+            .with("poll", app::host(poll::Poll), Rules { sink: self.sink("poll"), ..Rules::default() })
             .with("user", app::host(inbox::Inbox), inbox)
+            .with(webhooks::APP, app::host(webhooks::Webhooks), letters)
             .with("system", app::host(system::System), system)
     }
 

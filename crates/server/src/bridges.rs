@@ -1,5 +1,6 @@
 //! Which bridges to brokers this binary has. A new one is a line here. It starts and ends them; what they do is their own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -25,17 +26,24 @@ pub(crate) struct Bridges {
     #[cfg(feature = "kafka")]
     kafka: Option<Arc<bridge_kafka::Bridge>>,
     nats: Option<Arc<bridge_nats::Bridge>>,
+    webhook: Option<Arc<bridge_webhook::Bridge>>,
 }
 
 /// As rooms call the bridges whose sinks have a cursor, in it and in the keys of what came from there.
 const KAFKA: &str = "kafka";
 const NATS: &str = "nats";
+pub(crate) const WEBHOOK: &str = "webhook";
 
 /// Apps whose messages leave by a sink that has a cursor, and by which bridge: one each.
 pub(crate) fn sinks(settings: &Typed) -> Vec<(String, &'static str)> {
     let kafka = settings.kafka_bridge.iter().flat_map(|bridge| &bridge.sink_apps).map(|app| (app, KAFKA));
     let nats = settings.nats_bridge.iter().flat_map(|bridge| &bridge.sink_apps).map(|app| (app, NATS));
-    kafka.chain(nats).map(|(app, bridge)| (app.clone(), bridge)).collect()
+    let hooks = settings.webhooks.iter().flat_map(|hook| hook.apps().map(str::to_owned));
+    // Letters that are sent again leave the same way.
+    let letters = (!settings.webhooks.is_empty()).then(|| ::webhooks::APP.to_owned());
+    let hooks: BTreeSet<String> = hooks.chain(letters).collect();
+    let brokers = kafka.chain(nats).map(|(app, bridge)| (app.clone(), bridge));
+    brokers.chain(hooks.into_iter().map(|app| (app, WEBHOOK))).collect()
 }
 
 impl Ways {
@@ -43,8 +51,8 @@ impl Ways {
         let bridge = settings.redis_bridge.as_ref();
         let tells = bridge.is_some_and(|bridge| bridge.relay.is_some() || bridge.members);
         let (outlet, outflow) = tells.then(node::outlet).unzip();
-        let (kafka, nats): (Arc<Owed>, Arc<Owed>) = Default::default();
-        let box_of = |bridge| if bridge == NATS { nats.clone() } else { kafka.clone() };
+        let boxes = [KAFKA, NATS, WEBHOOK].map(|bridge| (bridge, Arc::new(Owed::default())));
+        let box_of = |bridge| boxes.iter().find(|(name, _)| *name == bridge).unwrap_or(&boxes[0]).1.clone();
         let owed = sinks(settings).into_iter().map(|(app, bridge)| (app, box_of(bridge))).collect();
         Ways { outlet, outflow, owed }
     }
@@ -58,6 +66,7 @@ impl Ways {
     pub(crate) fn start(self, settings: &Typed, node: &Node, facts: &Arc<Facts>) -> Result<Bridges> {
         let mut bridges = Bridges::default();
         let owed_to_nats = self.owed_to(settings, NATS);
+        let owed_to_webhooks = self.owed_to(settings, WEBHOOK);
         #[cfg(feature = "kafka")]
         let owed_to_kafka = self.owed_to(settings, KAFKA);
         if let Some(bridge) = &settings.redis_bridge {
@@ -98,6 +107,15 @@ impl Ways {
             facts.bridge_is(bridge.clone());
             bridges.nats = Some(bridge);
         }
+        if let Some(owed) = owed_to_webhooks {
+            let config = crate::webhooks::config(&settings.webhooks, &settings.engine_prefix);
+            let tells = settings.webhooks.iter().any(|hook| !hook.events.is_empty());
+            let happened = tells.then(|| facts.happenings());
+            let ground = bridge_webhook::Ground { desk: node.desk(), owed, happened };
+            let bridge = Arc::new(bridge_webhook::start(config, ground).context("no thread for webhooks")?);
+            facts.bridge_is(bridge.clone());
+            bridges.webhook = Some(bridge);
+        }
         Ok(bridges)
     }
 }
@@ -127,6 +145,9 @@ impl Bridges {
             bridge.end();
         }
         if let Some(bridge) = &self.nats {
+            bridge.end();
+        }
+        if let Some(bridge) = &self.webhook {
             bridge.end();
         }
     }

@@ -32,6 +32,7 @@ mod serve;
 mod systemd;
 mod token;
 mod visitors;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -59,8 +60,13 @@ pub fn main() -> ExitCode {
         Some(Command::Disconnect(ask)) => backend::disconnect(&ask),
         Some(Command::Release(ask)) => backend::release(&ask),
         Some(Command::Drain(ask)) => backend::drain(&ask),
+        Some(Command::Letters(ask)) if ask.webhook.is_some() => backend::letters(&ask),
         #[cfg(feature = "kafka")]
         Some(Command::Letters(ask)) => letters::run(&ask),
+        #[cfg(not(feature = "kafka"))]
+        Some(Command::Letters(_)) => {
+            Err(anyhow::anyhow!("this build has no bridge to Kafka: say whose letters with --webhook NAME"))
+        }
         Some(Command::Completions { shell }) => manual::completions(shell),
         Some(Command::Man { out }) => manual::pages(out.as_deref()),
         Some(Command::Backup(ask)) => moving::backup(&ask),

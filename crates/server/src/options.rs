@@ -77,9 +77,10 @@ pub(crate) enum Command {
     /// Drain a running node, as SIGTERM does.
     #[command(after_help = "Example: kulkul drain --url http://10.0.0.1:8081")]
     Drain(Drain),
-    /// List the dead letters of the bridge to Kafka, or produce them again to the topics that they come from.
-    #[cfg(feature = "kafka")]
-    #[command(after_help = "Example: kulkul letters replay --config /etc/kulkul.toml --topic orders")]
+    /// List dead letters of the bridge to Kafka or of a webhook, or send them again to where they come from.
+    #[command(
+        after_help = "Examples: kulkul letters replay --config /etc/kulkul.toml --topic orders\n          kulkul letters list --config /etc/kulkul.toml --webhook orders"
+    )]
     Letters(Letters),
     /// Copy all rooms into one file, while they are served.
     #[command(after_help = "Example: kulkul backup --data /var/lib/kulkul /backups/monday.kulkul")]
@@ -329,22 +330,27 @@ pub(crate) struct Tail {
     pub server: Where,
 }
 
-#[cfg(feature = "kafka")]
 #[derive(Args)]
 pub(crate) struct Letters {
-    /// What to do with them: those that were produced again are passed over.
+    /// What to do with them: those that were sent again are passed over.
     #[arg(value_enum)]
     pub what: LettersDo,
-    /// Config file (TOML), for its [kafka_bridge].
+    /// Config file (TOML), for its [kafka_bridge], or for the server of the webhook.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+    /// Those of this webhook, which a running server keeps; else the brokers' of [kafka_bridge].
+    #[arg(long, value_name = "NAME", conflicts_with = "topic")]
+    pub webhook: Option<String>,
+    /// Where that server's HTTP API answers [default: the config's operator_listen].
+    #[arg(long, value_name = "URL", requires = "webhook")]
+    pub url: Option<String>,
     /// Only those of records of this topic.
     #[arg(long)]
     pub topic: Option<String>,
     /// How many at most.
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
-    /// From the oldest that the brokers have, whether produced again or not.
+    /// From the oldest that is kept, whether sent again or not.
     #[arg(long)]
     pub all: bool,
     /// As JSON, for programs.
@@ -352,7 +358,6 @@ pub(crate) struct Letters {
     pub json: bool,
 }
 
-#[cfg(feature = "kafka")]
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LettersDo {
     List,

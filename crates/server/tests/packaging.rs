@@ -27,6 +27,11 @@ livechat = true
 [nats_bridge]
 url = "nats://127.0.0.1:1"
 rides = true
+[[webhooks]]
+name = "orders"
+url = "https://127.0.0.1:1/"
+secret = "0123456789abcdef0123456789abcdef"
+rooms = ["chat:*"]
 "#;
 
 fn packaged(path: &str) -> String {

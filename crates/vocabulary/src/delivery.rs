@@ -161,6 +161,8 @@ pub enum Reply {
         /// Up to there nothing else is for it.
         upto: Position,
         more: bool,
+        /// What was gone, of what was asked for.
+        missed: u64,
     },
     /// Of the past, for an operator.
     Retold(Box<Retold>),

@@ -72,7 +72,7 @@ impl Question {
 }
 
 /// As the header says it.
-pub(crate) fn signature(secret: &[u8], body: &[u8]) -> String {
+pub fn signature(secret: &[u8], body: &[u8]) -> String {
     // A key may have any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
     mac.update(body);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::Read;
 use vocabulary::{
-    Act, Caller, Outward, Payload, Position, Refusal, Reply, ReplyTo, SinkAsks, Standing, Tick,
+    Act, Caller, Class, Outward, Payload, Position, Refusal, Reply, ReplyTo, Shown, SinkAsks, Standing, Tick,
 };
 
 use super::pages::{Reader, Want};
@@ -24,6 +24,8 @@ const LOOKED_AT_MAX: u64 = 256;
 
 pub(super) struct Sinking {
     sink: &'static str,
+    /// It is told of changes, too: of what stands in no history.
+    changes: bool,
     /// It is this node that says so.
     mine: bool,
     /// How far the bridge has come, and whether it got anything since that was put down.
@@ -32,12 +34,14 @@ pub(super) struct Sinking {
     kept: Option<Tick>,
     /// When the bridge was told or asked, and what was owed up to then.
     told: Option<(Tick, u64)>,
+    /// Records that were no longer kept when the bridge asked for them, and it does not know yet.
+    missed: u64,
 }
 
 impl Sinking {
-    pub(super) fn of(sink: &'static str) -> Sinking {
+    pub(super) fn of(sink: &'static str, changes: bool) -> Sinking {
         let come = Position::default();
-        Sinking { sink, mine: false, come, some: false, kept: None, told: None }
+        Sinking { sink, changes, mine: false, come, some: false, kept: None, told: None, missed: 0 }
     }
 
     fn come(&self, head: Position) -> u64 {
@@ -88,7 +92,7 @@ impl Home {
         let Phase::Live(log) = &self.phase else { return };
         let Some(sinking) = &mut self.sinking else { return };
         if !cx.steward {
-            *sinking = Sinking::of(sinking.sink);
+            *sinking = Sinking::of(sinking.sink, sinking.changes);
             return;
         }
         sinking.mine = true;
@@ -148,8 +152,8 @@ impl Home {
                 let after = named.max(sunk);
                 if after >= owed || self.has_too_many_readers(cx) {
                     let upto = Position { offset: after, ..head };
-                    let (entries, more) = (Vec::new(), after < owed);
-                    return cx.reply(&self.id, reply, Reply::Outward { entries, upto, more });
+                    let (entries, more, missed) = (Vec::new(), after < owed, 0);
+                    return cx.reply(&self.id, reply, Reply::Outward { entries, upto, more, missed });
                 }
                 self.ask_for_owed(cx, cx.now.tick, after, reply);
             }
@@ -173,6 +177,7 @@ impl Home {
                 // It was away for longer than records are kept.
                 Read::Behind(kept) if *kept > after => {
                     cx.counts.sink_missed += *kept - after;
+                    self.sinking.iter_mut().for_each(|sinking| sinking.missed += *kept - after);
                     self.ask_for_owed(cx, since, *kept, reply)
                 }
                 _ => cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000))),
@@ -182,6 +187,8 @@ impl Home {
             return cx.reply(&self.id, reply, Reply::Refused(Refusal::busy(1000)));
         };
         let (head, mut entries) = (log.head(), Vec::new());
+        let changes = self.sinking.as_ref().is_some_and(|sinking| sinking.changes);
+        let leaves = |shown: &Shown| shown.lasting || (changes && shown.class == Class::Record);
         let mut upto = Position { offset: after, ..head };
         // The fold may be behind what the engine gave: what is not folded is not shown.
         let new = records.iter().skip_while(|stored| stored.offset <= after);
@@ -193,11 +200,12 @@ impl Home {
             let Ok(written) = format::read_record(&stored.data) else { continue };
             let record = written.at_place(upto);
             let shown = cx.unless_panicked(&self.id, log.fold.show_outward(&record)).flatten();
-            let Some(shown) = shown.filter(|shown| shown.lasting) else { continue };
+            let Some(shown) = shown.filter(leaves) else { continue };
             let (room, key, position, at) = (self.id.clone(), stored.key.clone(), upto, record.at);
             entries.push(Outward { room, key, position, at, shown, open: true });
         }
         let more = upto.offset < log.sunk().map_or(0, |(_, owed)| owed);
-        cx.reply(&self.id, reply, Reply::Outward { entries, upto, more });
+        let missed = self.sinking.as_mut().map_or(0, |sinking| std::mem::take(&mut sinking.missed));
+        cx.reply(&self.id, reply, Reply::Outward { entries, upto, more, missed });
     }
 }

@@ -182,6 +182,16 @@ fn the_next_steward_goes_on_where_the_sink_was_and_gives_what_was_not_put_down_a
     assert_eq!(given(&mut desk, None).0, Vec::<String>::new());
 }
 
+/// What stands in no history changes something all the same.
+#[test]
+fn a_sink_that_is_told_of_changes_gets_them_in_their_places() {
+    let rules = Rules { sink_changes: true, ..rules() };
+    let mut desk = Desk::of(Nodes::Many, limits(), rules);
+    becomes_steward(&mut desk);
+    say(&mut desk, &["a", "~b", "c"]);
+    assert_eq!(given(&mut desk, None).0, ["a", "~b", "c"]);
+}
+
 #[test]
 fn what_came_from_the_broker_does_not_go_back_there() {
     let mut desk = steward();
@@ -237,8 +247,20 @@ fn what_the_sink_has_not_got_is_kept_for_it_up_to_a_limit() {
     let more: Vec<String> = (31..=70).map(|number| format!("m{number}")).collect();
     let more: Vec<&str> = more.iter().map(String::as_str).collect();
     say(&mut desk, &more);
-    let first = given(&mut desk, None).0.first().cloned().expect("some");
+    let (texts, upto) = given(&mut desk, None);
+    let first = texts.first().cloned().expect("some");
     let first: u64 = first[1..].parse().expect("a number");
     assert!((20..=31).contains(&first), "{first}");
     assert_eq!(desk.rooms.counts().sink_missed, first - 1, "and that is counted");
+    let missed = |desk: &mut Desk| match ask(desk, SinkAsks::Next { after: None }) {
+        Reply::Outward { missed, .. } => missed,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        missed(&mut desk),
+        first - 1,
+        "and told to whoever asks for what is gone, until it has what comes behind"
+    );
+    has(&mut desk, upto);
+    assert_eq!(missed(&mut desk), 0);
 }

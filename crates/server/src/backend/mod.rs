@@ -2,6 +2,7 @@
 
 mod ask;
 mod commands;
+mod letters;
 mod operate;
 mod pages;
 mod watch;
@@ -15,6 +16,7 @@ use crate::config::{Config, Hidden};
 use crate::secret;
 
 pub(crate) use commands::{history, publish, tail};
+pub(crate) use letters::letters;
 pub(crate) use operate::{connections, console, disconnect, drain, explain, kick, release, rooms, users};
 
 /// Those of the config; in demo mode one for this machine, which may everything.

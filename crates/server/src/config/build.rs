@@ -14,7 +14,7 @@ use super::typed::{
     ApiKey, Auth, Authorizer, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Limits, Log,
     LogFormat, Mount, MountAuth, Nats, Proof, Redis, Side, Signing, Speaks, Tls, Typed, WebSocket,
 };
-use super::{bridges, kafka, nats_bridge, rides, support};
+use super::{bridges, kafka, nats_bridge, rides, support, webhooks};
 use crate::options::{self, Engine};
 
 const DAY_SECONDS: u64 = 24 * 3600;
@@ -47,6 +47,7 @@ pub(super) fn typed(settings: &Settings) -> Typed {
         redis_bridge: bridges::redis(top),
         kafka_bridge: kafka::typed(settings),
         nats_bridge: nats_bridge::typed(settings),
+        webhooks: webhooks::typed(settings),
         log: Log { level: top.get("log.level"), format: log_format(&top.get::<String>("log.format")) },
         tls: tls(top),
         trusted_proxies: top.get("proxies.trusted"),
@@ -138,7 +139,7 @@ pub(super) fn secret(section: &Section) -> Option<Hidden> {
     secret_at(section, "secret", "secret_file")
 }
 
-fn secret_at(section: &Section, written: &str, file: &str) -> Option<Hidden> {
+pub(super) fn secret_at(section: &Section, written: &str, file: &str) -> Option<Hidden> {
     let written = || section.maybe::<String>(written);
     let kept = section.maybe::<File>(file).map(|file| file.text.trim().to_owned());
     kept.or_else(written).filter(|text| text.len() >= SECRET_BYTES_MIN).map(Hidden)

@@ -102,6 +102,7 @@ pub(super) const GROUPS: &[Group] = &[
     super::kafka::SINKS,
     super::nats_bridge::SOURCES,
     super::nats_bridge::SINKS,
+    super::webhooks::WEBHOOKS,
     Group {
         key: "mounts",
         rows: &[

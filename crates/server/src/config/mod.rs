@@ -27,6 +27,7 @@ mod support;
 mod tests;
 mod typed;
 mod units;
+mod webhooks;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub(crate) use fault::{Faults, Place};
 pub(crate) use rides::Rides;
 pub(crate) use settings::{Setting, Settings};
 pub(crate) use support::Support;
+pub(crate) use typed::Webhook;
 pub(crate) use typed::{
     ApiKey, Chat, Compression, Framing, Hidden, Key, KeySet, KeysAt, Log, LogFormat, Mount, MountAuth,
     NatsBridge, NatsFrom, NatsSink, NatsSource, NatsTo, Proof, Side, Signing, Speaks, Tls, Typed,

@@ -13,7 +13,7 @@ use super::fault::{Faults, Place};
 use super::rows::SECRET_BYTES_MIN;
 use super::schema::Standing;
 use super::settings::{Entry, Section, Settings};
-use super::{bridges, kafka, mounts, nats_bridge, rides, support};
+use super::{bridges, kafka, mounts, nats_bridge, rides, support, webhooks};
 use crate::{nats_addresses, options};
 
 /// What the command line alone says.
@@ -40,6 +40,7 @@ pub(super) fn check(settings: &Settings, mode: Mode, faults: &mut Faults) {
     rides::check(settings, faults);
     kafka::check(settings, faults);
     nats_bridge::check(settings, faults);
+    webhooks::check(settings, faults);
     for entry in settings.entries("auth.keys") {
         key(entry, faults);
     }
@@ -219,7 +220,7 @@ fn somebody(top: &Section, faults: &mut Faults) {
     }
 }
 
-fn long_enough(section: &Section, key: &str, faults: &mut Faults) {
+pub(super) fn long_enough(section: &Section, key: &str, faults: &mut Faults) {
     let read: Option<super::kind::File> = section.maybe(key);
     if read.is_some_and(|file| file.text.trim().len() < SECRET_BYTES_MIN) {
         faults.add(section.place(key), format!("`{key}` holds less than {SECRET_BYTES_MIN} bytes"));
@@ -279,7 +280,7 @@ fn key_set(entry: &Entry, faults: &mut Faults) {
     }
 }
 
-fn exactly_one(group: &str, entry: &Entry, keys: &[&str], faults: &mut Faults) {
+pub(super) fn exactly_one(group: &str, entry: &Entry, keys: &[&str], faults: &mut Faults) {
     let said: Vec<&str> = keys.iter().copied().filter(|key| entry.section.is_said(key)).collect();
     let all = keys.join(", ");
     match said[..] {

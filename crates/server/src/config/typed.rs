@@ -32,6 +32,7 @@ pub(crate) struct Typed {
     pub redis_bridge: Option<RedisBridge>,
     pub kafka_bridge: Option<KafkaBridge>,
     pub nats_bridge: Option<NatsBridge>,
+    pub webhooks: Vec<Webhook>,
     pub log: Log,
     pub tls: Option<Tls>,
     pub trusted_proxies: Vec<Network>,
@@ -183,6 +184,23 @@ pub(crate) enum NatsTo {
 pub(crate) struct NatsSink {
     pub rooms: String,
     pub subject: String,
+}
+
+/// A back end that is told what is said in rooms.
+pub(crate) struct Webhook {
+    pub name: String,
+    pub url: String,
+    /// The newest first.
+    pub secrets: Vec<Hidden>,
+    pub rooms: Vec<String>,
+    pub types: Vec<String>,
+    pub events: Vec<String>,
+    pub timeout: Duration,
+    pub connect_timeout: Duration,
+    pub batch: usize,
+    pub at_once: usize,
+    pub give_up: Duration,
+    pub allow: Vec<Network>,
 }
 
 pub(crate) struct Nats {
