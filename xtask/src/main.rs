@@ -19,6 +19,7 @@ mod pages;
 mod policy;
 mod purity;
 mod rows;
+mod schema;
 mod server;
 mod services;
 mod source;
@@ -52,6 +53,7 @@ cargo xtask <chore>
   supply           cargo-deny over all that is built in: advisories, licences, where it comes from
   pages [name]     the web pages in a real Chromium; a name for one file of web/tests
   packaging        units, compose file, manifests, alerts and dashboard, read by the programs that they are for
+  schema [seed]    the operators' calls, asked by schemathesis whatever their document allows
   faults [args]    real processes killed, starved and drained under load; --small for the short form, names for some;
                    a row such as T07 or R12 for what keeps it, scenarios and tests
   fuzz [target]    hostile bytes for what reads bytes of strangers; --seconds N for longer, --input FILE for one again
@@ -84,6 +86,8 @@ fn main() -> ExitCode {
         ["hostile", args @ ..] => hostile::chore(&root, args),
         ["pages", args @ ..] => pages::chore(&root, args),
         ["packaging"] => packaging::chore(&root),
+        ["schema"] => schema::chore(&root, None),
+        ["schema", seed] => schema::chore(&root, Some(seed)),
         ["supply", args @ ..] => supply::chore(&root, args),
         ["client", args @ ..] => client::chore(&root, args),
         ["interop", args @ ..] => interop::chore(&root, args),

@@ -62,6 +62,8 @@ pub(crate) struct Server {
     _program: Owned,
     /// `http://…`, as it said itself.
     pub(crate) url: String,
+    /// The operators', where it has a door of its own.
+    pub(crate) operator: Option<String>,
     folder: PathBuf,
     binary: PathBuf,
 }
@@ -82,11 +84,17 @@ impl Server {
             Said::Nothing => return Err(silent("ended before it was ready")),
             Said::TooLate => return Err(silent("did not say that it is ready")),
         };
-        let url = serde_json::from_str::<Value>(&line)
-            .ok()
-            .and_then(|ready| ready["listening"].as_str().map(str::to_owned))
+        let ready = serde_json::from_str::<Value>(&line).unwrap_or_default();
+        let said = |name: &str| ready[name].as_str().map(str::to_owned);
+        let url = said("listening")
             .ok_or_else(|| silent(&format!("said {line:?} where it says that it listens")))?;
-        Ok(Server { _program: program, url, folder: folder.to_owned(), binary: binary.to_owned() })
+        Ok(Server {
+            _program: program,
+            url,
+            operator: said("operator"),
+            folder: folder.to_owned(),
+            binary: binary.to_owned(),
+        })
     }
 
     /// Host and port.

@@ -14,6 +14,7 @@ use crate::pages;
 use crate::policy::{
     SERVER_PACKAGE, SIM_FULL_RIDES_SEEDS, SIM_PACKAGE, SIM_RIDES_SEEDS, SIM_SCENARIO_SEEDS, SIM_SEEDS,
 };
+use crate::schema;
 use crate::services;
 use crate::steps::{Outcome, Steps, Told, cargo_at, run_and_read};
 use crate::suites;
@@ -32,6 +33,7 @@ pub(crate) fn chore(root: &Path) -> ExitCode {
     steps.run("client", |steps| client::all(steps, root));
     steps.run("pages", |steps| pages::all(steps, root));
     steps.run("packaging", |steps| packaging::all(steps, root));
+    steps.run("schema", |steps| schema::all(steps, root));
     steps.run("faults", |_| faults::small(root));
     steps.run("fuzz", |steps| fuzz::minute(steps, root));
     steps.run("simulator", |_| simulator(root, &["--seeds", &SIM_SEEDS.to_string()]));

@@ -160,6 +160,11 @@ fn faults(call: &Call) -> Vec<(u16, &'static str)> {
         (body, 415, "The body is not application/json."),
         (
             keyed,
+            429,
+            "Too many wrong keys came from this address; a key that was right from there before goes on.",
+        ),
+        (
+            keyed,
             503,
             "Nothing happened: too much is asked, or nobody answers. `Retry-After` says when to ask again.",
         ),
