@@ -23,6 +23,8 @@ use crate::trace::{Trace, Wanted};
 pub(crate) struct ShardFacts {
     pub connections: AtomicU32,
     pub streams: AtomicU32,
+    pub outbox_bytes: AtomicU64,
+    pub begun_bytes: AtomicU64,
     pub users: AtomicU32,
     pub rooms: AtomicU32,
     pub stale: AtomicU32,
@@ -282,6 +284,14 @@ impl Facts {
         health
     }
 
+    /// Bytes that wait for sockets, and bytes of messages that are not whole.
+    pub(crate) fn held_bytes(&self) -> (u64, u64) {
+        let sum = |figure: fn(&ShardFacts) -> &AtomicU64| {
+            self.shards.iter().map(|shard| figure(shard).load(Ordering::Relaxed)).sum()
+        };
+        (sum(|shard| &shard.outbox_bytes), sum(|shard| &shard.begun_bytes))
+    }
+
     /// Of the connections, streams of events.
     pub(crate) fn streams(&self) -> u32 {
         self.shards.iter().map(|shard| shard.streams.load(Ordering::Relaxed)).sum()
@@ -383,6 +393,8 @@ impl ShardFacts {
         self.turns.fetch_add(1, Ordering::Relaxed);
         self.connections.store(sizes.connections as u32, Ordering::Relaxed);
         self.streams.store(sizes.streams as u32, Ordering::Relaxed);
+        self.outbox_bytes.store(sizes.outbox_bytes as u64, Ordering::Relaxed);
+        self.begun_bytes.store(sizes.begun_bytes as u64, Ordering::Relaxed);
         self.users.store(sizes.users as u32, Ordering::Relaxed);
         self.rooms.store(sizes.rooms_at_home as u32, Ordering::Relaxed);
         if let Ok(mut counts) = self.counts.try_lock() {

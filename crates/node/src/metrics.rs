@@ -25,6 +25,13 @@ pub(crate) fn text(facts: &Facts) -> String {
         "connections that owe a pong or do not take what is written",
         health.stale.into(),
     );
+    let (waiting, begun) = facts.held_bytes();
+    page.gauge(
+        "outbox_bytes",
+        "bytes that wait for sockets; frames of a room are shared among them",
+        waiting,
+    );
+    page.gauge("begun_bytes", "bytes of messages that are not whole yet", begun);
     page.gauge("ready", "1 while the node takes new connections", health.ready.into());
     page.gauge("draining", "1 while the node says goodbye", health.draining.into());
     page.gauge("memory_pressure", "what is given up for memory: 0 nothing, to 4", facts.pressure() as u64);

@@ -45,6 +45,10 @@ vocabulary::counts! {
         rooms_damaged,
         rooms_refused,
         sink_missed,
+        /// What rooms had to do by themselves, begun here as their steward.
+        duties_begun,
+        /// Words from saga to room, those that were said again among them.
+        steps_sent,
     }
 }
 

@@ -187,6 +187,10 @@ pub struct Sizes {
     pub rooms_at_home: usize,
     /// Connections that were pinged and have not answered, or do not take what is written to them.
     pub stale: usize,
+    /// Bytes that wait for sockets. Frames of a room are shared: they cost less than this.
+    pub outbox_bytes: usize,
+    /// Bytes of messages that are not whole yet.
+    pub begun_bytes: usize,
 }
 
 pub struct Config {
@@ -375,6 +379,8 @@ impl Shard {
             rooms_here: self.locals.len(),
             rooms_at_home,
             stale: self.overdue.len(),
+            outbox_bytes: self.writes.spare.waiting_bytes(),
+            begun_bytes: self.begun_bytes,
         }
     }
 

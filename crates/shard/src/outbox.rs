@@ -35,7 +35,21 @@ struct Queue {
     clippy::vec_box,
     reason = "the boxes themselves go back and forth, so that an idle outbox is one word"
 )]
-pub(crate) struct Spare(Vec<Box<Queue>>);
+pub(crate) struct Spare {
+    queues: Vec<Box<Queue>>,
+    /// Bytes that wait in all outboxes of the shard: whatever changes one has this at hand.
+    waiting_bytes: usize,
+}
+
+impl Spare {
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    fn went(&mut self, before: usize, now: usize) {
+        self.waiting_bytes = (self.waiting_bytes + now) - before;
+    }
+}
 
 /// As many as one turn flushes; a queue that grew large is not kept.
 const SPARE_MAX: usize = 1024;
@@ -75,7 +89,7 @@ impl Outbox {
         class: Class,
         limits: &Limits,
     ) -> Pushed {
-        let queue = self.queue.get_or_insert_with(|| spare.0.pop().unwrap_or_default());
+        let queue = self.queue.get_or_insert_with(|| spare.queues.pop().unwrap_or_default());
         let (frames, bytes) = (queue.messages, queue.bytes + frame.len());
         // A row that is longer than the outbox is taken by an empty one, or it would never be.
         let longer = frames + messages as usize > limits.outbox_frames_max;
@@ -83,7 +97,10 @@ impl Outbox {
         match class {
             Class::Record if full => return Pushed::Behind,
             Class::Signal if full => return Pushed::Dropped,
-            Class::Latest(_) if queue.replace(&frame, class) => return Pushed::Queued,
+            Class::Latest(_) if queue.replace(&frame, class) => {
+                spare.went(bytes - frame.len(), queue.bytes);
+                return Pushed::Queued;
+            }
             Class::Latest(_) | Class::Control => {
                 let frames_max = limits.outbox_frames_max + limits.reserve_frames_max;
                 let bytes_max = limits.outbox_bytes_max + limits.reserve_bytes_max;
@@ -95,6 +112,7 @@ impl Outbox {
             Class::Record | Class::Signal => {}
         }
         queue.bytes += frame.len();
+        spare.went(0, frame.len());
         queue.messages += messages as usize;
         let queued = Queued { frame, class, messages };
         match queue.first {
@@ -118,7 +136,9 @@ impl Outbox {
     /// Bytes that the socket took.
     pub(crate) fn wrote(&mut self, spare: &mut Spare, mut bytes: usize) {
         let Some(queue) = &mut self.queue else { return };
+        let before = queue.bytes;
         queue.bytes = queue.bytes.saturating_sub(bytes);
+        spare.went(before, queue.bytes);
         bytes += std::mem::take(&mut queue.written);
         while let Some(first) = &queue.first {
             if bytes < first.frame.len() {
@@ -139,22 +159,23 @@ impl Outbox {
             return self.clear(spare);
         }
         let Some(first) = &queue.first else { return };
+        let before = queue.bytes;
         queue.bytes = first.frame.len() - queue.written;
+        spare.went(before, queue.bytes);
         queue.messages = first.messages as usize;
         queue.rest.clear();
     }
 
     pub(crate) fn clear(&mut self, spare: &mut Spare) {
-        if let Some(mut queue) = self.queue.take()
-            && spare.0.len() < SPARE_MAX
-            && queue.rest.capacity() <= SPARE_FRAMES_MAX
-        {
+        let Some(mut queue) = self.queue.take() else { return };
+        spare.went(queue.bytes, 0);
+        if spare.queues.len() < SPARE_MAX && queue.rest.capacity() <= SPARE_FRAMES_MAX {
             queue.first = None;
             queue.rest.clear();
             queue.bytes = 0;
             queue.messages = 0;
             queue.written = 0;
-            spare.0.push(queue);
+            spare.queues.push(queue);
         }
     }
 
@@ -291,6 +312,7 @@ mod tests {
             let told = outbox.gather(&mut Gathered::default(), 1 << 16).to_vec();
             assert_eq!(String::from_utf8_lossy(&told), expected);
             assert_eq!((outbox.bytes(), outbox.messages()), (expected.len(), expected.len()));
+            assert_eq!(spare.waiting_bytes(), outbox.bytes());
         }
     }
 
@@ -309,6 +331,7 @@ mod tests {
         }
         assert_eq!(wire, b"hellowideworld");
         assert_eq!(outbox.bytes(), 0);
+        assert_eq!(spare.waiting_bytes(), outbox.bytes());
     }
 
     #[test]
@@ -336,6 +359,7 @@ mod tests {
                 "{begun} bytes begun"
             );
             assert_eq!((outbox.bytes(), outbox.messages()), (left.len(), 1 + usize::from(left.len() > 3)));
+            assert_eq!(spare.waiting_bytes(), outbox.bytes());
         }
     }
 

@@ -204,6 +204,7 @@ impl Home {
             reply: None,
         };
         self.stewarded.doing = true;
+        cx.counts.duties_begun += 1;
         self.pipeline.drop_duties();
         self.pipeline.push_front(Pending {
             act,
@@ -267,6 +268,7 @@ impl Home {
                     reply: None,
                 };
                 let home = step.room.slice().home(cx.shards);
+                cx.counts.steps_sent += 1;
                 cx.effects.push_back(crate::Effect::Command(home, Command::Act(act)));
             }
             open.insert(id, again.unwrap_or(cx.now.tick + cx.limits.step_again));
