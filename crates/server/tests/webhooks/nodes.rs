@@ -6,12 +6,15 @@ use crate::fleet::Fleet;
 use crate::receiver::{Receiver, Says};
 use crate::{figure, hook, numbers, say_all, until};
 
-const LIMITS: &str = "[limits]\nmessages_per_second = 100000\nburst = 100000\n[chat]\nmessages_per_second = 100000\nburst = 100000\n";
+const LIMITS: &str = "connections_per_user = 1000\nmessages_per_second = 100000\nburst = 100000\n";
+const CHAT: &str = "[chat]\nmessages_per_second = 100000\nburst = 100000\n";
 
 fn fleet(hooks: &str) -> Fleet {
     let fleet = Fleet::on_redis();
     let config = std::fs::read_to_string(fleet.config()).expect("written");
-    std::fs::write(fleet.config(), format!("{config}{LIMITS}{hooks}")).expect("written");
+    assert!(config.contains("connections_per_user = 1000\n"));
+    let config = config.replace("connections_per_user = 1000\n", LIMITS);
+    std::fs::write(fleet.config(), format!("{config}{CHAT}{hooks}")).expect("written");
     fleet
 }
 
