@@ -30,7 +30,7 @@ pub(crate) struct Teller {
     desk: Desk,
     hooks: Vec<(Arc<Hook>, Arc<Counts>)>,
     stage: watch::Receiver<Stage>,
-    /// Of this life of this node: connections of others have the same numbers.
+    /// As the operator's calls name it, and with it its connections.
     node: String,
 }
 
@@ -40,10 +40,11 @@ impl Teller {
         hooks: &[Arc<Hook>],
         counts: &[Arc<Counts>],
         stage: watch::Receiver<Stage>,
+        node: u64,
     ) -> Teller {
         let all = hooks.iter().cloned().zip(counts.iter().cloned());
         let hooks = all.filter(|(hook, _)| !hook.events.is_empty()).collect();
-        Teller { desk, hooks, stage, node: format!("{:016x}", crossing::chance()) }
+        Teller { desk, hooks, stage, node: format!("{node:x}") }
     }
 
     /// Until no shard is left.
@@ -145,7 +146,7 @@ fn event(hook: &Hook, traced: &Traced, node: &str) -> Option<Value> {
         "event": name,
         "user": traced.user.as_ref()?.as_str(),
         "node": node,
-        "connection": format!("{}-{}-{}", id.shard.0, id.slot, id.generation),
+        "connection": format!("{node}-{}-{}-{}", id.shard.0, id.slot, id.generation),
         "timestamp": traced.at.to_string(),
     });
     if let Some(room) = room {
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(told(&traced(joined)), None);
         let closed = event(&hook, &traced(Happening::Closed { code: 4410, words: "too slow".into() }), "n");
         let expected = json!({
-            "event": "disconnected", "user": "ana", "node": "n", "connection": "0-7-1",
+            "event": "disconnected", "user": "ana", "node": "n", "connection": "n-0-7-1",
             "timestamp": "1970-01-01T00:00:00.000Z", "code": 4410, "reason": "too slow",
         });
         assert_eq!(closed, Some(expected));

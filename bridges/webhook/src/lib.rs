@@ -87,6 +87,8 @@ pub struct Config {
 
 /// What of a node it works with.
 pub struct Ground {
+    /// The name of this node, as the operator\'s calls say it.
+    pub node: u64,
     pub desk: Desk,
     /// Where rooms say that they have something for a webhook.
     pub owed: Arc<Owed>,
@@ -173,7 +175,8 @@ impl Begin {
         let origin: Arc<str> = config.origin.into();
         let mut boxes = Vec::new();
         if let Some(happened) = ground.happened {
-            let teller = happened::Teller::new(ground.desk.clone(), &hooks, &counts, stages.clone());
+            let teller =
+                happened::Teller::new(ground.desk.clone(), &hooks, &counts, stages.clone(), ground.node);
             tokio::task::spawn_local(teller.go_on(happened));
         }
         for (hook, counts) in hooks.iter().zip(counts) {

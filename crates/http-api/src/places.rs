@@ -36,7 +36,7 @@ impl Default for Places {
 }
 
 pub(crate) async fn find_place(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let request = match whole(request).await {
+    let request = match whole(request, BODY_BYTES_MAX).await {
         Ok(request) => request,
         Err(fault) => return (door.refuses)(fault),
     };
@@ -46,12 +46,13 @@ pub(crate) async fn find_place(State(door): State<Arc<Door>>, request: Request, 
     }
 }
 
-async fn whole(request: Request) -> Result<Request, Fault> {
+/// With its body, if that is there in time and not too large.
+pub(crate) async fn whole(request: Request, bytes_max: usize) -> Result<Request, Fault> {
     let (head, body) = request.into_parts();
     let body = Bytes::from_request(Request::from_parts(head.clone(), body), &());
     match tokio::time::timeout(BODY_WITHIN, body).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
-        Ok(Err(error)) => Err(Fault::unread(&error, BODY_BYTES_MAX)),
+        Ok(Err(error)) => Err(Fault::unread(&error, bytes_max)),
         Err(_) => Err(Fault::late(BODY_WITHIN)),
     }
 }

@@ -111,7 +111,8 @@ impl Ways {
             let config = crate::webhooks::config(&settings.webhooks, &settings.engine_prefix);
             let tells = settings.webhooks.iter().any(|hook| !hook.events.is_empty());
             let happened = tells.then(|| facts.happenings());
-            let ground = bridge_webhook::Ground { desk: node.desk(), owed, happened };
+            let ground =
+                bridge_webhook::Ground { node: node.lookout().node(), desk: node.desk(), owed, happened };
             let bridge = Arc::new(bridge_webhook::start(config, ground).context("no thread for webhooks")?);
             facts.bridge_is(bridge.clone());
             bridges.webhook = Some(bridge);

@@ -41,6 +41,19 @@ pub(crate) fn again(config: &Config, folder: &Path) -> Result<Option<Secret>> {
     }
 }
 
+/// The key of a server in demo mode, for a command that speaks to it: it makes none, which no server would know.
+pub(crate) fn api_key_there(folder: &Path) -> Result<String> {
+    let path = folder.join(API_KEY);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "there is no key in {}; say --data with the folder of the server in demo mode, or --config with its config",
+            path.display()
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot read the key {}", path.display())),
+    }
+}
+
 /// What back ends on this machine say in demo mode: a key for the HTTP API, made like the secret.
 pub(crate) fn api_key(folder: &Path) -> Result<String> {
     kept(folder, &folder.join(API_KEY)).map(|text| text.trim().to_owned())

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::{OpenError, lock, reach, schema};
+use crate::{OpenError, lock, private_folder, reach, schema};
 
 const DRAFT: &str = "arriving";
 
@@ -23,7 +23,7 @@ impl Arriving {
     /// Into a folder without rooms. A draft from before is begun anew.
     pub fn begin(folder: &Path) -> Result<Arriving, OpenError> {
         let unusable = |error| OpenError::Folder(folder.to_owned(), error);
-        fs::create_dir_all(folder).map_err(unusable)?;
+        private_folder(folder).map_err(unusable)?;
         let lock = lock(folder)?;
         let draft = folder.join(DRAFT);
         let bytes = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());

@@ -149,6 +149,12 @@ pub struct Disk {
     _lock: File,
 }
 
+/// One that is made is its owner's alone: what is said in rooms is in it. One that is there stays as it was made.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 impl Disk {
     /// Makes the folder and the file where there are none.
     pub fn open(
@@ -158,7 +164,7 @@ impl Disk {
     ) -> Result<Disk, OpenError> {
         let Config { folder, sync, lease } = config;
         let unusable = |error| OpenError::Folder(folder.clone(), error);
-        std::fs::create_dir_all(&folder).map_err(unusable)?;
+        private_folder(&folder).map_err(unusable)?;
         let lock = lock(&folder)?;
         arrives::must_be_over(&folder)?;
         let (reach, told) = reach::before(&folder).map_err(unusable)?;

@@ -156,6 +156,7 @@ fn faults(call: &Call) -> Vec<(u16, &'static str)> {
         (asks, 400, "What is asked cannot be read, or is not to be had: `field` says what of it."),
         (keyed, 401, "No key, or none that is known."),
         (true, 403, "Asked by a page of a browser, or with a key that does not allow it."),
+        (body, 408, "The body came too slowly."),
         (body, 413, "The body is too large."),
         (body, 415, "The body is not application/json."),
         (

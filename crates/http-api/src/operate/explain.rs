@@ -94,6 +94,11 @@ pub(super) fn explain(situation: &Situation) -> (Verdict, String, Vec<Finding>) 
         (Some(_), Verdict::DidNot | Verdict::Unknown) => {
             (Verdict::DidNot, format!("{user} may not be in this room."))
         }
+        (_, Verdict::Got) if situation.record.fate == Fate::Erased => {
+            let says = "Whoever came before it was erased got it, and who came later passed an empty place: which of both is not known.";
+            told.finds("erased", format!("{user} has passed its place. {says}"), LOG);
+            (Verdict::Unknown, "What is erased leaves no word of who got it.".to_owned())
+        }
         (_, Verdict::Got) => (verdict, format!("{user} was sent it.")),
         (_, Verdict::Waits) => {
             (verdict, format!("{user} is behind: it comes from the log when their connection takes it."))

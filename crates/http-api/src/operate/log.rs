@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use vocabulary::{Fate, RecordLine, Retell, Retold};
 
 use super::Operate;
-use super::past::place;
+use super::past::{is_of, place};
 use super::read::{self, Asked, Limit, Named};
 use super::told::Somebody;
 use crate::answers::{Fault, Place};
@@ -80,10 +80,14 @@ pub(super) async fn log(
     let room = operate.served(named)?;
     known.reaches(&room)?;
     let LogAsked { before, limit } = read::query(asked)?;
-    let before = before.as_deref().map(place).transpose()?.map_or(u64::MAX, |(_, offset)| offset);
+    let (epoch, before) = match before.as_deref().map(|text| place("before", text)).transpose()? {
+        Some((epoch, offset)) => (epoch, offset),
+        None => (None, u64::MAX),
+    };
     let limit = u32::try_from(Limit::of(limit)).unwrap_or(u32::MAX);
     let told = operate.retold(&known, &room, Retell::Records { before, limit }).await?;
     let Retold::Records(seen) = told else { return Err(Fault::unexpected()) };
+    is_of("before", epoch, seen.head)?;
     let records = seen.records.iter().map(line).collect();
     let (node, room) = (operate.node(), room.as_str().to_owned());
     Ok(Json(LogPage { node, room, head: seen.head.into(), trimmed: seen.trimmed, records }))

@@ -14,8 +14,10 @@ mod users;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use node::{Crowded, Desk, Heard, Lookout, SHARDS_WITHIN, Uncalled};
@@ -26,7 +28,7 @@ use vocabulary::{Findings, RoomId, ShardId, Told, Wish};
 use crate::answers::Fault;
 use crate::keys::{Keys, prove};
 use crate::openapi::document;
-use crate::{Api, find_place};
+use crate::{Api, find_place, places};
 
 pub(crate) use log::{LogAsked, LogPage};
 pub(crate) use past::{AtPlace, ExplainAsked, Explained, of_path};
@@ -102,6 +104,7 @@ pub fn router(config: Config) -> Router {
         .route("/drain", post(node_itself::drain))
         .route("/config", get(node_itself::config))
         .route_layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .route_layer(middleware::from_fn(is_whole))
         .route_layer(middleware::from_fn_with_state(places, find_place))
         // Outermost: there are few places, and none for those who have no key.
         .route_layer(middleware::from_fn_with_state(api, prove))
@@ -109,6 +112,14 @@ pub fn router(config: Config) -> Router {
         .with_state(operate)
         // What may be asked is no secret, and whoever looks for it may have no key yet.
         .route("/openapi.json", get(async || Json(document())))
+}
+
+/// Places are few: who sends a body slowly has one for no longer than a body takes.
+async fn is_whole(request: Request, next: Next) -> Response {
+    match places::whole(request, BODY_BYTES_MAX).await {
+        Ok(request) => next.run(request).await,
+        Err(fault) => fault.into_response(),
+    }
 }
 
 impl Operate {

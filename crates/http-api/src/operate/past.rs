@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use vocabulary::{
-    ConnectionsWanted, Epoch, Findings, FoldEnds, FoldSeen, InOrder, Inquiry, Payload, Reply, Retell, Retold,
-    RoomId, Told, Wish,
+    ConnectionsWanted, Epoch, Findings, FoldEnds, FoldSeen, InOrder, Inquiry, Payload, Position, Reply,
+    Retell, Retold, RoomId, Told, Wish,
 };
 
 use super::explain::{Finding, Here, Situation, Verdict, explain};
@@ -68,7 +68,7 @@ pub(super) async fn why(
     let room = operate.served_by_name(&room)?;
     known.reaches(&room)?;
     let user = read::user(&user)?;
-    let (epoch, offset) = place(&offset)?;
+    let (epoch, offset) = place("offset", &offset)?;
     let asks = Retell::Record { offset, user: Some(user.clone()) };
     let Retold::Record(record) = operate.retold(&known, &room, asks).await? else {
         return Err(Fault::unexpected());
@@ -193,12 +193,13 @@ pub(super) async fn at(
     let Path((room, upto)) = path.map_err(|error| Fault::field("room", error.body_text()))?;
     let room = operate.served_by_name(&room)?;
     known.reaches(&room)?;
-    let upto = match upto.as_str() {
-        "0" => 0,
-        text => place(text)?.1,
+    let (epoch, upto) = match upto.as_str() {
+        "0" => (None, 0),
+        text => place("offset", text)?,
     };
     let told = operate.retold(&known, &room, Retell::Fold { upto }).await?;
     let Retold::Fold(seen) = told else { return Err(Fault::unexpected()) };
+    is_of("offset", epoch, seen.head)?;
     Ok(Json(shown(operate.node(), &room, upto, seen)))
 }
 
@@ -261,7 +262,7 @@ fn words(asked: u64, seen: &FoldSeen) -> String {
 }
 
 /// An offset, or a position as a message's id says it.
-pub(super) fn place(text: &str) -> Result<(Option<Epoch>, u64), Fault> {
+pub(super) fn place(field: &'static str, text: &str) -> Result<(Option<Epoch>, u64), Fault> {
     let parsed = || {
         let (epoch, offset) = match text.split_once('-') {
             Some((epoch, offset)) => (Some(epoch.parse().ok()?), offset),
@@ -275,8 +276,21 @@ pub(super) fn place(text: &str) -> Result<(Option<Epoch>, u64), Fault> {
             "{:?} is no place in a log; say an offset, from 1 on, or the id of a message",
             read::short(text)
         );
-        Fault::field("offset", says)
+        Fault::field(field, says)
     })
+}
+
+/// An id of a log that has begun anew since then names nothing of this one.
+pub(super) fn is_of(field: &'static str, epoch: Option<Epoch>, head: Position) -> Result<(), Fault> {
+    match epoch.filter(|epoch| *epoch != head.epoch) {
+        None => Ok(()),
+        Some(epoch) => {
+            let says = format!(
+                "the log began anew since then: {epoch} is of another one, and this one is at {head}"
+            );
+            Err(Fault::field(field, says))
+        }
+    }
 }
 
 impl Operate {

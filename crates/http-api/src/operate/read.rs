@@ -205,14 +205,7 @@ pub(super) fn room(named: Named) -> Result<RoomId, Fault> {
 }
 
 pub(super) fn room_named(name: &str) -> Result<RoomId, Fault> {
-    RoomId::from_full(name).filter(|room| !room.app().is_empty() && !room.name().is_empty()).ok_or_else(
-        || {
-            Fault::field(
-                "room",
-                format!("{:?} names no app; write it in front, as in \"chat:general\"", short(name)),
-            )
-        },
-    )
+    crate::named_room(name)
 }
 
 pub(super) fn user(id: &str) -> Result<UserId, Fault> {

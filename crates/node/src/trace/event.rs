@@ -70,7 +70,7 @@ impl<'a> Event<'a> {
                 let why = match why {
                     Why::Asked => "asked".into(),
                     Why::ConnectionEnded => "connection ended".into(),
-                    Why::Refused(code) => format!("refused: {code:?}").into(),
+                    Why::Refused(code) => format!("refused: {}", spelled(*code)).into(),
                 };
                 event(What::Left, room.as_str(), *cursor, why)
             }
@@ -136,4 +136,16 @@ fn number<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 fn text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     let [length] = number(bytes)?;
     std::str::from_utf8(bytes.split_off(..length.into())?).ok()
+}
+
+/// `RateLimit` as people write it.
+fn spelled(code: vocabulary::Code) -> String {
+    let mut words = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }

@@ -226,8 +226,12 @@ impl Home {
             None => admitted(&*log.fold, cx.now, user),
         };
         let written = stored.and_then(|stored| format::read_record(&stored.data).ok());
-        let record = written.map(|written| written.at_place(at)).filter(|it| !sunk::is_kind(&it.kind));
+        let record = written.map(|written| written.at_place(at));
         let shown = may.as_ref().ok().copied().zip(record).and_then(|(audience, record)| {
+            // How far a sink has got is the server's own note, and told to nobody.
+            if sunk::is_kind(&record.kind) {
+                return Some(false);
+            }
             cx.unless_panicked(&self.id, log.fold.show(&record, audience)).map(|shown| shown.is_some())
         });
         let nodes = self.presence.nodes_of(user);

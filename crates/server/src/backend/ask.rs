@@ -42,7 +42,7 @@ impl Server {
                 let Hidden(secret) = &key.secret;
                 secret.clone()
             }
-            None if config.demo => secret::api_key(&config.typed.data)?,
+            None if config.demo => secret::api_key_there(&config.typed.data)?,
             None => bail!("the config has no [[api.keys]] whose scopes hold {:?}; add one", scope.name()),
         };
         let of_config = config.typed.operator_listen.map(|address| format!("http://{address}"));

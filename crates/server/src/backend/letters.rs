@@ -4,15 +4,17 @@
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use http_api::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ask::Server;
+use super::commands::printable;
 use super::pages::{Place, Room};
-use crate::options::{Letters, LettersDo, Where};
+use crate::config;
+use crate::options::{Letters, LettersDo, Serve, Where};
 
 #[derive(Deserialize)]
 struct Message {
@@ -69,7 +71,14 @@ impl Letter {
 pub(crate) fn letters(ask: &Letters) -> Result<()> {
     let place =
         || Where { config: Some(ask.config.clone()), data: None, url: ask.url.clone(), json: ask.json };
-    let name = format!("{}:{}", ::webhooks::APP, ask.webhook.as_deref().unwrap_or_default());
+    let wanted = ask.webhook.as_deref().unwrap_or_default();
+    let served = Serve { config: Some(ask.config.clone()), ..Serve::default() };
+    let hooks = config::read(&served)?.typed.webhooks;
+    if !hooks.iter().any(|hook| hook.name == wanted) {
+        let names: Vec<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
+        bail!("{} has no [[webhooks]] named {wanted:?}; it has {names:?}", ask.config.display());
+    }
+    let name = format!("{}:{wanted}", ::webhooks::APP);
     let letters = read(&Server::of(&place(), Scope::History)?, &name, ask)?;
     match ask.what {
         LettersDo::List => list(&letters, ask.json),
@@ -114,7 +123,7 @@ fn list(letters: &[Letter], in_json: bool) -> Result<()> {
         let (reason, tries) = (written.reason.unwrap_or_default(), written.attempts.unwrap_or(0));
         let cut = written.cut.map(|bytes| format!(", {bytes} bytes that are not kept")).unwrap_or_default();
         // Reasons repeat what was answered, which may hold anything.
-        writeln!(out, "{at}  {place}  {:?}, tried {tries}{cut}: {}", event.id, reason.escape_debug())?;
+        writeln!(out, "{at}  {place}  {:?}, tried {tries}{cut}: {}", event.id, printable(&reason))?;
     }
     Ok(())
 }
@@ -145,7 +154,8 @@ fn replay(server: &Server, name: &str, letters: &[Letter], in_json: bool) -> Res
     }
     let told = match in_json {
         true => json!({ "sent": sent, "left": left }).to_string(),
-        false => format!("{sent} sent again, {left} left: they were too long to be kept whole"),
+        false if left > 0 => format!("{sent} sent again, {left} left: they were too long to be kept whole"),
+        false => format!("{sent} sent again"),
     };
     Ok(writeln!(std::io::stdout().lock(), "{told}")?)
 }

@@ -41,6 +41,13 @@ fn message(offset: u64) -> Value {
     })
 }
 
+/// Of a server in demo mode, as far as a command wants to know.
+fn with_a_key() -> Folder {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("api-key"), "a key of this machine").expect("written");
+    folder
+}
+
 /// A page of a room whose log ends there.
 fn page(messages: impl Iterator<Item = Value>, epoch: &str, upto: u64) -> (u16, Value) {
     let messages: Vec<Value> = messages.collect();
@@ -62,7 +69,7 @@ fn history_of_a_room_that_begins_a_new_epoch_meanwhile_is_a_failure() {
         page((51..=150).map(message), "7", 150),
         page([].into_iter(), "8", 3),
     ]);
-    let (folder, url) = (Folder::new(), format!("http://{address}"));
+    let (folder, url) = (with_a_key(), format!("http://{address}"));
     let output = kulkul(&["history", "chat:a", "--limit", "200", "--data", folder.text(), "--url", &url]);
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!((out.lines().count(), output.status.code()), (100, Some(1)), "{out}{error}");
@@ -80,7 +87,7 @@ fn history_that_ends_in_damage_is_printed_as_far_as_it_is_whole_and_is_a_failure
         (200, json!({ "messages": (51..=150).map(message).collect::<Vec<_>>(), "upto": upto })),
         (500, damaged),
     ]);
-    let (folder, url) = (Folder::new(), format!("http://{address}"));
+    let (folder, url) = (with_a_key(), format!("http://{address}"));
     let output = kulkul(&["history", "chat:a", "--limit", "200", "--data", folder.text(), "--url", &url]);
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(out.lines().count(), 100, "{out}");
@@ -145,7 +152,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 #[test]
 fn a_tail_that_lost_its_place_says_so_and_goes_on_with_what_is_kept() {
     let none = || [].into_iter();
-    let folder = Folder::new();
+    let folder = with_a_key();
     let tail = Tail::that_is_told(
         &folder,
         vec![
@@ -186,7 +193,7 @@ fn a_tail_goes_on_in_a_new_epoch_with_what_is_new_alone() {
         let mut answers = vec![page([stored("7", 40, 40)].into_iter(), "7", 40), page(none(), "8", upto)];
         answers.extend(pages);
         answers.push(page([new(upto + 1)].into_iter(), "8", upto + 1));
-        let folder = Folder::new();
+        let folder = with_a_key();
         let tail = Tail::that_is_told(&folder, answers);
         let said = tail.error.recv_timeout(PATIENCE).expect("it says so");
         assert!(said.contains("chat:a began a new epoch"), "{what}: {said}");
@@ -196,7 +203,7 @@ fn a_tail_goes_on_in_a_new_epoch_with_what_is_new_alone() {
 
 #[test]
 fn a_tail_says_that_the_server_went_and_goes_on_when_another_is_there() {
-    let folder = Folder::new();
+    let folder = with_a_key();
     let server = Server::on(&folder, &[]);
     let (address, url) = (server.address.clone(), format!("http://{}", server.address));
     let here = ["--data", folder.text(), "--url", &url];

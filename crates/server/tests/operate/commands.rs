@@ -80,6 +80,11 @@ fn a_command_that_finds_nobody_or_no_key_says_what_to_try() {
     let output = kulkul(&["rooms", "--config", path]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains("no [[api.keys]] whose scopes hold \"inspect\"; add one"), "{error}");
+    let output = kulkul(&["rooms", "--data", folder.text()]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("there is no key in") && error.contains("say --data"), "{error}");
+    assert!(!folder.path().join("api-key").exists(), "and none is made, which no server would know");
+    std::fs::write(folder.path().join("api-key"), "a key of this machine").expect("written");
     let output = kulkul(&[
         "rooms",
         "--data",

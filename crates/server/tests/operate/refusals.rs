@@ -137,7 +137,7 @@ fn whatever_nobody_means_is_refused_in_one_shape() {
         ("GET //rooms", 404),
         ("GET /rooms/chat:a/", 404),
         ("GET /rooms/%2e%2e%2fconfig", 400),
-        ("GET /rooms/chat:%00", 200),
+        ("GET /rooms/chat:%00", 400),
         ("GET /rooms/chat%3Aa", 200),
         ("GET /users/%F0%9F%A5%81", 200),
         ("GET /rooms?prefix=%ff%fe", 200),

@@ -80,6 +80,15 @@ fn each_situation_has_its_findings_and_a_verdict() {
         ("the hour is over", |it| it.since = Wall(STORED + 1), Unknown, &["stored", "nowhere", "forgotten"]),
         ("not stored yet", |it| it.record.fate = Fate::Ahead, DidNot, &["ahead"]),
         ("trimmed", |it| it.record.fate = Fate::Trimmed, Unknown, &["trimmed", "nowhere", "forgotten"]),
+        (
+            "erased, and passed",
+            |it| {
+                it.record.fate = Fate::Erased;
+                it.here = vec![here(1, 20, true, 0)];
+            },
+            Unknown,
+            &["erased", "forgotten", "delivered", "drained", "erased"],
+        ),
         ("erased", |it| it.record.fate = Fate::Erased, Unknown, &["erased", "nowhere", "forgotten"]),
         ("of a newer version", |it| it.record.fate = Fate::Foreign, DidNot, &["foreign"]),
         ("damaged", |it| it.record.fate = Fate::Damaged, Unknown, &["damaged"]),
