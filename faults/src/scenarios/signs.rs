@@ -17,7 +17,7 @@ use crate::token::Signer;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Everything short, so that each fault shows itself soon.
 const CONFIG: &str = "[limits]\nburst = 5\nmessages_per_second = 5\nrefusals_per_second = 1000\nconnections_per_user = 100\nmemory = \"128MiB\"\n\
-                      [websocket]\nping_period = \"400ms\"\nread_timeout = \"1s\"\nwrite_timeout = \"1s\"\nmax_message_size = \"1MiB\"\n";
+                      [websocket]\nping_period = \"1s\"\nread_timeout = \"4s\"\nwrite_timeout = \"1s\"\nmax_message_size = \"1MiB\"\n";
 /// A node that nobody uses asks its broker seldom, and a refusal or two is no outage: this is the longest that both take together.
 const TRUE_WITHIN: Duration = Duration::from_secs(5);
 /// On the slowest machine.
@@ -68,6 +68,10 @@ const SIGNS: [Sign; 5] = [
                 let _ = stream.write_all(&vec![b'a'; 1_000_000]);
                 begun.push(stream);
             }
+            // All of them stay until some are ended.
+            let ended = || Ok(stage.node.figure("kulkul_begun_ended_total")? > 0);
+            stage.until("kulkul_begun_ended_total grows", ended)?;
+            drop(begun);
             Ok(())
         },
     },
